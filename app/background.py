@@ -1,0 +1,153 @@
+"""The background work of one process: dumb loops around steps, run by whoever holds the lease."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from app.bell import Bell
+from app.database import SqliteDatabase
+from app.identity import SCHEDULER
+from app.store import DatabaseStore
+from events.instants import read_instant
+from events.lease import Lease
+from events.memory import MemoryBroker
+from events.ports import Clock
+from events.relay import Relay
+from todo.errors import StorageUnavailable
+from todo.feeds import newest_rows
+from todo.finding import index_step
+from todo.queries import next_reminder_at
+from todo.reminders import fire_due
+
+log = logging.getLogger(__name__)
+
+RENEW_SECONDS = 0.6
+LOOK_SECONDS = 0.2
+POLL_SECONDS = 0.1
+LONGEST_WAIT = 30.0
+"""A lost wake-up costs no more than this; none is known."""
+
+Step = Callable[[], Awaitable[int]]
+Wait = Callable[[], Awaitable[float]]
+
+
+@dataclass(slots=True)
+class Background:
+    """Relay, deliveries, scheduler and search index; and the streams' wake-up from other processes."""
+
+    database: SqliteDatabase
+    store: DatabaseStore
+    relay: Relay
+    broker: MemoryBroker
+    lease: Lease
+    clock: Clock
+    bell: Bell
+    _leads: asyncio.Event = field(default_factory=asyncio.Event)
+    _wakes: list[asyncio.Event] = field(default_factory=list)
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def start(self) -> None:
+        """Start the loops on the running event loop."""
+        self.bell.listeners.append(self.wake)
+        loops: tuple[tuple[str, Step, Wait, float], ...] = (
+            ("relay", self.relay.step, self._retry_soon, 0.002),
+            ("deliveries", self._deliver, self._retry_soon, 0.0),
+            ("scheduler", self._schedule, self._until_next_due, 0.0),
+            ("index", self._index, self._rarely, 0.05),
+        )
+        for name, step, wait, pause in loops:
+            wake = asyncio.Event()
+            self._wakes.append(wake)
+            self._tasks.append(asyncio.create_task(self._loop(name, step, wait, pause, wake), name=name))
+        self._tasks.append(asyncio.create_task(self._keep_lease(), name="lease"))
+        self._tasks.append(asyncio.create_task(self._watch(), name="watch"))
+
+    async def stop(self) -> None:
+        """Stop the loops and give the lease up, so that another process takes over at once."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        with contextlib.suppress(StorageUnavailable):
+            await self.database.write(self.lease.release)
+
+    def wake(self) -> None:
+        """Let every loop look for work now."""
+        for wake in self._wakes:
+            wake.set()
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process does the background work now."""
+        return self._leads.is_set()
+
+    async def _loop(self, name: str, step: Step, wait: Wait, pause: float, wake: asyncio.Event) -> None:
+        while True:
+            await self._leads.wait()
+            wake.clear()
+            try:
+                done = await step()
+                idle = await wait() if done == 0 else 0.0
+            except StorageUnavailable as error:
+                log.warning("%s waits: %s", name, error)
+                done, idle = 0, 0.5
+            except Exception:
+                log.exception("%s failed; it goes on", name)
+                done, idle = 0, 1.0
+            if done == 0:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(wake.wait(), idle)
+            if pause:
+                # What is recorded within this moment travels in one batch.
+                await asyncio.sleep(pause)
+
+    async def _keep_lease(self) -> None:
+        while True:
+            try:
+                if self._leads.is_set() or await self.database.read(self.lease.is_free):
+                    held = await self.database.write(self.lease.acquire)
+                else:
+                    held = False
+            except StorageUnavailable:
+                held = False
+            if held and not self._leads.is_set():
+                self._leads.set()
+            elif not held:
+                self._leads.clear()
+            await asyncio.sleep(RENEW_SECONDS if held else LOOK_SECONDS)
+
+    async def _watch(self) -> None:
+        known: Sequence[int | None] = ()
+        while True:
+            await asyncio.sleep(POLL_SECONDS)
+            with contextlib.suppress(StorageUnavailable):
+                if self.database.seen_from_outside() and (news := await self.database.read(newest_rows)) != known:
+                    known = news
+                    self.bell.ring()
+
+    async def _deliver(self) -> int:
+        delivered = await self.broker.step()
+        if delivered:
+            self.bell.ring()
+        return delivered
+
+    async def _schedule(self) -> int:
+        if await self._until_next_due() > 0:
+            return 0
+        return await self.store.write(SCHEDULER, fire_due)
+
+    async def _index(self) -> int:
+        return await self.store.write_apart(SCHEDULER, index_step)
+
+    async def _until_next_due(self) -> float:
+        at = await self.store.read(SCHEDULER, next_reminder_at)
+        if at is None:
+            return LONGEST_WAIT
+        return min(max((read_instant(at) - self.clock.now()).total_seconds(), 0.0), LONGEST_WAIT)
+
+    async def _retry_soon(self) -> float:
+        return 1.0
+
+    async def _rarely(self) -> float:
+        return LONGEST_WAIT

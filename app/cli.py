@@ -1,0 +1,153 @@
+"""The command line: `evolution-todo`."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import typer
+
+from app.settings import BadSettings, Settings, load_settings
+from todo.errors import TodoError
+
+T = TypeVar("T")
+
+cli = typer.Typer(no_args_is_help=True, add_completion=False, help="Tasks and reminders on an event system.")
+mcp_cli = typer.Typer(invoke_without_command=True, help="Serve MCP over stdio; `mcp config` prints a client's snippet.")
+events_cli = typer.Typer(no_args_is_help=True, help="Look after events.")
+cli.add_typer(mcp_cli, name="mcp")
+cli.add_typer(events_cli, name="events")
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        cli()
+    except BadSettings as error:
+        _fail(str(error))
+    except TodoError as error:
+        _fail(str(error))
+
+
+@cli.command()
+def serve() -> None:
+    """Serve everything on one port: REST, MCP, and the work behind them."""
+    from app import serving
+
+    try:
+        _run(serving.serve(_settings()))
+    except serving.PortTaken as error:
+        _fail(str(error))
+
+
+@cli.command()
+def demo(
+    exit_: Annotated[bool, typer.Option("--exit", help="End after the last step; 0 only if all was seen.")] = False,
+) -> None:
+    """Play a real conversation over HTTP and MCP, on a temporary database and a free port."""
+    from app.demo import play
+
+    if not _run(play(stay=not exit_)):
+        sys.exit(1)
+
+
+@mcp_cli.callback()
+def mcp(context: typer.Context) -> None:
+    """Serve MCP over stdio."""
+    if context.invoked_subcommand is None:
+        from app.stdio import serve_stdio
+
+        _run(serve_stdio(_settings()))
+
+
+@mcp_cli.command("config")
+def mcp_config(
+    client: Annotated[
+        str, typer.Option(help="claude, claude-code, vscode, cursor, codex, gemini, windsurf, zed, json")
+    ],
+    http: Annotated[bool, typer.Option(help="Connect to a running `serve` instead of starting a process.")] = False,
+) -> None:
+    """Print the snippet that connects a client."""
+    from app.clients import known_clients, write_config
+
+    if client not in known_clients():
+        _fail(f"There is no client {client[:40]!r} here; there are: {', '.join(known_clients())}.")
+    print(write_config(client, _settings().url, http=http))
+
+
+@cli.command()
+def tool(name: str, arguments: Annotated[str, typer.Argument(help="JSON")] = "{}") -> None:
+    """Call one tool and print its answer as JSON."""
+    from app.calling import call_tool
+
+    try:
+        answer = _run(call_tool(_settings(), name, arguments))
+    except TodoError as error:
+        print(json.dumps({"code": error.code, "message": error.text}, ensure_ascii=False))
+        _fail(str(error))
+    print(json.dumps(answer, ensure_ascii=False))
+
+
+@cli.command()
+def migrate() -> None:
+    """Bring the database to this version's schema."""
+    from app.migrations import HEAD, migrate_file
+
+    path = _settings().database_path
+    done = migrate_file(path)
+    print(f"{path} {'is now' if done else 'was already'} at schema {HEAD}.")
+
+
+@cli.command()
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="A list of {check, ok, detail}.")] = False) -> None:
+    """Check this installation; exit code 1 if something is not well."""
+    from app.doctor import examine
+
+    checks = _run(examine(_settings()))
+    if as_json:
+        print(json.dumps(checks))
+    else:
+        for each in checks:
+            print(f"{'ok  ' if each['ok'] else 'BAD '} {each['check']:<12}{each['detail']}")
+    if not all(each["ok"] for each in checks):
+        sys.exit(1)
+
+
+@events_cli.command()
+def replay(
+    parked: Annotated[bool, typer.Option("--parked", help="Events that the broker refused for good.")] = False,
+) -> None:
+    """Set parked events, or failed reactions, free for another round of attempts."""
+    from app.replaying import replay_events
+
+    count = _run(replay_events(_settings(), parked=parked))
+    print(f"{count} set free.")
+
+
+def _settings() -> Settings:
+    return load_settings()
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    """Run on the fastest event loop there is; Ctrl-C is an ordinary end."""
+    factory: Callable[[], asyncio.AbstractEventLoop] | None = None
+    with suppress(ImportError):  # there is no uvloop on Windows
+        from uvloop import new_event_loop
+
+        factory = new_event_loop
+    try:
+        with asyncio.Runner(loop_factory=factory) as runner:
+            return runner.run(work)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _fail(message: str) -> NoReturn:
+    print(message, file=sys.stderr)
+    sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""The snippet that connects an MCP client, for each client that is known."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from app.settings import REPOSITORY
+
+NAME = "evolution-todo"
+
+
+def stdio_command() -> tuple[str, list[str]]:
+    """Return the command and arguments that start the stdio server on this machine."""
+    run = REPOSITORY / "run.py"
+    if run.exists():
+        return "python3", [str(run), "mcp"]
+    return str(Path(sys.executable).with_name("evolution-todo")), ["mcp"]
+
+
+def write_config(client: str, url: str, *, http: bool = False) -> str:
+    """Return the text that goes into a client's configuration; over stdio, or over HTTP to a running `serve`.
+
+    Raises `KeyError` for an unknown client.
+    """
+    where, write = _CLIENTS[client]
+    command, arguments = stdio_command()
+    local = {"command": command, "args": arguments}
+    return f"{where}\n\n{write(local, f'{url}/mcp' if http else None)}"
+
+
+def known_clients() -> list[str]:
+    """Return the names of the clients that are known."""
+    return list(_CLIENTS)
+
+
+def _servers(key: str, url_key: str = "url", **extra: Any) -> Callable[[dict[str, Any], str | None], str]:
+    def write(local: dict[str, Any], url: str | None) -> str:
+        return json.dumps({key: {NAME: local if url is None else {**extra, url_key: url}}}, indent=2)
+
+    return write
+
+
+def _codex(local: dict[str, Any], url: str | None) -> str:
+    head = f"[mcp_servers.{NAME}]"
+    if url is not None:
+        return f"{head}\nurl = {json.dumps(url)}"
+    return f"{head}\ncommand = {json.dumps(local['command'])}\nargs = {json.dumps(local['args'])}"
+
+
+def _claude_code(local: dict[str, Any], url: str | None) -> str:
+    if url is not None:
+        return f"claude mcp add --transport http {NAME} {url}"
+    return f"claude mcp add {NAME} -- {' '.join([local['command'], *local['args']])}"
+
+
+_CLIENTS: dict[str, tuple[str, Callable[[dict[str, Any], str | None], str]]] = {
+    "claude": ("Claude Desktop: claude_desktop_config.json", _servers("mcpServers")),
+    "claude-code": ("Claude Code: run", _claude_code),
+    "vscode": ("VS Code: .vscode/mcp.json", _servers("servers", type="http")),
+    "cursor": ("Cursor: .cursor/mcp.json", _servers("mcpServers")),
+    "codex": ("Codex: ~/.codex/config.toml", _codex),
+    "gemini": ("Gemini CLI: ~/.gemini/settings.json", _servers("mcpServers", "httpUrl")),
+    "windsurf": ("Windsurf: ~/.codeium/windsurf/mcp_config.json", _servers("mcpServers", "serverUrl")),
+    "zed": ("Zed: settings.json", _servers("context_servers")),
+    "json": ("Any client", _servers("mcpServers")),
+}

@@ -1,0 +1,134 @@
+"""The demo: a real conversation over HTTP and MCP, played against a server of its own, each step seen or missed."""
+
+import asyncio
+import os
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx2
+from mcp import Client
+from rich.console import Console
+
+from app.serving import calm_collector, serve_aside
+from app.settings import load_settings
+
+PATIENCE_SECONDS = 15.0
+
+
+class Missed(Exception):
+    """A step of the demo was not seen."""
+
+
+class Stage:
+    """Tells each step and holds the two ways in: an MCP client and an HTTP client."""
+
+    def __init__(self, agent: Client, http: httpx2.AsyncClient, console: Console) -> None:
+        self.agent = agent
+        self.http = http
+        self._console = console
+        self.steps = 0
+
+    async def call(self, tool: str, **arguments: Any) -> dict[str, Any]:
+        """Call a tool over MCP, show what it says, and return its answer."""
+        result = await self.agent.call_tool(tool, arguments)
+        answer: dict[str, Any] = result.structured_content or {}
+        self.see(not result.is_error, f"MCP  {tool}", str(answer.get("message", answer.get("total", ""))))
+        return answer
+
+    def see(self, happened: bool, step: str, detail: str = "") -> None:
+        """Show one step; raises `Missed` if it did not happen."""
+        self.steps += 1
+        mark = "[green]✓[/green]" if happened else "[red]✗[/red]"
+        self._console.print(f"  {mark} {step:<24} {detail}")
+        if not happened:
+            raise Missed(step)
+
+
+async def play(*, stay: bool) -> bool:
+    """Play every step; return whether all of them were seen. With `stay` the server goes on until Ctrl-C."""
+    console = Console(highlight=False)
+    with tempfile.TemporaryDirectory(prefix="evolution-todo-demo-") as folder:
+        for name in [name for name in os.environ if name.startswith("TODO_")]:
+            del os.environ[name]
+        settings = load_settings(data_dir=Path(folder), port=0, database_url="sqlite:///demo.db")
+        async with serve_aside(settings) as (url, _service):
+            calm_collector()
+            console.print(f"[bold]Evolution Todo, demo[/bold]  {url}  (temporary data)")
+            console.print("  Model: none is needed; this plays an agent's tool calls and a person's REST calls.")
+            try:
+                async with _open_stage(url, console) as stage:
+                    await asyncio.wait_for(_perform(stage), 60)
+            except (Missed, TimeoutError) as error:
+                console.print(f"[red]The demo failed at: {error}[/red]")
+                return False
+            console.print(f"[green]All {stage.steps} steps were seen.[/green]")
+            if stay:
+                console.print(f"  Still serving: {url}/docs, MCP at {url}/mcp. Ctrl-C ends it.")
+                await asyncio.Event().wait()
+    return True
+
+
+@asynccontextmanager
+async def _open_stage(url: str, console: Console) -> AsyncIterator[Stage]:
+    async with Client(f"{url}/mcp") as agent, httpx2.AsyncClient(base_url=url, timeout=10) as http:
+        yield Stage(agent, http, console)
+
+
+async def _perform(stage: Stage) -> None:
+    me = (await stage.http.get("/api/me")).json()
+    created = await stage.call("create_task", title="Call mum", due=_soon(me, hours=26), tags=["family"])
+    task_id = created["task"]["id"]
+    stage.see(created["events"][0]["type"] == "task.created", "     its event is stored", created["events"][0]["id"])
+
+    again = {"title": "Pay the rent", "request_id": "demo-1"}
+    first, second = await stage.call("create_task", **again), await stage.call("create_task", **again)
+    stage.see(second.get("replayed") is True and second["change_id"] == first["change_id"], "     repeated, one effect")
+
+    await stage.call("set_reminder", task_id=task_id, at=_soon(me, seconds=3))
+    rung = await _await_notification(stage, task_id)
+    stage.see(rung is not None, "HTTP reminder arrives", rung["text"] if rung else "")
+    await stage.call("snooze_reminder", task_id=task_id, duration="1h")
+
+    response = await stage.http.patch(f"/api/tasks/{task_id}", json={"notes": "Ask about Sunday"})
+    stage.see(response.status_code == 200, "REST PATCH the task", response.json().get("message", ""))
+    found = await stage.call("find_tasks", text="mum")
+    stage.see([task["id"] for task in found["tasks"]] == [task_id], "     found by a word")
+    done = await stage.call("complete_task", task_id=task_id)
+    stage.see(done["task"]["status"] == "completed", "     completed")
+    await stage.call("reopen_task", task_id=task_id)
+    response = await stage.http.delete(f"/api/tasks/{task_id}")
+    stage.see(response.status_code == 200, "REST DELETE the task", response.json().get("message", ""))
+
+    refused = await stage.agent.call_tool("get_task", {"task_id": task_id})
+    stage.see(refused.is_error is True, "MCP  it is gone", str((refused.structured_content or {}).get("code")))
+    feed = await _await_activity(stage, "task.deleted")
+    stage.see(feed is not None, "HTTP activity shows it all", f"{len(feed or [])} events reacted to")
+
+
+def _soon(me: dict[str, Any], **ahead: float) -> str:
+    """Return an instant ahead of now, with its offset."""
+    now = datetime.fromisoformat(me["instant"])
+    return (now + timedelta(**ahead)).isoformat(timespec="seconds")
+
+
+async def _await_notification(stage: Stage, task_id: str) -> dict[str, Any] | None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        async with stage.http.stream("GET", "/api/notifications/stream", headers={"Last-Event-ID": "0-0"}) as stream:
+            async for line in stream.aiter_lines():
+                if line.startswith("data: ") and task_id in line and "late_by_seconds" in line:
+                    break
+        notifications = (await stage.http.get("/api/notifications")).json()["notifications"]
+        return next((each for each in notifications if each["task_id"] == task_id), None)
+
+
+async def _await_activity(stage: Stage, kind: str) -> list[dict[str, Any]] | None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            entries: list[dict[str, Any]] = (await stage.http.get("/api/activity")).json()["entries"]
+            if any(entry["type"] == kind for entry in entries):
+                return entries
+            await asyncio.sleep(0.05)

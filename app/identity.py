@@ -1,0 +1,55 @@
+"""Who is calling, as the edge knows it: in `local` mode one person on this machine."""
+
+from typing import Any
+
+from mcp.server.mcpserver import Context
+from sqlalchemy import Connection, select
+from sqlalchemy.dialects.sqlite import insert
+
+from events.tables import table_of
+from todo.models import User
+from todo.work import Who
+
+LOCAL_USER = "local"
+
+_U = table_of(User)
+
+
+def ensure_local_user(connection: Connection, zone: str, at: str) -> None:
+    """Make the one local person, in the machine's zone, if the database has none yet."""
+    if connection.execute(select(_U.c.id).where(_U.c.id == LOCAL_USER)).first() is None:
+        connection.execute(
+            insert(_U).on_conflict_do_nothing(),
+            {"id": LOCAL_USER, "zone": zone, "day_start": "09:00", "created_at": at},
+        )
+
+
+def identify_rest(client: str = "") -> Who:
+    """Return the person who calls REST; the client is the page or the program's own name."""
+    return Who(LOCAL_USER, "person", "rest", client, f"rest:{client}" if client else "rest")
+
+
+def identify_http_agent(context: Context[Any, Any]) -> Who:
+    """Return the agent behind an MCP call over HTTP; its origin is the client's name, where it gives one."""
+    client = _client_name(context)
+    return Who(LOCAL_USER, "agent", "mcp", client, f"mcp:{client}" if client else "mcp")
+
+
+class StdioIdentity:
+    """Names the one client of a stdio process; the process is the origin."""
+
+    def __init__(self, process: str) -> None:
+        self._process = process
+
+    def __call__(self, context: Context[Any, Any]) -> Who:
+        """Return the agent behind a call."""
+        return Who(LOCAL_USER, "agent", "mcp", _client_name(context), f"stdio:{self._process}")
+
+
+SCHEDULER = Who("", "scheduler", "scheduler", "", "scheduler")
+
+
+def _client_name(context: Context[Any, Any]) -> str:
+    params = context.request_context.session.client_params
+    name = params.client_info.name if params is not None else ""
+    return name[:100]

@@ -1,0 +1,76 @@
+"""Refusals over HTTP: RFC 9457 problem+json, with the product's own codes."""
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import Response
+from pydantic_core import to_json
+from starlette.exceptions import HTTPException
+
+from todo.errors import TodoError
+
+CONTENT_TYPE = "application/problem+json"
+
+_STATUS = {
+    "task_not_found": 404,
+    "version_conflict": 409,
+    "request_id_reused": 422,
+    "forbidden": 403,
+    "storage_unavailable": 503,
+}
+_CODES = {400: "bad_request", 403: "forbidden", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+
+
+class HttpRefusal(Exception):
+    """A refusal by the HTTP edge itself, before any use case: a status, a code and a sentence."""
+
+    def __init__(self, status: int, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.detail = detail
+
+
+def write_problem(status: int, code: str, detail: str, details: dict[str, Any] | None = None) -> Response:
+    """Return one problem (RFC 9457, section 3): `{type, title, status, detail, code, …}`."""
+    body = {
+        **(details or {}),
+        "type": f"urn:evolution-todo:problem:{code}",
+        "title": code.replace("_", " ").capitalize(),
+        "status": status,
+        "detail": detail,
+        "code": code,
+    }
+    headers = {"Retry-After": "1"} if status == 503 else None
+    return Response(to_json(body), status, headers, CONTENT_TYPE)
+
+
+def refuse(error: TodoError, *, precondition: bool = False) -> Response:
+    """Return a use case's refusal; a version conflict under `If-Match` is 412 (RFC 9110, section 13.1.1)."""
+    status = _STATUS.get(error.code, 422)
+    if precondition and status == 409:
+        status = 412
+    return write_problem(status, error.code, error.text, error.details)
+
+
+def install_problems(app: FastAPI) -> None:
+    """Let every refusal of an app speak problem+json, and none of them echo its input."""
+
+    @app.exception_handler(TodoError)
+    async def on_refusal(_request: Request, error: TodoError) -> Response:
+        return refuse(error)
+
+    @app.exception_handler(HttpRefusal)
+    async def on_http_refusal(_request: Request, error: HttpRefusal) -> Response:
+        return write_problem(error.status, error.code, error.detail)
+
+    @app.exception_handler(HTTPException)
+    async def on_http(_request: Request, error: HTTPException) -> Response:
+        code = _CODES.get(error.status_code, "bad_request")
+        response = write_problem(error.status_code, code, f"{error.detail}. The routes are listed at /docs.")
+        response.headers.update(error.headers or {})
+        return response
+
+    @app.exception_handler(Exception)
+    async def on_crash(_request: Request, _error: Exception) -> Response:
+        return write_problem(500, "internal_error", "Something went wrong here; nothing was stored. It is logged.")

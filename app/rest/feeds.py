@@ -1,0 +1,162 @@
+"""The REST routes on what a person reads back: notifications, activity, statistics, settings, dead letters."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response, StreamingResponse
+from pydantic_core import to_json
+
+from app.identity import identify_rest
+from app.problems import HttpRefusal
+from app.rest.reading import PATCHES, read_body, read_query
+from app.rest.tasks import PROBLEMS
+from events.memory import list_parked, replay_parked
+from todo import feeds, schemas
+from todo.arguments import describe_model, read_arguments
+from todo.work import Store
+
+HEARTBEAT_SECONDS = 15.0
+STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+
+class Streams:
+    """The open event streams of this process; `wake` lets each of them look for news."""
+
+    def __init__(self) -> None:
+        self._open: set[asyncio.Event] = set()
+        self._closing = False
+
+    def wake(self) -> None:
+        """Let every open stream look for news now."""
+        for event in self._open:
+            event.set()
+
+    def close(self) -> None:
+        """End every open stream, so that the server can stop."""
+        self._closing = True
+        self.wake()
+
+    async def follow(self, store: Store, position: tuple[int, int]) -> AsyncIterator[bytes]:
+        """Yield server-sent events after a position: `notification` and `activity`, each with both positions as id."""
+        news = asyncio.Event()
+        self._open.add(news)
+        rang, happened = position
+        try:
+            yield b": connected\n\n"
+            while not self._closing:
+                news.clear()
+                read = _after(rang, happened)
+                notifications, activity = await store.read(identify_rest(), read)
+                for rang, view in notifications:
+                    yield _frame("notification", f"{rang}-{happened}", view)
+                for happened, view in activity:
+                    yield _frame("activity", f"{rang}-{happened}", view)
+                if notifications or activity:
+                    continue
+                try:
+                    await asyncio.wait_for(news.wait(), HEARTBEAT_SECONDS)
+                except TimeoutError:
+                    yield b": still here\n\n"
+        finally:
+            self._open.discard(news)
+
+
+def build_feed_routes(store: Store, streams: Streams) -> APIRouter:
+    """Return the routes on a store and its streams."""
+    router = APIRouter(responses=PROBLEMS)
+
+    @router.get("/notifications")
+    async def list_notifications(limit: str = "50") -> Response:
+        return _json(await store.read(identify_rest(), lambda work: feeds.list_notifications(work, _limit(limit))))
+
+    @router.get("/notifications/stream", response_class=StreamingResponse)
+    async def stream(request: Request) -> StreamingResponse:
+        position = await store.read(identify_rest(), feeds.newest_positions)
+        with suppress(ValueError):
+            rang, happened = request.headers.get("last-event-id", "").split("-")
+            position = (int(rang), int(happened))
+        return StreamingResponse(streams.follow(store, position), 200, STREAM_HEADERS, "text/event-stream")
+
+    @router.post("/notifications/{notification_id}/read")
+    async def read_notification(notification_id: str) -> Response:
+        return _json(await store.write(identify_rest(), lambda work: feeds.read_notification(work, notification_id)))
+
+    @router.get("/activity")
+    async def list_activity(limit: str = "50", cursor: str | None = None) -> Response:
+        return _json(await store.read(identify_rest(), lambda work: feeds.list_activity(work, _limit(limit), cursor)))
+
+    _add_own_routes(router, store)
+    return router
+
+
+def _add_own_routes(router: APIRouter, store: Store) -> None:
+    @router.get("/statistics")
+    async def read_statistics(request: Request) -> Response:
+        query = read_query(request)
+        return _json(
+            await store.read(
+                identify_rest(), lambda work: feeds.read_statistics(work, query.get("from"), query.get("until"))
+            )
+        )
+
+    @router.get("/me")
+    async def get_me() -> Response:
+        return _json(await store.read(identify_rest(), feeds.get_me))
+
+    body = {"schema": describe_model(schemas.UpdateMe)}
+
+    @router.patch("/me", openapi_extra={"requestBody": {"content": dict.fromkeys(sorted(PATCHES), body)}})
+    async def update_me(request: Request) -> Response:
+        given = read_arguments(schemas.UpdateMe, await read_body(request, PATCHES))
+        return _json(await store.write(identify_rest(), lambda work: feeds.update_me(work, given.request)))
+
+    _add_dead_letter_routes(router, store)
+
+
+def _add_dead_letter_routes(router: APIRouter, store: Store) -> None:
+    @router.get("/dead-letters")
+    async def list_dead_letters() -> Response:
+        who = identify_rest()
+        return _json(
+            {"dead_letters": await store.read(who, lambda work: list_parked(work.connection, work.who.user_id))}
+        )
+
+    @router.post("/dead-letters/replay")
+    async def replay_all() -> Response:
+        return _json({"replayed": await _replay(store, None)})
+
+    @router.post("/dead-letters/{delivery_id}/replay")
+    async def replay_one(delivery_id: str) -> Response:
+        if not (delivery_id.isascii() and delivery_id.isdigit() and len(delivery_id) < 19):
+            raise HttpRefusal(404, "not_found", "There is no dead letter with this id.")
+        replayed = await _replay(store, int(delivery_id))
+        if not replayed:
+            raise HttpRefusal(404, "not_found", "There is no dead letter with this id.")
+        return _json({"replayed": replayed})
+
+
+async def _replay(store: Store, delivery_id: int | None) -> int:
+    return await store.write(
+        identify_rest(), lambda work: replay_parked(work.connection, work.who.user_id, delivery_id)
+    )
+
+
+def _after(rang: int, happened: int) -> Callable[[Any], Any]:
+    return lambda work: feeds.feed_after(work, rang, happened)
+
+
+def _frame(event: str, position: str, view: dict[str, Any]) -> bytes:
+    return b"id: %b\nevent: %b\ndata: %b\n\n" % (position.encode(), event.encode(), to_json(view))
+
+
+def _limit(text: str) -> int:
+    if text.isascii() and text.isdigit() and len(text) < 4 and 1 <= int(text) <= 200:
+        return int(text)
+    raise HttpRefusal(422, "invalid_arguments", "limit is a number from 1 to 200.")
+
+
+def _json(view: Any) -> Response:
+    return Response(to_json(view), media_type="application/json")

@@ -1,0 +1,194 @@
+"""The REST routes on tasks and reminders: thin renderings of the same use cases as the tools."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from pydantic_core import to_json
+
+from app.identity import identify_rest
+from app.problems import refuse
+from app.rest.reading import PATCHES, patch_to_arguments, read_body, read_query, read_versions
+from todo import finding, reminders, schemas, tasks
+from todo.arguments import Request as Arguments
+from todo.arguments import describe_model, read_arguments
+from todo.changes import check_version
+from todo.errors import TodoError
+from todo.queries import load_reminder, load_task
+from todo.requests import once
+from todo.views import View
+from todo.work import Store, Work
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One writing route: `name` is the tool's, so that one `request_id` is one call over all surfaces.
+
+    `id_field` is the argument that the path fills in.
+    """
+
+    method: Literal["POST", "PATCH", "DELETE"]
+    path: str
+    name: str
+    request: type[Arguments]
+    use_case: Callable[[Work, Any], View]
+    id_field: str | None = "task_id"
+    status: int = 200
+
+
+WRITES = (
+    Write("POST", "/tasks", "create_task", schemas.CreateTask, tasks.create_task, None, 201),
+    Write("PATCH", "/tasks/{id}", "update_task", schemas.UpdateTask, tasks.update_task),
+    Write("DELETE", "/tasks/{id}", "delete_task", schemas.DeleteTask, tasks.delete_task),
+    Write("POST", "/tasks/{id}/complete", "complete_task", schemas.CompleteTask, tasks.complete_task),
+    Write("POST", "/tasks/{id}/reopen", "reopen_task", schemas.ReopenTask, tasks.reopen_task),
+    Write("POST", "/tasks/{id}/reminders", "set_reminder", schemas.SetReminder, reminders.set_reminder, status=201),
+    Write(
+        "POST",
+        "/reminders/{id}/snooze",
+        "snooze_reminder",
+        schemas.SnoozeReminder,
+        reminders.snooze_reminder,
+        "reminder_id",
+    ),
+    Write(
+        "DELETE", "/reminders/{id}", "cancel_reminder", schemas.CancelReminder, reminders.cancel_reminder, "reminder_id"
+    ),
+)
+
+
+def build_task_routes(store: Store) -> APIRouter:
+    """Return the routes on a store."""
+    router = APIRouter()
+    for write in WRITES:
+        router.add_api_route(
+            write.path,
+            _build_write(store, write),
+            methods=[write.method],
+            status_code=write.status,
+            response_class=Response,
+            openapi_extra=_describe_write(write),
+            summary=write.name.replace("_", " ").capitalize(),
+            operation_id=write.name,
+            responses=PROBLEMS,
+        )
+
+    @router.get("/tasks", response_class=Response, openapi_extra=_describe_query(schemas.FindTasks), responses=PROBLEMS)
+    async def find_tasks(request: Request) -> Response:
+        given = read_arguments(schemas.FindTasks, read_query(request))
+        answer = await store.read(identify_rest(), lambda work: finding.find_tasks(work, given.request))
+        return _write_json(answer, given.warnings)
+
+    @router.get("/tasks/{id}", response_class=Response, responses=PROBLEMS)
+    async def get_task(request: Request) -> Response:
+        given = read_arguments(schemas.GetTask, {**read_query(request), "task_id": request.path_params["id"]})
+        answer = await store.read(identify_rest(), lambda work: tasks.get_task(work, given.request))
+        return _write_json(answer["task"], (), etag=answer["task"]["version"])
+
+    return router
+
+
+def _build_write(store: Store, write: Write) -> Callable[[Request], Any]:
+    async def endpoint(request: Request) -> Response:
+        patch = write.method == "PATCH"
+        raw = await read_body(request, PATCHES) if patch else await read_body(request)
+        if patch:
+            raw = patch_to_arguments(raw)
+        if write.id_field is not None:
+            raw[write.id_field] = request.path_params["id"]
+        if (key := request.headers.get("idempotency-key")) is not None:
+            raw["request_id"] = key
+        versions = read_versions(request)
+        if versions is not None and len(versions) == 1:
+            raw["expected_version"] = versions[0]
+        try:
+            given = read_arguments(write.request, raw)
+            use_case = write.use_case if versions is None or len(versions) == 1 else _any_of(versions, write)
+            answer = await store.write(
+                identify_rest(), partial(once, operation=write.name, request=given.request, use_case=use_case)
+            )
+        except TodoError as error:
+            return refuse(error, precondition=versions is not None)
+        task = answer["task"]
+        nothing = not answer["events"]
+        location = f"/api/tasks/{task['id']}" if write.status == 201 and not nothing else None
+        return _write_json(
+            answer, given.warnings, status=200 if nothing else write.status, etag=task["version"], location=location
+        )
+
+    return endpoint
+
+
+def _any_of(versions: list[int], write: Write) -> Callable[[Work, Any], View]:
+    """Wrap a use case so that it goes on if the task is at any of the versions that `If-Match` lists."""
+
+    def check(work: Work, request: Any) -> View:
+        task_id = getattr(request, "task_id", None)
+        if task_id is None and (reminder := load_reminder(work, request.reminder_id)) is not None:
+            task_id = reminder["task_id"]
+        if task_id is not None:
+            task = load_task(work, task_id)
+            if task["version"] not in versions:
+                check_version(work, task, max(versions))
+        return write.use_case(work, request)
+
+    return check
+
+
+def _write_json(
+    answer: View, warnings: tuple[str, ...], *, status: int = 200, etag: int | None = None, location: str | None = None
+) -> Response:
+    if warnings:
+        answer = {**answer, "warnings": [*answer.get("warnings", []), *warnings]}
+    headers = {}
+    if etag is not None:
+        headers["ETag"] = f'"{etag}"'
+    if location is not None:
+        headers["Location"] = location
+    return Response(to_json(answer), status, headers, "application/json")
+
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"description": text, "content": {"application/problem+json": {"schema": {"type": "object"}}}}
+    for status, text in {
+        400: "The body is no JSON object, or a header cannot be read.",
+        404: "There is no such task.",
+        409: "The task has changed.",
+        412: "The task is at none of the versions in If-Match.",
+        413: "The body is too large.",
+        415: "The body is of another content type.",
+        422: "An argument cannot be used.",
+        503: "The database cannot be used now.",
+    }.items()
+}
+
+_ID = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
+
+
+def _describe_write(write: Write) -> dict[str, Any]:
+    schema = describe_model(write.request)
+    hidden = {"request_id", "expected_version", "clear", write.id_field}
+    properties = {name: value for name, value in schema["properties"].items() if name not in hidden}
+    required = [name for name in schema.get("required", []) if name not in hidden]
+    body = {"type": "object", "properties": properties, "additionalProperties": False}
+    if required:
+        body["required"] = required
+    kinds = sorted(PATCHES) if write.method == "PATCH" else ["application/json"]
+    parameters: list[dict[str, Any]] = [_ID] if write.id_field is not None else []
+    parameters.append({"name": "Idempotency-Key", "in": "header", "schema": {"type": "string", "maxLength": 255}})
+    if write.id_field is not None:
+        parameters.append({"name": "If-Match", "in": "header", "schema": {"type": "string"}})
+    described: dict[str, Any] = {"parameters": parameters}
+    if properties:
+        described["requestBody"] = {"required": bool(required), "content": {kind: {"schema": body} for kind in kinds}}
+    return described
+
+
+def _describe_query(model: type[Arguments]) -> dict[str, Any]:
+    schema = describe_model(model)
+    return {
+        "parameters": [{"name": name, "in": "query", "schema": value} for name, value in schema["properties"].items()]
+    }

@@ -1,0 +1,42 @@
+"""All tables of the product in one place, for migrations and their test."""
+
+from sqlmodel import SQLModel
+
+from events.inbox import InboxEntry
+from events.lease import LeaseRow
+from events.memory import Delivery
+from events.outbox import OutboxEntry
+from events.tables import table_of
+from todo.models import (
+    Activity,
+    Change,
+    ChangeItem,
+    CountedTask,
+    DayCount,
+    Notification,
+    Reminder,
+    RequestEntry,
+    Task,
+    TaskTag,
+    User,
+)
+
+_MODELS: tuple[type[SQLModel], ...] = (
+    Activity,
+    Change,
+    ChangeItem,
+    CountedTask,
+    DayCount,
+    Delivery,
+    InboxEntry,
+    LeaseRow,
+    Notification,
+    OutboxEntry,
+    Reminder,
+    RequestEntry,
+    Task,
+    TaskTag,
+    User,
+)
+TABLES = tuple(table_of(model) for model in _MODELS)
+"""Every table; the search index is made by its migration, since it is SQLite's own kind of table."""

@@ -1,0 +1,108 @@
+"""The settings: environment, then the `.env` file beside `run.py`, then defaults; all problems told at once."""
+
+import os
+from functools import cached_property
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import unquote
+
+from platformdirs import user_data_path
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from events.catalog import TopicStyle
+from todo.errors import InvalidTime
+from todo.when import read_zone
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def _machine_zone() -> str:
+    import tzlocal
+
+    try:
+        return read_zone(tzlocal.get_localzone_name() or "UTC").key
+    except Exception:  # noqa: BLE001  # a machine without a readable zone is served in UTC
+        return "UTC"
+
+
+class BadSettings(Exception):
+    """One message with everything that is wrong with the settings."""
+
+
+class Settings(BaseSettings):
+    """What an operator can set; see `docs/operating.md`."""
+
+    model_config = SettingsConfigDict(env_prefix="TODO_", extra="ignore", frozen=True)
+
+    data_dir: Path = Field(default_factory=lambda: user_data_path("evolution-todo", appauthor=False))
+    database_url: str = "sqlite:///todo.db"
+    broker: Literal["memory", "dapr"] = "memory"
+    topic_style: TopicStyle = "type"
+    role: Literal["all", "api", "worker"] = "all"
+    auth: Literal["local", "token"] = "local"
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65_535)
+    public_url: str | None = None
+    zone: str = Field(default_factory=_machine_zone)
+
+    @field_validator("zone")
+    @classmethod
+    def _check_zone(cls, value: str) -> str:
+        try:
+            return read_zone(value).key
+        except InvalidTime as error:
+            raise ValueError(error.text) from None
+
+    @model_validator(mode="after")
+    def _check_together(self) -> "Settings":
+        problems = []
+        if not self.database_url.startswith("sqlite:///"):
+            problems.append("TODO_DATABASE_URL: only sqlite:///… is served by this version")
+        if self.broker == "dapr":
+            problems.append("TODO_BROKER=dapr: not served by this version; leave it at memory")
+        if self.role != "all":
+            problems.append(f"TODO_ROLE={self.role}: needs a broker between the processes, which memory is not")
+        if self.auth == "token":
+            problems.append("TODO_AUTH=token: not served by this version; leave it at local")
+        if self.auth == "local" and not _is_loopback(self.host):
+            problems.append(f"TODO_HOST={self.host}: with TODO_AUTH=local only a loopback address is allowed")
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+    @cached_property
+    def database_path(self) -> Path:
+        """The SQLite file; a relative one counts from `TODO_DATA_DIR`."""
+        return self.data_dir / unquote(self.database_url.removeprefix("sqlite:///"))
+
+    @property
+    def url(self) -> str:
+        """The address under which people reach the service."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.public_url or f"http://{host}:{self.port}"
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings; raises `BadSettings` with all problems in one message."""
+    # An installed program has no run.py beside it; its .env lies with its data.
+    beside = REPOSITORY if (REPOSITORY / "run.py").exists() else None
+    directory = beside or Path(os.environ.get("TODO_DATA_DIR") or user_data_path("evolution-todo", appauthor=False))
+    try:
+        return Settings(_env_file=directory / ".env", **overrides)  # type: ignore[call-arg]  # pydantic-settings adds it
+    except ValidationError as error:
+        lines = []
+        for problem in error.errors():
+            name = f"TODO_{str(problem['loc'][0]).upper()}: " if problem["loc"] else ""
+            lines += [f"{name}{line}" for line in problem["msg"].removeprefix("Value error, ").splitlines()]
+        raise BadSettings("These settings cannot be used:\n" + "\n".join(f"  {line}" for line in lines)) from None
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

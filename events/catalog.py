@@ -1,0 +1,70 @@
+"""What can happen to a task, what such an event carries, and the topics that it travels on."""
+
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+SOURCE = "evolution-todo"
+
+TopicStyle = Literal["type", "convention", "single"]
+
+
+class EventType(StrEnum):
+    """The six wire names; stable for ever. `reminder.due` is the one predicate among past tenses."""
+
+    TASK_CREATED = "task.created"
+    TASK_UPDATED = "task.updated"
+    TASK_COMPLETED = "task.completed"
+    TASK_DELETED = "task.deleted"
+    REMINDER_DUE = "reminder.due"
+    RECURRING_TRIGGER = "recurring.trigger"
+
+
+STATE_EVENTS = frozenset(
+    {EventType.TASK_CREATED, EventType.TASK_UPDATED, EventType.TASK_COMPLETED, EventType.TASK_DELETED}
+)
+"""The types that raise a task's version; the other two carry the version that they saw."""
+
+_CONVENTION = {
+    EventType.TASK_CREATED: "evolution-todo.tasks.created",
+    EventType.TASK_UPDATED: "evolution-todo.tasks.updated",
+    EventType.TASK_COMPLETED: "evolution-todo.tasks.completed",
+    EventType.TASK_DELETED: "evolution-todo.tasks.deleted",
+    EventType.REMINDER_DUE: "evolution-todo.reminders.due",
+    EventType.RECURRING_TRIGGER: "evolution-todo.recurring.trigger",
+}
+
+
+class TaskEvent(BaseModel):
+    """One thing that happened; the `data` of its CloudEvent.
+
+    `timestamp` is UTC, `2026-11-23T15:04:05.123456Z`; `data` holds at least `version`, `task` and `actor`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    event_id: str
+    event_type: EventType
+    timestamp: str
+    user_id: str
+    task_id: str
+    data: dict[str, Any]
+
+    @property
+    def version(self) -> int:
+        """The task's version after the change, or the version that was seen."""
+        return int(self.data["version"])
+
+    @property
+    def task(self) -> dict[str, Any]:
+        """The whole task as its view showed it after the change."""
+        task: dict[str, Any] = self.data["task"]
+        return task
+
+
+def name_topic(event_type: EventType, style: TopicStyle) -> str:
+    """Return the topic of an event type in one of the three styles of `TODO_TOPIC_STYLE`."""
+    if style == "single":
+        return "evolution-todo.events"
+    return _CONVENTION[event_type] if style == "convention" else event_type.value

@@ -1,0 +1,72 @@
+"""TaskEvent to CloudEvents 1.0 in structured JSON mode, and back."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import to_json
+
+from events.catalog import SOURCE, TaskEvent
+
+CONTENT_TYPE = "application/cloudevents+json"
+MAX_BYTES = 900 * 1024
+"""Checked when an event is recorded, so that no broker limit can refuse it later."""
+
+
+class Unreadable(ValueError):
+    """The bytes are no CloudEvent of ours; the sentence says why, without echoing them."""
+
+
+class _Envelope(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    specversion: str
+    id: str
+    source: str
+    type: str
+    data: TaskEvent
+
+
+def encode_event(event: TaskEvent, traceparent: str | None = None) -> str:
+    """Return the whole CloudEvent (CloudEvents 1.0, JSON format section 3) as UTF-8 text without escapes.
+
+    Raises `ValueError` above 900 KiB.
+    """
+    envelope: dict[str, Any] = {
+        "specversion": "1.0",
+        "id": event.event_id,
+        "source": SOURCE,
+        "type": event.event_type.value,
+        "subject": f"task/{event.task_id}",
+        "time": event.timestamp,
+        "datacontenttype": "application/json",
+        "dataschema": f"urn:evolution-todo:event:{event.event_type.value}:1",
+        "partitionkey": event.task_id,
+        "taskversion": event.version,
+    }
+    if traceparent is not None:
+        envelope["traceparent"] = traceparent
+    envelope["data"] = event.model_dump()
+    encoded = to_json(envelope)
+    if len(encoded) > MAX_BYTES:
+        raise ValueError(f"an event of {len(encoded)} bytes is over the limit of {MAX_BYTES}")
+    return encoded.decode()
+
+
+def decode_event(payload: str | bytes) -> TaskEvent:
+    """Return the TaskEvent inside a CloudEvent.
+
+    Raises `Unreadable` for what is no JSON, no CloudEvent 1.0 of ours, or of an unknown type.
+    """
+    try:
+        envelope = _Envelope.model_validate_json(payload)
+    except ValidationError as error:
+        problems = sorted({".".join(str(part) for part in problem["loc"]) or "body" for problem in error.errors()})
+        raise Unreadable(f"not an event of ours: {', '.join(problems[:5])}") from None
+    event = envelope.data
+    if envelope.specversion != "1.0" or envelope.source != SOURCE:
+        raise Unreadable("not a CloudEvents 1.0 event from evolution-todo")
+    if (envelope.id, envelope.type) != (event.event_id, event.event_type.value):
+        raise Unreadable("the envelope and its data name different events")
+    if not isinstance(event.data.get("version"), int) or not isinstance(event.data.get("task"), dict):
+        raise Unreadable("the event carries no version or no task")
+    return event

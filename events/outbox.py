@@ -1,0 +1,153 @@
+"""The outbox: events recorded in the transaction of their change, waiting to be published."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Index, bindparam, func, insert, select, text, update
+from sqlmodel import Field, SQLModel
+
+from events.catalog import TaskEvent
+from events.cloudevent import encode_event
+from events.ports import Outgoing
+from events.tables import table_of
+
+WINDOW = 1_000
+"""How many pending rows one claim looks at before it asks for one row per task instead."""
+
+
+class OutboxEntry(SQLModel, table=True):
+    """One recorded event; `seq` rises per task because the task's row is written first."""
+
+    __tablename__ = "outbox_entry"
+    __table_args__ = (
+        Index("ix_outbox_pending", "seq", sqlite_where=text("published_at IS NULL AND parked_at IS NULL")),
+        Index("ix_outbox_parked", "task_id", sqlite_where=text("parked_at IS NOT NULL")),
+        Index(
+            "ux_outbox_state",
+            "task_id",
+            "version",
+            unique=True,
+            sqlite_where=text("event_type IN ('task.created','task.updated','task.completed','task.deleted')"),
+        ),
+    )
+
+    seq: int | None = Field(default=None, primary_key=True)
+    event_id: str = Field(unique=True)
+    event_type: str
+    user_id: str
+    task_id: str
+    version: int
+    payload: str
+    recorded_at: str
+    attempts: int = 0
+    next_attempt_at: str | None = None
+    last_error: str | None = None
+    parked_at: str | None = None
+    published_at: str | None = None
+
+
+_T = table_of(OutboxEntry)
+_PENDING = _T.c.published_at.is_(None) & _T.c.parked_at.is_(None)
+_INSERT = insert(_T)
+_PARKED_TASKS = select(_T.c.task_id).where(_T.c.parked_at.is_not(None))
+_READY = _PENDING & (_T.c.next_attempt_at.is_(None) | (_T.c.next_attempt_at <= bindparam("now")))
+_SELECT = (
+    select(_T.c.seq, _T.c.event_id, _T.c.event_type, _T.c.task_id, _T.c.payload, _T.c.next_attempt_at)
+    .where(_PENDING, _T.c.task_id.not_in(_PARKED_TASKS))
+    .order_by(_T.c.seq)
+    .limit(bindparam("window"))
+)
+_OLDEST_PER_TASK = select(func.min(_T.c.seq)).where(_PENDING, _T.c.task_id.not_in(_PARKED_TASKS)).group_by(_T.c.task_id)
+_SELECT_OLDEST = _SELECT.where(_T.c.seq.in_(_OLDEST_PER_TASK))
+_MARK = (
+    update(_T)
+    .where(_T.c.event_id == bindparam("key"), _T.c.published_at.is_(None))
+    .values(published_at=bindparam("at"))
+)
+_DELAY = (
+    update(_T)
+    .where(_T.c.event_id == bindparam("key"), _T.c.published_at.is_(None))
+    .values(
+        attempts=_T.c.attempts + 1,
+        next_attempt_at=bindparam("next_at"),
+        last_error=bindparam("error"),
+        parked_at=bindparam("parked"),
+    )
+)
+
+
+def record_event(connection: Connection, event: TaskEvent, traceparent: str | None = None) -> None:
+    """Write one event beside its change; raises `ValueError` above 900 KiB.
+
+    The task's row must have been written before, in the same transaction: only then does `seq` rise per task.
+    """
+    connection.execute(
+        _INSERT,
+        {
+            "event_id": event.event_id,
+            "event_type": event.event_type.value,
+            "user_id": event.user_id,
+            "task_id": event.task_id,
+            "version": event.version,
+            "payload": encode_event(event, traceparent),
+            "recorded_at": event.timestamp,
+            "attempts": 0,
+        },
+    )
+
+
+def claim_events(connection: Connection, now: str, limit: int) -> list[Outgoing]:
+    """Return up to `limit` of the oldest pending events, at most one per task, none of a parked task.
+
+    A task whose oldest event waits for its next attempt keeps its later events back.
+    """
+    rows = connection.execute(_SELECT, {"window": WINDOW}).all()
+    batch = _first_per_task(rows, now, limit)
+    if len(rows) == WINDOW and len(batch) < limit:
+        # A long backlog of few tasks fills the window: look past it, at one row per task.
+        batch = _first_per_task(connection.execute(_SELECT_OLDEST, {"window": WINDOW}).all(), now, limit)
+    return batch
+
+
+def _first_per_task(rows: Sequence[Any], now: str, limit: int) -> list[Outgoing]:
+    seen: set[str] = set()
+    batch: list[Outgoing] = []
+    for _seq, event_id, event_type, task_id, payload, next_attempt_at in rows:
+        if task_id in seen:
+            continue
+        seen.add(task_id)
+        if next_attempt_at is None or next_attempt_at <= now:
+            batch.append(Outgoing(event_id, event_type, task_id, payload))
+            if len(batch) == limit:
+                break
+    return batch
+
+
+def mark_published(connection: Connection, event_ids: Sequence[str], now: str) -> None:
+    """Note that these events have reached the broker."""
+    if event_ids:
+        connection.execute(_MARK, [{"key": event_id, "at": now} for event_id in event_ids])
+
+
+def delay_event(connection: Connection, event_id: str, error: str, next_at: str | None, parked_at: str | None) -> None:
+    """Note a failed attempt: try again at `next_at`, or park the event, and with it its task's stream."""
+    connection.execute(_DELAY, {"key": event_id, "error": error[:500], "next_at": next_at, "parked": parked_at})
+
+
+def read_attempts(connection: Connection, event_id: str) -> int:
+    """Return how often an event was refused so far."""
+    return int(connection.execute(select(_T.c.attempts).where(_T.c.event_id == event_id)).scalar_one())
+
+
+def count_backlog(connection: Connection) -> tuple[int, int]:
+    """Return (pending, parked): events that wait to be published, and events that were refused for good."""
+    pending = connection.execute(select(func.count()).select_from(_T).where(_PENDING)).scalar_one()
+    parked = connection.execute(select(func.count()).select_from(_T).where(_T.c.parked_at.is_not(None))).scalar_one()
+    return pending, parked
+
+
+def resume_parked(connection: Connection) -> int:
+    """Free every parked event, in order; return how many."""
+    return connection.execute(
+        update(_T).where(_T.c.parked_at.is_not(None)).values(parked_at=None, next_attempt_at=None, attempts=0)
+    ).rowcount

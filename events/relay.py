@@ -1,0 +1,71 @@
+"""The relay: takes recorded events to the broker, oldest first, one event per task in flight."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from events.backoff import next_attempt
+from events.instants import write_instant
+from events.outbox import claim_events, delay_event, mark_published, read_attempts
+from events.ports import Clock, Database, Outcome, Outgoing, Publisher
+
+log = logging.getLogger(__name__)
+
+
+def _no_crash(_point: str) -> None:
+    """Do nothing: the named crash points are for simulations."""
+
+
+@dataclass(slots=True)
+class Relay:
+    """Publishes, then marks: a crash between the two sends the same bytes again, never others.
+
+    `park_after` is the number of refusals after which an event, and so its task's stream, is parked.
+    """
+
+    database: Database
+    publisher: Publisher
+    clock: Clock
+    batch: int = 200
+    park_after: int = 8
+    crash: Callable[[str], None] = _no_crash
+
+    async def step(self) -> int:
+        """Publish one batch and return how many events reached the broker.
+
+        No transaction is open while the broker is called.
+        """
+        now = write_instant(self.clock.now())
+        claimed = await self.database.read(lambda connection: claim_events(connection, now, self.batch))
+        if not claimed:
+            return 0
+        self.crash("relay.before_publish")
+        outcomes = await self.publisher.publish(claimed)
+        self.crash("relay.after_publish")
+        await self.database.write(lambda connection: self._settle(connection, claimed, outcomes))
+        return sum(outcome.status == "published" for outcome in outcomes)
+
+    def _settle(self, connection: Connection, claimed: list[Outgoing], outcomes: list[Outcome]) -> None:
+        now = self.clock.now()
+        mark_published(
+            connection, [each.event_id for each in outcomes if each.status == "published"], write_instant(now)
+        )
+        answered = {each.event_id for each in outcomes}
+        unknown = [Outcome(each.event_id, "unknown", "no answer") for each in claimed if each.event_id not in answered]
+        for outcome in [*outcomes, *unknown]:
+            if outcome.status == "published":
+                continue
+            attempts = read_attempts(connection, outcome.event_id)
+            # Only a refusal of this very event counts towards parking: an unknown outcome is the broker's trouble.
+            parked = outcome.status == "refused" and attempts + 1 >= self.park_after
+            if parked:
+                log.warning("event %s is parked: %s", outcome.event_id, outcome.reason[:200])
+            delay_event(
+                connection,
+                outcome.event_id,
+                outcome.reason,
+                write_instant(next_attempt(now, attempts)),
+                write_instant(now) if parked else None,
+            )

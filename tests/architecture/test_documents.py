@@ -1,0 +1,64 @@
+"""What is generated is what stands in the repository; what is promised of a schema holds."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import TypeAdapter
+from sqlalchemy import create_engine
+from sqlmodel import SQLModel
+
+from app import schema
+from app.documents import write_documents
+from app.migrations import HEAD, migrate_file
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize("path", sorted(write_documents()))
+def test_a_generated_document_has_not_drifted(path: str) -> None:
+    assert (ROOT / path).read_text("utf-8") == write_documents()[path], "renew it with: python3 -m app.documents"
+
+
+def test_the_models_are_what_the_migrations_make(tmp_path: Path) -> None:
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    assert migrate_file(tmp_path / "new.db")
+    engine = create_engine(f"sqlite:///{tmp_path / 'new.db'}")
+    with engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection,
+            opts={
+                "include_name": lambda name, kind, _parents: kind != "table" or not str(name).startswith("task_search")
+            },
+        )
+        assert compare_metadata(context, SQLModel.metadata) == []
+    engine.dispose()
+    assert {table.name for table in schema.TABLES} == set(SQLModel.metadata.tables)
+
+
+def test_head_is_the_newest_script() -> None:
+    names = sorted(path.name for path in (ROOT / "app/migrations/versions").glob("v*.py"))
+    assert names[-1].startswith(f"v{HEAD}_")
+
+
+def test_a_migrated_file_is_left_alone_and_a_newer_one_refused(tmp_path: Path) -> None:
+    import sqlite3
+
+    from todo.errors import StorageUnavailable
+
+    path = tmp_path / "a.db"
+    assert migrate_file(path)
+    assert not migrate_file(path)
+    connection = sqlite3.connect(path)
+    connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.commit()
+    connection.close()
+    with pytest.raises(StorageUnavailable, match="newer version"):
+        migrate_file(path)
+
+
+def test_the_event_schemas_are_schemas() -> None:
+    for path, content in write_documents().items():
+        if path.endswith(".json"):
+            assert TypeAdapter(dict[str, object]).validate_json(content)["type"] == "object"

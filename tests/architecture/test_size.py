@@ -1,0 +1,27 @@
+"""Files stay short enough to be read in one sitting."""
+
+import pytest
+
+from tests.architecture.ours import ROOT, list_files
+
+LIMIT = 400
+EXCEPTIONS: dict[str, int] = {"tests/unit/test_arguments.py": 470}
+"""Path to the length that is let through; a number here only falls, and a line only goes."""
+
+
+def count_lines(name: str) -> int:
+    return len((ROOT / name).read_text("utf-8").splitlines())
+
+
+@pytest.mark.parametrize("name", [name for name in list_files(".py", ".js", ".css", ".sh") if "/vendor/" not in name])
+def test_file_is_short(name: str) -> None:
+    assert count_lines(name) <= EXCEPTIONS.get(name, LIMIT)
+
+
+def test_each_exception_is_still_needed_and_no_larger_than_its_file() -> None:
+    assert {name: count_lines(name) for name in EXCEPTIONS} == EXCEPTIONS
+    assert all(length > LIMIT for length in EXCEPTIONS.values())
+
+
+def test_the_bootstrap_fits_on_two_screens() -> None:
+    assert count_lines("run.py") <= 120

@@ -1,0 +1,90 @@
+"""Time, identity and chance are handed in, modules are named for what they are, and each says so in one sentence."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+import pytest
+
+from tests.architecture.ours import ROOT, list_sources
+
+THE_MACHINE = "app/system.py"
+"""The one module that may ask the machine for the time and for ids."""
+CHANCE_ONLY_IN_PAUSES = {"app/database.py"}
+"""Modules that import `random` to spread their waiting; nothing that is stored or answered depends on it."""
+
+ASKING = re.compile(r"(^|\.)(datetime\.(now|utcnow|today)|date\.today|time\.time(_ns)?|uuid[1-8])$")
+NAMES_OF_NOTHING = {"utils", "util", "helpers", "helper", "manager", "managers", "base", "common", "misc"}
+
+
+def parse(name: str) -> ast.Module:
+    return ast.parse((ROOT / name).read_text("utf-8"), name)
+
+
+def find_asking(tree: ast.Module) -> Iterator[str]:
+    """Yield each use of the machine's clock, ids or chance as `line: what`, under whatever name it was imported."""
+    meaning: dict[str, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            meaning.update({alias.asname or alias.name: alias.name for alias in node.names})
+        elif isinstance(node, ast.ImportFrom):
+            meaning.update({alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names})
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute | ast.Name):
+            head, _, rest = ast.unparse(node).partition(".")
+            said = f"{meaning.get(head, head)}.{rest}".rstrip(".")
+            if ASKING.search(said) or said.split(".")[0] == "random":
+                yield f"{node.lineno}: {said}"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import datetime\ndatetime.datetime.now()",
+        "from datetime import datetime as dt\nask = dt.utcnow",
+        "from datetime import date\ndate.today()",
+        "import time as t\nt.time()",
+        "from time import time\ntime()",
+        "import uuid\nuuid.uuid4()",
+        "from uuid import uuid4 as new\nnew()",
+        "import uuid_utils\nuuid_utils.uuid7()",
+        "from random import choice\nchoice([1])",
+    ],
+)
+def test_asking_the_machine_is_seen(source: str) -> None:
+    assert list(find_asking(ast.parse(source)))
+
+
+@pytest.mark.parametrize("source", ["import time\ntime.monotonic()", "clock.now()", "import uuid\nuuid.UUID(text)"])
+def test_harmless_code_is_left_alone(source: str) -> None:
+    assert not list(find_asking(ast.parse(source)))
+
+
+@pytest.mark.parametrize("name", [name for name in list_sources() if name != THE_MACHINE])
+def test_time_identity_and_chance_are_handed_in(name: str) -> None:
+    found = list(find_asking(parse(name)))
+    if name in CHANCE_ONLY_IN_PAUSES:
+        assert any(": random" in use for use in found), "no longer needed: take it off the list"
+        found = [use for use in found if ": random" not in use]
+
+    assert not found
+
+
+@pytest.mark.parametrize("name", list_sources())
+def test_module_is_named_for_what_it_is(name: str) -> None:
+    words = {word.lower() for part in PurePosixPath(name).with_suffix("").parts for word in part.split("_")}
+
+    assert words.isdisjoint(NAMES_OF_NOTHING)
+
+
+@pytest.mark.parametrize("name", list_sources())
+def test_module_says_in_one_sentence_what_it_is(name: str) -> None:
+    tree = parse(name)
+    if PurePosixPath(name).name == "__init__.py" and not tree.body:
+        return
+    sentence, _, drawing = (ast.get_docstring(tree) or "").partition("\n\n")
+
+    assert sentence.endswith("."), "a module's docstring is one sentence on what the module is"
+    # a tree or a table may follow, further prose may not
+    assert len(re.findall(r"[.!?](?=\s|$)", f"{sentence}\n{drawing}")) == 1

@@ -1,0 +1,131 @@
+"""The `world`: a database, a movable clock, counted ids, a memory broker and every surface, without a sleep."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+from pydantic_core import from_json
+from sqlalchemy import text
+
+from app.identity import SCHEDULER
+from app.main import Service, build_app, open_service
+from app.settings import Settings, load_settings
+from todo.finding import index_step
+from todo.reminders import fire_due
+
+MONDAY = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+URL = "http://127.0.0.1:8000"
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@dataclass
+class MovableClock:
+    """A clock that moves only when told to."""
+
+    at: datetime = MONDAY
+
+    def now(self) -> datetime:
+        return self.at
+
+    def move(self, **ahead: float) -> None:
+        self.at += timedelta(**ahead)
+
+
+@dataclass
+class CountedIds:
+    """Ids of UUIDv7's form that count up, so that two runs give the same."""
+
+    count: int = 0
+
+    def new(self) -> str:
+        self.count += 1
+        return f"01930000-0000-7000-8000-{self.count:012x}"
+
+
+@dataclass
+class World:
+    """One service with its surfaces, driven by hand."""
+
+    service: Service
+    clock: MovableClock
+    rest: httpx2.AsyncClient
+    http: httpx2.AsyncClient
+    _stack: AsyncExitStack = field(repr=False)
+
+    async def connect(self, mode: str = "auto") -> Client:
+        """Return an MCP client over the whole HTTP stack: `auto` is 2026-07-28, `legacy` 2025-11-25."""
+        transport = streamable_http_client(f"{URL}/mcp", http_client=self.http)
+        return await self._stack.enter_async_context(Client(transport, mode=mode))
+
+    async def settle(self) -> None:
+        """Publish and react until nothing waits."""
+        while await self.service.relay.step() + await self.service.broker.step():
+            pass
+
+    async def tick(self, **ahead: float) -> None:
+        """Move the clock, let the scheduler ring what is due, and settle."""
+        self.clock.move(**ahead)
+        while await self.service.store.write(SCHEDULER, fire_due):
+            pass
+        await self.settle()
+
+    async def index(self) -> None:
+        """Bring the search index up to date."""
+        while await self.service.store.write_apart(SCHEDULER, index_step):
+            pass
+
+    async def events(self) -> list[dict[str, Any]]:
+        """Return every recorded CloudEvent, in order."""
+        rows = await self.query("SELECT payload FROM outbox_entry ORDER BY seq")
+        return [from_json(row[0]) for row in rows]
+
+    async def query(self, statement: str, **parameters: Any) -> list[Any]:
+        """Return the rows of a statement."""
+        return await self.service.database.read(
+            lambda connection: list(connection.execute(text(statement), parameters))
+        )
+
+    async def call(self, client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
+        """Call a tool that must succeed and return its structured answer."""
+        result = await client.call_tool(tool, arguments)
+        assert not result.is_error, result.content
+        assert result.structured_content is not None
+        return result.structured_content
+
+
+def make_settings(folder: Path, **overrides: Any) -> Settings:
+    return load_settings(**{"data_dir": folder, "zone": "Europe/Berlin", **overrides})
+
+
+@asynccontextmanager
+async def open_world(folder: Path) -> AsyncIterator[World]:
+    """Open a world on a folder; a second one on the same folder is a restart."""
+    clock = MovableClock()
+    async with AsyncExitStack() as stack:
+        service = await stack.enter_async_context(open_service(make_settings(folder), clock, CountedIds()))
+        app = build_app(service, background=False)
+        await stack.enter_async_context(app.router.lifespan_context(app))
+        http = await stack.enter_async_context(
+            httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url=URL)
+        )
+        rest = await stack.enter_async_context(
+            httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url=f"{URL}/api")
+        )
+        yield World(service, clock, rest, http, stack)
+
+
+@pytest.fixture
+async def world(tmp_path: Path, anyio_backend: str) -> AsyncIterator[World]:
+    async with open_world(tmp_path) as opened:
+        yield opened

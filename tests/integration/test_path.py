@@ -1,0 +1,34 @@
+"""The path of a task and a reminder, through both surfaces, to the reactions."""
+
+import pytest
+
+from tests.conftest import World
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_task_made_by_a_tool_is_saved_published_and_reacted_to(world: World) -> None:
+    client = await world.connect()
+    answer = await world.call(client, "create_task", title="Buy milk", due="2026-11-27T17:00", reminders=["30m"])
+    assert answer["task"]["due"] == "2026-11-27T16:00:00Z"
+    assert answer["task"]["due_text"] == "Fri 27 Nov 2026, 17:00 Europe/Berlin"
+    assert answer["task"]["reminders"][0]["remind_at"] == "2026-11-27T15:30:00Z"
+    await world.settle()
+    activity = (await world.rest.get("/activity")).json()["entries"]
+    assert [(entry["type"], entry["event_id"]) for entry in activity] == [("task.created", answer["events"][0]["id"])]
+    assert (await world.rest.get("/statistics")).json()["days"][-1] == {
+        "day": "2026-11-23",
+        "created": 1,
+        "completed": 0,
+    }
+
+
+async def test_a_reminder_rings_at_its_time_and_once(world: World) -> None:
+    answer = (await world.rest.post("/tasks", json={"title": "Call mum", "due": "2026-11-23T12:00"})).json()
+    await world.rest.post(f"/tasks/{answer['task']['id']}/reminders", json={"before": "1h"})
+    await world.tick(minutes=59)
+    assert (await world.rest.get("/notifications")).json()["notifications"] == []
+    await world.tick(minutes=1)
+    await world.tick(minutes=1)
+    [notification] = (await world.rest.get("/notifications")).json()["notifications"]
+    assert (notification["title"], notification["late_by_seconds"]) == ("Call mum", 0)

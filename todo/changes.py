@@ -1,0 +1,125 @@
+"""A change: what one call did to which tasks, recorded beside it with its events, so that it can be told and undone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic_core import from_json, to_json
+from sqlalchemy import bindparam, insert, select
+
+from events.catalog import EventType, TaskEvent
+from events.outbox import record_event
+from events.tables import table_of
+from todo.errors import InvalidArguments, VersionConflict
+from todo.models import Change, ChangeItem
+from todo.views import View, diff_views
+from todo.work import Work
+
+_C = table_of(Change)
+_I = table_of(ChangeItem)
+_INSERT_CHANGE = insert(_C)
+_INSERT_ITEM = insert(_I)
+_SINCE = (
+    select(_I.c.before, _I.c.after, _C.c.actor, _C.c.at)
+    .join(_C, _C.c.id == _I.c.change_id)
+    .where(_I.c.task_id == bindparam("task_id"), _I.c.version > bindparam("version"), _C.c.user_id == bindparam("user"))
+    .order_by(_I.c.version)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """One task's part in a change; `before` is absent for a task that came into being."""
+
+    event_type: EventType
+    before: View | None
+    after: View
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The change's id and its events, `[{id, type}]`, as answers show them."""
+
+    change_id: str
+    events: list[dict[str, str]]
+
+
+def record_change(work: Work, kind: str, touched: Sequence[Touched], request_id: str | None = None) -> Recorded:
+    """Write the change, its items and its events, after the tasks' own rows and in the same transaction."""
+    change_id = work.ids.new()
+    actor = work.who.actor()
+    work.connection.execute(
+        _INSERT_CHANGE,
+        {
+            "id": change_id,
+            "user_id": work.who.user_id,
+            "origin": work.who.origin,
+            "actor": to_json(actor).decode(),
+            "kind": kind,
+            "at": work.at,
+        },
+    )
+    events = []
+    for each in touched:
+        gone = each.event_type is EventType.TASK_DELETED
+        work.connection.execute(
+            _INSERT_ITEM,
+            {
+                "change_id": change_id,
+                "task_id": each.after["id"],
+                "version": each.after["version"],
+                "before": to_json(each.before).decode() if each.before is not None else None,
+                "after": None if gone else to_json(each.after).decode(),
+            },
+        )
+        data: dict[str, Any] = {"version": each.after["version"], "task": each.after}
+        if each.before is not None and not gone:
+            data["changes"] = diff_views(each.before, each.after)
+        data["actor"] = actor
+        data["change_id"] = change_id
+        if request_id is not None:
+            data["request_id"] = request_id
+        events.append(emit(work, each.event_type, each.after["id"], data))
+    return Recorded(change_id, events)
+
+
+def emit(work: Work, event_type: EventType, task_id: str, data: dict[str, Any]) -> dict[str, str]:
+    """Record one event of the caller's and return it as answers show it, `{id, type}`.
+
+    Raises `InvalidArguments` when the task has grown over what an event may carry.
+    """
+    event = TaskEvent(
+        event_id=work.ids.new(),
+        event_type=event_type,
+        timestamp=work.at,
+        user_id=work.who.user_id,
+        task_id=task_id,
+        data=data,
+    )
+    try:
+        record_event(work.connection, event)
+    except ValueError:
+        raise InvalidArguments("The task is too large to be announced.", "Shorten its notes or tags.") from None
+    return {"id": event.event_id, "type": event_type.value}
+
+
+def check_version(work: Work, task: dict[str, Any], expected: int | None) -> None:
+    """Refuse with `version_conflict` if the caller saw another version, naming the fields and who changed them."""
+    if expected is None or expected == task["version"]:
+        return
+    parts = []
+    key = {"task_id": task["id"], "version": expected, "user": work.who.user_id}
+    fields: dict[str, Any] = {}
+    for before, after, actor, at in work.connection.execute(_SINCE, key):
+        who = from_json(actor)
+        name = who.get("client") or who["surface"]
+        changed = diff_views(from_json(before) if before else {}, from_json(after) if after else {})
+        fields.update(dict.fromkeys(changed, name))
+        parts.append(f"{', '.join(changed) or 'nothing'} by {name} ({who['kind']}) at {at[:16]}Z")
+    since = f" Changed since: {'; '.join(parts[-3:])}." if parts else ""
+    raise VersionConflict(
+        f'"{task["title"]}" is at version {task["version"]}, not {expected}.{since}',
+        "Read it with get_task and repeat the change with the version that you see there.",
+        version=task["version"],
+        fields=fields,
+    )

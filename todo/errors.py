@@ -1,0 +1,93 @@
+"""The refusals of the product, each with a stable code, a sentence, and what to do next.
+
+TodoError
+├── InvalidArguments      invalid_arguments
+├── InvalidTime           invalid_time
+├── TaskNotFound          task_not_found
+├── IsSeries              is_series
+├── ReminderInPast        reminder_in_past
+├── VersionConflict       version_conflict
+├── RequestIdReused       request_id_reused
+├── Forbidden             forbidden
+└── StorageUnavailable    storage_unavailable
+"""
+
+from typing import Any, ClassVar
+
+
+class TodoError(Exception):
+    """A refusal that the caller can act on; nothing was stored.
+
+    `sentence` says what is wrong, `next_step` what to do; `details` is JSON-able data for programs.
+    No text here may echo a large input, SQL, a stack trace, or another user's data.
+    """
+
+    code: ClassVar[str]
+
+    def __init__(self, sentence: str, next_step: str = "", **details: Any) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.next_step = next_step
+        self.details = details
+
+    @property
+    def text(self) -> str:
+        """The refusal in words: `Sentence. What to do next.`"""
+        return f"{self.sentence} {self.next_step}".strip()
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.text}"
+
+
+class InvalidArguments(TodoError):
+    """An argument is missing, unknown, of the wrong form or out of bounds."""
+
+    code = "invalid_arguments"
+
+
+class InvalidTime(TodoError):
+    """A date, time, zone or duration cannot be read."""
+
+    code = "invalid_time"
+
+
+class TaskNotFound(TodoError):
+    """No such task, or it belongs to somebody else: the two look the same."""
+
+    code = "task_not_found"
+
+
+class IsSeries(TodoError):
+    """The id is a series where an instance is wanted."""
+
+    code = "is_series"
+
+
+class ReminderInPast(TodoError):
+    """The reminder's time has passed already."""
+
+    code = "reminder_in_past"
+
+
+class VersionConflict(TodoError):
+    """The task has changed since the version that the caller saw."""
+
+    code = "version_conflict"
+
+
+class RequestIdReused(TodoError):
+    """The `request_id` was used for another call."""
+
+    code = "request_id_reused"
+
+
+class Forbidden(TodoError):
+    """The caller may not do this."""
+
+    code = "forbidden"
+
+
+class StorageUnavailable(TodoError):
+    """The database cannot be read or written now; nothing is half-done."""
+
+    code = "storage_unavailable"

@@ -1,0 +1,284 @@
+"""The use cases on reminders: set, snooze, cancel, fire; and how they follow their task."""
+
+from typing import Any
+
+from sqlalchemy import bindparam, insert, update
+
+from events.catalog import EventType
+from events.instants import read_instant, shorten_instant, write_instant
+from todo import when
+from todo.answers import answer_nothing, answer_write
+from todo.changes import Touched, check_version, emit, record_change
+from todo.errors import InvalidArguments, ReminderInPast, TaskNotFound
+from todo.queries import (
+    REMINDER,
+    Row,
+    find_task,
+    load_due_reminders,
+    load_reminder,
+    load_reminders,
+    load_task,
+)
+from todo.saving import show_task, update_task_row
+from todo.schemas import CancelReminder, SetReminder, SnoozeReminder
+from todo.views import View
+from todo.work import Work
+
+MOST_PER_TASK = 20
+
+_INSERT = insert(REMINDER)
+_UPDATE = update(REMINDER).where(REMINDER.c.id == bindparam("key"))
+_ARM = _UPDATE.values(
+    remind_at=bindparam("at"),
+    status="scheduled",
+    sequence=REMINDER.c.sequence + 1,
+    cancelled_by=None,
+)
+_CANCEL = (
+    update(REMINDER)
+    .where(REMINDER.c.task_id == bindparam("key"), REMINDER.c.status == "scheduled")
+    .values(status="cancelled", cancelled_by=bindparam("why"))
+)
+_CANCEL_ONE = _UPDATE.values(status="cancelled", cancelled_by=bindparam("why"))
+_FIRE = _UPDATE.where(REMINDER.c.status == "scheduled", REMINDER.c.sequence == bindparam("seen")).values(
+    status="fired", fired_at=bindparam("at")
+)
+
+
+def set_reminder(work: Work, request: SetReminder) -> View:
+    """Add a reminder at a time or before the due; the same one twice changes nothing. Emits `task.updated`."""
+    if (request.at is None) == (request.before is None):
+        raise InvalidArguments("Exactly one of at and before is wanted.", "Give a time, or a duration before the due.")
+    task = load_task(work, request.task_id)
+    check_version(work, task, request.expected_version)
+    if task["status"] == "completed":
+        raise InvalidArguments(f'"{task["title"]}" is completed.', "Reopen it with reopen_task first.")
+    before = show_task(work, task)
+    remind_at, ahead, warnings = resolve_time(work, task, request.at, request.before)
+    text = when.say_due(_whole_seconds(remind_at), work.zone)
+    if any(
+        each["status"] == "scheduled" and each["remind_at"] == remind_at for each in load_reminders(work, task["id"])
+    ):
+        return answer_nothing(work, task, f"A reminder is set for {text} already; nothing was changed.", warnings)
+    row = update_task_row(work, task, {})
+    add_reminder(work, row, request.at, request.before)
+    after = show_task(work, row)
+    recorded = record_change(work, "set_reminder", [Touched(EventType.TASK_UPDATED, before, after)], request.request_id)
+    relative = f" ({ahead} before the due)" if ahead and ahead != "0m" else ""
+    message = f'You will be reminded of "{task["title"]}" on {text}{relative}.'
+    return answer_write(work, after, recorded, message, warnings)
+
+
+def snooze_reminder(work: Work, request: SnoozeReminder) -> View:
+    """Let a reminder ring again later; emits `task.updated`, and the reminder's `sequence` rises."""
+    if (request.until is None) == (request.duration is None):
+        raise InvalidArguments("Exactly one of until and duration is wanted.", "Give a time, or a duration from now.")
+    task, reminder = _pick_reminder(work, request.reminder_id, request.task_id)
+    check_version(work, task, request.expected_version)
+    if task["status"] == "completed":
+        raise InvalidArguments(f'"{task["title"]}" is completed.', "Reopen it with reopen_task first.")
+    warnings: list[str] = []
+    if request.until is not None:
+        reading = when.read_time(request.until, work.zone, work.now)
+        warnings.extend(reading.warnings)
+        remind_at = write_instant(when.instant_of(reading.due, work.zone, work.day_start))
+    else:
+        by = when.read_duration(request.duration or "")
+        remind_at = write_instant(when.add(work.now.replace(microsecond=0), by, work.zone))
+    _refuse_past(work, remind_at)
+    before = show_task(work, task)
+    row = update_task_row(work, task, {})
+    work.connection.execute(_ARM, {"key": reminder["id"], "at": remind_at})
+    after = show_task(work, row)
+    touched = [Touched(EventType.TASK_UPDATED, before, after)]
+    recorded = record_change(work, "snooze_reminder", touched, request.request_id)
+    text = when.say_due(_whole_seconds(remind_at), work.zone)
+    return answer_write(work, after, recorded, f'"{task["title"]}" will ring again on {text}.', warnings)
+
+
+def cancel_reminder(work: Work, request: CancelReminder) -> View:
+    """Cancel one reminder, or all that wait on a task; emits `task.updated`."""
+    _want_one_id(request.reminder_id, request.task_id)
+    if request.reminder_id is not None:
+        reminder = _load_reminder(work, request.reminder_id)
+        task = load_task(work, reminder["task_id"])
+        waiting = [reminder] if reminder["status"] == "scheduled" else []
+    else:
+        task = load_task(work, request.task_id or "")
+        waiting = [each for each in load_reminders(work, task["id"]) if each["status"] == "scheduled"]
+    check_version(work, task, request.expected_version)
+    if not waiting:
+        return answer_nothing(work, task, f'No reminder of "{task["title"]}" waits; nothing was changed.')
+    before = show_task(work, task)
+    row = update_task_row(work, task, {})
+    for each in waiting:
+        work.connection.execute(_CANCEL_ONE, {"key": each["id"], "why": "person"})
+    after = show_task(work, row)
+    touched = [Touched(EventType.TASK_UPDATED, before, after)]
+    recorded = record_change(work, "cancel_reminder", touched, request.request_id)
+    count = "The reminder" if len(waiting) == 1 else f"All {len(waiting)} reminders"
+    verb = "is" if len(waiting) == 1 else "are"
+    return answer_write(work, after, recorded, f'{count} of "{task["title"]}" {verb} cancelled.')
+
+
+def add_reminder(work: Work, task: Row, at: str | None, before: str | None) -> Row:
+    """Write one reminder of a task that was just written; the same time twice is one reminder."""
+    if (at is None) == (before is None):
+        raise InvalidArguments("A reminder has exactly one of at and before.", "Give a time or a duration.")
+    remind_at, ahead, _ = resolve_time(work, task, at, before)
+    present = load_reminders(work, task["id"])
+    for each in present:
+        if each["status"] == "scheduled" and each["remind_at"] == remind_at:
+            return each
+    if len(present) >= MOST_PER_TASK:
+        raise InvalidArguments(f"A task has at most {MOST_PER_TASK} reminders.", "Snooze one of them instead.")
+    row = {
+        "id": work.ids.new(),
+        "user_id": work.who.user_id,
+        "task_id": task["id"],
+        "remind_at": remind_at,
+        "before": ahead,
+        "status": "scheduled",
+        "sequence": 1,
+    }
+    work.connection.execute(_INSERT, row)
+    return row
+
+
+def resolve_time(work: Work, task: Row, at: str | None, before: str | None) -> tuple[str, str | None, list[str]]:
+    """Return (instant, canonical duration before the due or nothing, warnings) of a reminder that is asked for.
+
+    Raises `ReminderInPast`, `InvalidTime`, or `InvalidArguments` for `before` without a due.
+    """
+    if at is not None:
+        reading = when.read_time(at, work.zone, work.now)
+        remind_at = write_instant(when.instant_of(reading.due, work.zone, work.day_start))
+        _refuse_past(work, remind_at)
+        return remind_at, None, list(reading.warnings)
+    ahead = when.read_duration(before or "")
+    if task["due"] is None:
+        raise InvalidArguments(
+            f'"{task["title"]}" has no due from which a reminder could count.', "Give the reminder a time with at."
+        )
+    remind_at = _relative(work, task, ahead)
+    _refuse_past(work, remind_at)
+    return remind_at, when.write_duration(ahead), []
+
+
+def follow_due(work: Work, task: Row) -> list[str]:
+    """Move the relative reminders of a task whose due has moved; return warnings in words.
+
+    Those whose new time is ahead are armed again, also fired ones; those whose time is past are cancelled. Without
+    a due all relative ones are cancelled until one returns.
+    """
+    warnings = []
+    for each in load_reminders(work, task["id"]):
+        if each["before"] is None or each["cancelled_by"] == "person" or task["status"] == "completed":
+            continue
+        if task["due"] is None:
+            if each["status"] == "scheduled":
+                work.connection.execute(_CANCEL_ONE, {"key": each["id"], "why": "no due"})
+                warnings.append(f"The reminder {each['before']} before the due waits until there is a due again.")
+            continue
+        remind_at = _relative(work, task, when.read_duration(each["before"]))
+        if remind_at > work.at:
+            work.connection.execute(_ARM, {"key": each["id"], "at": remind_at})
+        elif each["status"] == "scheduled":
+            work.connection.execute(_CANCEL_ONE, {"key": each["id"], "why": "past"})
+            warnings.append(f"The reminder {each['before']} before the due is cancelled: its time is past.")
+    return warnings
+
+
+def cancel_scheduled(work: Work, task_id: str, why: str) -> None:
+    """Cancel all that wait on a task; `why` decides whether a reopening arms them again."""
+    work.connection.execute(_CANCEL, {"key": task_id, "why": why})
+
+
+def rearm_cancelled(work: Work, task: Row, why: str) -> list[str]:
+    """Arm what was cancelled for this reason and is still ahead; return warnings that name what has passed."""
+    warnings = []
+    for each in load_reminders(work, task["id"]):
+        if each["status"] != "cancelled" or each["cancelled_by"] != why:
+            continue
+        remind_at = each["remind_at"]
+        if each["before"] is not None and task["due"] is not None:
+            remind_at = _relative(work, task, when.read_duration(each["before"]))
+        if remind_at > work.at:
+            work.connection.execute(_ARM, {"key": each["id"], "at": remind_at})
+        else:
+            text = when.say_due(_whole_seconds(remind_at), work.zone)
+            warnings.append(f"The reminder of {text} has passed and stays cancelled.")
+    return warnings
+
+
+def fire_due(work: Work, limit: int = 100) -> int:
+    """Ring up to `limit` reminders of all users whose time has come; return how many were looked at.
+
+    Each (reminder, sequence) emits one `reminder.due`, whoever asks and however often: the conditional update decides.
+    """
+    due = load_due_reminders(work, limit)
+    for reminder in due:
+        owner = work.for_user(reminder["user_id"])
+        fired = work.connection.execute(_FIRE, {"key": reminder["id"], "seen": reminder["sequence"], "at": work.at})
+        task = find_task(owner, reminder["task_id"])
+        if fired.rowcount != 1 or task is None:
+            continue
+        late = int((work.now - read_instant(reminder["remind_at"])).total_seconds())
+        data: dict[str, Any] = {
+            "version": task["version"],
+            "task": show_task(owner, task),
+            "actor": work.who.actor(),
+            "reminder": {
+                "id": reminder["id"],
+                "remind_at": shorten_instant(reminder["remind_at"]),
+                "sequence": reminder["sequence"],
+            },
+            "late_by_seconds": late,
+        }
+        emit(owner, EventType.REMINDER_DUE, task["id"], data)
+    return len(due)
+
+
+def _relative(work: Work, task: Row, ahead: when.Duration) -> str:
+    zone = work.zone if task["zone"] is None else when.read_zone(task["zone"])
+    return write_instant(when.before(task["due"], ahead, zone, work.day_start))
+
+
+def _refuse_past(work: Work, remind_at: str) -> None:
+    if remind_at <= work.at:
+        raise ReminderInPast(
+            f"{when.say_due(_whole_seconds(remind_at), work.zone)} has passed; now is "
+            f"{when.say_now(work.now, work.zone)}.",
+            "Give a later time.",
+        )
+
+
+def _pick_reminder(work: Work, reminder_id: str | None, task_id: str | None) -> tuple[Row, Row]:
+    _want_one_id(reminder_id, task_id)
+    if reminder_id is not None:
+        reminder = _load_reminder(work, reminder_id)
+        return load_task(work, reminder["task_id"]), reminder
+    task = load_task(work, task_id or "")
+    rung = [each for each in load_reminders(work, task["id"]) if each["fired_at"] is not None]
+    if not rung:
+        raise InvalidArguments(
+            f'No reminder of "{task["title"]}" has rung yet.', "Name the one to move with reminder_id."
+        )
+    return task, max(rung, key=lambda each: str(each["fired_at"]))
+
+
+def _load_reminder(work: Work, reminder_id: str) -> Row:
+    reminder = load_reminder(work, reminder_id)
+    if reminder is None:
+        raise TaskNotFound("There is no reminder with this id.", "get_task shows a task's reminders and their ids.")
+    return reminder
+
+
+def _want_one_id(reminder_id: str | None, task_id: str | None) -> None:
+    if (reminder_id is None) == (task_id is None):
+        raise InvalidArguments("Exactly one of reminder_id and task_id is wanted.", "Give one of the two.")
+
+
+def _whole_seconds(instant: str) -> str:
+    """Return an instant without its fraction, since words never show one."""
+    return f"{instant[:19]}Z"

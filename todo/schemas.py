@@ -1,0 +1,154 @@
+"""What callers may ask for: each argument described once, for tools, REST and the docs."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from todo.arguments import Request
+
+Priority = Literal["none", "low", "medium", "high"]
+Tag = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+Title = Annotated[str, Field(min_length=1, max_length=200)]
+Notes = Annotated[str, Field(max_length=20_000)]
+Tags = Annotated[list[Tag], Field(max_length=50)]
+TimeText = Annotated[str, Field(max_length=64)]
+Id = Annotated[str, Field(min_length=1, max_length=200)]
+TIME = "Date 2026-11-27, local time 2026-11-27T17:00, or instant with offset"
+
+Status = Literal["open", "completed", "overdue", "all"]
+Sort = Literal["due", "-due", "priority", "created", "completed", "title"]
+Clearable = Literal["notes", "due", "priority", "tags"]
+
+
+class ReminderSpec(BaseModel):
+    """One reminder: a time (`at`) or a duration before the due (`before`); a bare string is read as either."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    at: TimeText | None = None
+    before: Annotated[str, Field(max_length=64)] | None = None
+
+    @classmethod
+    def from_text(cls, text: str) -> dict[str, str]:
+        """Read a bare string: what begins with a year is a time, all else a duration before the due."""
+        return {"at": text} if text[:4].isdigit() and text[4:5] == "-" else {"before": text}
+
+
+class WriteRequest(Request):
+    """A call that may change something."""
+
+    request_id: Annotated[
+        str | None,
+        Field(min_length=1, max_length=255, description="Leave out, except to repeat a call whose answer was lost"),
+    ] = None
+
+
+class ChangeRequest(WriteRequest):
+    """A change of one task that exists."""
+
+    task_id: Annotated[Id, Field(description="Id of the task")]
+    expected_version: Annotated[int | None, Field(ge=1, description="Refuse if the task is not at this version")] = None
+
+
+class CreateTask(WriteRequest):
+    """Arguments of `create_task`."""
+
+    title: Annotated[Title, Field(description="What to do, in the person's words")]
+    notes: Annotated[Notes | None, Field(description="Details")] = None
+    due: Annotated[TimeText | None, Field(description=TIME)] = None
+    priority: Priority | None = None
+    tags: Tags | None = None
+    reminders: Annotated[
+        list[ReminderSpec] | None,
+        Field(max_length=20, description="Times, or durations before the due such as 30m, 2h, 1d"),
+    ] = None
+
+
+class UpdateTask(ChangeRequest):
+    """Arguments of `update_task`."""
+
+    title: Title | None = None
+    notes: Annotated[Notes | None, Field(description="Replaces the notes")] = None
+    due: Annotated[TimeText | None, Field(description=TIME)] = None
+    priority: Priority | None = None
+    append_notes: Annotated[Notes | None, Field(description="Added below the notes")] = None
+    shift: Annotated[
+        str | None, Field(max_length=64, description="Moves the due: 1d, -2h; days keep the wall time")
+    ] = None
+    tags: Annotated[Tags | None, Field(description="Replaces all tags")] = None
+    add_tags: Tags | None = None
+    remove_tags: Tags | None = None
+    clear: Annotated[list[Clearable] | None, Field(max_length=4, description="Fields to empty")] = None
+
+
+class CompleteTask(ChangeRequest):
+    """Arguments of `complete_task`."""
+
+
+class ReopenTask(ChangeRequest):
+    """Arguments of `reopen_task`."""
+
+
+class DeleteTask(ChangeRequest):
+    """Arguments of `delete_task`."""
+
+
+class SetReminder(ChangeRequest):
+    """Arguments of `set_reminder`: exactly one of `at` and `before`."""
+
+    at: Annotated[TimeText | None, Field(description=TIME)] = None
+    before: Annotated[str | None, Field(max_length=64, description="Duration before the due: 30m, 2h, 1d")] = None
+
+
+class SnoozeReminder(WriteRequest):
+    """Arguments of `snooze_reminder`: one of the ids, and one of `until` and `duration`."""
+
+    reminder_id: Id | None = None
+    task_id: Annotated[Id | None, Field(description="Instead: the reminder of this task that rang last")] = None
+    until: Annotated[TimeText | None, Field(description=TIME)] = None
+    duration: Annotated[str | None, Field(max_length=64, description="From now: 10m, 1h, 1d")] = None
+    expected_version: Annotated[int | None, Field(ge=1)] = None
+
+
+class CancelReminder(WriteRequest):
+    """Arguments of `cancel_reminder`: exactly one of the ids."""
+
+    reminder_id: Id | None = None
+    task_id: Annotated[Id | None, Field(description="Instead: all that wait on this task")] = None
+    expected_version: Annotated[int | None, Field(ge=1)] = None
+
+
+class FindTasks(Request):
+    """Arguments of `find_tasks`."""
+
+    text: Annotated[
+        str | None, Field(max_length=200, description="All words, each at a word's beginning; title, notes, tags")
+    ] = None
+    status: Annotated[Status | None, Field(description="Default open")] = None
+    due_from: Annotated[TimeText | None, Field(description="Date or time, inclusive")] = None
+    due_until: Annotated[TimeText | None, Field(description="Inclusive; a date includes its day")] = None
+    completed_from: TimeText | None = None
+    completed_until: TimeText | None = None
+    tags: Annotated[list[Tag] | None, Field(max_length=50, description="All of them")] = None
+    priority: Priority | None = None
+    kind: Annotated[Literal["task", "recurring"] | None, Field(description="Default task")] = None
+    has_reminder: Annotated[bool | None, Field(description="Whether a reminder waits")] = None
+    sort: Annotated[Sort, Field(description="Undated last")] = "due"
+    limit: Annotated[int, Field(ge=1, le=50)] = 20
+    cursor: Annotated[str | None, Field(max_length=1000, description="next_cursor of the page before")] = None
+
+
+class GetTask(Request):
+    """Arguments of `get_task`."""
+
+    task_id: Annotated[Id, Field(description="Id of the task")]
+
+
+class UpdateMe(Request):
+    """The person's settings, as `PATCH /api/me` takes them."""
+
+    zone: Annotated[str | None, Field(max_length=64, description="IANA zone, such as Europe/Berlin")] = None
+    day_start: Annotated[
+        str | None,
+        Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", description="Local HH:MM; reminders of dates count from it"),
+    ] = None

@@ -1,0 +1,95 @@
+"""Work: everything that one use case may touch, and who asks for it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol, TypeVar
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, bindparam, select
+
+from events.instants import write_instant
+from events.ports import Ids
+from events.tables import table_of
+from todo.models import User
+from todo.when import read_zone
+
+T = TypeVar("T")
+
+ActorKind = Literal["person", "agent", "scheduler"]
+Surface = Literal["rest", "mcp", "chat", "scheduler"]
+
+_U = table_of(User)
+_USER = select(_U.c.zone, _U.c.day_start).where(_U.c.id == bindparam("id"))
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """The caller, as the edge has established it; no argument that a model can fill says any of this.
+
+    `origin` is where "the newest change from here" is looked for: a conversation, a token, a process or a client.
+    """
+
+    user_id: str
+    kind: ActorKind
+    surface: Surface
+    client: str = ""
+    origin: str = ""
+
+    def actor(self) -> dict[str, str]:
+        """Return the actor as events and history show it."""
+        actor: dict[str, str] = {"kind": self.kind, "surface": self.surface}
+        if self.client:
+            actor["client"] = self.client
+        return actor
+
+
+@dataclass(slots=True)
+class Work:
+    """One transaction's work for one caller: a use case reads and writes through it and never commits.
+
+    `now` is aware and UTC, and stays the same however long the work takes; `at` is the same instant as text.
+    """
+
+    connection: Connection
+    who: Who
+    now: datetime
+    ids: Ids
+    at: str = field(init=False)
+    _user: tuple[ZoneInfo, str] | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        self.at = write_instant(self.now)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The caller's time zone."""
+        return self._settings()[0]
+
+    @property
+    def day_start(self) -> str:
+        """The caller's local `HH:MM` from which reminders of date-only tasks count."""
+        return self._settings()[1]
+
+    def for_user(self, user_id: str) -> "Work":
+        """Return the same work seen as another user's, for the scheduler, which serves everybody."""
+        who = Who(user_id, self.who.kind, self.who.surface, self.who.client, self.who.origin)
+        return Work(self.connection, who, self.now, self.ids)
+
+    def _settings(self) -> tuple[ZoneInfo, str]:
+        if self._user is None:
+            row = self.connection.execute(_USER, {"id": self.who.user_id}).one()
+            self._user = (read_zone(row.zone), row.day_start)
+        return self._user
+
+
+class Store(Protocol):
+    """Where use cases run: whole, one transaction each, with the answer only after the commit."""
+
+    async def write(self, who: Who, use_case: Callable[[Work], T]) -> T:
+        """Run a use case that may write."""
+        ...
+
+    async def read(self, who: Who, query: Callable[[Work], T]) -> T:
+        """Run a use case that only reads."""
+        ...
