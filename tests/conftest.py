@@ -1,5 +1,6 @@
 """The `world`: a database, a movable clock, counted ids, a memory broker and every surface, without a sleep."""
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -7,14 +8,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx2
 import pytest
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
+from mcp.server.stdio import stdio_server
 from pydantic_core import from_json
 from sqlalchemy import text
 
-from app.identity import SCHEDULER
+from app.identity import SCHEDULER, StdioIdentity
 from app.main import Service, build_app, open_service
 from app.settings import Settings, load_settings
 from todo.finding import index_step
@@ -67,6 +70,30 @@ class World:
         """Return an MCP client over the whole HTTP stack: `auto` is 2026-07-28, `legacy` 2025-11-25."""
         transport = streamable_http_client(f"{URL}/mcp", http_client=self.http)
         return await self._stack.enter_async_context(Client(transport, mode=mode))
+
+    async def connect_stdio(self, mode: str = "auto") -> Client:
+        """Return an MCP client over the stdio transport's own framing, on pipes in this process."""
+        return await self._stack.enter_async_context(Client(self._pipe(), mode=mode))
+
+    @asynccontextmanager
+    async def _pipe(self) -> AsyncIterator[Any]:
+        down, up = os.pipe(), os.pipe()
+        files = [anyio.wrap_file(os.fdopen(end, kind)) for end, kind in zip((*down, *up), "rwrw", strict=True)]
+        server = self.service.build_mcp(StdioIdentity("test"))._lowlevel_server
+
+        async def serve() -> None:
+            async with stdio_server(stdin=files[0], stdout=files[3]) as streams:
+                await server.run(*streams, server.create_initialization_options())
+            await files[3].aclose()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(serve)
+            async with stdio_server(stdin=files[2], stdout=files[1]) as client:
+                yield client
+                # As a client does that ends: the server sees the end of its input and ends too.
+                await files[1].aclose()
+        await files[0].aclose()
+        await files[2].aclose()
 
     async def settle(self) -> None:
         """Publish and react until nothing waits."""

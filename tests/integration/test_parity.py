@@ -116,10 +116,13 @@ async def play_rest(folder: Path) -> tuple[list[Any], list[Any], dict[str, Any]]
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
-async def test_tools_and_rest_give_the_same_answers_events_and_effects(tmp_path: Path, mode: str) -> None:
+@pytest.mark.parametrize("transport", ["http", "stdio"])
+async def test_tools_and_rest_give_the_same_answers_events_and_effects(
+    tmp_path: Path, mode: str, transport: str
+) -> None:
     expected = await play_rest(tmp_path / "rest")
     async with open_world(tmp_path / "mcp") as world:
-        client = await world.connect(mode)
+        client = await (world.connect(mode) if transport == "http" else world.connect_stdio(mode))
         played = await play(world, lambda tool, arguments: world.call(client, tool, **arguments))
     assert played[1] == expected[1]
     assert played[0] == expected[0]

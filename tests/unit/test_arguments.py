@@ -1,71 +1,16 @@
 """Raw arguments are read leniently in form and strictly in meaning."""
 
 import json
-from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import model_validator
 
-from todo.arguments import Arguments, Request, describe_model, read_arguments
+from tests.unit.examples import Example, ReminderSpec, Step
+from todo.arguments import Arguments, Request, read_arguments
 from todo.errors import InvalidArguments
-
-
-class Priority(StrEnum):
-    NONE = "none"
-    LOW = "low"
-    MEDIUM = "medium"
-    HIGH = "high"
-
-
-class ReminderSpec(BaseModel):
-    """One reminder."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    at: str | None = None
-    before: Annotated[str | None, Field(max_length=8)] = None
-
-    @classmethod
-    def from_text(cls, text: str) -> dict[str, str]:
-        if text == "never":
-            raise ValueError("a reminder cannot be never")
-        return {"at": text} if text.startswith("20") else {"before": text}
-
-
-class Step(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    tool: str
-    arguments: dict[str, Any] = {}
-    then: "Step | None" = None
-
-
-class Example(Request):
-    """Arguments of an example."""
-
-    title: Annotated[str, Field(min_length=1, max_length=20, description="What to do")]
-    task_id: str | None = None
-    notes: Annotated[str | None, Field(description="Details", max_length=50)] = None
-    due: str | None = None
-    day: Annotated[str | None, Field(pattern="^[a-z]+$")] = None
-    priority: Priority | None = None
-    status: Literal["open", "completed", "overdue", "all"] | None = None
-    sort: Literal["due", "-due"] = "due"
-    mood: Literal["urgent_one", "calm"] | None = None
-    tags: Annotated[list[Annotated[str, Field(min_length=1, max_length=8)]] | None, Field(max_length=3)] = None
-    numbers: tuple[int, ...] | None = None
-    limit: int = Field(20, ge=1, le=2**62)
-    share: float | None = None
-    paused: bool | None = None
-    reminders: list[ReminderSpec] | None = None
-    step: Step | None = None
-    steps: list[Step] | None = None
-    ends: int | str | None = None
-    skip: Annotated[list[int] | None, Field(alias="except")] = None
-    clear: list[Literal["notes", "tags"]] | None = None
 
 
 def read(**raw: Any) -> Example:
@@ -355,70 +300,6 @@ def test_a_refusal_does_not_carry_the_words_of_the_validator() -> None:
 def test_a_call_with_very_many_problems_is_refused_quickly() -> None:
     error = refuse({f"some_unknown_name_{n}": n for n in range(20_000)})
     assert error.sentence.endswith(f" And {20_001 - 5} more.")
-
-
-def test_a_schema_is_lean() -> None:
-    class Lean(Request):
-        """Not told."""
-
-        title: Annotated[str, Field(min_length=1, max_length=20, description="What to do")]
-        due: Annotated[str | None, Field(description="When", max_length=64)] = None
-        priority: Priority | None = None
-        sort: Literal["due", "-due"] = "due"
-        limit: int = Field(20, ge=1, le=50)
-        reminders: Annotated[list[ReminderSpec] | None, Field(max_length=2, description="Times")] = None
-        step: Step | None = None
-        ends: int | str | None = None
-
-    text = {"type": "string"}
-    open_object = {"type": "object", "additionalProperties": True, "default": {}}
-    assert describe_model(Lean) == {
-        "type": "object",
-        "additionalProperties": False,
-        "required": ["title"],
-        "properties": {
-            "title": {"type": "string", "minLength": 1, "maxLength": 20, "description": "What to do"},
-            "due": {"type": "string", "maxLength": 64, "description": "When"},
-            "priority": {"type": "string", "enum": ["none", "low", "medium", "high"]},
-            "sort": {"type": "string", "enum": ["due", "-due"], "default": "due"},
-            "limit": {"type": "integer", "minimum": 1, "maximum": 50, "default": 20},
-            "reminders": {
-                "type": "array",
-                "maxItems": 2,
-                "description": "Times",
-                "items": {
-                    "type": "object",
-                    "description": "One reminder.",
-                    "additionalProperties": False,
-                    "properties": {"at": text, "before": {"type": "string", "maxLength": 8}},
-                },
-            },
-            "step": {
-                "type": "object",
-                "additionalProperties": False,
-                "required": ["tool"],
-                "properties": {"tool": text, "arguments": open_object, "then": {"type": "object"}},
-            },
-            "ends": {"anyOf": [{"type": "integer"}, text]},
-        },
-    }
-
-
-def test_a_schema_is_closed_whatever_its_model_says() -> None:
-    class Open(BaseModel):
-        a: int
-
-    assert describe_model(Open)["additionalProperties"] is False
-
-
-def test_a_schema_without_arguments_is_an_empty_closed_object() -> None:
-    class Nothing(Request):
-        pass
-
-    assert describe_model(Nothing) == {"type": "object", "properties": {}, "additionalProperties": False}
-    assert read_arguments(Nothing, {}) == Arguments(Nothing(), ())
-    with pytest.raises(InvalidArguments, match='"a" is no argument; allowed: none'):
-        read_arguments(Nothing, {"a": 1})
 
 
 words = st.sampled_from(["", " x ", "P1", "5", "5.0", "[1]", '["a", ""]', '{"tool": "a"}', "notes", "yes", "20", "NaN"])
