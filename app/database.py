@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeVar
 from sqlalchemy import Connection
 
 from app.sqlite import FAULTS, WAL_PASSIVE, Handle, SqliteFile, is_busy, is_full, said
+from events import ports
 from todo.errors import StorageUnavailable
 
 T = TypeVar("T")
@@ -37,7 +38,7 @@ WAL_RESTART = 64 << 20
 """Bytes of WAL from which on writers wait until all of it is copied, so that it begins anew."""
 
 
-class Database(Protocol):
+class Database(ports.Database, Protocol):
     """Where use cases run, each whole in one transaction.
 
     Use cases and queries are plain functions on a connection. They return plain values (no open cursor), leave the
@@ -45,20 +46,11 @@ class Database(Protocol):
     in a transaction of its own, so that it takes its ids and clock value from outside of itself.
     """
 
-    async def write(self, use_case: Callable[[Connection], T]) -> T:
-        """Run a short use case; answer, or raise what it raised, after the commit only."""
-
-    async def read(self, query: Callable[[Connection], T]) -> T:
-        """Run a short query on a connection of its own; it sees all that was committed."""
-
     async def read_apart(self, query: Callable[[Connection], T]) -> T:
         """Run a long query in a thread, on a connection that cannot write."""
 
     async def write_apart(self, use_case: Callable[[Connection], T]) -> T:
         """Run a use case over many rows in a thread, as the only writer, while reads go on."""
-
-    def on_commit(self, listener: Callable[[], None]) -> None:
-        """Have `listener` called on the loop after each commit of this process that changed something."""
 
     async def close(self) -> None:
         """Finish what is queued and let go of the database."""
@@ -84,7 +76,6 @@ class _Outcome:
     call: _Call
     value: Any = None
     refusal: Exception | None = None
-    changed: bool = False
 
     def give(self) -> None:
         # A caller that went away has a cancelled future: its work stands, nobody wants the answer.
@@ -116,7 +107,6 @@ class SqliteDatabase:
         self._drainer: asyncio.Task[None] | None = None
         self._checkpoint: asyncio.Future[None] | None = None
         self._next_checkpoint = WAL_PASSIVE
-        self._listeners: list[Callable[[], None]] = []
         self._writer: Handle | None = None
         self._reader: Handle | None = None
         self._watcher: Handle | None = None
@@ -167,10 +157,6 @@ class SqliteDatabase:
                 return await loop.run_in_executor(self._reading, self._read_in_thread, query)
             except FAULTS as error:
                 await self._pause_or_raise(error, limit)
-
-    def on_commit(self, listener: Callable[[], None]) -> None:
-        """Have `listener` called on the loop after each commit of this process that changed something."""
-        self._listeners.append(listener)
 
     def seen_from_outside(self) -> bool:
         """Whether any connection, our own writer included, committed since the last call."""
@@ -317,7 +303,6 @@ class SqliteDatabase:
     def _run(writer: Handle, call: _Call) -> _Outcome:
         """Run one member in its savepoint; raises only what makes the whole batch void."""
         raw = writer.raw
-        before = raw.total_changes
         raw.execute("SAVEPOINT member")
         try:
             value = call.use_case(writer.connection)
@@ -330,7 +315,7 @@ class SqliteDatabase:
         if not raw.in_transaction or not writer.sound():
             raise _Void(RuntimeError("a use case left the transaction in disorder"))
         raw.execute("RELEASE member")
-        return _Outcome(call, value, changed=raw.total_changes != before)
+        return _Outcome(call, value)
 
     def _run_apart(self, writer: Handle, call: _Call, outcomes: list[_Outcome]) -> None:
         outcomes.append(self._run(writer, call))
@@ -369,14 +354,8 @@ class SqliteDatabase:
             self._writer = None
 
     def _answer(self, outcomes: Iterable[_Outcome]) -> None:
-        changed = False
         for outcome in outcomes:
             outcome.give()
-            changed = changed or outcome.changed
-        if changed:
-            for listener in self._listeners:
-                # By way of the loop: a listener that raises is reported there and harms nobody.
-                asyncio.get_running_loop().call_soon(listener)
 
     # Checkpoints are not left to commits (wal_autocheckpoint=0): they would hold the loop for long.
 

@@ -131,20 +131,6 @@ async def test_stop_iteration_reaches_its_caller(db: SqliteDatabase) -> None:
         await db.write(lambda _: next(iter(())))
 
 
-async def test_listeners_hear_of_changes_only(db: SqliteDatabase) -> None:
-    heard: list[list[str]] = []
-    db.on_commit(lambda: heard.append(["commit"]))
-    await db.write(words)
-    with pytest.raises(ValueError, match="x"):
-        await db.write(refuse_after("x"))
-    await ticks()
-    assert heard == []
-    await asyncio.gather(db.write(add("a")), db.write(add("b")))
-    await db.write_apart(add("c"))
-    await ticks()
-    assert len(heard) == 2
-
-
 async def test_changes_are_seen_from_outside(db: SqliteDatabase, path: Path) -> None:
     db.seen_from_outside()
     assert not db.seen_from_outside()
