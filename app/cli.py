@@ -43,6 +43,13 @@ def serve() -> None:
 
 
 @cli.command()
+def worker() -> None:
+    """Relay, scheduler and event handlers without the public API; needs a broker between the processes."""
+    _settings()
+    _fail("worker: with TODO_BROKER=memory the events live in one process's database; run `serve`, which does it all.")
+
+
+@cli.command()
 def demo(
     exit_: Annotated[bool, typer.Option("--exit", help="End after the last step; 0 only if all was seen.")] = False,
 ) -> None:

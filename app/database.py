@@ -92,10 +92,18 @@ class _Outcome:
 class SqliteDatabase:
     """SQLite in WAL mode, shared with other processes; the writes of one loop tick share one commit.
 
-    `wait_limit` is how long a write waits for another process's lock, `jitter` the pause between two tries.
+    `wait_limit` is how long a write waits for another process's lock, `jitter` the pause between two tries. `check` is
+    run before a batch when another process has written, and may raise `StorageUnavailable` to stop all writing.
     """
 
-    def __init__(self, path: Path, *, wait_limit: float = 5.0, jitter: Callable[[], float] | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        wait_limit: float = 5.0,
+        jitter: Callable[[], float] | None = None,
+        check: Callable[[Connection], None] = lambda _: None,
+    ) -> None:
         chance = random.Random()  # noqa: S311 - pauses, not secrets
         self._file = SqliteFile(path)
         self._wait_limit = wait_limit
@@ -113,6 +121,8 @@ class SqliteDatabase:
         self._idle: deque[Handle] = deque()
         self._commit_cost = 0.0
         self._foreign_until = 0.0
+        self._check = check
+        self._unchecked = False
         self._free_since = 0.0
         self._closed = False
 
@@ -282,6 +292,10 @@ class SqliteDatabase:
                 self._writer.raw.execute("BEGIN IMMEDIATE")
                 if self._writer.changed():
                     self._foreign_until = loop.time() + FOREIGN_MEMORY
+                    self._unchecked = True
+                if self._unchecked:
+                    self._check(self._writer.connection)
+                    self._unchecked = False
                 return self._writer
             except (StorageUnavailable, *FAULTS) as error:
                 if is_busy(error):
@@ -292,6 +306,7 @@ class SqliteDatabase:
                         self._answer([_Outcome(queue.popleft(), refusal=said(error))])
                     await asyncio.sleep(self._jitter())
                 elif reopened or isinstance(error, StorageUnavailable):
+                    self._recover(error)
                     self._answer([_Outcome(call, refusal=said(error)) for call in queue])
                     queue.clear()
                 else:

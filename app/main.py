@@ -20,7 +20,7 @@ from app.bell import Bell
 from app.database import SqliteDatabase
 from app.identity import ensure_local_user, identify_http_agent
 from app.limits import SMALL_BODY, Edge
-from app.migrations import HEAD, migrate_file
+from app.migrations import HEAD, check_schema, migrate_file
 from app.problems import install_problems
 from app.rest.feeds import Streams, build_feed_routes
 from app.rest.tasks import build_task_routes
@@ -81,7 +81,7 @@ async def open_service(
     prefer_shipped_zones()
     clock, ids = clock or SystemClock(), ids or SystemIds()
     await asyncio.to_thread(migrate_file, settings.database_path)
-    database = SqliteDatabase(settings.database_path)
+    database = SqliteDatabase(settings.database_path, check=check_schema)
     await database.open()
     try:
         at = write_instant(clock.now())

@@ -4,6 +4,8 @@ import shutil
 import sqlite3
 from pathlib import Path
 
+from sqlalchemy import Connection
+
 from todo.errors import StorageUnavailable
 
 HEAD = "0001"
@@ -30,6 +32,12 @@ def read_revision(path: Path) -> str | None:
     except sqlite3.DatabaseError as error:
         raise StorageUnavailable(f"{path} is no usable database: {error}.", "Restore a backup of it.") from None
     return row[0] if row else None
+
+
+def check_schema(connection: Connection) -> None:
+    """Refuse to write to a file that another process has brought to a newer schema meanwhile."""
+    if connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one() != HEAD:
+        raise StorageUnavailable("The file was upgraded by a newer version of this program.", "Restart this process.")
 
 
 def migrate_file(path: Path) -> bool:
