@@ -190,7 +190,7 @@ async def test_statistics_do_not_depend_on_the_order_of_events(world: World) -> 
     await world.rest.post(f"/tasks/{task['id']}/reopen")
     await world.rest.post(f"/tasks/{task['id']}/complete")
     events = [TaskEvent.model_validate(each["data"]) for each in await world.events()]
-    for event in [*reversed(events), *events]:
+    for event in [*events, *reversed(events)]:
         await world.service.database.write(lambda connection, each=event: count_task(connection, each))
     assert (await world.rest.get("/statistics")).json()["days"][-1] == {
         "day": "2026-11-23",
