@@ -53,9 +53,9 @@ def build(env, python, lock):
     if made and not has_pip:
         has_pip, said = attempt(python, "-m", "ensurepip")
     uv = made and find_uv(pip)
-    if uv:  # any index will do, the hashes decide what is installed: uv is told pip's, and to trust what the machine trusts
+    if uv:  # any index will do, the hashes decide: uv is told pip's, and to trust what the machine trusts
         index = os.environ.get("PIP_INDEX_URL") or attempt(*pip, "config", "get", "global.index-url")[1]
-        known = {"UV_SYSTEM_CERTS": "1", "UV_NATIVE_TLS": "1", **({"UV_DEFAULT_INDEX": index} if "://" in index else {})}
+        known = {"UV_SYSTEM_CERTS": "1", "UV_NATIVE_TLS": "1"} | ({"UV_DEFAULT_INDEX": index} if "://" in index else {})
         options = ("--require-hashes", "--compile-bytecode", "--index-strategy=unsafe-best-match")
         if attempt(uv, "pip", "sync", "--python", python, *options, lock, **known)[0]:
             return

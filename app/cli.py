@@ -122,6 +122,25 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="A list of {chec
         sys.exit(1)
 
 
+@cli.command()
+def bench(
+    as_json: Annotated[bool, typer.Option("--json", help="A list of {name, value, unit, ratio?, target, met}.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Only show that it runs; the figures do not count.")] = False,
+) -> None:
+    """Measure this machine: every surface beside a server that does nothing; exit code 1 if a target is missed."""
+    from app.bench.rows import show_rows
+    from app.bench.run import Plan, measure_all
+
+    plan = Plan(quick=quick)
+    rows = _run(measure_all(plan))
+    if as_json:
+        print(json.dumps([row.write() for row in rows]))
+    else:
+        show_rows(rows, plan.note)
+    if not quick and any(row.met is False for row in rows):
+        sys.exit(1)
+
+
 @events_cli.command()
 def replay(
     parked: Annotated[bool, typer.Option("--parked", help="Events that the broker refused for good.")] = False,

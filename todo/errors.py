@@ -6,6 +6,9 @@ TodoError
 ├── TaskNotFound          task_not_found
 ├── IsSeries              is_series
 ├── ReminderInPast        reminder_in_past
+├── RuleInvalid           rule_invalid
+├── RuleNeverOccurs       rule_never_occurs
+├── RuleTooFrequent       rule_too_frequent
 ├── VersionConflict       version_conflict
 ├── RequestIdReused       request_id_reused
 ├── Forbidden             forbidden
@@ -67,6 +70,24 @@ class ReminderInPast(TodoError):
     """The reminder's time has passed already."""
 
     code = "reminder_in_past"
+
+
+class RuleInvalid(TodoError):
+    """A recurrence rule cannot be read, or says two things at once."""
+
+    code = "rule_invalid"
+
+
+class RuleNeverOccurs(TodoError):
+    """A recurrence rule has no date within reach."""
+
+    code = "rule_never_occurs"
+
+
+class RuleTooFrequent(TodoError):
+    """A recurrence rule has dates that are too close together."""
+
+    code = "rule_too_frequent"
 
 
 class VersionConflict(TodoError):

@@ -21,7 +21,8 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _TIME = re.compile(
-    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?) ?([Zz]|[+-]\d\d:?\d\d)?",
+    r"(\d{4}-\d\d-\d\d)[Tt ]((?:[01]\d|2[0-3]):\d\d(?::\d\d(?:\.\d{1,6})?)?)"
+    r" ?([Zz]|[+-](?:[01]\d|2[0-3]):?[0-5]\d)?",
     re.ASCII,
 )
 _SHORT = re.compile(
@@ -69,7 +70,7 @@ def read_zone(name: str) -> ZoneInfo:
     zone = _load_zone(name[: LONGEST_TEXT + 1])
     if zone is not None:
         return zone
-    near = get_close_matches(name[:LONGEST_TEXT].lower(), _known_zones(), n=1)
+    near = get_close_matches(name[:LONGEST_TEXT].lower().replace(" ", "_"), _known_zones(), n=1)
     advice = f"Did you mean {_known_zones()[near[0]]}?" if near else "Give an IANA name such as Europe/Berlin."
     raise InvalidTime("There is no such time zone.", advice)
 
@@ -97,7 +98,7 @@ def read_time(text: str, zone: ZoneInfo, now: datetime) -> Reading:
     soon = f"{today + timedelta(days=2):%Y-%m-%d}"
     shown = f'"{text}"' if len(text) <= LONGEST_TEXT and text.isprintable() else "That"
     raise InvalidTime(
-        f"{shown} is no date or time that exists.",
+        f"{shown} is no date, local time or instant that exists.",
         f"Give a date ({soon}), a local time ({soon}T17:00) or an instant with offset. "
         f"Today is {_say_day(today.date())}.",
     )
@@ -108,6 +109,11 @@ def instant_of(due: str, zone: ZoneInfo, day_start: str = "09:00") -> datetime:
     if is_date(due):
         return _resolve(datetime.combine(date.fromisoformat(due), time.fromisoformat(day_start)), zone)[0]
     return read_instant(due)
+
+
+def resolve_local(wall: datetime, zone: ZoneInfo) -> datetime:
+    """Return the instant of a naive local time: later by the gap's length in a gap, the first one in an overlap."""
+    return _resolve(wall, zone)[0]
 
 
 @lru_cache(4096)
@@ -145,7 +151,7 @@ def read_duration(text: str, *, signed: bool = False) -> Duration:
     if match is None or not any(match.groups()):
         raise InvalidTime(
             "That is no duration.",
-            "Give 30m, 1h30m, 2d or 1w" + (", with - to go back." if signed else "; months and years as days."),
+            f"Give 30m, 1h30m, 2d or 1w{', with - to go back' if signed else ''}; months and years as days.",
         )
     weeks, days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
     whole = Duration(sign * (weeks * 7 + days), sign * (hours * 3_600 + minutes * 60 + seconds))
@@ -216,19 +222,19 @@ def say_due(due: str, zone: ZoneInfo) -> str:
 
 @lru_cache(4096)
 def local_form(due: str, zone: ZoneInfo) -> str:
-    """Return the form to send back: `2026-11-27T17:00`, with an offset where the local time alone would not do."""
+    """Return the form to send back: `2026-11-27T17:00`, with an offset where that comes twice.
+
+    `read_time` reads it as the same due. The instant itself stands where no local form does that.
+    """
     if is_date(due):
         return due
     local = read_instant(due).astimezone(zone)
     wall = local.replace(tzinfo=None).isoformat()
     if not local.second and not local.microsecond:
         wall = wall[:16]
-    if not local.fold:
-        return wall
-    # The second of two equal local times: read without an offset it would be the first.
-    if local.utcoffset() % timedelta(minutes=1):  # type: ignore[operator]  # an aware datetime has an offset
+    if not FIRST_YEAR <= local.year <= LAST_YEAR:
         return due
-    return f"{wall}{local.isoformat()[-6:]}"
+    return f"{wall}{local.isoformat()[-6:]}" if _is_ambiguous(local) else wall
 
 
 def say_now(now: datetime, zone: ZoneInfo) -> str:
@@ -279,7 +285,8 @@ def _resolve(wall: datetime, zone: ZoneInfo) -> tuple[datetime, tuple[str, ...]]
     found = first.astimezone(zone)
     said = f"{wall:%H:%M} on {_say_day(wall.date())}"
     if found.replace(tzinfo=None) != wall:
-        return first, (f"{said} does not exist in {zone.key}: the clocks jump; {found:%H:%M} is meant.",)
+        day = "" if found.date() == wall.date() else f" on {_say_day(found.date())}"
+        return first, (f"{said} does not exist in {zone.key}: the clocks jump; {found:%H:%M}{day} is meant.",)
     return first, (f"{said} comes twice in {zone.key}; the first one is meant (UTC{_say_offset(found)}).",)
 
 

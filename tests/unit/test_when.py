@@ -182,6 +182,7 @@ def test_local_days_share_out_the_time_without_gap_or_overlap(day: date, zone: Z
         ("Africa/Cairo", date(2026, 4, 24), 23),
         ("America/Havana", date(2026, 3, 8), 23),
         ("America/Sao_Paulo", date(2017, 10, 15), 23),
+        ("America/Toronto", date(1919, 3, 31), 23.5),  # the clocks jumped from 23:30 to 00:30
     ],
 )
 def test_a_local_day_has_the_hours_that_its_zone_gives_it(zone: str, day: date, hours: float) -> None:
