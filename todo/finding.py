@@ -63,7 +63,7 @@ _ORDERS: dict[str, _Order] = {
 
 
 def find_tasks(work: Work, request: FindTasks) -> View:
-    """Return `{tasks, also_completed?, next_cursor?, total, total_is_minimum?, now}`.
+    """Return `{tasks, also_completed?, also_completed_titles?, next_cursor?, total, total_is_minimum?, now}`.
 
     Rows carry their reminders; long notes are cut and marked with `notes_cut`. Raises `InvalidTime` and
     `InvalidArguments`.
@@ -80,7 +80,7 @@ def find_tasks(work: Work, request: FindTasks) -> View:
     reminders = load_reminders_of(work, [row["id"] for row in rows])
     view: View = {"tasks": [_view_row(row, reminders.get(row["id"], []), work) for row in rows]}
     if words and (request.status or "open") in ("open", "overdue") and (hidden := _hidden(work, reach)):
-        view["also_completed"] = hidden
+        view["also_completed"], view["also_completed_titles"] = hidden
     if next_cursor is not None:
         view["next_cursor"] = next_cursor
     view["total"] = min(total, COUNTED)
@@ -212,8 +212,8 @@ def _count(work: Work, base: list[Condition]) -> int:
     return int(work.connection.execute(select(func.count()).select_from(bounded)).scalar_one())
 
 
-def _hidden(work: Work, reach: Condition | None) -> View | None:
-    """Return `{count, titles: [{task_id, title}]}` of completed tasks that hold the words, or nothing."""
+def _hidden(work: Work, reach: Condition | None) -> tuple[int, list[View]] | None:
+    """Return how many completed tasks hold the words, and up to three `{task_id, title}` of them; or nothing."""
     base = [TASK.c.user_id == work.who.user_id, TASK.c.deleted_at.is_(None), TASK.c.status == "completed"]
     if reach is not None:
         base.append(reach)
@@ -223,7 +223,7 @@ def _hidden(work: Work, reach: Condition | None) -> View | None:
     rows = work.connection.execute(
         select(TASK.c.id, TASK.c.title).where(*base).order_by(TASK.c.deadline, TASK.c.id).limit(3)
     )
-    return {"count": min(count, COUNTED), "titles": [{"task_id": row.id, "title": row.title} for row in rows]}
+    return min(count, COUNTED), [{"task_id": row.id, "title": row.title} for row in rows]
 
 
 def _view_row(row: dict[str, Any], reminders: list[dict[str, Any]], work: Work) -> View:

@@ -14,7 +14,7 @@ from todo.arguments import Request
 from todo.errors import RequestIdReused
 from todo.models import RequestEntry
 from todo.views import View
-from todo.when import local_form
+from todo.when import local_form, say_now
 from todo.work import Work
 
 R = TypeVar("R", bound=Request)
@@ -112,6 +112,7 @@ def _remember(work: Work, request_id: str | None, fingerprint: str, answer: str,
 def _replay(work: Work, answer: str, at: str) -> View:
     view: View = from_json(answer)
     local = local_form(write_instant(read_instant(at).replace(microsecond=0)).replace(".000000", ""), work.zone)
+    view["now"] = say_now(work.now, work.zone)
     view["replayed"] = True
     view["message"] = f"Already done at {local[11:16]}; nothing new was saved."
     return view
