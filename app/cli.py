@@ -124,7 +124,9 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="A list of {chec
 
 @cli.command()
 def bench(
-    as_json: Annotated[bool, typer.Option("--json", help="A list of {name, value, unit, ratio?, target, met}.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="A list of {name, value, unit, ratio?, target, met}.")
+    ] = False,
     quick: Annotated[bool, typer.Option("--quick", help="Only show that it runs; the figures do not count.")] = False,
 ) -> None:
     """Measure this machine: every surface beside a server that does nothing; exit code 1 if a target is missed."""

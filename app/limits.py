@@ -1,8 +1,11 @@
 """The edge's own refusals: foreign hosts and origins, and bodies that are too large."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from urllib.parse import urlsplit
 
+from pydantic_core import from_json, to_json
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.problems import write_problem
@@ -10,6 +13,7 @@ from app.problems import write_problem
 KIB = 1024
 SMALL_BODY = 256 * KIB
 LARGE_BODY = 2 * KIB * KIB
+MCP_PATH = "/mcp"
 _LARGE = ("/events/", "/v1/", "/api/chat")
 
 
@@ -19,7 +23,8 @@ class _TooLarge(Exception):
 
 class Edge:
     """ASGI middleware over everything: answers a foreign `Host` with 421, a foreign `Origin` with 403, and a body
-    over 256 KiB (2 MiB on `/events/*`, `/v1/*`, `/api/chat`) with 413, before anything reads it.
+    over 256 KiB (2 MiB on `/events/*`, `/v1/*`, `/api/chat`) with 413, before anything reads it. On `/mcp` also a
+    foreign content type with 415.
 
     A page of another site, or a name rebound to this address, must not act for the local person.
     """
@@ -33,31 +38,35 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        host = origin = length = None
-        for name, value in scope["headers"]:
-            if name == b"host":
-                host = value.decode("latin-1")
-            elif name == b"origin":
-                origin = value.decode("latin-1")
-            elif name == b"content-length":
-                length = value
-        if host is None or _name_of(f"//{host}") not in self._hosts:
-            await write_problem(421, "foreign_host", "This host name is not served here.")(scope, receive, send)
+        headers = dict(scope["headers"])
+        refusal = self._refuse(scope, headers)
+        if refusal is not None:
+            await refusal(scope, receive, send)
             return
-        if origin is not None and _name_of(origin) not in self._hosts:
-            await write_problem(403, "forbidden", "Pages of other sites may not call this service.")(
-                scope, receive, send
-            )
-            return
+        if scope["path"] == MCP_PATH:
+            send = _shorten_errors(send)
+        length = headers.get(b"content-length")
         limit = LARGE_BODY if scope["path"].startswith(_LARGE) else SMALL_BODY
         too_large = write_problem(413, "too_large", f"A body of at most {limit // KIB} KiB is taken here.")
         if length is not None:
-            if not length.isdigit() or int(length) > limit:
+            if not length.isdigit() or len(length) > 18 or int(length) > limit:
                 await too_large(scope, receive, send)
                 return
             await self._app(scope, receive, send)
             return
         await self._count(scope, receive, send, limit, too_large)
+
+    def _refuse(self, scope: Scope, headers: dict[bytes, bytes]) -> Response | None:
+        if _name_of(f"//{headers.get(b'host', b'').decode('latin-1')}") not in self._hosts:
+            return write_problem(421, "foreign_host", "This host name is not served here.")
+        origin = headers.get(b"origin")
+        if origin is not None and _name_of(origin.decode("latin-1")) not in self._hosts:
+            return write_problem(403, "forbidden", "Pages of other sites may not call this service.")
+        if scope["path"] == MCP_PATH and scope["method"] == "POST":
+            content_type = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+            if content_type != b"application/json":
+                return write_problem(415, "unsupported_media_type", "Send application/json.")
+        return None
 
     async def _count(self, scope: Scope, receive: Receive, send: Send, limit: int, too_large: ASGIApp) -> None:
         read = 0
@@ -73,14 +82,49 @@ class Edge:
 
         async def watched(message: Message) -> None:
             nonlocal started
-            started = True
-            await send(message)
+            if started or read <= limit:
+                started = True
+                await send(message)
 
-        try:
+        # Whoever reads may answer the broken body in its own way: that answer is dropped for ours.
+        with suppress(_TooLarge):
             await self._app(scope, counted, watched)
-        except _TooLarge:
-            if not started:
-                await too_large(scope, receive, send)
+        if read > limit and not started:
+            await too_large(scope, receive, send)
+
+
+def _shorten_errors(send: Send) -> Send:
+    """Wrap `send` so that an answer to what is no JSON-RPC message holds one sentence, not the parser's notes."""
+    start: Message | None = None
+    body = b""
+
+    async def shortened(message: Message) -> None:
+        nonlocal start, body
+        if message["type"] == "http.response.start" and message["status"] == 400:
+            start = message
+        elif start is None:
+            await send(message)
+        else:
+            body += message.get("body", b"")
+            if message.get("more_body"):
+                return
+            body = _say_shortly(body)
+            headers = [pair for pair in start["headers"] if pair[0] != b"content-length"]
+            await send({**start, "headers": [*headers, (b"content-length", b"%d" % len(body))]})
+            await send({**message, "body": body})
+
+    return shortened
+
+
+def _say_shortly(body: bytes) -> bytes:
+    try:
+        answer = from_json(body)
+        if "\n" not in answer["error"]["message"]:
+            return body
+        answer["error"]["message"] = "The body is no JSON-RPC message."
+    except (ValueError, LookupError, TypeError):
+        return body
+    return to_json(answer)
 
 
 def _name_of(url: str) -> str:

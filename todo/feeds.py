@@ -71,8 +71,8 @@ def list_activity(work: Work, limit: int = 50, cursor: str | None = None) -> Vie
 def read_statistics(work: Work, from_: str | None, until: str | None) -> View:
     """Return `{days: [{day, created, completed}], open, overdue}`; default: the last 14 local days."""
     today = when.local_day(work.now, work.zone)
-    last = _read_day(until, today)
-    first = _read_day(from_, last - timedelta(days=13))
+    last = _read_day(work, until, today)
+    first = _read_day(work, from_, last - timedelta(days=13))
     if not 0 <= (last - first).days < 366:
         raise InvalidArguments("from and until span no days, or more than 366.", "Give two days, the first one first.")
     rows = work.connection.execute(
@@ -163,13 +163,13 @@ def _move_deadlines(work: Work, zone_name: str) -> None:
         work.connection.execute(update(TASK).where(same).values(deadline=deadline))
 
 
-def _read_day(text: str | None, default: date) -> date:
+def _read_day(work: Work, text: str | None, default: date) -> date:
     if text is None:
         return default
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise InvalidArguments("from and until are dates.", "Write them as 2026-11-27.") from None
+    due = when.read_time(text, work.zone, work.now).due
+    if not when.is_date(due):
+        raise InvalidArguments("from and until are dates.", "Write them as 2026-11-27.")
+    return date.fromisoformat(due)
 
 
 def _view_notification(row: dict[str, Any]) -> View:

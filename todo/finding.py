@@ -8,7 +8,8 @@ from datetime import date
 from typing import Any
 
 from pydantic_core import from_json, to_json
-from sqlalchemy import ColumnElement, Select, and_, func, literal, select, text, tuple_
+from sqlalchemy import ColumnElement, Select, UnaryExpression, and_, func, literal, select, text, tuple_
+from sqlalchemy.sql.operators import custom_op
 
 from events.instants import write_instant
 from events.tables import table_of
@@ -28,18 +29,58 @@ FEW_HITS = 2_000
 """Up to so many hits the index leads and the hits are sorted; beyond, the order leads and each row is checked."""
 
 _TAG = table_of(TaskTag)
+_OTHER = _TAG.alias("other_tag")
 _HITS = text("SELECT rowid FROM task_search WHERE task_search MATCH :match LIMIT :limit")
 _UNINDEXED = select(TASK.c.number).where(TASK.c.unindexed == 1)
 
 Condition = ColumnElement[bool]
 
 
+def _aside(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return the column as `+column`, which SQLite compares but never takes as a reason to use an index."""
+    return UnaryExpression(column, operator=custom_op("+"), type_=column.type)
+
+
+@dataclass(frozen=True, slots=True)
+class _Lead:
+    """What a search walks along: the columns through which owner, status and due are read.
+
+    The database has no statistics, so that it would take the index on dues whatever else is asked for.
+    """
+
+    user: ColumnElement[Any]
+    status: ColumnElement[Any]
+    deadline: ColumnElement[Any]
+    id: ColumnElement[Any]
+    join: tuple[Condition, ...] = ()
+
+
+_BY_DUE = _Lead(TASK.c.user_id, TASK.c.status, TASK.c.deadline, TASK.c.id)
+_BY_NUMBER = _Lead(_aside(TASK.c.user_id), _aside(TASK.c.status), _aside(TASK.c.deadline), _aside(TASK.c.id))
+# Only living tasks have rows here.
+_BY_TAG = _Lead(_TAG.c.user_id, _TAG.c.status, _TAG.c.deadline, _TAG.c.task_id, (TASK.c.id == _TAG.c.task_id,))
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """The conditions of a search: `narrow` reads the lead's columns alone, `wide` the task's row."""
+
+    lead: _Lead
+    narrow: list[Condition]
+    wide: list[Condition]
+
+    def conditions(self) -> list[Condition]:
+        """Return all conditions on a task's row."""
+        return [*self.narrow, *self.lead.join, *self.wide]
+
+
 @dataclass(frozen=True, slots=True)
 class _Order:
-    """A sort: its key columns, all ascending or all descending, ending in a unique one."""
+    """A sort: its key columns, all ascending or all descending, ending in a unique one; `parts` follow each other."""
 
     columns: tuple[ColumnElement[Any], ...]
     descending: bool = False
+    parts: tuple[tuple[Condition, ...], ...] = ((),)
 
     def after(self, keys: Sequence[Any]) -> Condition:
         """Return the condition that a row comes after the one with these keys."""
@@ -51,15 +92,21 @@ class _Order:
         return statement.order_by(*(column.desc() if self.descending else column for column in self.columns))
 
 
-_DATED_FIRST = TASK.c.deadline != NO_DEADLINE
-_ORDERS: dict[str, _Order] = {
-    "due": _Order((TASK.c.deadline, TASK.c.id)),
-    "-due": _Order((_DATED_FIRST, TASK.c.deadline, TASK.c.id), descending=True),
-    "priority": _Order((TASK.c.priority, TASK.c.id), descending=True),
-    "created": _Order((TASK.c.created_at, TASK.c.id), descending=True),
-    "completed": _Order((func.coalesce(TASK.c.completed_at, ""), TASK.c.id), descending=True),
-    "title": _Order((TASK.c.title_key, TASK.c.id)),
-}
+def _order(sort: str, lead: _Lead) -> _Order:
+    match sort:
+        case "due":
+            return _Order((lead.deadline, lead.id))
+        case "-due":
+            undated = lead.deadline == NO_DEADLINE
+            return _Order((lead.deadline, lead.id), True, ((lead.deadline < NO_DEADLINE,), (undated,)))
+        case "priority":
+            return _Order((TASK.c.priority, lead.id), descending=True)
+        case "created":
+            return _Order((TASK.c.created_at, lead.id), descending=True)
+        case "completed":
+            return _Order((func.coalesce(TASK.c.completed_at, ""), lead.id), descending=True)
+        case _:
+            return _Order((TASK.c.title_key, lead.id))
 
 
 def find_tasks(work: Work, request: FindTasks) -> View:
@@ -71,15 +118,16 @@ def find_tasks(work: Work, request: FindTasks) -> View:
     words = fold_words(request.text) if request.text else []
     if request.text and not words:
         raise InvalidArguments("text holds no letter or digit to search for.", "Give at least one word.")
-    base = _filters(work, request)
-    reach = _reach(work, words) if words else None
-    if reach is not None:
-        base.append(reach)
-    rows, next_cursor = _read_page(work, request, base, words)
-    total = _count(work, base)
+    reach, hits_few = _reach(work, words) if words else (None, False)
+    # Tasks with a waiting reminder are few beside all: better sorted than looked for on the way through all.
+    few = hits_few or bool(request.has_reminder and (request.status == "all" or request.sort not in ("due", "-due")))
+    lead = _BY_TAG if request.tags else _BY_NUMBER if few else _BY_DUE
+    search = _search(work, request, lead, reach)
+    rows, next_cursor = _read_page(work, request, search, words)
+    total = _count(work, search)
     reminders = load_reminders_of(work, [row["id"] for row in rows])
     view: View = {"tasks": [_view_row(row, reminders.get(row["id"], []), work) for row in rows]}
-    if words and (request.status or "open") in ("open", "overdue") and (hidden := _hidden(work, reach)):
+    if words and (request.status or "open") in ("open", "overdue") and (hidden := _hidden(work, reach, hits_few)):
         view["also_completed"], view["also_completed_titles"] = hidden
     if next_cursor is not None:
         view["next_cursor"] = next_cursor
@@ -90,47 +138,47 @@ def find_tasks(work: Work, request: FindTasks) -> View:
     return view
 
 
-def _filters(work: Work, request: FindTasks) -> list[Condition]:
-    conditions: list[Condition] = [TASK.c.user_id == work.who.user_id, TASK.c.deleted_at.is_(None)]
-    conditions += _status_filter(work, request)
-    conditions += _window_filters(work, request)
-    if request.kind == "recurring":
-        conditions.append(literal(False))
+def _search(work: Work, request: FindTasks, lead: _Lead, reach: Condition | None) -> _Search:
+    narrow: list[Condition] = [lead.user == work.who.user_id, *_status_filter(work, request, lead)]
+    narrow += _due_filters(work, request, lead)
+    wide: list[Condition] = [] if reach is None else [reach]
+    completed = _completed_filters(work, request)
+    if request.kind == "recurring" or (completed and (request.status or "completed") in ("open", "overdue")):
+        narrow.append(literal(False))
+    wide += completed
     if request.priority is not None:
-        conditions.append(TASK.c.priority == PRIORITIES.index(request.priority))
+        wide.append(TASK.c.priority == PRIORITIES.index(request.priority))
     if request.has_reminder is not None:
-        waiting = (
-            select(REMINDER.c.id)
-            .where(REMINDER.c.task_id == TASK.c.id, REMINDER.c.status == "scheduled")
-            .correlate(TASK)
-            .exists()
-        )
-        conditions.append(waiting if request.has_reminder else ~waiting)
-    for tag in request.tags or []:
-        conditions.append(
-            TASK.c.id.in_(
-                select(_TAG.c.task_id).where(_TAG.c.user_id == work.who.user_id, _TAG.c.folded == fold_tag(tag))
-            )
-        )
-    return conditions
+        waiting = select(REMINDER.c.task_id).where(REMINDER.c.status == "scheduled")
+        wide.append(TASK.c.id.in_(waiting) if request.has_reminder else TASK.c.id.not_in(waiting))
+    tags = [fold_tag(tag) for tag in request.tags or []]
+    narrow.append(_TAG.c.folded == tags[0] if tags else TASK.c.deleted_at.is_(None))
+    for tag in tags[1:]:
+        wide.append(select(_OTHER.c.task_id).where(_OTHER.c.task_id == TASK.c.id, _OTHER.c.folded == tag).exists())
+    return _Search(lead, narrow, wide)
 
 
-def _status_filter(work: Work, request: FindTasks) -> list[Condition]:
+def _status_filter(work: Work, request: FindTasks, lead: _Lead) -> list[Condition]:
     completed_window = request.completed_from or request.completed_until
     status = request.status or ("completed" if completed_window else "open")
     if status == "overdue":
-        return [TASK.c.status == "open", TASK.c.deadline < work.at]
-    return [] if status == "all" else [TASK.c.status == status]
+        return [lead.status == "open", lead.deadline < work.at]
+    return [] if status == "all" else [lead.status == status]
 
 
-def _window_filters(work: Work, request: FindTasks) -> list[Condition]:
+def _due_filters(work: Work, request: FindTasks, lead: _Lead) -> list[Condition]:
     conditions: list[Condition] = []
     if request.due_from:
-        conditions.append(TASK.c.deadline >= _edge(work, request.due_from, last=False))
+        conditions.append(lead.deadline >= _edge(work, request.due_from, last=False))
     if request.due_until:
-        conditions.append(TASK.c.deadline <= _edge(work, request.due_until, last=True))
+        conditions.append(lead.deadline <= _edge(work, request.due_until, last=True))
     elif request.due_from:
-        conditions.append(TASK.c.deadline < NO_DEADLINE)
+        conditions.append(lead.deadline < NO_DEADLINE)
+    return conditions
+
+
+def _completed_filters(work: Work, request: FindTasks) -> list[Condition]:
+    conditions: list[Condition] = []
     if request.completed_from:
         conditions.append(TASK.c.completed_at >= _edge(work, request.completed_from, last=False))
     if request.completed_until:
@@ -148,24 +196,36 @@ def _edge(work: Work, given: str, *, last: bool) -> str:
     return write_instant(when.day_bounds(date.fromisoformat(reading.due), work.zone)[0])
 
 
-def _reach(work: Work, words: list[str]) -> Condition:
-    """Return the condition that a row holds all words, each at a word's beginning, in its newest text."""
+def _reach(work: Work, words: list[str]) -> tuple[Condition, bool]:
+    """Return the condition that a row holds all words, each at a word's beginning, in its newest text.
+
+    The second value tells whether the hits are so few that they lead the search.
+    """
     match = " AND ".join(f'"{word}"*' for word in words)
     holds = and_(*(func.instr(TASK.c.words, f" {word}") > 0 for word in words))
     hits = [row[0] for row in work.connection.execute(_HITS, {"match": match, "limit": FEW_HITS + 1})]
     if len(hits) > FEW_HITS:
-        return holds
+        return holds, False
     hits += [row[0] for row in work.connection.execute(_UNINDEXED)]
-    return and_(TASK.c.number.in_(hits), holds)
+    return and_(TASK.c.number.in_(hits), holds), True
+
+
+def _exact_phases(work: Work, words: list[str]) -> list[tuple[Condition, ...]]:
+    """Return the conditions of the two phases of a search by words; the first may be known to be empty."""
+    exact = TASK.c.title_key == " ".join(words)
+    # Looked up first: without a row, the phase would walk through all tasks to find none.
+    owned = and_(TASK.c.user_id == work.who.user_id, TASK.c.deleted_at.is_(None))
+    some = work.connection.execute(select(TASK.c.number).where(owned, exact).limit(1)).first()
+    return [(exact,) if some else (literal(False),), (~exact,)]
 
 
 def _read_page(
-    work: Work, request: FindTasks, base: list[Condition], words: list[str]
+    work: Work, request: FindTasks, search: _Search, words: list[str]
 ) -> tuple[list[dict[str, Any]], str | None]:
     """Return the page's rows and the next cursor; with words, tasks with exactly that title come first."""
-    order = _ORDERS[request.sort]
-    exact = TASK.c.title_key == " ".join(words)
-    phases: list[list[Condition]] = [[exact], [~exact]] if words else [[]]
+    order, base = _order(request.sort, search.lead), search.conditions()
+    titles = _exact_phases(work, words) if words else [()]
+    phases = [(*title, *part) for title in titles for part in order.parts]
     phase, keys = _read_cursor(request, len(phases), len(order.columns))
     found: list[tuple[int, dict[str, Any], list[Any]]] = []
     while phase < len(phases) and len(found) <= request.limit:
@@ -196,7 +256,7 @@ def _read_cursor(request: FindTasks, phases: int, width: int) -> tuple[int, list
             and isinstance(phase, int)
             and 0 <= phase < phases
             and len(keys) == width
-            and all(isinstance(key, str | int) for key in keys)
+            and all(isinstance(key, str) or (isinstance(key, int) and abs(key) < 2**63) for key in keys)
         )
     except (ValueError, TypeError, binascii.Error):
         fits = False
@@ -207,21 +267,21 @@ def _read_cursor(request: FindTasks, phases: int, width: int) -> tuple[int, list
     return phase, keys
 
 
-def _count(work: Work, base: list[Condition]) -> int:
-    bounded = select(literal(1)).select_from(TASK).where(*base).limit(COUNTED + 1).subquery()
+def _count(work: Work, search: _Search) -> int:
+    conditions = search.conditions() if search.wide else search.narrow
+    bounded = select(literal(1)).where(*conditions).limit(COUNTED + 1).subquery()
     return int(work.connection.execute(select(func.count()).select_from(bounded)).scalar_one())
 
 
-def _hidden(work: Work, reach: Condition | None) -> tuple[int, list[View]] | None:
+def _hidden(work: Work, reach: Condition | None, few: bool) -> tuple[int, list[View]] | None:
     """Return how many completed tasks hold the words, and up to three `{task_id, title}` of them; or nothing."""
-    base = [TASK.c.user_id == work.who.user_id, TASK.c.deleted_at.is_(None), TASK.c.status == "completed"]
-    if reach is not None:
-        base.append(reach)
-    count = _count(work, base)
+    lead = _BY_NUMBER if few else _BY_DUE
+    search = _search(work, FindTasks(status="completed"), lead, reach)
+    count = _count(work, search)
     if not count:
         return None
     rows = work.connection.execute(
-        select(TASK.c.id, TASK.c.title).where(*base).order_by(TASK.c.deadline, TASK.c.id).limit(3)
+        select(TASK.c.id, TASK.c.title).where(*search.conditions()).order_by(lead.deadline, lead.id).limit(3)
     )
     return min(count, COUNTED), [{"task_id": row.id, "title": row.title} for row in rows]
 

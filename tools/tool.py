@@ -1,5 +1,6 @@
 """A tool: a use case under a name, with its arguments read leniently in form and strictly in meaning."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -16,9 +17,11 @@ from todo.errors import TodoError
 from todo.requests import once
 from todo.views import View
 from todo.work import Store, Who, Work
-from tools.results import show_answer, show_refusal
+from tools.results import show_answer, show_crash, show_refusal
 
 Identify = Callable[[Context[Any, Any]], Who]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,10 @@ class UseCaseTool(Tool):
                 answer = await self._store.read(who, lambda work: spec.use_case(work, given.request))
         except TodoError as error:
             return show_refusal(error)
+        except Exception:
+            # What broke is for the log; the SDK would put its words, SQL and all, into the answer.
+            log.exception("%s failed", spec.name)
+            return show_crash()
         if given.warnings:
             answer = {**answer, "warnings": [*answer.get("warnings", []), *given.warnings]}
         return show_answer(answer)

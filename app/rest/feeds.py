@@ -1,8 +1,8 @@
 """The REST routes on what a person reads back: notifications, activity, statistics, settings, dead letters."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -11,7 +11,7 @@ from pydantic_core import to_json
 
 from app.identity import identify_rest
 from app.problems import HttpRefusal
-from app.rest.reading import PATCHES, read_body, read_query
+from app.rest.reading import PATCHES, read_body, read_scalars
 from app.rest.tasks import PROBLEMS
 from events.memory import list_parked, replay_parked
 from todo import feeds, schemas
@@ -19,6 +19,7 @@ from todo.arguments import describe_model, read_arguments
 from todo.work import Store
 
 HEARTBEAT_SECONDS = 15.0
+_POSITION = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")
 STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
@@ -68,24 +69,26 @@ def build_feed_routes(store: Store, streams: Streams) -> APIRouter:
     """Return the routes on a store and its streams."""
     router = APIRouter(responses=PROBLEMS)
 
-    @router.get("/notifications")
-    async def list_notifications(limit: str = "50") -> Response:
+    @router.get("/notifications", openapi_extra=_describe_names("limit"))
+    async def list_notifications(request: Request) -> Response:
+        limit = read_scalars(request, "limit").get("limit", "50")
         return _json(await store.read(identify_rest(), lambda work: feeds.list_notifications(work, _limit(limit))))
 
     @router.get("/notifications/stream", response_class=StreamingResponse)
     async def stream(request: Request) -> StreamingResponse:
         position = await store.read(identify_rest(), feeds.newest_positions)
-        with suppress(ValueError):
-            rang, happened = request.headers.get("last-event-id", "").split("-")
-            position = (int(rang), int(happened))
+        if (known := _POSITION.fullmatch(request.headers.get("last-event-id", ""))) is not None:
+            position = (int(known[1]), int(known[2]))
         return StreamingResponse(streams.follow(store, position), 200, STREAM_HEADERS, "text/event-stream")
 
     @router.post("/notifications/{notification_id}/read")
     async def read_notification(notification_id: str) -> Response:
         return _json(await store.write(identify_rest(), lambda work: feeds.read_notification(work, notification_id)))
 
-    @router.get("/activity")
-    async def list_activity(limit: str = "50", cursor: str | None = None) -> Response:
+    @router.get("/activity", openapi_extra=_describe_names("limit", "cursor"))
+    async def list_activity(request: Request) -> Response:
+        query = read_scalars(request, "limit", "cursor")
+        limit, cursor = query.get("limit", "50"), query.get("cursor")
         return _json(await store.read(identify_rest(), lambda work: feeds.list_activity(work, _limit(limit), cursor)))
 
     _add_own_routes(router, store)
@@ -93,9 +96,9 @@ def build_feed_routes(store: Store, streams: Streams) -> APIRouter:
 
 
 def _add_own_routes(router: APIRouter, store: Store) -> None:
-    @router.get("/statistics")
+    @router.get("/statistics", openapi_extra=_describe_names("from", "until"))
     async def read_statistics(request: Request) -> Response:
-        query = read_query(request)
+        query = read_scalars(request, "from", "until")
         return _json(
             await store.read(
                 identify_rest(), lambda work: feeds.read_statistics(work, query.get("from"), query.get("until"))
@@ -111,7 +114,8 @@ def _add_own_routes(router: APIRouter, store: Store) -> None:
     @router.patch("/me", openapi_extra={"requestBody": {"content": dict.fromkeys(sorted(PATCHES), body)}})
     async def update_me(request: Request) -> Response:
         given = read_arguments(schemas.UpdateMe, await read_body(request, PATCHES))
-        return _json(await store.write(identify_rest(), lambda work: feeds.update_me(work, given.request)))
+        answer = await store.write(identify_rest(), lambda work: feeds.update_me(work, given.request))
+        return _json({**answer, "warnings": list(given.warnings)} if given.warnings else answer)
 
     _add_dead_letter_routes(router, store)
 
@@ -150,6 +154,10 @@ def _after(rang: int, happened: int) -> Callable[[Any], Any]:
 
 def _frame(event: str, position: str, view: dict[str, Any]) -> bytes:
     return b"id: %b\nevent: %b\ndata: %b\n\n" % (position.encode(), event.encode(), to_json(view))
+
+
+def _describe_names(*names: str) -> dict[str, Any]:
+    return {"parameters": [{"name": name, "in": "query", "schema": {"type": "string"}} for name in names]}
 
 
 def _limit(text: str) -> int:

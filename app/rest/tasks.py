@@ -11,7 +11,7 @@ from pydantic_core import to_json
 
 from app.identity import identify_rest
 from app.problems import refuse
-from app.rest.reading import PATCHES, patch_to_arguments, read_body, read_query, read_versions
+from app.rest.reading import PATCHES, fill_id, patch_to_arguments, read_body, read_query, read_versions
 from todo import finding, reminders, schemas, tasks
 from todo.arguments import Request as Arguments
 from todo.arguments import describe_model, read_arguments
@@ -76,15 +76,27 @@ def build_task_routes(store: Store) -> APIRouter:
             responses=PROBLEMS,
         )
 
-    @router.get("/tasks", response_class=Response, openapi_extra=_describe_query(schemas.FindTasks), responses=PROBLEMS)
+    @router.get(
+        "/tasks",
+        response_class=Response,
+        operation_id="find_tasks",
+        openapi_extra=_describe_query(schemas.FindTasks),
+        responses=PROBLEMS,
+    )
     async def find_tasks(request: Request) -> Response:
         given = read_arguments(schemas.FindTasks, read_query(request))
         answer = await store.read(identify_rest(), lambda work: finding.find_tasks(work, given.request))
         return _write_json(answer, given.warnings)
 
-    @router.get("/tasks/{id}", response_class=Response, responses=PROBLEMS)
+    @router.get(
+        "/tasks/{id}",
+        response_class=Response,
+        operation_id="get_task",
+        openapi_extra={"parameters": [_ID]},
+        responses=PROBLEMS,
+    )
     async def get_task(request: Request) -> Response:
-        given = read_arguments(schemas.GetTask, {**read_query(request), "task_id": request.path_params["id"]})
+        given = read_arguments(schemas.GetTask, fill_id(read_query(request), "task_id", request))
         answer = await store.read(identify_rest(), lambda work: tasks.get_task(work, given.request))
         return _write_json(answer["task"], (), etag=answer["task"]["version"])
 
@@ -98,17 +110,20 @@ def _build_write(store: Store, write: Write) -> Callable[[Request], Any]:
         if patch:
             raw = patch_to_arguments(raw)
         if write.id_field is not None:
-            raw[write.id_field] = request.path_params["id"]
+            raw = fill_id(raw, write.id_field, request)
         if (key := request.headers.get("idempotency-key")) is not None:
             raw["request_id"] = key
         versions = read_versions(request)
+        operation, use_case = write.name, write.use_case
         if versions is not None and len(versions) == 1:
             raw["expected_version"] = versions[0]
+        elif versions is not None:
+            # What the list says is part of the call that an Idempotency-Key stands for.
+            operation, use_case = f"{write.name} if {sorted(set(versions))}", _any_of(versions, write)
         try:
             given = read_arguments(write.request, raw)
-            use_case = write.use_case if versions is None or len(versions) == 1 else _any_of(versions, write)
             answer = await store.write(
-                identify_rest(), partial(once, operation=write.name, request=given.request, use_case=use_case)
+                identify_rest(), partial(once, operation=operation, request=given.request, use_case=use_case)
             )
         except TodoError as error:
             return refuse(error, precondition=versions is not None)
@@ -132,7 +147,7 @@ def _any_of(versions: list[int], write: Write) -> Callable[[Work, Any], View]:
         if task_id is not None:
             task = load_task(work, task_id)
             if task["version"] not in versions:
-                check_version(work, task, max(versions))
+                check_version(work, task, max(versions, default=0))
         return write.use_case(work, request)
 
     return check

@@ -1,0 +1,57 @@
+"""The benchmark: everything side by side in one run on this machine, on temporary data."""
+
+import asyncio
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from app.bench.calls import measure_calls
+from app.bench.filling import fill_file
+from app.bench.idling import measure_idling
+from app.bench.reactions import measure_reactions
+from app.bench.rows import Row
+from app.bench.searches import measure_searches
+from app.serving import calm_collector
+
+
+class Plan:
+    """How much is measured; the short plan shows only that everything runs."""
+
+    def __init__(self, *, quick: bool, tiny: bool = False) -> None:
+        self.many = 1_500 if tiny else 5_000 if quick else 100_000
+        self.few = 1_000
+        self.rounds = 1 if tiny else 2 if quick else 5
+        self.seconds = 0.1 if tiny else 0.6 if quick else 3.0
+        self.repeats = 10 if quick else 300
+        self.paced = min(self.seconds, 2.0) if quick else 10.0
+        self.settle, self.idle = (0.5, 0.5) if tiny else (2.0, 2.0) if quick else (5.0, 10.0)
+        self.note = "A quick run: its figures do not count." if quick else ""
+
+
+async def measure_all(plan: Plan) -> list[Row]:
+    """Measure everything and leave nothing behind."""
+    with tempfile.TemporaryDirectory(prefix="evolution-todo-bench-") as folder:
+        root = Path(folder)
+        for name in ("few", "many", "held", "whole", "paced", "idle"):
+            (root / name).mkdir()
+        few, many = root / "few/todo.db", root / "many/todo.db"
+        _say(f"filling a file with {plan.many} tasks")
+        await asyncio.to_thread(fill_file, few, plan.few)
+        await asyncio.to_thread(fill_file, many, plan.many)
+        for name in ("held", "whole", "paced"):
+            shutil.copy(many, root / name / "todo.db")
+        calm_collector()
+        _say("calls")
+        rows = await measure_calls(root / "held/todo.db", root / "whole/todo.db", plan.rounds, plan.seconds)
+        _say("reactions")
+        rows += await measure_reactions(root / "paced", plan.paced)
+        _say("searches")
+        rows += measure_searches(few, many, plan.repeats)
+        _say("idling")
+        rows += await measure_idling(root / "idle", plan.settle, plan.idle)
+        return rows
+
+
+def _say(step: str) -> None:
+    print(f"bench: {step}", file=sys.stderr, flush=True)

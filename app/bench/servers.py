@@ -1,0 +1,76 @@
+"""The servers under load, each a process: two that do nothing, and ours with and without its background work."""
+
+import json
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import uvicorn
+from fastapi import FastAPI
+from mcp.server import MCPServer
+from mcp.types import CallToolResult, TextContent
+from pydantic import BaseModel
+from starlette.types import ASGIApp
+
+from app.main import build_app, open_service
+from app.serving import bind, calm_collector
+from app.settings import load_settings
+
+
+class Title(BaseModel):
+    """The body of the route that does nothing."""
+
+    title: str
+
+
+def build_bare_mcp() -> ASGIApp:
+    """Return an MCP server with one tool that takes a title and does nothing."""
+    server: MCPServer[None] = MCPServer("bare", log_level="WARNING")
+
+    @server.tool()
+    async def do_nothing(title: str) -> CallToolResult:
+        """Do nothing."""
+        answer = {"title": title}
+        text = TextContent(type="text", text=json.dumps(answer))
+        return CallToolResult(content=[text], structured_content=answer)
+
+    return server.streamable_http_app(json_response=True, stateless_http=True)
+
+
+def build_bare_rest() -> ASGIApp:
+    """Return a FastAPI application with one POST route that takes a title and does nothing."""
+    app = FastAPI()
+
+    @app.post("/nothing")
+    async def do_nothing(body: Title) -> Title:
+        return body
+
+    return app
+
+
+@asynccontextmanager
+async def open_app(kind: str) -> AsyncIterator[ASGIApp]:
+    """Open one of `bare-mcp`, `bare-rest`, `held` (ours, events stay in the outbox) and `whole` (ours, as served)."""
+    if kind == "bare-mcp":
+        yield build_bare_mcp()
+    elif kind == "bare-rest":
+        yield build_bare_rest()
+    else:
+        async with open_service(load_settings()) as service:
+            yield build_app(service, background=kind == "whole")
+
+
+async def serve(kind: str) -> None:
+    """Serve one of them until a signal ends it."""
+    listener = bind("127.0.0.1", 0)
+    async with open_app(kind) as app:
+        calm_collector()
+        print(json.dumps({"port": listener.getsockname()[1]}), flush=True)
+        config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=3)
+        await uvicorn.Server(config).serve([listener])
+
+
+if __name__ == "__main__":
+    from app.cli import _run
+
+    _run(serve(sys.argv[1]))
