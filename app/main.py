@@ -19,7 +19,7 @@ from app.background import Background
 from app.bell import Bell
 from app.database import SqliteDatabase
 from app.identity import ensure_local_user, identify_http_agent
-from app.limits import SMALL_BODY, Edge
+from app.limits import MCP_PATH, SMALL_BODY, Branch, Edge
 from app.migrations import HEAD, check_schema, migrate_file
 from app.problems import install_problems
 from app.rest.feeds import Streams, build_feed_routes
@@ -145,7 +145,7 @@ def build_app(service: Service, *, background: bool = True) -> FastAPI:
         ready, body = await check_readiness(service)
         return Response(to_json(body), 200 if ready else 503, media_type="application/json")
 
-    app.mount("/", mcp_app)
+    app.add_middleware(Branch, path=MCP_PATH, branch=mcp_app)
     app.add_middleware(Edge, hosts=frozenset(host.strip("[]") for host in hosts))
     return app
 

@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, bindparam, insert, select
 from sqlmodel import Field, SQLModel
 
-from events.tables import table_of
+from events.tables import HotInsert, table_of
 
 
 class InboxEntry(SQLModel, table=True):
@@ -18,7 +18,7 @@ class InboxEntry(SQLModel, table=True):
 
 _T = table_of(InboxEntry)
 _SEEN = select(_T.c.consumer).where(_T.c.consumer == bindparam("consumer"), _T.c.event_id == bindparam("event_id"))
-_INSERT = insert(_T)
+_INSERT = HotInsert(insert(_T))
 
 
 def first_time(connection: Connection, consumer: str, event_id: str, now: str) -> bool:
@@ -26,5 +26,5 @@ def first_time(connection: Connection, consumer: str, event_id: str, now: str) -
     key = {"consumer": consumer, "event_id": event_id}
     if connection.execute(_SEEN, key).first() is not None:
         return False
-    connection.execute(_INSERT, {**key, "processed_at": now})
+    _INSERT.run(connection, {**key, "processed_at": now})
     return True

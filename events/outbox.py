@@ -9,7 +9,7 @@ from sqlmodel import Field, SQLModel
 from events.catalog import TaskEvent
 from events.cloudevent import encode_event
 from events.ports import Outgoing
-from events.tables import table_of
+from events.tables import HotInsert, table_of
 
 WINDOW = 1_000
 """How many pending rows one claim looks at before it asks for one row per task instead."""
@@ -48,7 +48,7 @@ class OutboxEntry(SQLModel, table=True):
 
 _T = table_of(OutboxEntry)
 _PENDING = _T.c.published_at.is_(None) & _T.c.parked_at.is_(None)
-_INSERT = insert(_T)
+_INSERT = HotInsert(insert(_T))
 _PARKED_TASKS = select(_T.c.task_id).where(_T.c.parked_at.is_not(None))
 _READY = _PENDING & (_T.c.next_attempt_at.is_(None) | (_T.c.next_attempt_at <= bindparam("now")))
 _SELECT = (
@@ -81,8 +81,8 @@ def record_event(connection: Connection, event: TaskEvent, traceparent: str | No
 
     The task's row must have been written before, in the same transaction: only then does `seq` rise per task.
     """
-    connection.execute(
-        _INSERT,
+    _INSERT.run(
+        connection,
         {
             "event_id": event.event_id,
             "event_type": event.event_type.value,

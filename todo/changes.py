@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, insert, select
 
 from events.catalog import EventType, TaskEvent
 from events.outbox import record_event
-from events.tables import table_of
+from events.tables import HotInsert, table_of
 from todo.errors import InvalidArguments, VersionConflict
 from todo.models import Change, ChangeItem
 from todo.views import View, diff_views
@@ -17,8 +17,8 @@ from todo.work import Work
 
 _C = table_of(Change)
 _I = table_of(ChangeItem)
-_INSERT_CHANGE = insert(_C)
-_INSERT_ITEM = insert(_I)
+_INSERT_CHANGE = HotInsert(insert(_C))
+_INSERT_ITEM = HotInsert(insert(_I))
 _SINCE = (
     select(_I.c.before, _I.c.after, _C.c.actor, _C.c.at)
     .join(_C, _C.c.id == _I.c.change_id)
@@ -48,8 +48,8 @@ def record_change(work: Work, kind: str, touched: Sequence[Touched], request_id:
     """Write the change, its items and its events, after the tasks' own rows and in the same transaction."""
     change_id = work.ids.new()
     actor = work.who.actor()
-    work.connection.execute(
-        _INSERT_CHANGE,
+    _INSERT_CHANGE.run(
+        work.connection,
         {
             "id": change_id,
             "user_id": work.who.user_id,
@@ -62,8 +62,8 @@ def record_change(work: Work, kind: str, touched: Sequence[Touched], request_id:
     events = []
     for each in touched:
         gone = each.event_type is EventType.TASK_DELETED
-        work.connection.execute(
-            _INSERT_ITEM,
+        _INSERT_ITEM.run(
+            work.connection,
             {
                 "change_id": change_id,
                 "task_id": each.after["id"],

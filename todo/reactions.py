@@ -8,7 +8,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from events.catalog import STATE_EVENTS, EventType, TaskEvent
 from events.consumer import Consumer
 from events.instants import read_instant
-from events.tables import table_of
+from events.tables import HotInsert, table_of
 from todo import when
 from todo.models import Activity, CountedTask, DayCount, Notification, User
 
@@ -18,21 +18,23 @@ _C = table_of(CountedTask)
 _D = table_of(DayCount)
 _U = table_of(User)
 
-_INSERT_NOTIFICATION = insert(_N)
-_INSERT_ACTIVITY = insert(_A)
+_INSERT_NOTIFICATION = HotInsert(insert(_N))
+_INSERT_ACTIVITY = HotInsert(insert(_A))
 _COUNTED = select(_C).where(_C.c.task_id == bindparam("key"))
-_INSERT_COUNTED = insert(_C)
+_INSERT_COUNTED = HotInsert(insert(_C))
 _UPDATE_COUNTED = (
     update(_C).where(_C.c.task_id == bindparam("key")).values(version=bindparam("seen"), completed_day=bindparam("day"))
 )
 _ZONE = select(_U.c.zone).where(_U.c.id == bindparam("key"))
 _NEW_DAY = upsert(_D)
-_ADD_DAY = _NEW_DAY.on_conflict_do_update(
-    index_elements=["user_id", "day"],
-    set_={
-        "created": _D.c.created + _NEW_DAY.excluded.created,
-        "completed": _D.c.completed + _NEW_DAY.excluded.completed,
-    },
+_ADD_DAY = HotInsert(
+    _NEW_DAY.on_conflict_do_update(
+        index_elements=["user_id", "day"],
+        set_={
+            "created": _D.c.created + _NEW_DAY.excluded.created,
+            "completed": _D.c.completed + _NEW_DAY.excluded.completed,
+        },
+    )
 )
 
 _SAID = {
@@ -53,8 +55,8 @@ def notify(connection: Connection, event: TaskEvent) -> None:
         text += f", due {event.task['due_text']}"
     if late >= 60:
         text += f" ({_say_seconds(late)} late)"
-    connection.execute(
-        _INSERT_NOTIFICATION,
+    _INSERT_NOTIFICATION.run(
+        connection,
         {
             "id": event.event_id,
             "user_id": event.user_id,
@@ -76,8 +78,8 @@ def log_activity(connection: Connection, event: TaskEvent) -> None:
     actor = event.data.get("actor", {})
     if actor.get("kind") == "agent":
         text += f" by {actor.get('client') or actor['surface']}"
-    connection.execute(
-        _INSERT_ACTIVITY,
+    _INSERT_ACTIVITY.run(
+        connection,
         {
             "event_id": event.event_id,
             "user_id": event.user_id,
@@ -107,8 +109,8 @@ def count_task(connection: Connection, event: TaskEvent) -> None:
     completed = None if completed_at is None else str(when.local_day(read_instant(completed_at), zone))
     if known is None:
         created = str(when.local_day(read_instant(task["created_at"]), zone))
-        connection.execute(
-            _INSERT_COUNTED,
+        _INSERT_COUNTED.run(
+            connection,
             {
                 "task_id": event.task_id,
                 "version": event.version,
@@ -137,7 +139,7 @@ REACTIONS: tuple[Consumer, ...] = (
 def _add(connection: Connection, user_id: str, day: str | None, *, created: int = 0, completed: int = 0) -> None:
     if day is not None:
         row: dict[str, Any] = {"user_id": user_id, "day": day, "created": created, "completed": completed}
-        connection.execute(_ADD_DAY, row)
+        _ADD_DAY.run(connection, row)
 
 
 def _say_seconds(seconds: int) -> str:

@@ -9,7 +9,7 @@ from pydantic_core import from_json, to_json
 from sqlalchemy import bindparam, delete, insert, select
 
 from events.instants import read_instant, write_instant
-from events.tables import table_of
+from events.tables import HotInsert, table_of
 from todo.arguments import Request
 from todo.errors import RequestIdReused
 from todo.models import RequestEntry
@@ -24,7 +24,7 @@ REPEAT_WINDOW = timedelta(minutes=10)
 """How long an agent's call without an id can be taken up by a repeat that carries one."""
 
 _T = table_of(RequestEntry)
-_INSERT = insert(_T)
+_INSERT = HotInsert(insert(_T))
 _COLUMNS = select(_T.c.fingerprint, _T.c.answer, _T.c.at)
 _BY_ID = _COLUMNS.where(_T.c.user_id == bindparam("user"), _T.c.request_id == bindparam("request_id"))
 _UNNAMED = (
@@ -96,8 +96,8 @@ def _find_unnamed(work: Work, fingerprint: str) -> tuple[str, str] | None:
 
 
 def _remember(work: Work, request_id: str | None, fingerprint: str, answer: str, at: str) -> None:
-    work.connection.execute(
-        _INSERT,
+    _INSERT.run(
+        work.connection,
         {
             "user_id": work.who.user_id,
             "request_id": request_id,

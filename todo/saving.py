@@ -5,7 +5,7 @@ from typing import Any
 from pydantic_core import from_json, to_json
 from sqlalchemy import bindparam, delete, insert, update
 
-from events.tables import table_of
+from events.tables import HotInsert, table_of
 from todo import when
 from todo.errors import InvalidArguments, VersionConflict
 from todo.folding import fold_tag, fold_task
@@ -15,7 +15,7 @@ from todo.views import View, view_task
 from todo.work import Work
 
 _TAG = table_of(TaskTag)
-_INSERT = insert(TASK)
+_INSERT = HotInsert(insert(TASK))
 _INSERT_TAG = insert(_TAG)
 _DELETE_TAGS = delete(_TAG).where(_TAG.c.task_id == bindparam("key"))
 _GUARDED = update(TASK).where(
@@ -47,7 +47,7 @@ def insert_task(work: Work, values: Row) -> Row:
     row["tags"] = to_json(tags).decode() if tags else "[]"
     row["title_key"], row["words"] = fold_task(row["title"], row["notes"], tags)
     row["deadline"] = deadline_of(work, row["due"])
-    work.connection.execute(_INSERT, row)
+    _INSERT.run(work.connection, row)
     if tags:
         _write_tags(work, row, tags)
     return row

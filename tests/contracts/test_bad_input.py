@@ -1,12 +1,11 @@
 """Bad calls: the same refusal from every surface, in a clear sentence, with nothing stored and nothing echoed."""
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from tests.conftest import World, open_world
+from tests.conftest import World
 from tests.contracts.surfaces import (
     LONG,
     SURFACES,
@@ -210,25 +209,18 @@ async def plant(world: World) -> Seed:
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
-async def planted(tmp_path_factory: pytest.TempPathFactory, anyio_backend: str) -> AsyncIterator[tuple[World, Seed]]:
-    async with open_world(tmp_path_factory.mktemp("bad")) as world:
-        yield world, await plant(world)
+async def seed(shared: World) -> Seed:
+    return await plant(shared)
 
 
 @pytest.mark.parametrize("surface", SURFACES)
 @pytest.mark.parametrize("bad", CASES, ids=lambda bad: bad.name)
 async def test_a_bad_call_is_refused_alike_everywhere_and_stores_nothing(
-    planted: tuple[World, Seed], surface: Surface, bad: Bad
+    shared: World, seed: Seed, surface: Surface, bad: Bad
 ) -> None:
-    world, seed = planted
-    stored = await count_stored(world)
+    stored = await count_stored(shared)
 
-    reply = await call(world, surface, bad.tool, seed.fill(bad.arguments))
+    reply = await call(shared, surface, bad.tool, seed.fill(bad.arguments))
 
     assert reply.code == bad.code or reply.code in bad.protocol, reply.text
     if reply.code == bad.code:
@@ -236,7 +228,7 @@ async def test_a_bad_call_is_refused_alike_everywhere_and_stores_nothing(
     if surface == "rest":
         assert reply.status == STATUS.get(reply.code, 422)
     assert_says_little_and_clearly(reply)
-    assert await count_stored(world) == stored
-    good = await call(world, surface, "create_task", {"title": "Good"})
+    assert await count_stored(shared) == stored
+    good = await call(shared, surface, "create_task", {"title": "Good"})
     assert good.answer["task"]["title"] == "Good"
-    assert (await count_stored(world))["outbox_entry"] == stored["outbox_entry"] + 1
+    assert (await count_stored(shared))["outbox_entry"] == stored["outbox_entry"] + 1

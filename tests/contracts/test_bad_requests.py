@@ -55,18 +55,18 @@ async def test_a_body_just_under_256_kib_is_read(world: World) -> None:
 
 
 @pytest.mark.parametrize("length", ["9" * 5000, "-1", "1e3", ""])
-async def test_a_told_length_that_is_no_number_is_413(world: World, length: str) -> None:
-    reply = read_rest(await world.rest.post("/tasks", content=b"{}", headers={**JSON, "content-length": length}))
+async def test_a_told_length_that_is_no_number_is_413(shared: World, length: str) -> None:
+    reply = read_rest(await shared.rest.post("/tasks", content=b"{}", headers={**JSON, "content-length": length}))
     assert reply.status == 413
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "application/jsonx", ""])
-async def test_a_body_of_another_content_type_is_415_on_both_paths(world: World, kind: str) -> None:
+async def test_a_body_of_another_content_type_is_415_on_both_paths(shared: World, kind: str) -> None:
     for path, headers in (("/api/tasks", JSON), ("/mcp", LEGACY), ("/mcp", MODERN)):
         sent = {**headers, "content-type": kind}
-        reply = read_rest(await world.http.post(path, content=b'{"title": "Milk"}', headers=sent))
+        reply = read_rest(await shared.http.post(path, content=b'{"title": "Milk"}', headers=sent))
         assert (reply.status, reply.code) == (415, "unsupported_media_type")
-    assert set((await count_stored(world)).values()) == {0}
+    assert set((await count_stored(shared)).values()) == {0}
 
 
 async def test_only_patch_takes_a_merge_patch(world: World) -> None:
@@ -80,29 +80,29 @@ async def test_only_patch_takes_a_merge_patch(world: World) -> None:
 @pytest.mark.parametrize(
     "body", [b"{", b"title=Milk", b"\xff\xfe", b'{"title": "a"} x', b'{"title": "\xff"}', b"{'a': 1}"]
 )
-async def test_what_is_no_json_gets_the_protocols_own_answer(world: World, body: bytes) -> None:
-    reply = read_rest(await world.rest.post("/tasks", content=body, headers=JSON))
+async def test_what_is_no_json_gets_the_protocols_own_answer(shared: World, body: bytes) -> None:
+    reply = read_rest(await shared.rest.post("/tasks", content=body, headers=JSON))
     assert (reply.status, reply.code) == (400, "bad_json")
     assert_says_little_and_clearly(reply)
     for headers in (LEGACY, MODERN):
-        rpc = read_rpc(await world.http.post("/mcp", content=body, headers=headers))
+        rpc = read_rpc(await shared.http.post("/mcp", content=body, headers=headers))
         assert rpc.code == "-32700"
-    assert set((await count_stored(world)).values()) == {0}
+    assert set((await count_stored(shared)).values()) == {0}
 
 
 @pytest.mark.parametrize("body", [b"[]", b'"Milk"', b"null", b"7", b'[{"title": "Milk"}]'])
-async def test_what_is_no_object_where_one_must_stand_gets_the_protocols_own_answer(world: World, body: bytes) -> None:
-    reply = read_rest(await world.rest.post("/tasks", content=body, headers=JSON))
+async def test_what_is_no_object_where_one_must_stand_gets_the_protocols_own_answer(shared: World, body: bytes) -> None:
+    reply = read_rest(await shared.rest.post("/tasks", content=body, headers=JSON))
     assert (reply.status, reply.code) == (400, "bad_json")
     for surface in AGENTS:
         if body != b"null":
-            assert read_rpc(await post_rpc(world, surface, "create_task", body)).code == "-32602"
+            assert read_rpc(await post_rpc(shared, surface, "create_task", body)).code == "-32602"
     for headers in (LEGACY, MODERN):
-        rpc = read_rpc(await world.http.post("/mcp", content=body, headers=headers))
+        rpc = read_rpc(await shared.http.post("/mcp", content=body, headers=headers))
         assert rpc.code in ("-32600", "-32602")
         assert "pydantic" not in rpc.text
         assert len(rpc.text) < 300
-    assert set((await count_stored(world)).values()) == {0}
+    assert set((await count_stored(shared)).values()) == {0}
 
 
 @pytest.mark.parametrize("surface", AGENTS)
@@ -222,12 +222,12 @@ async def test_an_id_in_the_body_never_stands_against_the_paths(world: World) ->
         ({"day_start": "9:00"}, "invalid_arguments"), ({"user_id": "other"}, "invalid_arguments"),
     ],
 )  # fmt: skip
-async def test_bad_settings_change_nothing(world: World, body: dict[str, Any], code: str) -> None:
-    before = (await world.rest.get("/me")).json()
-    reply = read_rest(await world.rest.patch("/me", json=body))
+async def test_bad_settings_change_nothing(shared: World, body: dict[str, Any], code: str) -> None:
+    before = (await shared.rest.get("/me")).json()
+    reply = read_rest(await shared.rest.patch("/me", json=body))
     assert (reply.status, reply.code) == (422, code)
     assert_says_little_and_clearly(reply)
-    assert (await world.rest.get("/me")).json() == before
+    assert (await shared.rest.get("/me")).json() == before
 
 
 @pytest.mark.parametrize(
@@ -243,8 +243,8 @@ async def test_bad_settings_change_nothing(world: World, body: dict[str, Any], c
         "/tasks?user_id=other", "/tasks?due_from=2026-02-30", "/tasks?has_reminder=maybe",
     ],
 )  # fmt: skip
-async def test_a_bad_query_is_422_with_a_sentence(world: World, path: str) -> None:
-    reply = read_rest(await world.rest.get(path))
+async def test_a_bad_query_is_422_with_a_sentence(shared: World, path: str) -> None:
+    reply = read_rest(await shared.rest.get(path))
     assert reply.status == 422
     assert reply.code in ("invalid_arguments", "invalid_time")
     assert_says_little_and_clearly(reply)

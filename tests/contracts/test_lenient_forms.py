@@ -52,9 +52,9 @@ EMPTIABLE = ("notes", "due", "priority", "tags")
 @pytest.mark.parametrize("surface", SURFACES)
 @pytest.mark.parametrize(("given", "expected"), [form[1:] for form in FORMS], ids=[form[0] for form in FORMS])
 async def test_a_lenient_form_means_the_same_everywhere(
-    world: World, surface: Surface, given: dict[str, Any], expected: dict[str, Any]
+    shared: World, surface: Surface, given: dict[str, Any], expected: dict[str, Any]
 ) -> None:
-    reply = await call(world, surface, "create_task", {"title": "Milk", **given})
+    reply = await call(shared, surface, "create_task", {"title": "Milk", **given})
 
     assert reply.code == "", reply.text
     task = reply.answer["task"]
@@ -66,11 +66,11 @@ async def test_a_lenient_form_means_the_same_everywhere(
 @pytest.mark.parametrize("surface", SURFACES)
 @pytest.mark.parametrize(("given", "remind_at"), REMINDERS, ids=str)
 async def test_a_reminder_is_read_from_any_of_its_forms(
-    world: World, surface: Surface, given: Any, remind_at: str
+    shared: World, surface: Surface, given: Any, remind_at: str
 ) -> None:
     # An hour's head start, so that a week before the due is still ahead.
     due = "2026-12-01T10:00" if given == '["1w"]' else "2026-11-27T17:00"
-    reply = await call(world, surface, "create_task", {"title": "Milk", "due": due, "reminders": given})
+    reply = await call(shared, surface, "create_task", {"title": "Milk", "due": due, "reminders": given})
     assert [each["remind_at"] for each in reply.answer["task"]["reminders"]] == [remind_at]
 
 

@@ -111,8 +111,8 @@ async def test_all_writes_share_one_output_schema_with_an_open_task(world: World
 
 
 @pytest.mark.parametrize("name", NAMES)
-async def test_a_tool_is_as_its_snapshot_says(world: World, name: str) -> None:
-    [tool] = [tool for tool in await list_tools(world) if tool["name"] == name]
+async def test_a_tool_is_as_its_snapshot_says(shared: World, name: str) -> None:
+    [tool] = [tool for tool in await list_tools(shared) if tool["name"] == name]
     shown = json.dumps(tool, indent=2, ensure_ascii=False) + "\n"
     path = SNAPSHOTS / f"{name}.json"
     if os.environ.get(RENEW):

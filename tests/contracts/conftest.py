@@ -1,0 +1,18 @@
+"""One world for many refusals: what stores nothing needs no database of its own."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.conftest import World, open_world
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def shared(tmp_path_factory: pytest.TempPathFactory, anyio_backend: str) -> AsyncIterator[World]:
+    async with open_world(tmp_path_factory.mktemp("shared")) as opened:
+        yield opened
