@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from events.catalog import EventType, TaskEvent
 from events.inbox import first_time
+from events.tables import send
 
 
 class Answer(StrEnum):
@@ -42,11 +43,11 @@ class Consumer:
 @contextmanager
 def savepoint(connection: Connection) -> Iterator[None]:
     """Make what happens inside whole or undone, without ending the transaction around it."""
-    connection.exec_driver_sql("SAVEPOINT reaction")
+    send(connection, "SAVEPOINT reaction")
     try:
         yield
     except BaseException:
-        connection.exec_driver_sql("ROLLBACK TO reaction")
-        connection.exec_driver_sql("RELEASE reaction")
+        send(connection, "ROLLBACK TO reaction")
+        send(connection, "RELEASE reaction")
         raise
-    connection.exec_driver_sql("RELEASE reaction")
+    send(connection, "RELEASE reaction")

@@ -1,6 +1,7 @@
 """The inbox: what each consumer has already reacted to."""
 
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection
+from sqlalchemy.dialects.sqlite import insert
 from sqlmodel import Field, SQLModel
 
 from events.tables import HotInsert, table_of
@@ -16,15 +17,9 @@ class InboxEntry(SQLModel, table=True):
     processed_at: str
 
 
-_T = table_of(InboxEntry)
-_SEEN = select(_T.c.consumer).where(_T.c.consumer == bindparam("consumer"), _T.c.event_id == bindparam("event_id"))
-_INSERT = HotInsert(insert(_T))
+_INSERT = HotInsert(insert(table_of(InboxEntry)).on_conflict_do_nothing())
 
 
 def first_time(connection: Connection, consumer: str, event_id: str, now: str) -> bool:
     """Return whether this consumer meets this event for the first time, and note it, in the caller's transaction."""
-    key = {"consumer": consumer, "event_id": event_id}
-    if connection.execute(_SEEN, key).first() is not None:
-        return False
-    _INSERT.run(connection, {**key, "processed_at": now})
-    return True
+    return _INSERT.run(connection, {"consumer": consumer, "event_id": event_id, "processed_at": now}) == 1
