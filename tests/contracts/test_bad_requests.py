@@ -168,6 +168,7 @@ async def test_if_match_holds_refuses_or_cannot_be_read(world: World, header: st
     assert (reply.status, reply.code) == (status, {200: "", 400: "bad_request", 412: "version_conflict"}[status])
     if status != 200:
         assert await count_stored(world) == stored
+    assert ("strong tags only" in reply.sentence) == ("W/" in header)
 
 
 async def test_a_stale_version_is_409_without_a_precondition_and_names_fields_and_who_changed_them(
