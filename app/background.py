@@ -17,7 +17,7 @@ from events.ports import Clock
 from events.relay import Relay
 from todo.errors import StorageUnavailable
 from todo.feeds import newest_rows
-from todo.finding import index_step
+from todo.finding import index_step, wants_indexing
 from todo.queries import next_reminder_at
 from todo.reminders import fire_due
 
@@ -138,6 +138,8 @@ class Background:
         return await self.store.write(SCHEDULER, fire_due)
 
     async def _index(self) -> int:
+        if not await self.database.read(wants_indexing):
+            return 0
         return await self.store.write_apart(SCHEDULER, index_step)
 
     async def _until_next_due(self) -> float:

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
 from fastapi.responses import Response
 from mcp.server import MCPServer
 from mcp.server.transport_security import TransportSecuritySettings
 from pydantic_core import to_json
+from sqlalchemy import Connection
 
 from app.background import Background
 from app.bell import Bell
@@ -81,13 +83,20 @@ async def open_service(
     prefer_shipped_zones()
     clock, ids = clock or SystemClock(), ids or SystemIds()
     await asyncio.to_thread(migrate_file, settings.database_path)
-    database = SqliteDatabase(settings.database_path, check=check_schema)
+    people: dict[str, tuple[ZoneInfo, str]] = {}
+
+    def check(connection: Connection) -> None:
+        """Stop trusting what is remembered, and stop writing to a newer schema, when another process has written."""
+        people.clear()
+        check_schema(connection)
+
+    database = SqliteDatabase(settings.database_path, check=check)
     await database.open()
     try:
         at = write_instant(clock.now())
         await database.write(lambda connection: ensure_local_user(connection, read_zone(settings.zone).key, at))
         bell = Bell()
-        store = DatabaseStore(database, clock, ids, bell)
+        store = DatabaseStore(database, clock, ids, bell, people)
         broker = MemoryBroker(database, REACTIONS, clock, on_published=bell.ring)
         relay = Relay(database, broker, clock)
         background = Background(database, store, relay, broker, Lease(f"{os.getpid()}:{ids.new()}"), clock, bell)

@@ -1,8 +1,9 @@
 """The store: use cases on the database port, with time and ids handed in."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
@@ -31,27 +32,39 @@ class _RepeatableIds:
 
 @dataclass(frozen=True, slots=True)
 class DatabaseStore:
-    """Runs use cases whole; a rerun after a fault sees the same instant and the same ids."""
+    """Runs use cases whole; a rerun after a fault sees the same instant and the same ids.
+
+    `people` holds zones that writes have read. Only writes may fill it, since they alone see one another in order; it
+    is emptied when a write fails and, by whoever opens the database, when another process has written.
+    """
 
     database: Database
     clock: Clock
     ids: Ids
     bell: Bell = field(default_factory=Bell)
+    people: dict[str, tuple[ZoneInfo, str]] = field(default_factory=dict)
 
     async def write(self, who: Who, use_case: Callable[[Work], T]) -> T:
         """Run a use case that may write, in one transaction, and answer after its commit."""
-        answer = await self.database.write(self._prepare(who, use_case))
+        answer = await self._guard(self.database.write(self._prepare(who, use_case)))
         self.bell.ring()
         return answer
 
     async def write_apart(self, who: Who, use_case: Callable[[Work], T]) -> T:
-        """Run a use case over many rows in a transaction of its own, in a thread, while reads go on."""
-        return await self.database.write_apart(self._prepare(who, use_case))
+        """Run a use case over many rows in a transaction of its own, in a thread, while reads go on; rings no bell."""
+        return await self._guard(self.database.write_apart(self._prepare(who, use_case)))
 
     async def read(self, who: Who, query: Callable[[Work], T]) -> T:
         """Run a use case that only reads."""
         now = self.clock.now()
         return await self.database.read(lambda connection: query(Work(connection, who, now, self.ids)))
+
+    async def _guard(self, writing: Coroutine[Any, Any, T]) -> T:
+        try:
+            return await writing
+        except BaseException:
+            self.people.clear()
+            raise
 
     def _prepare(self, who: Who, use_case: Callable[[Work], T]) -> Callable[[Connection], T]:
         now = self.clock.now()
@@ -59,6 +72,6 @@ class DatabaseStore:
 
         def run(connection: Connection) -> T:
             ids.position = 0
-            return use_case(Work(connection, who, now, ids))
+            return use_case(Work(connection, who, now, ids, self.people))
 
         return run

@@ -117,6 +117,7 @@ def update_me(work: Work, request: UpdateMe) -> View:
         values["zone"] = when.read_zone(request.zone).key
     if values:
         work.connection.execute(update(_U).where(_U.c.id == work.who.user_id).values(**values))
+        work.people.pop(work.who.user_id, None)
     view = get_me(work)
     if "zone" in values:
         _move_deadlines(work, values["zone"])

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from pydantic_core import from_json, to_json
-from sqlalchemy import ColumnElement, Select, UnaryExpression, and_, func, literal, select, text, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, UnaryExpression, and_, func, literal, select, text, tuple_
 from sqlalchemy.sql.operators import custom_op
 
 from events.instants import write_instant
@@ -292,6 +292,11 @@ def _view_row(row: dict[str, Any], reminders: list[dict[str, Any]], work: Work) 
         view["notes"] = f"{view['notes'][:NOTES_SHOWN]}…"
         view["notes_cut"] = True
     return view
+
+
+def wants_indexing(connection: Connection) -> bool:
+    """Return whether any task waits for the search index."""
+    return connection.execute(_UNINDEXED.limit(1)).first() is not None
 
 
 def index_step(work: Work, limit: int = 400) -> int:

@@ -239,6 +239,11 @@ def local_form(due: str, zone: ZoneInfo) -> str:
 
 def say_now(now: datetime, zone: ZoneInfo) -> str:
     """Return the present in words: `Wed 25 Nov 2026, 07:12 Europe/Berlin`."""
+    return _say_minute(now.replace(second=0, microsecond=0), zone)
+
+
+@lru_cache(64)
+def _say_minute(now: datetime, zone: ZoneInfo) -> str:
     local = now.astimezone(zone)
     return f"{_say_day(local.date())}, {local:%H:%M} {zone.key}"
 

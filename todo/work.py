@@ -49,14 +49,15 @@ class Work:
     """One transaction's work for one caller: a use case reads and writes through it and never commits.
 
     `now` is aware and UTC, and stays the same however long the work takes; `at` is the same instant as text.
+    `people` remembers each user's zone and start of day for as long as the store knows them to be true.
     """
 
     connection: Connection
     who: Who
     now: datetime
     ids: Ids
+    people: dict[str, tuple[ZoneInfo, str]] = field(default_factory=dict)
     at: str = field(init=False)
-    _user: tuple[ZoneInfo, str] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.at = write_instant(self.now)
@@ -74,13 +75,14 @@ class Work:
     def for_user(self, user_id: str) -> "Work":
         """Return the same work seen as another user's, for the scheduler, which serves everybody."""
         who = Who(user_id, self.who.kind, self.who.surface, self.who.client, self.who.origin)
-        return Work(self.connection, who, self.now, self.ids)
+        return Work(self.connection, who, self.now, self.ids, self.people)
 
     def _settings(self) -> tuple[ZoneInfo, str]:
-        if self._user is None:
+        known = self.people.get(self.who.user_id)
+        if known is None:
             row = self.connection.execute(_USER, {"id": self.who.user_id}).one()
-            self._user = (read_zone(row.zone), row.day_start)
-        return self._user
+            known = self.people[self.who.user_id] = (read_zone(row.zone), row.day_start)
+        return known
 
 
 class Store(Protocol):
