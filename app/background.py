@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 RENEW_SECONDS = 0.6
 LOOK_SECONDS = 0.2
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.2
 LONGEST_WAIT = 30.0
 """A lost wake-up costs no more than this; none is known."""
 
@@ -52,7 +52,7 @@ class Background:
         """Start the loops on the running event loop."""
         self.bell.listeners.append(self.wake)
         loops: tuple[tuple[str, Step, Wait, float], ...] = (
-            ("relay", self.relay.step, self._retry_soon, 0.002),
+            ("relay", self.relay.step, self._retry_soon, 0.004),
             ("deliveries", self._deliver, self._retry_soon, 0.0),
             ("scheduler", self._schedule, self._until_next_due, 0.0),
             ("index", self._index, self._rarely, 0.05),
