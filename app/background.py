@@ -5,6 +5,9 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+
+from sqlalchemy import Connection
 
 from app.bell import Bell
 from app.database import SqliteDatabase
@@ -12,7 +15,8 @@ from app.identity import SCHEDULER
 from app.store import DatabaseStore
 from events.instants import read_instant
 from events.lease import Lease
-from events.memory import MemoryBroker
+from events.memory import MemoryBroker, has_open
+from events.outbox import has_pending
 from events.ports import Clock
 from events.relay import Relay
 from todo.errors import StorageUnavailable
@@ -52,8 +56,8 @@ class Background:
         """Start the loops on the running event loop."""
         self.bell.listeners.append(self.wake)
         loops: tuple[tuple[str, Step, Wait, float], ...] = (
-            ("relay", self.relay.step, self._retry_soon, 0.004),
-            ("deliveries", self._deliver, self._retry_soon, 0.0),
+            ("relay", self.relay.step, partial(self._retry_while, has_pending), 0.004),
+            ("deliveries", self._deliver, partial(self._retry_while, has_open), 0.0),
             ("scheduler", self._schedule, self._until_next_due, 0.0),
             ("index", self._index, self._rarely, 0.05),
         )
@@ -113,6 +117,7 @@ class Background:
                 held = False
             if held and not self._leads.is_set():
                 self._leads.set()
+                self.wake()
             elif not held:
                 self._leads.clear()
             await asyncio.sleep(RENEW_SECONDS if held else LOOK_SECONDS)
@@ -148,8 +153,8 @@ class Background:
             return LONGEST_WAIT
         return min(max((read_instant(at) - self.clock.now()).total_seconds(), 0.0), LONGEST_WAIT)
 
-    async def _retry_soon(self) -> float:
-        return 1.0
+    async def _retry_while(self, waits: Callable[[Connection], bool]) -> float:
+        return 1.0 if await self.database.read(waits) else LONGEST_WAIT
 
     async def _rarely(self) -> float:
         return LONGEST_WAIT

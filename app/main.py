@@ -25,6 +25,7 @@ from app.limits import MCP_PATH, SMALL_BODY, Branch, Edge
 from app.migrations import HEAD, check_schema, migrate_file
 from app.problems import install_problems
 from app.rest.feeds import Streams, build_feed_routes
+from app.rest.recurring import build_recurring_routes
 from app.rest.tasks import build_task_routes
 from app.settings import Settings
 from app.store import DatabaseStore
@@ -143,6 +144,7 @@ def build_app(service: Service, *, background: bool = True) -> FastAPI:
     )
     install_problems(app)
     app.include_router(build_task_routes(service.store), prefix="/api", tags=["tasks"])
+    app.include_router(build_recurring_routes(service.store), prefix="/api", tags=["recurring tasks"])
     app.include_router(build_feed_routes(service.store, streams), prefix="/api", tags=["feeds"])
 
     @app.get("/healthz", tags=["health"])

@@ -50,6 +50,7 @@ class Delivery(SQLModel, table=True):
 _T = table_of(Delivery)
 _O = table_of(OutboxEntry)
 _OPEN = _T.c.delivered_at.is_(None) & _T.c.parked_at.is_(None)
+_ANY_OPEN = select(_T.c.id).where(_OPEN).limit(1)
 _INSERT = insert(_T).on_conflict_do_nothing(index_elements=["event_id", "consumer"])
 _DUE = (
     select(_T.c.id, _T.c.consumer, _T.c.event_id, _T.c.task_id, _T.c.attempts, _O.c.payload)
@@ -158,6 +159,11 @@ class MemoryBroker:
         if done:
             connection.execute(_DONE, done)
         return tried
+
+
+def has_open(connection: Connection) -> bool:
+    """Return whether any delivery is open, be it for its next attempt."""
+    return connection.execute(_ANY_OPEN).first() is not None
 
 
 def count_deliveries(connection: Connection) -> tuple[int, int]:

@@ -59,6 +59,7 @@ _SELECT = (
 )
 _OLDEST_PER_TASK = select(func.min(_T.c.seq)).where(_PENDING, _T.c.task_id.not_in(_PARKED_TASKS)).group_by(_T.c.task_id)
 _SELECT_OLDEST = _SELECT.where(_T.c.seq.in_(_OLDEST_PER_TASK))
+_ANY_PENDING = select(_T.c.seq).where(_PENDING).limit(1)
 _MARK = (
     update(_T)
     .where(_T.c.event_id == bindparam("key"), _T.c.published_at.is_(None))
@@ -137,6 +138,11 @@ def delay_event(connection: Connection, event_id: str, error: str, next_at: str 
 def read_attempts(connection: Connection, event_id: str) -> int:
     """Return how often an event was refused so far."""
     return int(connection.execute(select(_T.c.attempts).where(_T.c.event_id == event_id)).scalar_one())
+
+
+def has_pending(connection: Connection) -> bool:
+    """Return whether any event waits to be published, be it for its next attempt."""
+    return connection.execute(_ANY_PENDING).first() is not None
 
 
 def count_backlog(connection: Connection) -> tuple[int, int]:

@@ -32,6 +32,7 @@ class Task(SQLModel, table=True):
     __tablename__ = "task"
     __table_args__ = (
         Index("ix_task_due", "user_id", "status", "deadline", "id", sqlite_where=_ALIVE),
+        Index("ix_task_all", "user_id", "deadline", "id", sqlite_where=_ALIVE),
         Index("ix_task_title", "user_id", "title_key", sqlite_where=_ALIVE),
         Index("ix_task_unindexed", "number", sqlite_where=text("unindexed = 1")),
     )

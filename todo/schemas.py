@@ -144,6 +144,17 @@ class GetTask(Request):
     task_id: Annotated[Id, Field(description="Id of the task")]
 
 
+class PreviewOccurrences(Request):
+    """Arguments of `preview_occurrences`: exactly one of `task_id` and `rule`."""
+
+    task_id: Annotated[Id | None, Field(description="A recurring task")] = None
+    rule: Annotated[str | None, Field(description="RFC 5545 RRULE, such as FREQ=WEEKLY;BYDAY=MO,TH;BYHOUR=9")] = None
+    first_due: Annotated[TimeText | None, Field(description=TIME)] = None
+    zone: Annotated[str | None, Field(max_length=64, description="IANA zone; default the person's")] = None
+    after: Annotated[TimeText | None, Field(description="Show what comes later than this")] = None
+    count: Annotated[int, Field(ge=1, le=50)] = 5
+
+
 class UpdateMe(Request):
     """The person's settings, as `PATCH /api/me` takes them."""
 

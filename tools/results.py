@@ -31,6 +31,15 @@ FIND_SCHEMA: dict[str, Any] = {
         "now": {"type": "string"},
     },
 }
+PREVIEW_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "occurrences": {"type": "array", "items": {"type": "object"}},
+        "rule_text": {"type": "string"},
+        "warnings": {"type": "array", "items": {"type": "string"}},
+        "now": {"type": "string"},
+    },
+}
 GET_SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {"task": {"type": "object"}, "now": {"type": "string"}},

@@ -10,11 +10,12 @@ from mcp.shared.exceptions import MCPError
 from mcp.types import INVALID_PARAMS
 
 from todo.work import Store, Who
+from tools.recurring import RECURRING_TOOLS
 from tools.reminders import REMINDER_TOOLS
 from tools.tasks import TASK_TOOLS
 from tools.tool import Identify, ToolSpec, build_tool
 
-TOOLS: tuple[ToolSpec, ...] = (*TASK_TOOLS, *REMINDER_TOOLS)
+TOOLS: tuple[ToolSpec, ...] = (*TASK_TOOLS, *REMINDER_TOOLS, *RECURRING_TOOLS)
 """Every tool, in the order in which `tools/list` shows them."""
 
 INSTRUCTIONS = (

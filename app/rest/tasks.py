@@ -1,5 +1,6 @@
 """The REST routes on tasks and reminders: thin renderings of the same use cases as the tools."""
 
+import re
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
@@ -61,6 +62,9 @@ WRITES = (
 )
 
 
+_CLEAR = re.compile(r'use clear=\["\w+"\]')
+
+
 class PlainRoute(APIRoute):
     """A route whose endpoint takes the request as it is: nothing of FastAPI's stands between but the description.
 
@@ -98,7 +102,7 @@ def build_task_routes(store: Store) -> APIRouter:
     async def find_tasks(request: Request) -> Response:
         given = read_arguments(schemas.FindTasks, read_query(request))
         answer = await store.read(identify_rest(), lambda work: finding.find_tasks(work, given.request))
-        return _write_json(answer, given.warnings)
+        return write_json(answer, given.warnings)
 
     @router.get(
         "/tasks/{id}",
@@ -110,7 +114,7 @@ def build_task_routes(store: Store) -> APIRouter:
     async def get_task(request: Request) -> Response:
         given = read_arguments(schemas.GetTask, fill_id(read_query(request), "task_id", request))
         answer = await store.read(identify_rest(), lambda work: tasks.get_task(work, given.request))
-        return _write_json(answer["task"], (), etag=answer["task"]["version"])
+        return write_json(answer["task"], (), etag=answer["task"]["version"])
 
     return router
 
@@ -142,11 +146,20 @@ def _build_write(store: Store, write: Write) -> Callable[[Request], Any]:
         task = answer["task"]
         nothing = not answer["events"]
         location = f"/api/tasks/{task['id']}" if write.status == 201 and not nothing else None
-        return _write_json(
-            answer, given.warnings, status=200 if nothing else write.status, etag=task["version"], location=location
+        return write_json(
+            answer,
+            _say_null(given.warnings),
+            status=200 if nothing else write.status,
+            etag=task["version"],
+            location=location,
         )
 
     return endpoint
+
+
+def _say_null(warnings: tuple[str, ...]) -> tuple[str, ...]:
+    """Return warnings as REST means them: there a null empties a field, where tools have `clear`."""
+    return tuple(_CLEAR.sub("clear it with null", warning) for warning in warnings)
 
 
 def _any_of(versions: list[int], write: Write) -> Callable[[Work, Any], View]:
@@ -165,9 +178,10 @@ def _any_of(versions: list[int], write: Write) -> Callable[[Work, Any], View]:
     return check
 
 
-def _write_json(
+def write_json(
     answer: View, warnings: tuple[str, ...], *, status: int = 200, etag: int | None = None, location: str | None = None
 ) -> Response:
+    """Return an answer as JSON, with the warnings of its arguments."""
     if warnings:
         answer = {**answer, "warnings": [*answer.get("warnings", []), *warnings]}
     headers = {}

@@ -15,9 +15,9 @@ pytestmark = pytest.mark.anyio
 
 NAMES = (
     *("create_task", "find_tasks", "get_task", "update_task", "complete_task", "reopen_task", "delete_task"),
-    *("set_reminder", "snooze_reminder", "cancel_reminder"),
+    *("set_reminder", "snooze_reminder", "cancel_reminder", "preview_occurrences"),
 )
-READS = {"find_tasks", "get_task"}
+READS = {"find_tasks", "get_task", "preview_occurrences"}
 DESTRUCTIVE = {"delete_task", "cancel_reminder"}
 IDEMPOTENT = {*READS, *DESTRUCTIVE, "complete_task", "reopen_task", "set_reminder"}
 ALL_TOOLS = 16

@@ -15,6 +15,7 @@ from app.clients import known_clients, write_config
 from app.settings import BadSettings, load_settings
 from tests.conftest import World
 from tests.integration.test_processes import environment
+from tools.server import TOOLS
 
 pytestmark = pytest.mark.anyio
 ROOT = Path(__file__).parents[2]
@@ -159,4 +160,4 @@ async def test_a_stdio_server_answers_both_revisions(tmp_path: Path, mode: str) 
     async with Client(parameters, mode=mode) as client:
         result = await client.call_tool("create_task", {"title": "From an IDE"})
         assert not result.is_error
-        assert len((await client.list_tools()).tools) == 10
+        assert len((await client.list_tools()).tools) == len(TOOLS)

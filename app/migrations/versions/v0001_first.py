@@ -235,6 +235,13 @@ def upgrade() -> None:
         sa.UniqueConstraint("id"),
     )
     op.create_index(
+        "ix_task_all",
+        "task",
+        ["user_id", "deadline", "id"],
+        unique=False,
+        sqlite_where=sa.text("deleted_at IS NULL"),
+    )
+    op.create_index(
         "ix_task_due",
         "task",
         ["user_id", "status", "deadline", "id"],
