@@ -28,7 +28,7 @@ from todo.reminders import fire_due
 log = logging.getLogger(__name__)
 
 RENEW_SECONDS = 0.6
-LOOK_SECONDS = 0.2
+LOOK_SECONDS = 0.15
 POLL_SECONDS = 0.2
 LONGEST_WAIT = 30.0
 """A lost wake-up costs no more than this; none is known."""

@@ -41,7 +41,7 @@ class Lease:
 
     holder: str
     name: str = "background"
-    ttl_ms: int = 1_500
+    ttl_ms: int = 1_300
 
     def is_free(self, connection: Connection) -> bool:
         """Return whether this holder could have the lease now; reads only."""
