@@ -158,7 +158,8 @@ async def follow_stream(port: int, tally: Tally) -> None:
 async def kill_leaders(folder: Path, until: float, times: int) -> list[float]:
     """Kill the holder of the lease, again and again; return how long each time until another holds it."""
     gaps = []
-    pause = (until - time.monotonic()) / (times + 1)
+    # A take-over takes its time too: all kills have to fall while the writers write.
+    pause = max(0.5, (until - time.monotonic()) / (times + 1) - 1.5)
     for _ in range(times):
         await asyncio.sleep(pause)
         holder = read_holder(folder)
