@@ -64,14 +64,13 @@ class Edge:
             send = _shorten_errors(send)
         length = headers.get(b"content-length")
         limit = LARGE_BODY if scope["path"].startswith(_LARGE) else SMALL_BODY
-        too_large = write_problem(413, "too_large", f"A body of at most {limit // KIB} KiB is taken here.")
         if length is not None:
             if not length.isdigit() or len(length) > 18 or int(length) > limit:
-                await too_large(scope, receive, send)
+                await _say_too_large(limit)(scope, receive, send)
                 return
             await self._app(scope, receive, send)
             return
-        await self._count(scope, receive, send, limit, too_large)
+        await self._count(scope, receive, send, limit)
 
     def _refuse(self, scope: Scope, headers: dict[bytes, bytes]) -> Response | None:
         if _name_of(f"//{headers.get(b'host', b'').decode('latin-1')}") not in self._hosts:
@@ -85,7 +84,7 @@ class Edge:
                 return write_problem(415, "unsupported_media_type", "Send application/json.")
         return None
 
-    async def _count(self, scope: Scope, receive: Receive, send: Send, limit: int, too_large: ASGIApp) -> None:
+    async def _count(self, scope: Scope, receive: Receive, send: Send, limit: int) -> None:
         read = 0
         started = False
 
@@ -107,7 +106,11 @@ class Edge:
         with suppress(_TooLarge):
             await self._app(scope, counted, watched)
         if read > limit and not started:
-            await too_large(scope, receive, send)
+            await _say_too_large(limit)(scope, receive, send)
+
+
+def _say_too_large(limit: int) -> Response:
+    return write_problem(413, "too_large", f"A body of at most {limit // KIB} KiB is taken here.")
 
 
 def _shorten_errors(send: Send) -> Send:

@@ -7,7 +7,7 @@ from fastapi.responses import Response
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 
-from todo.errors import TodoError
+from todo.errors import InternalError, TodoError
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -16,6 +16,7 @@ _STATUS = {
     "version_conflict": 409,
     "request_id_reused": 422,
     "forbidden": 403,
+    "internal_error": 500,
     "storage_unavailable": 503,
 }
 _CODES = {400: "bad_request", 403: "forbidden", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
@@ -73,4 +74,4 @@ def install_problems(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def on_crash(_request: Request, _error: Exception) -> Response:
-        return write_problem(500, "internal_error", "Something went wrong here; nothing was stored. It is logged.")
+        return refuse(InternalError())

@@ -12,6 +12,7 @@ TodoError
 ├── VersionConflict       version_conflict
 ├── RequestIdReused       request_id_reused
 ├── Forbidden             forbidden
+├── InternalError         internal_error
 └── StorageUnavailable    storage_unavailable
 """
 
@@ -106,6 +107,15 @@ class Forbidden(TodoError):
     """The caller may not do this."""
 
     code = "forbidden"
+
+
+class InternalError(TodoError):
+    """A fault of our own: nothing is said of it but that it is logged."""
+
+    code = "internal_error"
+
+    def __init__(self) -> None:
+        super().__init__("Something went wrong here; nothing was stored. It is logged.")
 
 
 class StorageUnavailable(TodoError):

@@ -189,9 +189,7 @@ def _completed_filters(work: Work, request: FindTasks) -> list[Condition]:
 def _edge(work: Work, given: str, *, last: bool) -> str:
     """Return the first or last instant that an inclusive bound means: of its day, if it is a date."""
     reading = when.read_time(given, work.zone, work.now)
-    if not when.is_date(reading.due):
-        return when.deadline_of(reading.due, work.zone)
-    if last:
+    if last or not when.is_date(reading.due):
         return when.deadline_of(reading.due, work.zone)
     return write_instant(when.day_bounds(date.fromisoformat(reading.due), work.zone)[0])
 

@@ -51,16 +51,6 @@ def show_answer(answer: View) -> CallToolResult:
     return CallToolResult(content=[TextContent(type="text", text=to_json(answer).decode())], structured_content=answer)
 
 
-def show_crash() -> CallToolResult:
-    """Return what is said of a fault of our own: nothing of it but that it is logged."""
-    sentence = "Something went wrong here; nothing was stored. It is logged."
-    return CallToolResult(
-        content=[TextContent(type="text", text=f"internal_error: {sentence}")],
-        structured_content={"code": "internal_error", "message": sentence},
-        is_error=True,
-    )
-
-
 def show_refusal(error: TodoError) -> CallToolResult:
     """Return a refusal: `code: Sentence. What to do next.`, and the code for programs."""
     structured = {**error.details, "code": error.code, "message": error.text}

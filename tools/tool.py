@@ -13,11 +13,11 @@ from mcp.types import CallToolResult, ToolAnnotations
 from pydantic import PrivateAttr
 
 from todo.arguments import Request, describe_model, read_arguments
-from todo.errors import TodoError
+from todo.errors import InternalError, TodoError
 from todo.requests import once
 from todo.views import View
 from todo.work import Store, Who, Work
-from tools.results import show_answer, show_crash, show_refusal
+from tools.results import show_answer, show_refusal
 
 Identify = Callable[[Context[Any, Any]], Who]
 
@@ -68,7 +68,7 @@ class UseCaseTool(Tool):
         except Exception:
             # What broke is for the log; the SDK would put its words, SQL and all, into the answer.
             log.exception("%s failed", spec.name)
-            return show_crash()
+            return show_refusal(InternalError())
         if given.warnings:
             answer = {**answer, "warnings": [*answer.get("warnings", []), *given.warnings]}
         return show_answer(answer)

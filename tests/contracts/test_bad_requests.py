@@ -113,7 +113,7 @@ async def test_an_unknown_tool_is_minus_32602_and_not_echoed_at_length(
     client = await world.connect("auto" if surface == "modern" else "legacy")
     with pytest.raises(Exception, match=r".*") as refused:
         await client.call_tool(name, {"title": "Milk"})
-    assert refused.value.error.code == -32602  # type: ignore[attr-defined]
+    assert refused.value.error.code == -32602  # type: ignore[attr-defined]  # raised by MCPError
     assert "x" * 100 not in str(refused.value)
     assert set((await count_stored(world)).values()) == {0}
 

@@ -21,6 +21,9 @@ SEEDS = range(400 if os.environ.get("TODO_TEST_LONG") else 12)
 STEPS = 60
 
 
+# The ids of a world are CountedIds and its clock a MovableClock; the store knows them by their ports only.
+
+
 class Crash(Exception):
     """The process ends here."""
 
@@ -106,7 +109,7 @@ async def test_after_a_storm_the_books_agree(tmp_path: Path, seed: int) -> None:
     while left:
         async with open_world(tmp_path) as world:
             if clock_at is not None:
-                world.clock.at, world.service.store.ids.count = clock_at, ids_at  # type: ignore[attr-defined]
+                world.clock.at, world.service.store.ids.count = clock_at, ids_at  # type: ignore[attr-defined]  # counted
             broker = MoodyBroker(world.service.broker, storm.chance, storm.arrived)
             try:
                 while left:
@@ -114,9 +117,9 @@ async def test_after_a_storm_the_books_agree(tmp_path: Path, seed: int) -> None:
                     await storm.act(world, broker)
             except Crash:
                 pass
-            clock_at, ids_at = world.clock.at, world.service.store.ids.count + 1_000  # type: ignore[attr-defined]
+            clock_at, ids_at = world.clock.at, world.service.store.ids.count + 1_000  # type: ignore[attr-defined]  # counted
     async with open_world(tmp_path) as world:
-        world.clock.at, world.service.store.ids.count = clock_at or world.clock.at, ids_at  # type: ignore[attr-defined]
+        world.clock.at, world.service.store.ids.count = clock_at or world.clock.at, ids_at  # type: ignore[attr-defined]  # counted
         broker = MoodyBroker(world.service.broker, storm.chance, storm.arrived)
         broker.calm = True
         world.clock.move(hours=1)
