@@ -19,11 +19,10 @@ from events.memory import MemoryBroker, has_open
 from events.outbox import has_pending
 from events.ports import Clock
 from events.relay import Relay
+from todo import scheduling
 from todo.errors import StorageUnavailable
 from todo.feeds import newest_rows
 from todo.finding import index_step, wants_indexing
-from todo.queries import next_reminder_at
-from todo.reminders import fire_due
 
 log = logging.getLogger(__name__)
 
@@ -140,7 +139,7 @@ class Background:
     async def _schedule(self) -> int:
         if await self._until_next_due() > 0:
             return 0
-        return await self.store.write(SCHEDULER, fire_due)
+        return await self.store.write(SCHEDULER, scheduling.step)
 
     async def _index(self) -> int:
         if not await self.database.read(wants_indexing):
@@ -148,7 +147,7 @@ class Background:
         return await self.store.write_apart(SCHEDULER, index_step)
 
     async def _until_next_due(self) -> float:
-        at = await self.store.read(SCHEDULER, next_reminder_at)
+        at = await self.store.read(SCHEDULER, scheduling.next_step_at)
         if at is None:
             return LONGEST_WAIT
         return min(max((read_instant(at) - self.clock.now()).total_seconds(), 0.0), LONGEST_WAIT)

@@ -19,6 +19,7 @@ from sqlalchemy import Connection
 
 from app.background import Background
 from app.bell import Bell
+from app.bindings import build_binding_routes
 from app.database import SqliteDatabase
 from app.identity import ensure_local_user, identify_http_agent
 from app.limits import MCP_PATH, SMALL_BODY, Branch, Edge
@@ -44,7 +45,8 @@ from tools.server import build_server
 from tools.tool import Identify
 
 DESCRIPTION = (
-    "Tasks and reminders: every change is saved once, published once, and reacted to the same from everywhere."
+    "Tasks, reminders and recurring tasks: every change is saved once, published once, and reacted to the same from "
+    "everywhere."
 )
 
 
@@ -146,6 +148,8 @@ def build_app(service: Service, *, background: bool = True) -> FastAPI:
     app.include_router(build_task_routes(service.store), prefix="/api", tags=["tasks"])
     app.include_router(build_recurring_routes(service.store), prefix="/api", tags=["recurring tasks"])
     app.include_router(build_feed_routes(service.store, streams), prefix="/api", tags=["feeds"])
+
+    app.include_router(build_binding_routes(service.store))
 
     @app.get("/healthz", tags=["health"])
     async def healthz() -> Response:

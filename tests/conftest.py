@@ -21,7 +21,7 @@ from app.identity import SCHEDULER, StdioIdentity
 from app.main import Service, build_app, open_service
 from app.settings import Settings, load_settings
 from todo.finding import index_step
-from todo.reminders import fire_due
+from todo.scheduling import step
 
 MONDAY = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 URL = "http://127.0.0.1:8000"
@@ -101,9 +101,9 @@ class World:
             pass
 
     async def tick(self, **ahead: float) -> None:
-        """Move the clock, let the scheduler ring what is due, and settle."""
+        """Move the clock, let the scheduler do what is due, and settle."""
         self.clock.move(**ahead)
-        while await self.service.store.write(SCHEDULER, fire_due):
+        while await self.service.store.write(SCHEDULER, step):
             pass
         await self.settle()
 

@@ -8,9 +8,20 @@ from todo.views import View
 from todo.work import Work
 
 
-def answer_write(work: Work, task: View, recorded: Recorded, message: str, warnings: list[str] | None = None) -> View:
+def answer_write(
+    work: Work,
+    task: View,
+    recorded: Recorded,
+    message: str,
+    warnings: list[str] | None = None,
+    next_occurrence: View | None = None,
+) -> View:
     """Return the answer of a write: what is now true, in data and in one sentence."""
     answer: View = {"task": task, "change_id": recorded.change_id, "events": recorded.events}
+    if "recurring_id" in task:
+        answer["recurring_id"] = task["recurring_id"]
+    if next_occurrence is not None:
+        answer["next_occurrence"] = next_occurrence
     if warnings:
         answer["warnings"] = warnings
     answer["message"] = message
@@ -26,3 +37,8 @@ def answer_nothing(work: Work, task: Row, message: str, warnings: list[str] | No
     answer["message"] = message
     answer["now"] = when.say_now(work.now, work.zone)
     return answer
+
+
+def only_this(task: Row) -> str:
+    """Return the sentence that a change of one instance ends with; nothing for other tasks."""
+    return "" if task["recurring_id"] is None else " Only this occurrence; update_recurring_task changes all."

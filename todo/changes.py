@@ -29,11 +29,15 @@ _SINCE = (
 
 @dataclass(frozen=True, slots=True)
 class Touched:
-    """One task's part in a change; `before` is absent for a task that came into being."""
+    """One task's part in a change; `before` is absent for a task that came into being.
+
+    `trigger` is there for an instance that came round: `{recurring_id, occurrence, skipped}`.
+    """
 
     event_type: EventType
     before: View | None
     after: View
+    trigger: View | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,9 @@ def record_change(work: Work, kind: str, touched: Sequence[Touched], request_id:
         if request_id is not None:
             data["request_id"] = request_id
         events.append(emit(work, each.event_type, each.after["id"], data))
+        if each.trigger is not None:
+            came = {"version": each.after["version"], "task": each.after, "actor": actor, **each.trigger}
+            events.append(emit(work, EventType.RECURRING_TRIGGER, each.after["id"], came))
     return Recorded(change_id, events)
 
 

@@ -89,7 +89,12 @@ def read_statistics(work: Work, from_: str | None, until: str | None) -> View:
     open_ = (
         select(func.count())
         .select_from(TASK)
-        .where(TASK.c.user_id == work.who.user_id, TASK.c.status == "open", TASK.c.deleted_at.is_(None))
+        .where(
+            TASK.c.user_id == work.who.user_id,
+            TASK.c.kind == "task",
+            TASK.c.status == "open",
+            TASK.c.deleted_at.is_(None),
+        )
     )
     return {
         "days": days,
@@ -123,7 +128,8 @@ def update_me(work: Work, request: UpdateMe) -> View:
         _move_deadlines(work, values["zone"])
         view["message"] = (
             f"Times are shown in {values['zone']} from now on. Tasks with a time keep their instant; tasks with only "
-            "a date keep their date and end with that day here."
+            "a date keep their date and end with that day here. Recurring tasks keep their own zone; "
+            "update_recurring_task with zone moves one. Reminders that are set already keep their instant."
         )
     return view
 

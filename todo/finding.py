@@ -5,7 +5,7 @@ import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 
 from pydantic_core import from_json, to_json
 from sqlalchemy import ColumnElement, Connection, Select, UnaryExpression, and_, func, literal, select, text, tuple_
@@ -17,9 +17,10 @@ from todo import when
 from todo.errors import InvalidArguments
 from todo.folding import TITLE_END, fold_tag, fold_words
 from todo.models import NO_DEADLINE, TaskTag
-from todo.queries import REMINDER, TASK, load_reminders_of
+from todo.queries import REMINDER, TASK, load_recurrences_of, load_reminders_of
 from todo.schemas import FindTasks
-from todo.views import PRIORITIES, View, view_task
+from todo.upcoming import find_upcoming
+from todo.views import PRIORITIES, View, say_rule, view_task
 from todo.work import Work
 
 COUNTED = 1_000
@@ -49,16 +50,25 @@ class _Lead:
     """
 
     user: ColumnElement[Any]
+    kind: ColumnElement[Any]
     status: ColumnElement[Any]
     deadline: ColumnElement[Any]
     id: ColumnElement[Any]
     join: tuple[Condition, ...] = ()
 
 
-_BY_DUE = _Lead(TASK.c.user_id, TASK.c.status, TASK.c.deadline, TASK.c.id)
-_BY_NUMBER = _Lead(_aside(TASK.c.user_id), _aside(TASK.c.status), _aside(TASK.c.deadline), _aside(TASK.c.id))
+def _lead(columns: Sequence[ColumnElement[Any]], *join: Condition) -> _Lead:
+    user, kind, status, deadline, id_ = columns
+    return _Lead(user, kind, status, deadline, id_, join)
+
+
+_WALKED = (TASK.c.user_id, TASK.c.kind, TASK.c.status, TASK.c.deadline, TASK.c.id)
+_BY_DUE = _lead(_WALKED)
+_BY_NUMBER = _lead([_aside(column) for column in _WALKED])
 # Only living tasks have rows here.
-_BY_TAG = _Lead(_TAG.c.user_id, _TAG.c.status, _TAG.c.deadline, _TAG.c.task_id, (TASK.c.id == _TAG.c.task_id,))
+_BY_TAG = _lead(
+    (_TAG.c.user_id, _TAG.c.kind, _TAG.c.status, _TAG.c.deadline, _TAG.c.task_id), TASK.c.id == _TAG.c.task_id
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +120,11 @@ def _order(sort: str, lead: _Lead) -> _Order:
 
 
 def find_tasks(work: Work, request: FindTasks) -> View:
-    """Return `{tasks, also_completed?, also_completed_titles?, next_cursor?, total, total_is_minimum?, now}`.
+    """Return a page: `{tasks, upcoming?, also_completed?, also_completed_titles?, next_cursor?, total, …, now}`.
 
-    Rows carry their reminders; long notes are cut and marked with `notes_cut`. Raises `InvalidTime` and
-    `InvalidArguments`.
+    `total_is_minimum` stands beside a `total` that was not counted out. Rows carry their reminders and their rule in
+    words; long notes are cut and marked with `notes_cut`. `upcoming` goes with `due_until` and the first page of open
+    tasks. Raises `InvalidTime` and `InvalidArguments`.
     """
     words = fold_words(request.text) if request.text else []
     if request.text and not words:
@@ -125,9 +136,11 @@ def find_tasks(work: Work, request: FindTasks) -> View:
     search = _search(work, request, lead, reach)
     rows, next_cursor = _read_page(work, request, search, words)
     total = _count(work, search)
-    reminders = load_reminders_of(work, [row["id"] for row in rows])
-    view: View = {"tasks": [_view_row(row, reminders.get(row["id"], []), work) for row in rows]}
-    if words and (request.status or "open") in ("open", "overdue") and (hidden := _hidden(work, reach, hits_few)):
+    view: View = {"tasks": _view_rows(work, rows)}
+    if request.due_until and (upcoming := _find_upcoming(work, request, lead, reach)):
+        view["upcoming"] = upcoming
+    hides = (request.status or "open") in ("open", "overdue")
+    if words and hides and (hidden := _hidden(work, request.kind, reach, hits_few)):
         view["also_completed"], view["also_completed_titles"] = hidden
     if next_cursor is not None:
         view["next_cursor"] = next_cursor
@@ -139,11 +152,12 @@ def find_tasks(work: Work, request: FindTasks) -> View:
 
 
 def _search(work: Work, request: FindTasks, lead: _Lead, reach: Condition | None) -> _Search:
-    narrow: list[Condition] = [lead.user == work.who.user_id, *_status_filter(work, request, lead)]
+    narrow: list[Condition] = [lead.user == work.who.user_id, lead.kind == (request.kind or "task")]
+    narrow += _status_filter(work, request, lead)
     narrow += _due_filters(work, request, lead)
     wide: list[Condition] = [] if reach is None else [reach]
     completed = _completed_filters(work, request)
-    if request.kind == "recurring" or (completed and (request.status or "completed") in ("open", "overdue")):
+    if completed and (request.status or "completed") in ("open", "overdue"):
         narrow.append(literal(False))
     wide += completed
     if request.priority is not None:
@@ -271,10 +285,12 @@ def _count(work: Work, search: _Search) -> int:
     return int(work.connection.execute(select(func.count()).select_from(bounded)).scalar_one())
 
 
-def _hidden(work: Work, reach: Condition | None, few: bool) -> tuple[int, list[View]] | None:
+def _hidden(
+    work: Work, kind: Literal["task", "recurring"] | None, reach: Condition | None, few: bool
+) -> tuple[int, list[View]] | None:
     """Return how many completed tasks hold the words, and up to three `{task_id, title}` of them; or nothing."""
     lead = _BY_NUMBER if few else _BY_DUE
-    search = _search(work, FindTasks(status="completed"), lead, reach)
+    search = _search(work, FindTasks(status="completed", kind=kind), lead, reach)
     count = _count(work, search)
     if not count:
         return None
@@ -284,12 +300,32 @@ def _hidden(work: Work, reach: Condition | None, few: bool) -> tuple[int, list[V
     return min(count, COUNTED), [{"task_id": row.id, "title": row.title} for row in rows]
 
 
-def _view_row(row: dict[str, Any], reminders: list[dict[str, Any]], work: Work) -> View:
-    view = view_task(row, reminders, work.zone)
-    if len(view.get("notes", "")) > NOTES_SHOWN:
-        view["notes"] = f"{view['notes'][:NOTES_SHOWN]}…"
-        view["notes_cut"] = True
-    return view
+def _find_upcoming(work: Work, request: FindTasks, lead: _Lead, reach: Condition | None) -> list[View]:
+    """Return what is still to come of the series that the same words, tags and priority name."""
+    others = request.kind == "recurring" or request.cursor or request.completed_from or request.completed_until
+    if others or request.status not in (None, "open", "all") or request.due_until is None:
+        return []
+    series = FindTasks(kind="recurring", tags=request.tags, priority=request.priority)
+    filters = _search(work, series, lead, reach).conditions()
+    since = None if request.due_from is None else _edge(work, request.due_from, last=False)
+    until = _edge(work, request.due_until, last=True)
+    return find_upcoming(work, filters, since, until, reminded=request.has_reminder)
+
+
+def _view_rows(work: Work, rows: list[dict[str, Any]]) -> list[View]:
+    reminders = load_reminders_of(work, [row["id"] for row in rows])
+    series_ids = {row["recurring_id"] or row["id"] for row in rows if row["recurring_id"] or row["kind"] != "task"}
+    recurrences = load_recurrences_of(work, sorted(series_ids))
+    views = []
+    for row in rows:
+        view = view_task(row, reminders.get(row["id"], []), work.zone, recurrences.get(row["id"]))
+        if (recurrence := recurrences.get(row["recurring_id"] or row["id"])) is not None:
+            view["rule_text"] = say_rule(recurrence, work.zone)
+        if len(view.get("notes", "")) > NOTES_SHOWN:
+            view["notes"] = f"{view['notes'][:NOTES_SHOWN]}…"
+            view["notes_cut"] = True
+        views.append(view)
+    return views
 
 
 def wants_indexing(connection: Connection) -> bool:

@@ -7,6 +7,7 @@ NO_DEADLINE = "9999-12-31T23:59:59.999999Z"
 """The deadline of a task without a due: sorts last, is never overdue."""
 
 _ALIVE = text("deleted_at IS NULL")
+_LIVING_INSTANCE = text("recurring_id IS NOT NULL AND deleted_at IS NULL")
 
 
 class User(SQLModel, table=True):
@@ -27,19 +28,26 @@ class Task(SQLModel, table=True):
     zone, so that dates and instants sort and compare in one column. `words` is the folded text of title, notes and
     tags, each word after a blank; `title_key` the folded title. `unindexed` is 1 until the search index has this
     version of `words`.
+
+    `kind` is `task`, or `recurring` for a series. An instance of a series carries its `recurring_id` and its nominal
+    `occurrence`, and in `edited` the names of the fields that were changed on it alone.
     """
 
     __tablename__ = "task"
     __table_args__ = (
-        Index("ix_task_due", "user_id", "status", "deadline", "id", sqlite_where=_ALIVE),
-        Index("ix_task_all", "user_id", "deadline", "id", sqlite_where=_ALIVE),
+        Index("ix_task_due", "user_id", "kind", "status", "deadline", "id", sqlite_where=_ALIVE),
+        Index("ix_task_all", "user_id", "kind", "deadline", "id", sqlite_where=_ALIVE),
         Index("ix_task_title", "user_id", "title_key", sqlite_where=_ALIVE),
         Index("ix_task_unindexed", "number", sqlite_where=text("unindexed = 1")),
+        Index("ix_task_series", "recurring_id", "occurrence", sqlite_where=text("recurring_id IS NOT NULL")),
+        # One living instance per nominal date, whatever is completed, ticked or retried.
+        Index("ux_task_occurrence", "recurring_id", "occurrence", unique=True, sqlite_where=_LIVING_INSTANCE),
     )
 
     number: int | None = Field(default=None, primary_key=True)
     id: str = Field(unique=True)
     user_id: str
+    kind: str = "task"
     title: str
     notes: str = ""
     status: str
@@ -48,6 +56,9 @@ class Task(SQLModel, table=True):
     deadline: str = NO_DEADLINE
     priority: int = 0
     tags: str = "[]"
+    recurring_id: str | None = None
+    occurrence: str | None = None
+    edited: str = ""
     version: int
     created_at: str
     updated_at: str
@@ -59,16 +70,54 @@ class Task(SQLModel, table=True):
 
 
 class TaskTag(SQLModel, table=True):
-    """One tag of one living task; status and deadline are repeated here so that "this tag, open, by due" is a walk."""
+    """One tag of one living task.
+
+    Kind, status and deadline are repeated here so that "this tag, open, by due" is a walk.
+    """
 
     __tablename__ = "task_tag"
-    __table_args__ = (Index("ix_task_tag_walk", "user_id", "folded", "status", "deadline", "task_id"),)
+    __table_args__ = (Index("ix_task_tag_walk", "user_id", "kind", "folded", "status", "deadline", "task_id"),)
 
     task_id: str = Field(primary_key=True)
     folded: str = Field(primary_key=True)
     user_id: str
+    kind: str = "task"
     status: str
     deadline: str
+
+
+class Recurrence(SQLModel, table=True):
+    """How a series recurs, beside its task; what the person sets, and how far it has come.
+
+    `first` is the due that sets the phase; `reminders` and `skipped` are JSON lists: durations before the due, and
+    dates to leave out. `newest` is the nominal date up to which every occurrence is dealt with, `made` how many
+    instances there were. `next_due` is the date after it; `next_at` the instant at which the scheduler has to make
+    that one's instance, if it has to. `revision` guards against two who go on at the same moment.
+    """
+
+    __tablename__ = "recurrence"
+    __table_args__ = (
+        Index("ix_recurrence_next", "next_at", sqlite_where=text("next_at IS NOT NULL")),
+        Index("ix_recurrence_user", "user_id", "next_due", sqlite_where=text("next_due IS NOT NULL")),
+    )
+
+    task_id: str = Field(primary_key=True)
+    user_id: str
+    rule: str
+    rule_text: str
+    first: str
+    zone: str
+    mode: str
+    catch_up: str
+    paused: bool = False
+    reminders: str = "[]"
+    skipped: str = "[]"
+    newest: str | None = None
+    made: int = 0
+    passed: int = 0
+    next_due: str | None = None
+    next_at: str | None = None
+    revision: int = 1
 
 
 class Reminder(SQLModel, table=True):

@@ -5,15 +5,17 @@ from typing import Any
 from sqlalchemy import bindparam, func, select
 
 from events.tables import table_of
-from todo.errors import TaskNotFound
+from todo.errors import IsSeries, TaskNotFound
 from todo.folding import fold_words
-from todo.models import Reminder, Task
+from todo.models import Recurrence, Reminder, Task
+from todo.when import say_due
 from todo.work import Work
 
 Row = dict[str, Any]
 
 TASK = table_of(Task)
 REMINDER = table_of(Reminder)
+RECURRENCE = table_of(Recurrence)
 
 _OWNED = TASK.c.user_id == bindparam("user")
 _ALIVE = TASK.c.deleted_at.is_(None)
@@ -32,13 +34,22 @@ _SIMILAR = (
     .order_by(TASK.c.status.desc(), TASK.c.deadline)
     .limit(3)
 )
-_DUE_REMINDERS = (
-    select(REMINDER)
-    .where(REMINDER.c.status == "scheduled", REMINDER.c.remind_at <= bindparam("now"))
-    .order_by(REMINDER.c.remind_at)
+_NEXT_REMINDER = select(func.min(REMINDER.c.remind_at)).where(REMINDER.c.status == "scheduled")
+_RECURRENCE = select(RECURRENCE).where(
+    RECURRENCE.c.task_id == bindparam("task_id"), RECURRENCE.c.user_id == bindparam("user")
+)
+_INSTANCES = select(TASK).where(TASK.c.recurring_id == bindparam("series"), _OWNED, _ALIVE)
+_OPEN_INSTANCES = _INSTANCES.where(TASK.c.status == "open").order_by(TASK.c.occurrence)
+_OCCURRENCES = select(TASK.c.occurrence).where(TASK.c.recurring_id == bindparam("series"), _OWNED)
+_TAKEN = _OCCURRENCES.where(_ALIVE, TASK.c.occurrence > bindparam("after"))
+_LAST_BEFORE = _OCCURRENCES.where(TASK.c.occurrence < bindparam("before")).order_by(TASK.c.occurrence.desc()).limit(1)
+_DUE_SERIES = (
+    select(RECURRENCE)
+    .where(RECURRENCE.c.next_at <= bindparam("now"))
+    .order_by(RECURRENCE.c.next_at)
     .limit(bindparam("limit"))
 )
-_NEXT_REMINDER = select(func.min(REMINDER.c.remind_at)).where(REMINDER.c.status == "scheduled")
+_NEXT_SERIES = select(func.min(RECURRENCE.c.next_at)).where(RECURRENCE.c.next_at.is_not(None))
 
 
 def load_task(work: Work, task_id: str) -> Row:
@@ -53,6 +64,74 @@ def find_task(work: Work, task_id: str) -> Row | None:
     """Return the caller's living task, or nothing."""
     row = work.connection.execute(_BY_ID, {"task_id": task_id, "user": work.who.user_id}).one_or_none()
     return None if row is None else row._asdict()
+
+
+def load_single_task(work: Work, task_id: str) -> Row:
+    """Return the caller's living task as something that can be done; raises `IsSeries`, naming what to do instead."""
+    task = load_task(work, task_id)
+    if task["kind"] == "task":
+        return task
+    series = f'"{task["title"]}" is a recurring task; only one occurrence of it can be done or reminded of.'
+    open_ones = load_open_instances(work, task_id)
+    if not open_ones:
+        raise IsSeries(series, "None is open now: preview_occurrences shows when the next ones come.")
+    named = open_ones[0]
+    due = named["due"] or named["occurrence"]
+    raise IsSeries(
+        series,
+        f"Use the open one: {named['id']}, {say_due(due, work.zone)}.",
+        open_instance={"task_id": named["id"], "due": due},
+    )
+
+
+def load_recurrence(work: Work, task_id: str) -> Row:
+    """Return how a series of the caller's recurs."""
+    row = work.connection.execute(_RECURRENCE, {"task_id": task_id, "user": work.who.user_id}).one()
+    return row._asdict()
+
+
+def load_recurrences_of(work: Work, task_ids: list[str]) -> dict[str, Row]:
+    """Return the recurrences of several series of the caller's, by id."""
+    if not task_ids:
+        return {}
+    statement = select(RECURRENCE).where(RECURRENCE.c.task_id.in_(task_ids), RECURRENCE.c.user_id == work.who.user_id)
+    return {row.task_id: row._asdict() for row in work.connection.execute(statement)}
+
+
+def find_tasks_by_id(work: Work, task_ids: list[str]) -> dict[str, Row]:
+    """Return those of the tasks that are the caller's and living, by id."""
+    statement = select(TASK).where(TASK.c.id.in_(task_ids), TASK.c.user_id == work.who.user_id, _ALIVE)
+    return {row.id: row._asdict() for row in work.connection.execute(statement)}
+
+
+def load_open_instances(work: Work, series_id: str) -> list[Row]:
+    """Return the open instances of a series, by nominal date."""
+    rows = work.connection.execute(_OPEN_INSTANCES, {"series": series_id, "user": work.who.user_id})
+    return [row._asdict() for row in rows]
+
+
+def load_taken(work: Work, series_id: str, after: str | None) -> frozenset[str]:
+    """Return the nominal dates later than `after` that have a living instance already."""
+    key = {"series": series_id, "user": work.who.user_id, "after": after or ""}
+    return frozenset(work.connection.execute(_TAKEN, key).scalars())
+
+
+def load_last_occurrence(work: Work, series_id: str, before: str) -> str | None:
+    """Return the nominal date of the last instance before a date, deleted ones included, or nothing."""
+    key = {"series": series_id, "user": work.who.user_id, "before": before}
+    found: str | None = work.connection.execute(_LAST_BEFORE, key).scalar()
+    return found
+
+
+def load_due_series(work: Work, limit: int) -> list[Row]:
+    """Return the recurrences of all users whose next instance has to be made now, oldest first."""
+    return [row._asdict() for row in work.connection.execute(_DUE_SERIES, {"now": work.at, "limit": limit})]
+
+
+def next_series_at(work: Work) -> str | None:
+    """Return when the next instance of any user's series has to be made, or nothing."""
+    at: str | None = work.connection.execute(_NEXT_SERIES).scalar_one()
+    return at
 
 
 def load_reminders(work: Work, task_id: str) -> list[Row]:
@@ -79,11 +158,6 @@ def load_reminder(work: Work, reminder_id: str) -> Row | None:
     """Return one reminder of the caller's, or nothing."""
     row = work.connection.execute(_REMINDER_BY_ID, {"reminder_id": reminder_id, "user": work.who.user_id}).one_or_none()
     return None if row is None else row._asdict()
-
-
-def load_due_reminders(work: Work, limit: int) -> list[Row]:
-    """Return the reminders of all users whose time has come, oldest first."""
-    return [row._asdict() for row in work.connection.execute(_DUE_REMINDERS, {"now": work.at, "limit": limit})]
 
 
 def next_reminder_at(work: Work) -> str | None:

@@ -2,26 +2,27 @@
 
 from typing import Any
 
-from sqlalchemy import bindparam, insert, update
+from sqlalchemy import bindparam, insert, select, update
 
 from events.catalog import EventType
 from events.instants import read_instant, shorten_instant, write_instant
 from todo import when
-from todo.answers import answer_nothing, answer_write
+from todo.answers import answer_nothing, answer_write, only_this
 from todo.changes import Touched, check_version, emit, record_change
 from todo.errors import InvalidArguments, ReminderInPast, TaskNotFound
 from todo.queries import (
     REMINDER,
     Row,
-    find_task,
-    load_due_reminders,
+    find_tasks_by_id,
     load_reminder,
     load_reminders,
+    load_reminders_of,
+    load_single_task,
     load_task,
 )
-from todo.saving import show_task, update_task_row
+from todo.saving import note_edited, show_task, update_task_row
 from todo.schemas import CancelReminder, SetReminder, SnoozeReminder
-from todo.views import View
+from todo.views import View, view_task
 from todo.work import Work
 
 MOST_PER_TASK = 20
@@ -40,8 +41,18 @@ _CANCEL = (
     .values(status="cancelled", cancelled_by=bindparam("why"))
 )
 _CANCEL_ONE = _UPDATE.values(status="cancelled", cancelled_by=bindparam("why"))
-_FIRE = _UPDATE.where(REMINDER.c.status == "scheduled", REMINDER.c.sequence == bindparam("seen")).values(
-    status="fired", fired_at=bindparam("at")
+_DUE = (
+    select(REMINDER.c.id)
+    .where(REMINDER.c.status == "scheduled", REMINDER.c.remind_at <= bindparam("now"))
+    .order_by(REMINDER.c.remind_at)
+    .limit(bindparam("limit"))
+)
+# The condition stands on the update itself too: whoever else fired one of them meanwhile keeps it.
+_FIRE = (
+    update(REMINDER)
+    .where(REMINDER.c.id.in_(_DUE), REMINDER.c.status == "scheduled", REMINDER.c.remind_at <= bindparam("now"))
+    .values(status="fired", fired_at=bindparam("at"))
+    .returning(REMINDER)
 )
 
 
@@ -49,7 +60,7 @@ def set_reminder(work: Work, request: SetReminder) -> View:
     """Add a reminder at a time or before the due; the same one twice changes nothing. Emits `task.updated`."""
     if (request.at is None) == (request.before is None):
         raise InvalidArguments("Exactly one of at and before is wanted.", "Give a time, or a duration before the due.")
-    task = load_task(work, request.task_id)
+    task = load_single_task(work, request.task_id)
     check_version(work, task, request.expected_version)
     if task["status"] == "completed":
         raise InvalidArguments(f'"{task["title"]}" is completed.', "Reopen it with reopen_task first.")
@@ -60,12 +71,12 @@ def set_reminder(work: Work, request: SetReminder) -> View:
         each["status"] == "scheduled" and each["remind_at"] == remind_at for each in load_reminders(work, task["id"])
     ):
         return answer_nothing(work, task, f"A reminder is set for {text} already; nothing was changed.", warnings)
-    row = update_task_row(work, task, {})
+    row = update_task_row(work, task, note_edited(task, "reminders"))
     add_reminder(work, row, request.at, request.before)
     after = show_task(work, row)
     recorded = record_change(work, "set_reminder", [Touched(EventType.TASK_UPDATED, before, after)], request.request_id)
     relative = f" ({ahead} before the due)" if ahead and ahead != "0m" else ""
-    message = f'You will be reminded of "{task["title"]}" on {text}{relative}.'
+    message = f'You will be reminded of "{task["title"]}" on {text}{relative}.{only_this(task)}'
     return answer_write(work, after, recorded, message, warnings)
 
 
@@ -87,13 +98,14 @@ def snooze_reminder(work: Work, request: SnoozeReminder) -> View:
         remind_at = write_instant(when.add(work.now.replace(microsecond=0), by, work.zone))
     _refuse_past(work, remind_at)
     before = show_task(work, task)
-    row = update_task_row(work, task, {})
+    row = update_task_row(work, task, note_edited(task, "reminders"))
     work.connection.execute(_ARM, {"key": reminder["id"], "at": remind_at})
     after = show_task(work, row)
     touched = [Touched(EventType.TASK_UPDATED, before, after)]
     recorded = record_change(work, "snooze_reminder", touched, request.request_id)
     text = when.say_due(_whole_seconds(remind_at), work.zone)
-    return answer_write(work, after, recorded, f'"{task["title"]}" will ring again on {text}.', warnings)
+    message = f'"{task["title"]}" will ring again on {text}.{only_this(task)}'
+    return answer_write(work, after, recorded, message, warnings)
 
 
 def cancel_reminder(work: Work, request: CancelReminder) -> View:
@@ -104,13 +116,13 @@ def cancel_reminder(work: Work, request: CancelReminder) -> View:
         task = load_task(work, reminder["task_id"])
         waiting = [reminder] if reminder["status"] == "scheduled" else []
     else:
-        task = load_task(work, request.task_id or "")
+        task = load_single_task(work, request.task_id or "")
         waiting = [each for each in load_reminders(work, task["id"]) if each["status"] == "scheduled"]
     check_version(work, task, request.expected_version)
     if not waiting:
         return answer_nothing(work, task, f'No reminder of "{task["title"]}" waits; nothing was changed.')
     before = show_task(work, task)
-    row = update_task_row(work, task, {})
+    row = update_task_row(work, task, note_edited(task, "reminders"))
     for each in waiting:
         work.connection.execute(_CANCEL_ONE, {"key": each["id"], "why": "person"})
     after = show_task(work, row)
@@ -118,7 +130,8 @@ def cancel_reminder(work: Work, request: CancelReminder) -> View:
     recorded = record_change(work, "cancel_reminder", touched, request.request_id)
     count = "The reminder" if len(waiting) == 1 else f"All {len(waiting)} reminders"
     verb = "is" if len(waiting) == 1 else "are"
-    return answer_write(work, after, recorded, f'{count} of "{task["title"]}" {verb} cancelled.')
+    message = f'{count} of "{task["title"]}" {verb} cancelled.{only_this(task)}'
+    return answer_write(work, after, recorded, message)
 
 
 def add_reminder(work: Work, task: Row, at: str | None, before: str | None) -> Row:
@@ -130,16 +143,21 @@ def add_reminder(work: Work, task: Row, at: str | None, before: str | None) -> R
     for each in present:
         if each["status"] == "scheduled" and each["remind_at"] == remind_at:
             return each
-    if len(present) >= MOST_PER_TASK:
+    if sum(each["cancelled_by"] != "series" for each in present) >= MOST_PER_TASK:
         raise InvalidArguments(f"A task has at most {MOST_PER_TASK} reminders.", "Snooze one of them instead.")
+    return _insert_reminder(work, task, remind_at, ahead)
+
+
+def _insert_reminder(work: Work, task: Row, remind_at: str, before: str | None, cancelled_by: str | None = None) -> Row:
     row = {
         "id": work.ids.new(),
         "user_id": work.who.user_id,
         "task_id": task["id"],
         "remind_at": remind_at,
-        "before": ahead,
-        "status": "scheduled",
+        "before": before,
+        "status": "scheduled" if cancelled_by is None else "cancelled",
         "sequence": 1,
+        "cancelled_by": cancelled_by,
     }
     work.connection.execute(_INSERT, row)
     return row
@@ -173,7 +191,7 @@ def follow_due(work: Work, task: Row) -> list[str]:
     """
     warnings = []
     for each in load_reminders(work, task["id"]):
-        if each["before"] is None or each["cancelled_by"] == "person" or task["status"] == "completed":
+        if each["before"] is None or each["cancelled_by"] in ("person", "series") or task["status"] == "completed":
             continue
         if task["due"] is None:
             if each["status"] == "scheduled":
@@ -211,32 +229,60 @@ def rearm_cancelled(work: Work, task: Row, why: str) -> list[str]:
     return warnings
 
 
+def carry_reminders(work: Work, task: Row, befores: list[str]) -> list[str]:
+    """Write a series' reminders on an instance of it; return warnings that name those whose time has passed.
+
+    Nothing is refused for a time that has passed: such a reminder is stored as cancelled.
+    """
+    warnings = []
+    for ahead in befores:
+        remind_at = _relative(work, task, when.read_duration(ahead))
+        over = remind_at <= work.at
+        if over:
+            warnings.append(f"The reminder {ahead} before {when.say_due(task['due'], work.zone)} is past already.")
+        _insert_reminder(work, task, remind_at, ahead, cancelled_by="past" if over else None)
+    return warnings
+
+
+def replace_reminders(work: Work, task: Row, befores: list[str]) -> list[str]:
+    """Put a series' new reminders in the place of an instance's scheduled ones; return warnings."""
+    cancel_scheduled(work, task["id"], "series")
+    return carry_reminders(work, task, befores) if task["due"] is not None else []
+
+
 def fire_due(work: Work, limit: int = 100) -> int:
     """Ring up to `limit` reminders of all users whose time has come; return how many were looked at.
 
     Each (reminder, sequence) emits one `reminder.due`, whoever asks and however often: the conditional update decides.
     """
-    due = load_due_reminders(work, limit)
-    for reminder in due:
-        owner = work.for_user(reminder["user_id"])
-        fired = work.connection.execute(_FIRE, {"key": reminder["id"], "seen": reminder["sequence"], "at": work.at})
-        task = find_task(owner, reminder["task_id"])
-        if fired.rowcount != 1 or task is None:
-            continue
-        late = int((work.now - read_instant(reminder["remind_at"])).total_seconds())
-        data: dict[str, Any] = {
-            "version": task["version"],
-            "task": show_task(owner, task),
-            "actor": work.who.actor(),
-            "reminder": {
-                "id": reminder["id"],
-                "remind_at": shorten_instant(reminder["remind_at"]),
-                "sequence": reminder["sequence"],
-            },
-            "late_by_seconds": late,
-        }
-        emit(owner, EventType.REMINDER_DUE, task["id"], data)
+    due = work.connection.execute(_FIRE, {"now": work.at, "limit": limit, "at": work.at}).all()
+    by_user: dict[str, list[Any]] = {}
+    for reminder in sorted(due, key=lambda each: (each.remind_at, each.id)):
+        by_user.setdefault(reminder.user_id, []).append(reminder)
+    for user_id, rung in by_user.items():
+        owner = work.for_user(user_id)
+        task_ids = [reminder.task_id for reminder in rung]
+        tasks = find_tasks_by_id(owner, task_ids)
+        reminders = load_reminders_of(owner, task_ids)
+        for reminder in rung:
+            if (task := tasks.get(reminder.task_id)) is not None:
+                _announce(owner, view_task(task, reminders[task["id"]], owner.zone), reminder)
     return len(due)
+
+
+def _announce(work: Work, task: View, reminder: Any) -> None:
+    data: dict[str, Any] = {
+        "version": task["version"],
+        "task": task,
+        "actor": work.who.actor(),
+        "reminder": {
+            "id": reminder.id,
+            "remind_at": shorten_instant(reminder.remind_at),
+            "sequence": reminder.sequence,
+        },
+        "late_by_seconds": int((work.now - read_instant(reminder.remind_at)).total_seconds()),
+    }
+    emit(work, EventType.REMINDER_DUE, task["id"], data)
 
 
 def _relative(work: Work, task: Row, ahead: when.Duration) -> str:
@@ -258,7 +304,7 @@ def _pick_reminder(work: Work, reminder_id: str | None, task_id: str | None) -> 
     if reminder_id is not None:
         reminder = _load_reminder(work, reminder_id)
         return load_task(work, reminder["task_id"]), reminder
-    task = load_task(work, task_id or "")
+    task = load_single_task(work, task_id or "")
     rung = [each for each in load_reminders(work, task["id"]) if each["fired_at"] is not None]
     if not rung:
         raise InvalidArguments(

@@ -15,12 +15,25 @@ from todo.rule_text import SUB_DAILY, Rule, parse
 from todo.rule_words import describe
 from todo.when import day_bounds, deadline_of, is_date, local_day, resolve_local, say_due
 
-__all__ = ["Rule", "check", "default_first", "describe", "next_after", "occurrences", "parse", "snap"]
+__all__ = [
+    "SUB_DAILY",
+    "Rule",
+    "check",
+    "default_first",
+    "describe",
+    "is_within",
+    "next_after",
+    "occurrences",
+    "parse",
+    "snap",
+    "walk",
+]
 
 LEAST_SECONDS = 15 * 60
 MOST_YEARS = 10
 _SAMPLE = 400
 _MIDNIGHT = time()
+_CHECK_DAYS = "Check the day and the month: FREQ=MONTHLY;BYMONTHDAY=-1 is the last day of every month."
 
 
 def occurrences(rule: Rule, first: str, zone: ZoneInfo, after: str | datetime | None, limit: int) -> list[str]:
@@ -30,17 +43,33 @@ def occurrences(rule: Rule, first: str, zone: ZoneInfo, after: str | datetime | 
     HOURLY and MINUTELY rules go by elapsed time. COUNT counts from `first` on, wall times before they are resolved.
     A date as `after` means the end of that day.
     """
+    return list(islice(walk(rule, first, zone, after), limit))
+
+
+def walk(rule: Rule, first: str, zone: ZoneInfo, after: str | datetime | None) -> Iterator[str]:
+    """Yield the dues that `occurrences` returns, one at a time and maybe without an end."""
     if is_date(first):
-        return list(islice(_walk_dates(rule, first, zone, after), limit))
-    start = read_instant(first)
+        yield from _walk_dates(rule, first, zone, after)
+        return
     bound = None if after is None else _read_after(after, zone)
-    found = _walk_instants(rule, _local_start(first, zone), start, zone, bound)
-    return [shorten_instant(write_instant(at)) for at in islice(found, limit)]
+    for at in _walk_instants(rule, _local_start(first, zone), read_instant(first), zone, bound):
+        yield shorten_instant(write_instant(at))
 
 
 def next_after(rule: Rule, first: str, zone: ZoneInfo, after: str | datetime | None) -> str | None:
     """Return the first due strictly later than `after`, or None if there is no more."""
-    return next(iter(occurrences(rule, first, zone, after, 1)), None)
+    return next(walk(rule, first, zone, after), None)
+
+
+def is_within(rule: Rule, due: str, zone: ZoneInfo) -> bool:
+    """Return whether a due is no later than UNTIL."""
+    if rule.until is None:
+        return True
+    if is_date(due):
+        last = _last_day(rule, zone)
+        return last is None or due <= last.isoformat()
+    until = _last_instant(rule, zone)
+    return until is None or read_instant(due) <= until
 
 
 def check(rule: Rule, first: str, zone: ZoneInfo) -> tuple[str, ...]:
@@ -58,7 +87,7 @@ def check(rule: Rule, first: str, zone: ZoneInfo) -> tuple[str, ...]:
     if due is None or due[:10] > _add_years(first, MOST_YEARS):
         raise RuleNeverOccurs(
             f"This rule has no date in the {MOST_YEARS} years after {say_due(first, zone)}.",
-            "Check the day and the month: FREQ=MONTHLY;BYMONTHDAY=-1 is the last day of every month.",
+            _CHECK_DAYS,
         )
     if _is_too_frequent(rule, _local_start(first, zone)):
         raise RuleTooFrequent(
@@ -85,7 +114,8 @@ def default_first(rule: Rule, zone: ZoneInfo, now: datetime) -> str:
     else:
         found = next_after(every, str(today), zone, None)
     if found is None:
-        raise RuleNeverOccurs("This rule has no date from now on.", "Give a later UNTIL, or leave it out.")
+        advice = "Give a later UNTIL, or leave it out." if rule.until else _CHECK_DAYS
+        raise RuleNeverOccurs("This rule has no date from now on.", advice)
     return found
 
 
@@ -114,9 +144,7 @@ def snap(rule: Rule, first: str, zone: ZoneInfo) -> tuple[str, str | None]:
 
 def _walk_dates(rule: Rule, first: str, zone: ZoneInfo, after: str | datetime | None) -> Iterator[str]:
     _need_time(rule, first)
-    dates = (
-        replace(rule, byhour=(), byminute=(), bysecond=()) if rule.byhour or rule.byminute or rule.bysecond else rule
-    )
+    dates = _without_times(rule)
     start = datetime.combine(date.fromisoformat(first), _MIDNIGHT)
     begin = start.date()
     if after is not None:

@@ -7,10 +7,10 @@ from sqlalchemy import bindparam, delete, insert, update
 
 from events.tables import HotInsert, table_of
 from todo import when
-from todo.errors import InvalidArguments, VersionConflict
+from todo.errors import VersionConflict
 from todo.folding import fold_tag, fold_task
 from todo.models import NO_DEADLINE, TaskTag
-from todo.queries import TASK, Row, load_reminders
+from todo.queries import TASK, Row, load_recurrence, load_reminders
 from todo.views import View, view_task
 from todo.work import Work
 
@@ -28,6 +28,7 @@ _TAGGED = frozenset({"tags", "status", "deadline", "deleted_at"})
 def insert_task(work: Work, values: Row) -> Row:
     """Insert a task of the caller's and return its row; `tags` is a list here."""
     row = {
+        "kind": "task",
         "notes": "",
         "status": "open",
         "due": None,
@@ -35,6 +36,9 @@ def insert_task(work: Work, values: Row) -> Row:
         "priority": 0,
         "completed_at": None,
         "deleted_at": None,
+        "recurring_id": None,
+        "occurrence": None,
+        "edited": "",
         **values,
         "id": work.ids.new(),
         "user_id": work.who.user_id,
@@ -84,16 +88,17 @@ def deadline_of(work: Work, due: str | None) -> str:
 
 
 def show_task(work: Work, row: Row) -> View:
-    """Return the caller's view of a row, its reminders included."""
+    """Return the caller's view of a row, its reminders or its recurrence included."""
+    if row["kind"] == "recurring":
+        return view_task(row, (), work.zone, load_recurrence(work, row["id"]))
     return view_task(row, load_reminders(work, row["id"]), work.zone)
 
 
-def clean_tags(tags: list[str]) -> list[str]:
-    """Return the tags in their order, each once, whatever its case; raises above 50."""
-    cleaned = list({fold_tag(tag): tag for tag in reversed(tags)}.values())[::-1]
-    if len(cleaned) > 50:
-        raise InvalidArguments("A task has at most 50 tags.", "Remove some first.")
-    return cleaned
+def note_edited(task: Row, *names: str) -> dict[str, str]:
+    """Return the column that notes fields as changed on this instance alone; nothing for other tasks."""
+    if task["recurring_id"] is None:
+        return {}
+    return {"edited": " ".join(sorted({*task["edited"].split(), *names}))}
 
 
 def _write_tags(work: Work, row: Row, tags: list[str]) -> None:
@@ -105,6 +110,7 @@ def _write_tags(work: Work, row: Row, tags: list[str]) -> None:
                     "task_id": row["id"],
                     "folded": fold_tag(tag),
                     "user_id": row["user_id"],
+                    "kind": row["kind"],
                     "status": row["status"],
                     "deadline": row["deadline"],
                 }

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from todo.arguments import Request
+from todo.course import CatchUp, Mode
 
 Priority = Literal["none", "low", "medium", "high"]
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=64)]
@@ -13,11 +14,13 @@ Notes = Annotated[str, Field(max_length=20_000)]
 Tags = Annotated[list[Tag], Field(max_length=50)]
 TimeText = Annotated[str, Field(max_length=64)]
 Id = Annotated[str, Field(min_length=1, max_length=200)]
+RULE = "RFC 5545 RRULE, such as FREQ=WEEKLY;BYDAY=MO,TH;BYHOUR=9"
 TIME = "Date 2026-11-27, local time 2026-11-27T17:00, or instant with offset"
 
 Status = Literal["open", "completed", "overdue", "all"]
 Sort = Literal["due", "-due", "priority", "created", "completed", "title"]
 Clearable = Literal["notes", "due", "priority", "tags"]
+ClearableShared = Literal["notes", "priority", "tags"]
 
 
 class ReminderSpec(BaseModel):
@@ -118,6 +121,48 @@ class CancelReminder(WriteRequest):
     expected_version: Annotated[int | None, Field(ge=1)] = None
 
 
+class CreateRecurringTask(WriteRequest):
+    """Arguments of `create_recurring_task`: exactly one of `title` and `task_id`."""
+
+    title: Annotated[Title | None, Field(description="What to do, in the person's words")] = None
+    task_id: Annotated[Id | None, Field(description="Instead: a task that becomes the first occurrence")] = None
+    rule: Annotated[str, Field(description=RULE)]
+    first_due: Annotated[TimeText | None, Field(description="Date or local time; gives the time of day")] = None
+    zone: Annotated[str | None, Field(max_length=64, description="IANA zone; default the person's")] = None
+    mode: Annotated[Mode | None, Field(description="Default one_at_a_time")] = None
+    catch_up: Annotated[CatchUp | None, Field(description="Missed dates of every_occurrence; default latest")] = None
+    notes: Notes | None = None
+    priority: Priority | None = None
+    tags: Tags | None = None
+    reminders: Annotated[
+        list[ReminderSpec] | None, Field(max_length=20, description="Durations before each due: 30m, 1d")
+    ] = None
+    expected_version: Annotated[int | None, Field(ge=1)] = None
+
+
+class UpdateRecurringTask(ChangeRequest):
+    """Arguments of `update_recurring_task`; the id of an occurrence means its series."""
+
+    title: Title | None = None
+    notes: Annotated[Notes | None, Field(description="Replaces the notes")] = None
+    priority: Priority | None = None
+    append_notes: Notes | None = None
+    tags: Annotated[Tags | None, Field(description="Replaces all tags")] = None
+    add_tags: Tags | None = None
+    remove_tags: Tags | None = None
+    clear: Annotated[list[ClearableShared] | None, Field(max_length=3, description="Fields to empty")] = None
+    reminders: Annotated[list[ReminderSpec] | None, Field(max_length=20, description="Replaces all")] = None
+    rule: Annotated[str | None, Field(description=RULE)] = None
+    first_due: Annotated[TimeText | None, Field(description="All is new from here on")] = None
+    zone: Annotated[str | None, Field(max_length=64)] = None
+    mode: Mode | None = None
+    catch_up: CatchUp | None = None
+    paused: bool | None = None
+    pause_until: Annotated[TimeText | None, Field(description="Skips all before this date")] = None
+    skip: Annotated[str | None, Field(max_length=64, description="A number of occurrences, or a date")] = None
+    ends: Annotated[str | None, Field(max_length=64, description="A date, or how many occurrences are left")] = None
+
+
 class FindTasks(Request):
     """Arguments of `find_tasks`."""
 
@@ -142,13 +187,14 @@ class GetTask(Request):
     """Arguments of `get_task`."""
 
     task_id: Annotated[Id, Field(description="Id of the task")]
+    include: Annotated[list[Literal["occurrences"]] | None, Field(max_length=1, description="More to show")] = None
 
 
 class PreviewOccurrences(Request):
     """Arguments of `preview_occurrences`: exactly one of `task_id` and `rule`."""
 
     task_id: Annotated[Id | None, Field(description="A recurring task")] = None
-    rule: Annotated[str | None, Field(description="RFC 5545 RRULE, such as FREQ=WEEKLY;BYDAY=MO,TH;BYHOUR=9")] = None
+    rule: Annotated[str | None, Field(description=RULE)] = None
     first_due: Annotated[TimeText | None, Field(description=TIME)] = None
     zone: Annotated[str | None, Field(max_length=64, description="IANA zone; default the person's")] = None
     after: Annotated[TimeText | None, Field(description="Show what comes later than this")] = None

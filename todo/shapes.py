@@ -33,10 +33,25 @@ class ReminderShape(Shape):
     sequence: Annotated[int, Field(ge=1, description="Rises with every re-arming")]
 
 
+class RecurrenceShape(Shape):
+    """How a series recurs."""
+
+    rule: Annotated[str, Field(description="RFC 5545 RRULE")]
+    rule_text: Annotated[str, Field(description="The rule in words")]
+    zone: Annotated[str, Field(description="IANA zone")]
+    mode: Literal["one_at_a_time", "every_occurrence", "after_completion"]
+    catch_up: Literal["latest", "all", "none"]
+    paused: bool
+    first_due: Annotated[Due, Field(description="Sets the phase of the rule")]
+    reminders: Annotated[list[str] | None, Field(description="Durations before the due")] = None
+    skipped: Annotated[list[Due] | None, Field(description="Dates that are left out")] = None
+
+
 class TaskShape(Shape):
-    """A task, as answers and events show it."""
+    """A task, as answers and events show it; a series has a `recurrence`, an instance a `recurring_id`."""
 
     id: Id
+    kind: Annotated[Literal["recurring"] | None, Field(description="Only of a series")] = None
     title: str
     notes: str | None = None
     status: Literal["open", "completed"]
@@ -47,6 +62,9 @@ class TaskShape(Shape):
     priority: Literal["none", "low", "medium", "high"]
     tags: list[str]
     reminders: list[ReminderShape] | None = None
+    recurring_id: Annotated[Id | None, Field(description="The series of an instance")] = None
+    occurrence: Annotated[Due | None, Field(description="The nominal date of an instance; it never moves")] = None
+    recurrence: RecurrenceShape | None = None
     version: Annotated[int, Field(ge=1)]
     created_at: Instant
     updated_at: Instant

@@ -2,17 +2,16 @@
 
 from typing import Any
 
-from pydantic_core import from_json, to_json
-
 from events.catalog import EventType
-from todo import reminders, when
-from todo.answers import answer_nothing, answer_write
+from todo import recurring, reminders, when
+from todo.answers import answer_nothing, answer_write, only_this
 from todo.changes import Touched, check_version, record_change
+from todo.editing import clean_tags, read_edits
 from todo.errors import InvalidArguments
-from todo.folding import fold_tag
-from todo.queries import Row, load_task
-from todo.saving import clean_tags, insert_task, show_task, update_task_row
+from todo.queries import Row, load_single_task, load_task
+from todo.saving import insert_task, note_edited, show_task, update_task_row
 from todo.schemas import CompleteTask, CreateTask, DeleteTask, GetTask, ReopenTask, UpdateTask
+from todo.series import delete_row, go_on, load_series
 from todo.views import PRIORITIES, View, view_task
 from todo.work import Work
 
@@ -39,13 +38,23 @@ def create_task(work: Work, request: CreateTask) -> View:
 
 
 def get_task(work: Work, request: GetTask) -> View:
-    """Return `{task, now}`."""
-    return {"task": show_task(work, load_task(work, request.task_id)), "now": when.say_now(work.now, work.zone)}
+    """Return `{task, occurrences?, now}`; `occurrences`, if included, are those that come next, as in a preview."""
+    task = load_task(work, request.task_id)
+    view: View = {"task": show_task(work, task)}
+    if request.include and (task["kind"] == "recurring" or task["recurring_id"] is not None):
+        view["occurrences"] = recurring.list_ahead(work, load_series(work, task["id"]), None, 5)
+    view["now"] = when.say_now(work.now, work.zone)
+    return view
 
 
 def update_task(work: Work, request: UpdateTask) -> View:
-    """Change what is given, and nothing else; emits `task.updated` if anything differs."""
+    """Change what is given, and nothing else; emits `task.updated` if anything differs.
+
+    On a series this edits what its instances have in common.
+    """
     task = load_task(work, request.task_id)
+    if task["kind"] == "recurring":
+        return recurring.edit_template(work, task, request)
     check_version(work, task, request.expected_version)
     warnings: list[str] = []
     values = _read_changes(work, task, request, warnings)
@@ -53,18 +62,22 @@ def update_task(work: Work, request: UpdateTask) -> View:
     if not values:
         return answer_nothing(work, task, f'"{task["title"]}" is like that already; nothing was changed.', warnings)
     before = show_task(work, task)
-    row = update_task_row(work, task, values)
+    row = update_task_row(work, task, {**values, **note_edited(task, *values)})
     if "due" in values:
         warnings += reminders.follow_due(work, row)
     after = show_task(work, row)
     recorded = record_change(work, "update_task", [Touched(EventType.TASK_UPDATED, before, after)], request.request_id)
     due = f", due {after['due_text']}" if "due" in values and "due_text" in after else ""
-    return answer_write(work, after, recorded, f'"{after["title"]}" is changed{due}.', warnings)
+    message = f'"{after["title"]}" is changed{due}.{only_this(task)}'
+    return answer_write(work, after, recorded, message, warnings)
 
 
 def complete_task(work: Work, request: CompleteTask) -> View:
-    """Complete a task and cancel what still waits to remind of it; emits `task.completed`."""
-    task = load_task(work, request.task_id)
+    """Complete a task and cancel what still waits to remind of it; emits `task.completed`.
+
+    The next instance of a series that makes one at a time comes in the same change.
+    """
+    task = load_single_task(work, request.task_id)
     check_version(work, task, request.expected_version)
     if task["status"] == "completed":
         return answer_nothing(work, task, f'"{task["title"]}" was completed already; nothing was changed.')
@@ -74,13 +87,21 @@ def complete_task(work: Work, request: CompleteTask) -> View:
         reminders.cancel_scheduled(work, task["id"], "completed")
     after = show_task(work, row) if "reminders" in before else view_task(row, (), work.zone)
     touched = [Touched(EventType.TASK_COMPLETED, before, after)]
-    recorded = record_change(work, "complete_task", touched, request.request_id)
-    return answer_write(work, after, recorded, f'"{after["title"]}" is completed.')
+    if task["recurring_id"] is None:
+        recorded = record_change(work, "complete_task", touched, request.request_id)
+        return answer_write(work, after, recorded, f'"{after["title"]}" is completed.')
+    outcome = go_on(work, row, done=True)
+    recorded = record_change(work, "complete_task", [*touched, *outcome.touched], request.request_id)
+    message = f'"{after["title"]}" is completed.{outcome.tell()}'
+    return answer_write(work, after, recorded, message, outcome.warnings, outcome.next)
 
 
 def reopen_task(work: Work, request: ReopenTask) -> View:
-    """Open a completed task again and re-arm the reminders still ahead; emits `task.updated`."""
-    task = load_task(work, request.task_id)
+    """Open a completed task again and re-arm the reminders still ahead; emits `task.updated`.
+
+    The successor of an instance stays.
+    """
+    task = load_single_task(work, request.task_id)
     check_version(work, task, request.expected_version)
     if task["status"] == "open":
         return answer_nothing(work, task, f'"{task["title"]}" is open already; nothing was changed.')
@@ -93,15 +114,22 @@ def reopen_task(work: Work, request: ReopenTask) -> View:
 
 
 def delete_task(work: Work, request: DeleteTask) -> View:
-    """Delete a task softly and cancel its reminders; emits `task.deleted` with the last task."""
+    """Delete a task softly and cancel its reminders; emits `task.deleted` with the last task.
+
+    Deleting an open instance skips it; deleting a series deletes its open instances as well.
+    """
     task = load_task(work, request.task_id)
     check_version(work, task, request.expected_version)
-    before = show_task(work, task)
-    row = update_task_row(work, task, {"deleted_at": work.at})
-    reminders.cancel_scheduled(work, task["id"], "deleted")
-    after = show_task(work, row)
-    recorded = record_change(work, "delete_task", [Touched(EventType.TASK_DELETED, before, after)], request.request_id)
-    return answer_write(work, after, recorded, f'"{after["title"]}" is deleted.')
+    if task["kind"] == "recurring":
+        return recurring.delete_series(work, task, request.request_id)
+    gone = delete_row(work, task)
+    if task["recurring_id"] is None or task["status"] == "completed":
+        recorded = record_change(work, "delete_task", [gone], request.request_id)
+        return answer_write(work, gone.after, recorded, f'"{task["title"]}" is deleted.')
+    outcome = go_on(work, task, done=False)
+    recorded = record_change(work, "delete_task", [gone, *outcome.touched], request.request_id)
+    message = f'This occurrence of "{task["title"]}" is skipped.{outcome.tell()} To end the series, delete its id.'
+    return answer_write(work, gone.after, recorded, message, outcome.warnings, outcome.next)
 
 
 def _read_due(work: Work, text: str, warnings: list[str]) -> dict[str, Any]:
@@ -116,37 +144,21 @@ def _read_due(work: Work, text: str, warnings: list[str]) -> dict[str, Any]:
 
 
 def _read_changes(work: Work, task: Row, request: UpdateTask, warnings: list[str]) -> dict[str, Any]:
-    _refuse_contradictions(request)
-    values: dict[str, Any] = {}
-    if request.title is not None:
-        values["title"] = request.title
-    if request.notes is not None:
-        values["notes"] = request.notes
-    if request.append_notes is not None:
-        values["notes"] = f"{task['notes']}\n{request.append_notes}" if task["notes"] else request.append_notes
-        if len(values["notes"]) > 20_000:
-            raise InvalidArguments(
-                f"The notes would have {len(values['notes'])} characters; 20000 are allowed.", "Shorten them first."
-            )
-    if request.priority is not None:
-        values["priority"] = PRIORITIES.index(request.priority)
+    for one, other in (("due", "shift"), ("notes", "append_notes")):
+        if getattr(request, one) is not None and getattr(request, other) is not None:
+            raise InvalidArguments(f"{one} and {other} exclude each other.", "Give one of the two.")
+    cleared = request.clear or []
+    if request.shift is not None and "due" in cleared:
+        raise InvalidArguments("due is both moved and cleared.", "Give one of the two.")
+    if request.due and "due" in cleared:
+        raise InvalidArguments("due is both given and cleared.", "Give one of the two.")
+    values = read_edits(task, request)
     if request.due is not None:
         values.update(_read_due(work, request.due, warnings))
     if request.shift is not None:
         values.update(_read_shift(work, task, request.shift, warnings))
-    if request.tags is not None or request.add_tags or request.remove_tags:
-        tags: list[str] = request.tags if request.tags is not None else from_json(task["tags"])
-        gone = {fold_tag(tag) for tag in request.remove_tags or []}
-        kept = [tag for tag in [*tags, *(request.add_tags or [])] if fold_tag(tag) not in gone]
-        values["tags"] = to_json(clean_tags(kept)).decode()
-    empty: dict[str, dict[str, Any]] = {
-        "notes": {"notes": ""},
-        "due": {"due": None, "zone": None},
-        "priority": {"priority": 0},
-        "tags": {"tags": "[]"},
-    }
-    for name in request.clear or []:
-        values.update(empty[name])
+    if "due" in cleared:
+        values.update(due=None, zone=None)
     return values
 
 
@@ -156,15 +168,3 @@ def _read_shift(work: Work, task: Row, text: str, warnings: list[str]) -> dict[s
     by = when.read_duration(text, signed=True)
     zone = work.zone if task["zone"] is None else when.read_zone(task["zone"])
     return _read_due(work, when.shift(task["due"], by, zone).due, warnings)
-
-
-def _refuse_contradictions(request: UpdateTask) -> None:
-    cleared = set(request.clear or [])
-    both = [name for name in ("notes", "due", "priority", "tags") if name in cleared and getattr(request, name)]
-    if both:
-        raise InvalidArguments(f"{both[0]} is both given and cleared.", "Give one of the two.")
-    for one, other in (("due", "shift"), ("notes", "append_notes")):
-        if getattr(request, one) is not None and getattr(request, other) is not None:
-            raise InvalidArguments(f"{one} and {other} exclude each other.", "Give one of the two.")
-    if request.shift is not None and "due" in cleared:
-        raise InvalidArguments("due is both moved and cleared.", "Give one of the two.")

@@ -12,8 +12,10 @@ WRITE_SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
         "task": {"type": "object"},
+        "recurring_id": {"type": "string"},
         "change_id": {"type": "string"},
         "events": {"type": "array", "items": {"type": "object"}},
+        "next_occurrence": {"type": "object"},
         "warnings": {"type": "array", "items": {"type": "string"}},
         "replayed": {"type": "boolean"},
         "message": {"type": "string"},
@@ -26,6 +28,7 @@ FIND_SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
         "tasks": {"type": "array", "items": {"type": "object"}},
+        "upcoming": {"type": "array", "items": {"type": "object"}},
         "next_cursor": {"type": "string"},
         "total": {"type": "integer"},
         "now": {"type": "string"},
@@ -42,7 +45,11 @@ PREVIEW_SCHEMA: dict[str, Any] = {
 }
 GET_SCHEMA: dict[str, Any] = {
     "type": "object",
-    "properties": {"task": {"type": "object"}, "now": {"type": "string"}},
+    "properties": {
+        "task": {"type": "object"},
+        "occurrences": {"type": "array", "items": {"type": "object"}},
+        "now": {"type": "string"},
+    },
 }
 
 

@@ -14,7 +14,7 @@ from pydantic_core import to_json
 from app.identity import identify_rest
 from app.problems import refuse
 from app.rest.reading import PATCHES, fill_id, patch_to_arguments, read_body, read_query, read_versions
-from todo import finding, reminders, schemas, tasks
+from todo import finding, recurring, reminders, revising, schemas, tasks
 from todo.arguments import Request as Arguments
 from todo.arguments import describe_model, read_arguments
 from todo.changes import check_version
@@ -58,6 +58,22 @@ WRITES = (
     ),
     Write(
         "DELETE", "/reminders/{id}", "cancel_reminder", schemas.CancelReminder, reminders.cancel_reminder, "reminder_id"
+    ),
+    Write(
+        "POST",
+        "/recurring-tasks",
+        "create_recurring_task",
+        schemas.CreateRecurringTask,
+        recurring.create_recurring_task,
+        None,
+        201,
+    ),
+    Write(
+        "PATCH",
+        "/recurring-tasks/{id}",
+        "update_recurring_task",
+        schemas.UpdateRecurringTask,
+        revising.update_recurring_task,
     ),
 )
 

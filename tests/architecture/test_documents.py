@@ -58,6 +58,31 @@ def test_a_migrated_file_is_left_alone_and_a_newer_one_refused(tmp_path: Path) -
         migrate_file(path)
 
 
+def test_a_file_of_the_first_schema_is_copied_and_brought_up_with_its_tasks(tmp_path: Path) -> None:
+    import sqlite3
+
+    from alembic import command
+    from alembic.config import Config
+    from sqlalchemy import create_engine
+
+    path = tmp_path / "old.db"
+    config = Config()
+    config.set_main_option("script_location", str(ROOT / "app/migrations"))
+    with create_engine(f"sqlite:///{path}").begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.exec_driver_sql(
+            "INSERT INTO task (id, user_id, title, notes, status, deadline, priority, tags, version, created_at, "
+            "updated_at, title_key, words, unindexed) "
+            "VALUES ('t', 'local', 'Old', '', 'open', 'x', 0, '[]', 1, 'x', 'x', 'old', ' old', 1)"
+        )
+    assert migrate_file(path)
+    assert [each.name for each in tmp_path.glob("old.db.before-*")] == [f"old.db.before-{HEAD}"]
+    connection = sqlite3.connect(path)
+    assert connection.execute("SELECT id, kind, recurring_id, edited FROM task").fetchall() == [("t", "task", None, "")]
+    connection.close()
+
+
 def test_the_event_schemas_are_schemas() -> None:
     for path, content in write_documents().items():
         if path.endswith(".json"):

@@ -19,10 +19,10 @@ Surface = Literal["rest", "modern", "legacy"]
 SURFACES: tuple[Surface, ...] = ("rest", "modern", "legacy")
 AGENTS: tuple[Surface, ...] = ("modern", "legacy")
 
-STORED = ("task", "reminder", "change", "outbox_entry", "request_entry")
+STORED = ("task", "recurrence", "reminder", "change", "outbox_entry", "request_entry")
 _RAW = re.compile(r'"@raw:(.*?)@"')
 _PREFIX = "io.modelcontextprotocol/"
-_ROUTES = {
+ROUTES = {
     "create_task": ("POST", "/tasks"),
     "find_tasks": ("GET", "/tasks"),
     "get_task": ("GET", "/tasks/{task_id}"),
@@ -33,6 +33,9 @@ _ROUTES = {
     "set_reminder": ("POST", "/tasks/{task_id}/reminders"),
     "snooze_reminder": ("POST", "/reminders/{reminder_id}/snooze"),
     "cancel_reminder": ("DELETE", "/reminders/{reminder_id}"),
+    "create_recurring_task": ("POST", "/recurring-tasks"),
+    "update_recurring_task": ("PATCH", "/recurring-tasks/{task_id}"),
+    "preview_occurrences": ("POST", "/recurring-tasks/preview"),
 }
 LEAKS = re.compile(r"traceback|sqlite|pydantic|select |sqlalchemy|/site-packages|\.py\b", re.IGNORECASE)
 LONG = "x"
@@ -107,7 +110,7 @@ def read_rpc(response: httpx2.Response) -> Reply:
 
 
 async def _call_rest(world: World, tool: str, arguments: dict[str, Any]) -> Reply:
-    method, path = _ROUTES[tool]
+    method, path = ROUTES[tool]
     for name in ("task_id", "reminder_id"):
         if f"{{{name}}}" in path:
             path = path.replace(f"{{{name}}}", str(arguments.pop(name)))

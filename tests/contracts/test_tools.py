@@ -15,13 +15,15 @@ pytestmark = pytest.mark.anyio
 
 NAMES = (
     *("create_task", "find_tasks", "get_task", "update_task", "complete_task", "reopen_task", "delete_task"),
-    *("set_reminder", "snooze_reminder", "cancel_reminder", "preview_occurrences"),
+    *("set_reminder", "snooze_reminder", "cancel_reminder"),
+    *("create_recurring_task", "update_recurring_task", "preview_occurrences"),
 )
 READS = {"find_tasks", "get_task", "preview_occurrences"}
 DESTRUCTIVE = {"delete_task", "cancel_reminder"}
 IDEMPOTENT = {*READS, *DESTRUCTIVE, "complete_task", "reopen_task", "set_reminder"}
 ALL_TOOLS = 16
-BUDGET, BUDGET_WITH_OUTPUTS = 4_500 * len(NAMES) / ALL_TOOLS, 7_500 * len(NAMES) / ALL_TOOLS
+# Each tool that is still to come has its share reserved.
+BUDGET, BUDGET_WITH_OUTPUTS = (whole - 200 * (ALL_TOOLS - len(NAMES)) for whole in (4_500, 7_500))
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 RENEW = "TODO_RENEW_SNAPSHOTS"
 

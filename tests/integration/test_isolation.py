@@ -21,6 +21,8 @@ FILLING: dict[str, dict[str, Any]] = {
     "update_task": {"title": "Mine now"},
     "set_reminder": {"at": "2026-12-01T10:00"},
     "snooze_reminder": {"duration": "1h"},
+    "create_recurring_task": {"rule": "FREQ=DAILY"},
+    "update_recurring_task": {"paused": True},
 }
 WITH_TASK = [spec for spec in TOOLS if "task_id" in spec.request.model_fields]
 WITH_REMINDER = [spec for spec in TOOLS if "reminder_id" in spec.request.model_fields]

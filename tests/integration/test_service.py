@@ -12,6 +12,7 @@ import pytest
 from mcp import Client, StdioServerParameters
 
 from app.clients import known_clients, write_config
+from app.migrations import HEAD
 from app.settings import BadSettings, load_settings
 from tests.conftest import World
 from tests.integration.test_processes import environment
@@ -36,7 +37,7 @@ def run_cli(folder: Path, *words: str, **extra: str) -> subprocess.CompletedProc
 async def test_a_ready_service_says_so(world: World) -> None:
     response = await world.http.get("/readyz")
     assert response.status_code == 200
-    assert response.json()["schema"] == "0001"
+    assert response.json()["schema"] == HEAD
     assert (await world.http.get("/healthz")).json() == {"status": "ok"}
 
 
@@ -52,7 +53,7 @@ async def test_an_upgrade_by_another_process_stops_the_writing_and_not_the_readi
         assert (response.status_code, response.json()["code"]) == (503, "storage_unavailable")
         assert "upgraded" in response.json()["detail"]
     assert (await world.rest.get("/tasks")).json()["total"] == 1
-    other.execute("UPDATE alembic_version SET version_num = '0001'")
+    other.execute("UPDATE alembic_version SET version_num = ?", (HEAD,))
     other.commit()
     other.close()
     assert (await world.rest.post("/tasks", json={"title": "Later"})).status_code == 201

@@ -13,7 +13,7 @@ from app.identity import SCHEDULER
 from events.ports import Outcome, Outgoing, Publisher
 from events.relay import Relay
 from tests.conftest import World, open_world
-from todo.reminders import fire_due
+from todo.scheduling import step
 
 pytestmark = pytest.mark.anyio
 
@@ -66,7 +66,7 @@ class Storm:
         elif action == "deliver":
             await world.service.broker.step()
         elif action == "ring":
-            await world.service.store.write(SCHEDULER, fire_due)
+            await world.service.store.write(SCHEDULER, step)
         else:
             world.clock.move(seconds=self.chance.choice([1, 30, 600]))
 
@@ -123,7 +123,7 @@ async def test_after_a_storm_the_books_agree(tmp_path: Path, seed: int) -> None:
         broker = MoodyBroker(world.service.broker, storm.chance, storm.arrived)
         broker.calm = True
         world.clock.move(hours=1)
-        while await world.service.store.write(SCHEDULER, fire_due):
+        while await world.service.store.write(SCHEDULER, step):
             pass
         relay = Relay(world.service.database, broker, world.clock)
         while await relay.step() + await world.service.broker.step():

@@ -1,0 +1,56 @@
+"""Occurrences that are still to come: dates of live series in a window that have no instance yet."""
+
+from collections.abc import Iterator
+from heapq import merge
+from itertools import islice
+
+from sqlalchemy import ColumnElement, select
+
+from todo import when
+from todo.course import dates_ahead
+from todo.queries import RECURRENCE, TASK, Row
+from todo.series import Series, read_series
+from todo.views import View
+from todo.work import Work
+
+MOST_SHOWN = 50
+MOST_SERIES = 200
+"""Series that are looked at, those first whose next date comes first, so that a search stays cheap."""
+
+
+def find_upcoming(
+    work: Work, filters: list[ColumnElement[bool]], since: str | None, until: str, *, reminded: bool | None
+) -> list[View]:
+    """Return up to 50 of `{recurring_id, title, due, due_text}` between two instants, by due.
+
+    `filters` are conditions on the series' tasks. Series that count from doing have no dates to tell ahead.
+    """
+    statement = (
+        select(TASK, RECURRENCE)
+        .join(RECURRENCE, RECURRENCE.c.task_id == TASK.c.id)
+        .where(*filters, RECURRENCE.c.user_id == work.who.user_id, RECURRENCE.c.next_due <= f"{until[:19]}Z")
+        .order_by(RECURRENCE.c.next_due)
+        .limit(MOST_SERIES)
+    )
+    if reminded is not None:
+        has_none = RECURRENCE.c.reminders == "[]"
+        statement = statement.where(~has_none if reminded else has_none)
+    split = len(TASK.c)
+    coming = []
+    for row in work.connection.execute(statement):
+        task: Row = dict(zip(TASK.c.keys(), row[:split], strict=True))
+        recurrence: Row = dict(zip(RECURRENCE.c.keys(), row[split:], strict=True))
+        coming.append(_walk_window(work, read_series(task, recurrence), since, until))
+    found = islice(merge(*coming, key=lambda each: each[0]), MOST_SHOWN)
+    return [view for _, view in found]
+
+
+def _walk_window(work: Work, series: Series, since: str | None, until: str) -> Iterator[tuple[str, View]]:
+    after = series.row["newest"]
+    for due in dates_ahead(series.course, after, work.now):
+        deadline = when.deadline_of(due, work.zone)
+        if deadline > until:
+            return
+        if since is None or deadline >= since:
+            said = {"due": due, "due_local": when.local_form(due, work.zone), "due_text": when.say_due(due, work.zone)}
+            yield deadline, {"recurring_id": series.task["id"], "title": series.task["title"], **said}
