@@ -36,14 +36,18 @@ class Stage:
         """Call a tool over MCP, show what it says, and return its answer."""
         result = await self.agent.call_tool(tool, arguments)
         answer: dict[str, Any] = result.structured_content or {}
-        self.see(not result.is_error, f"MCP  {tool}", str(answer.get("message", answer.get("total", ""))))
+        self.see(
+            not result.is_error,
+            f"MCP  {tool}",
+            str(answer.get("message", answer.get("total", answer.get("rule_text", "")))),
+        )
         return answer
 
     def see(self, happened: bool, step: str, detail: str = "") -> None:
         """Show one step; raises `Missed` if it did not happen."""
         self.steps += 1
         mark = "[green]✓[/green]" if happened else "[red]✗[/red]"
-        self._console.print(f"  {mark} {step:<24} {detail}")
+        self._console.print(f"  {mark} {step:<26} {detail}")
         if not happened:
             raise Missed(step)
 
@@ -103,10 +107,33 @@ async def _perform(stage: Stage) -> None:
     response = await stage.http.delete(f"/api/tasks/{task_id}")
     stage.see(response.status_code == 200, "REST DELETE the task", response.json().get("message", ""))
 
+    await _perform_recurring(stage, me)
+
     refused = await stage.agent.call_tool("get_task", {"task_id": task_id})
     stage.see(refused.is_error is True, "MCP  it is gone", str((refused.structured_content or {}).get("code")))
     feed = await _await_activity(stage, "task.deleted")
     stage.see(feed is not None, "HTTP activity shows it all", f"{len(feed or [])} events reacted to")
+
+
+async def _perform_recurring(stage: Stage, me: dict[str, Any]) -> None:
+    series = {"title": "Send the invoice", "rule": "FREQ=MONTHLY;BYDAY=-1FR;BYHOUR=17", "reminders": ["1d"]}
+    made = await stage.call("create_recurring_task", **series)
+    preview = await stage.call("preview_occurrences", task_id=made["recurring_id"], count=3)
+    dues = [each["due_text"] for each in preview["occurrences"]]
+    stage.see(len(dues) == 3, "     the next three dates", "; ".join(dues))
+    done = await stage.call("complete_task", task_id=made["task"]["id"])
+    coming = done.get("next_occurrence", {})
+    stage.see(coming.get("due_text") == dues[1], "     the next one has come", str(coming.get("due_text")))
+    response = await stage.http.patch(f"/api/recurring-tasks/{made['recurring_id']}", json={"skip": "1"})
+    skipped = response.json().get("next_occurrence", {})
+    stage.see(skipped.get("due_text") == dues[2], "REST skip that one", str(skipped.get("due_text")))
+
+    # On each date, done or not: here the date is seconds ahead, and the one after it comes by itself.
+    pace = {"rule": "FREQ=MINUTELY;INTERVAL=15", "first_due": _soon(me, seconds=4), "mode": "every_occurrence"}
+    ticking = await stage.call("create_recurring_task", title="Stretch", **pace)
+    came = await _await_activity(stage, "recurring.trigger", 2, "Stretch")
+    stage.see(came is not None, "HTTP the next one comes", "by the scheduler, when its time was reached")
+    await stage.call("delete_task", task_id=ticking["recurring_id"])
 
 
 def _soon(me: dict[str, Any], **ahead: float) -> str:
@@ -125,10 +152,10 @@ async def _await_notification(stage: Stage, task_id: str) -> dict[str, Any] | No
         return next((each for each in notifications if each["task_id"] == task_id), None)
 
 
-async def _await_activity(stage: Stage, kind: str) -> list[dict[str, Any]] | None:
+async def _await_activity(stage: Stage, kind: str, times: int = 1, title: str = "") -> list[dict[str, Any]] | None:
     async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             entries: list[dict[str, Any]] = (await stage.http.get("/api/activity")).json()["entries"]
-            if any(entry["type"] == kind for entry in entries):
+            if sum(entry["type"] == kind and title in entry["text"] for entry in entries) >= times:
                 return entries
             await asyncio.sleep(0.05)

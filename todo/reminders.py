@@ -250,7 +250,7 @@ def replace_reminders(work: Work, task: Row, befores: list[str]) -> list[str]:
     return carry_reminders(work, task, befores) if task["due"] is not None else []
 
 
-def fire_due(work: Work, limit: int = 100) -> int:
+def fire_due(work: Work, limit: int = 250) -> int:
     """Ring up to `limit` reminders of all users whose time has come; return how many were looked at.
 
     Each (reminder, sequence) emits one `reminder.due`, whoever asks and however often: the conditional update decides.

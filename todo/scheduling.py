@@ -18,7 +18,7 @@ from todo.work import Work
 
 log = logging.getLogger(__name__)
 
-MOST_SERIES = 20
+MOST_SERIES = 10
 """Series that one step looks at, so that it holds the writer for a few milliseconds."""
 
 _PUT_OFF = update(RECURRENCE).where(RECURRENCE.c.task_id == bindparam("key")).values(next_at=bindparam("at"))

@@ -90,6 +90,7 @@ def _make_rows(first: int, last: int, count: int, now: datetime, ids: SystemIds)
         task = {
             "id": ids.new(),
             "user_id": LOCAL_USER,
+            "kind": "task",
             "title": title,
             "notes": notes,
             "status": "completed" if completed else "open",
@@ -98,6 +99,9 @@ def _make_rows(first: int, last: int, count: int, now: datetime, ids: SystemIds)
             "deadline": deadline,
             "priority": mixed // 17 % 4,
             "tags": to_json(tags).decode() if tags else "[]",
+            "recurring_id": None,
+            "occurrence": None,
+            "edited": "",
             "version": 2 if completed else 1,
             "created_at": at,
             "updated_at": at,
@@ -120,7 +124,9 @@ def _make_due(mixed: int, now: datetime) -> str | None:
 
 def _make_tag(task: dict[str, Any], tag: str) -> dict[str, Any]:
     folded = fold_tag(tag)
-    return {"task_id": task["id"], "folded": folded} | {name: task[name] for name in ("user_id", "status", "deadline")}
+    return {"task_id": task["id"], "folded": folded} | {
+        name: task[name] for name in ("user_id", "kind", "status", "deadline")
+    }
 
 
 def _make_reminders(task: dict[str, Any], mixed: int, now: datetime, ids: SystemIds) -> list[dict[str, Any]]:

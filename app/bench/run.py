@@ -11,6 +11,7 @@ from app.bench.filling import fill_file
 from app.bench.idling import measure_idling
 from app.bench.reactions import measure_reactions
 from app.bench.rows import Row
+from app.bench.scheduling import measure_scheduling
 from app.bench.searches import measure_searches
 from app.serving import calm_collector
 
@@ -26,6 +27,8 @@ class Plan:
         self.repeats = 10 if quick else 300
         self.paced = min(self.seconds, 2.0) if quick else 10.0
         self.settle, self.idle = (0.5, 0.5) if tiny else (2.0, 2.0) if quick else (5.0, 10.0)
+        self.waiting, self.series = (2_000, 200) if tiny else (20_000, 2_000) if quick else (1_000_000, 100_000)
+        self.burst = 20 if tiny else 200 if quick else 1_000
         self.note = "A quick run: its figures do not count." if quick else ""
 
 
@@ -33,7 +36,7 @@ async def measure_all(plan: Plan) -> list[Row]:
     """Measure everything and leave nothing behind."""
     with tempfile.TemporaryDirectory(prefix="evolution-todo-bench-") as folder:
         root = Path(folder)
-        for name in ("few", "many", "held", "whole", "paced", "idle"):
+        for name in ("few", "many", "held", "whole", "paced", "idle", "scheduling"):
             (root / name).mkdir()
         few, many = root / "few/todo.db", root / "many/todo.db"
         _say(f"filling a file with {plan.many} tasks")
@@ -48,6 +51,8 @@ async def measure_all(plan: Plan) -> list[Row]:
         rows += await measure_reactions(root / "paced", plan.paced)
         _say("searches")
         rows += measure_searches(few, many, plan.repeats)
+        _say("scheduling")
+        rows += await measure_scheduling(root / "scheduling", plan.waiting, plan.burst, plan.series, plan.repeats)
         _say("idling")
         rows += await measure_idling(root / "idle", plan.settle, plan.idle)
         return rows

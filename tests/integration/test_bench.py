@@ -15,7 +15,14 @@ async def test_a_tiny_run_gives_well_formed_rows(capsys: pytest.CaptureFixture[s
 
     names = [row.name for row in rows]
     assert len(names) == len(set(names))
-    for part in ("MCP create_task, relay held", "REST create", "commit to reaction", "find: one tag", "serve, idle"):
+    for part in (
+        "MCP create_task, relay held",
+        "REST create",
+        "commit to reaction",
+        "find: one tag",
+        "tick, 10 due",
+        "serve, idle",
+    ):
         assert any(name.startswith(part) for name in names), part
     for row in rows:
         shown = row.write()

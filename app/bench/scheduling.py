@@ -1,0 +1,234 @@
+"""What the scheduler costs: a tick beside very many that wait, a burst of reminders, a run over very many series."""
+
+import asyncio
+import json
+import sqlite3
+import sys
+from contextlib import closing
+from datetime import datetime, timedelta
+from pathlib import Path
+from statistics import median
+from time import perf_counter, sleep
+from typing import Any
+
+from app.bench.processes import start_child
+from app.bench.rows import Row, compare, hold, pick
+from app.bindings import run_steps
+from app.identity import LOCAL_USER, SCHEDULER, ensure_local_user, identify_rest
+from app.main import Service, open_service
+from app.migrations import migrate_file
+from app.serving import calm_collector
+from app.settings import load_settings
+from app.sqlite import SqliteFile
+from app.system import SystemClock, SystemIds
+from events.instants import write_instant
+from todo.finding import find_tasks
+from todo.recurring import create_recurring_task
+from todo.scheduling import step
+from todo.schemas import CreateRecurringTask, CreateTask, FindTasks, ReminderSpec
+from todo.tasks import create_task
+from todo.work import Who, Work
+
+DUE = 5
+"""Reminders, and as many series, that are due in one tick."""
+FAR = "2099-01-01T00:00:00.000000Z"
+
+# What only waits has no task beside it: a tick must not come near it.
+_WAITING_REMINDERS = """
+    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+    INSERT INTO reminder (id, user_id, task_id, remind_at, status, sequence)
+    SELECT 'waiting-' || i, ?, 'waiting-' || i,
+           strftime('%Y-%m-%dT%H:%M:%S.000000Z', '2090-01-01', '+' || i || ' minutes'), 'scheduled', 1 FROM n"""
+_WAITING_SERIES = """
+    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+    INSERT INTO recurrence (task_id, user_id, rule, rule_text, first, zone, mode, catch_up, paused, reminders, skipped,
+                            made, passed, next_due, next_at, revision)
+    SELECT 'waiting-' || i, ?, 'FREQ=DAILY', 'every day', '2090-01-01', 'UTC', 'every_occurrence', 'latest', 0, '[]',
+           '[]', 1, 0, '2090-01-02', strftime('%Y-%m-%dT%H:%M:%S.000000Z', '2090-01-01', '+' || i || ' minutes'), 1
+    FROM n"""
+_COPIED_SERIES = """
+    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+    INSERT INTO {table} ({columns}) SELECT {values} FROM n, {table} AS one WHERE one.{key} = ?"""
+
+
+async def measure_scheduling(folder: Path, waiting: int, burst: int, series: int, repeats: int) -> list[Row]:
+    """Measure on files of its own in a folder; the burst and the long run each in a process of its own."""
+    for name in ("few", "many", "burst", "run"):
+        (folder / name).mkdir()
+    rows = measure_ticks(folder / "few/todo.db", folder / "many/todo.db", waiting, repeats)
+    async with start_child("app.bench.scheduling", "burst", str(burst), folder=folder / "burst") as child:
+        late = child.said["late"]
+    rows += [
+        hold(f"{burst:,} reminders in one second: p99 lateness", pick(late, 0.99) * 1e3, "ms", at_most=250),
+        hold(f"{burst:,} reminders in one second: all after", max(late) * 1e3, "ms", at_most=1_000),
+    ]
+    async with start_child("app.bench.scheduling", "run", str(series), folder=folder / "run") as child:
+        said = child.said
+    return [
+        *rows,
+        hold(f"{series:,} series due: slowest create meanwhile", max(said["writes"]) * 1e3, "ms", at_most=50),
+        hold(f"{series:,} series due: slowest find meanwhile", max(said["reads"]) * 1e3, "ms", at_most=50),
+        hold(f"{series:,} series due: instances made", said["made"] / said["seconds"], "/s"),
+    ]
+
+
+def measure_ticks(few: Path, many: Path, waiting: int, repeats: int) -> list[Row]:
+    """Compare a tick with ten due beside a thousand waiting with the same beside very many, taken in turns."""
+    files = [_Ticking(few, 1_000), _Ticking(many, waiting)]
+    times: list[list[float]] = [[], []]
+    for _ in range(repeats):
+        for index, file in enumerate(files):
+            times[index].append(file.tick())
+    for file in files:
+        file.close()
+    base = (f"tick, {2 * DUE} due, 1,000 waiting", median(times[0]) * 1e3)
+    return [
+        Row(base[0], base[1], "ms"),
+        compare(f"tick, {2 * DUE} due, {waiting:,} waiting", median(times[1]) * 1e3, "ms", base, at_most=1.5),
+    ]
+
+
+class _Ticking:
+    """A file with some that wait, whose few others are made due again and again."""
+
+    def __init__(self, path: Path, waiting: int) -> None:
+        migrate_file(path)
+        self._clock, self._ids = SystemClock(), SystemIds()
+        self._handle = SqliteFile(path).writer()
+        self._now = self._clock.now()
+        self._begin()
+        person = self._work(Who(LOCAL_USER, "person", "rest", "", "rest"))
+        ensure_local_user(self._handle.connection, "UTC", person.at)
+        raw = self._handle.raw
+        raw.execute(_WAITING_REMINDERS, (waiting // 2, LOCAL_USER))
+        raw.execute(_WAITING_SERIES, (waiting // 2, LOCAL_USER))
+        for _ in range(DUE):
+            create_task(person, CreateTask(title="Call", reminders=[ReminderSpec(at=FAR[:19] + "Z")]))
+            create_recurring_task(
+                person,
+                CreateRecurringTask(title="Stretch", rule="FREQ=DAILY;BYHOUR=9", mode="every_occurrence"),
+            )
+        raw.execute("COMMIT")
+        self._now += timedelta(days=1)
+
+    def tick(self) -> float:
+        """Make the few due, and return the seconds of the step that does them; twice, so that nothing is left."""
+        raw = self._handle.raw
+        self._now += timedelta(days=1)
+        self._begin()
+        raw.execute(
+            "UPDATE reminder SET status = 'scheduled', sequence = sequence + 1, remind_at = ? WHERE id NOT LIKE 'w%'",
+            (write_instant(self._now),),
+        )
+        raw.execute("COMMIT")
+        since = perf_counter()
+        self._begin()
+        done = step(self._work(SCHEDULER))
+        raw.execute("COMMIT")
+        taken = perf_counter() - since
+        if done != 2 * DUE:
+            raise RuntimeError(f"{done} were due, not {2 * DUE}")
+        return taken
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._handle.close()
+
+    def _begin(self) -> None:
+        self._handle.raw.execute("BEGIN IMMEDIATE")
+
+    def _work(self, who: Who) -> Work:
+        return Work(self._handle.connection, who, self._now, self._ids)
+
+
+async def ring_burst(service: Service, count: int) -> list[float]:
+    """Let many reminders be due in one second; return by how much each was late, as another connection sees it."""
+    due = (service.store.clock.now() + timedelta(seconds=4 + count / 300)).replace(microsecond=0)
+
+    def make(work: Work) -> Any:
+        return create_task(work, CreateTask(title="Call", reminders=[ReminderSpec(at=f"{due:%Y-%m-%dT%H:%M:%S}Z")]))
+
+    await asyncio.gather(*(service.store.write(identify_rest(), make) for _ in range(count)))
+    seen = await asyncio.to_thread(_watch_fired, service.settings.database_path, count, due)
+    late: list[float] = []
+    for at, fired in seen:
+        late += [at] * (fired - len(late))
+    return late
+
+
+def _watch_fired(path: Path, count: int, due: datetime) -> list[tuple[float, int]]:
+    """Return [(seconds after the due, how many are committed as fired by then)]."""
+    seen: list[tuple[float, int]] = []
+    waiter = SystemClock()
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as raw:
+        while not seen or seen[-1][1] < count:
+            late = (waiter.now() - due).total_seconds()
+            if late > 30:
+                raise TimeoutError(f"only {seen[-1][1] if seen else 0} of {count} reminders rang")
+            fired = raw.execute("SELECT count(*) FROM reminder WHERE status = 'fired'").fetchone()[0]
+            if fired > (seen[-1][1] if seen else 0):
+                seen.append(((waiter.now() - due).total_seconds(), fired))
+            sleep(0.002)
+    return seen
+
+
+async def run_many(service: Service, count: int, seconds: float = 8.0) -> dict[str, Any]:
+    """Let very many series be due at once; return how long creates and finds took while they were worked off."""
+    made = await service.store.write(
+        identify_rest(),
+        lambda work: create_recurring_task(
+            work, CreateRecurringTask(title="Stretch", rule="FREQ=DAILY;BYHOUR=9", mode="every_occurrence")
+        ),
+    )
+    await asyncio.to_thread(_copy_series, service.settings.database_path, made["recurring_id"], count)
+    before = service.database._file.connect()  # noqa: SLF001  # a look from beside, which no use case needs
+    since = perf_counter()
+    working = asyncio.create_task(run_steps(service.store, 1_000_000))
+    times: dict[str, list[float]] = {"writes": [], "reads": []}
+    while perf_counter() - since < seconds and not working.done():
+        for name, use in (
+            ("writes", service.store.write(identify_rest(), lambda work: create_task(work, CreateTask(title="Call")))),
+            ("reads", service.store.read(identify_rest(), lambda work: find_tasks(work, FindTasks(limit=5)))),
+        ):
+            started = perf_counter()
+            await use
+            times[name].append(perf_counter() - started)
+        await asyncio.sleep(0.005)
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+    instances = before.execute("SELECT count(*) FROM task WHERE recurring_id IS NOT NULL").fetchone()[0]
+    before.close()
+    return {**times, "made": instances - 1, "seconds": perf_counter() - since}
+
+
+def _copy_series(path: Path, series_id: str, count: int) -> None:
+    with closing(sqlite3.connect(path, timeout=10)) as raw:
+        for table, key in (("task", "id"), ("recurrence", "task_id")):
+            columns = [row[1] for row in raw.execute(f"PRAGMA table_info({table})") if row[1] != "number"]
+            values = ["'due-' || i" if name == key else f"one.{name}" for name in columns]
+            statement = _COPIED_SERIES.format(
+                table=table, columns=", ".join(columns), values=", ".join(values), key=key
+            )
+            raw.execute(statement, (count, series_id))
+        raw.execute("UPDATE recurrence SET next_at = '2026-01-01T00:00:00.000000Z', newest = '2026-01-01T09:00:00Z'")
+        raw.commit()
+
+
+async def run(kind: str, count: int) -> None:
+    """Print what was measured as a line of JSON."""
+    async with open_service(load_settings()) as service:
+        calm_collector()
+        if kind == "run":
+            print(json.dumps(await run_many(service, count)), flush=True)
+            return
+        service.background.start()
+        try:
+            print(json.dumps({"late": await ring_burst(service, count)}), flush=True)
+        finally:
+            await service.background.stop()
+
+
+if __name__ == "__main__":
+    from app.cli import _run
+
+    _run(run(sys.argv[1], int(sys.argv[2])))
