@@ -1,6 +1,6 @@
 """A consumer: one named reaction to some event types, each event at most once in effect."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -38,6 +38,25 @@ class Consumer:
         if first_time(connection, self.name, event.event_id, now):
             self.react(connection, event)
         return Answer.SUCCESS
+
+
+def deliver_to_all(
+    connection: Connection, consumers: Sequence[Consumer], event: TaskEvent, now: str
+) -> list[tuple[Consumer, Exception]]:
+    """Let every consumer of this type react, each whole or not at all; return those that failed, with the reason.
+
+    Those that did react have it in their inbox, so that the event can be delivered again for the others.
+    """
+    failed = []
+    for consumer in consumers:
+        if event.event_type not in consumer.types:
+            continue
+        try:
+            with savepoint(connection):
+                consumer.deliver(connection, event, now)
+        except Exception as error:  # noqa: BLE001  # whatever a reaction raises must not stop the others
+            failed.append((consumer, error))
+    return failed
 
 
 @contextmanager

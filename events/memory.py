@@ -12,6 +12,7 @@ from events.backoff import next_attempt
 from events.catalog import EventType, TaskEvent
 from events.cloudevent import decode_event
 from events.consumer import Answer, Consumer, savepoint
+from events.inbox import InboxEntry
 from events.instants import write_instant
 from events.outbox import OutboxEntry
 from events.ports import Clock, Database, Outcome, Outgoing
@@ -50,6 +51,8 @@ class Delivery(SQLModel, table=True):
 _T = table_of(Delivery)
 _O = table_of(OutboxEntry)
 _OPEN = _T.c.delivered_at.is_(None) & _T.c.parked_at.is_(None)
+_I = table_of(InboxEntry)
+_REACTED = select(_I.c.event_id).where(_I.c.consumer == bindparam("consumer"), _I.c.event_id == bindparam("event_id"))
 _ANY_OPEN = select(_T.c.id).where(_OPEN).limit(1)
 _INSERT = insert(_T).on_conflict_do_nothing(index_elements=["event_id", "consumer"])
 _DUE = (
@@ -159,6 +162,13 @@ class MemoryBroker:
         if done:
             connection.execute(_DONE, done)
         return tried
+
+
+def park_delivery(connection: Connection, consumer: str, event: TaskEvent, reason: str, now: str) -> None:
+    """Note that an event could not be delivered to a consumer; nothing happens if it has reacted to it before."""
+    if connection.execute(_REACTED, {"consumer": consumer, "event_id": event.event_id}).first() is None:
+        row = {"consumer": consumer, "event_id": event.event_id, "task_id": event.task_id, "attempts": 0}
+        connection.execute(_INSERT, {**row, "last_error": reason, "parked_at": now})
 
 
 def has_open(connection: Connection) -> bool:

@@ -3,15 +3,19 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from events.backoff import next_attempt
+from events.backoff import FIRST_SECONDS, next_attempt
 from events.instants import write_instant
 from events.outbox import claim_events, delay_event, mark_published, read_attempts
 from events.ports import Clock, Database, Outcome, Outgoing, Publisher
 
 log = logging.getLogger(__name__)
+
+LONGEST_OUTAGE_WAIT = 5.0
+"""Seconds between two tries while the broker is away."""
 
 
 def _no_crash(_point: str) -> None:
@@ -22,7 +26,9 @@ def _no_crash(_point: str) -> None:
 class Relay:
     """Publishes, then marks: a crash between the two sends the same bytes again, never others.
 
-    `park_after` is the number of refusals after which an event, and so its task's stream, is parked.
+    `park_after` is the number of refusals after which an event, and so its task's stream, is parked. When nothing of a
+    batch is known to have arrived, the broker itself is away: then all of it waits, 0.1 s doubling to 5 s and spread
+    by `jitter`, and no row is touched, so that an outage costs the same whatever waits. `trouble` says why.
     """
 
     database: Database
@@ -31,12 +37,18 @@ class Relay:
     batch: int = 200
     park_after: int = 8
     crash: Callable[[str], None] = _no_crash
+    jitter: Callable[[], float] = lambda: 1.0
+    trouble: str = ""
+    _failures: int = 0
+    _not_before: datetime | None = None
 
     async def step(self) -> int:
         """Publish one batch and return how many events reached the broker.
 
         No transaction is open while the broker is called.
         """
+        if self.wait_seconds():
+            return 0
         now = write_instant(self.clock.now())
         claimed = await self.database.read(lambda connection: claim_events(connection, now, self.batch))
         if not claimed:
@@ -44,8 +56,26 @@ class Relay:
         self.crash("relay.before_publish")
         outcomes = await self.publisher.publish(claimed)
         self.crash("relay.after_publish")
+        if outcomes and all(outcome.status == "unknown" for outcome in outcomes):
+            self._back_off(outcomes[0].reason)
+            return 0
+        self._failures, self._not_before, self.trouble = 0, None, ""
         await self.database.write(lambda connection: self._settle(connection, claimed, outcomes))
         return sum(outcome.status == "published" for outcome in outcomes)
+
+    def wait_seconds(self) -> float:
+        """Return for how long the broker is left alone after it failed; 0 if it is not."""
+        if self._not_before is None:
+            return 0.0
+        return max((self._not_before - self.clock.now()).total_seconds(), 0.0)
+
+    def _back_off(self, reason: str) -> None:
+        seconds = min(FIRST_SECONDS * 2 ** min(self._failures, 20), LONGEST_OUTAGE_WAIT) * self.jitter()
+        self._failures += 1
+        self._not_before = self.clock.now() + timedelta(seconds=seconds)
+        if not self.trouble:
+            log.warning("the broker does not take events: %s", reason[:300])
+        self.trouble = reason[:300]
 
     def _settle(self, connection: Connection, claimed: list[Outgoing], outcomes: list[Outcome]) -> None:
         now = self.clock.now()

@@ -1,0 +1,125 @@
+"""What a Dapr sidecar calls: the subscriptions, one route per event type, and the dead letters."""
+
+import hmac
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fastapi import FastAPI, Request
+from fastapi.responses import Response
+from pydantic_core import to_json
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.problems import write_problem
+from events.catalog import EventType, TopicStyle, name_topic
+from events.cloudevent import Unreadable, decode_event
+from events.consumer import Answer, Consumer, deliver_to_all
+from events.dead import park_event, store_unreadable
+from events.instants import write_instant
+from events.ports import Clock, Database
+from todo.errors import StorageUnavailable
+
+log = logging.getLogger(__name__)
+
+DEAD_ROUTE = "/events/dead"
+SINGLE_ROUTE = "/events/any"
+GUARDED = ("/events/", "/dapr/", "/bindings/")
+
+
+def name_route(event_type: EventType) -> str:
+    """Return the route of an event type: `/events/task-created`."""
+    return f"/events/{event_type.value.replace('.', '-')}"
+
+
+def list_subscriptions(style: TopicStyle) -> dict[str, str]:
+    """Return topic to route of all that is subscribed to, dead letters apart."""
+    if style == "single":
+        return {name_topic(EventType.TASK_CREATED, style): SINGLE_ROUTE}
+    return {name_topic(kind, style): name_route(kind) for kind in EventType}
+
+
+@dataclass(frozen=True, slots=True)
+class Reception:
+    """Takes events in from a sidecar: each consumer reacts once, and the answer is one of the three words."""
+
+    database: Database
+    consumers: tuple[Consumer, ...]
+    clock: Clock
+    on_reacted: Callable[[], None]
+
+    async def receive(self, body: bytes) -> Answer:
+        """Let every consumer react to an event; DROP for what is none of ours, RETRY if a reaction failed."""
+        try:
+            event = decode_event(body)
+        except Unreadable as error:
+            log.warning("an event is dropped: %s", error)
+            return Answer.DROP
+        now = write_instant(self.clock.now())
+        try:
+            failed = await self.database.write(
+                lambda connection: deliver_to_all(connection, self.consumers, event, now)
+            )
+        except StorageUnavailable as error:
+            log.warning("event %s waits: %s", event.event_id, error)
+            return Answer.RETRY
+        for consumer, reason in failed:
+            log.warning("reaction %s to %s failed: %r", consumer.name, event.event_id, reason)
+        self.on_reacted()
+        return Answer.RETRY if failed else Answer.SUCCESS
+
+    async def bury(self, body: bytes, topic: str) -> Answer:
+        """Keep a dead letter where it is seen and can be replayed; RETRY while it cannot be stored."""
+        now = write_instant(self.clock.now())
+        try:
+            event = decode_event(body)
+        except Unreadable as error:
+            reason = str(error)
+            try:
+                await self.database.write(lambda connection: store_unreadable(connection, topic, body, reason, now))
+            except StorageUnavailable:
+                return Answer.RETRY
+            return Answer.SUCCESS
+        consumers = [consumer.name for consumer in self.consumers if event.event_type in consumer.types]
+        try:
+            await self.database.write(lambda connection: park_event(connection, consumers, event, now))
+        except StorageUnavailable:
+            return Answer.RETRY
+        log.warning("event %s came back as a dead letter of %s", event.event_id, topic)
+        return Answer.SUCCESS
+
+
+def add_dapr_routes(app: FastAPI, reception: Reception, pubsub: str, style: TopicStyle) -> None:
+    """Declare the subscriptions with the Dapr SDK and answer their routes."""
+    from dapr.ext.fastapi import DaprApp  # imported on first use: it brings gRPC with it
+
+    async def receive(request: Request) -> Response:
+        return _answer(await reception.receive(await request.body()))
+
+    async def bury(request: Request) -> Response:
+        return _answer(await reception.bury(await request.body(), request.headers.get("__topic", "")[:200]))
+
+    dapr = DaprApp(app, router_tags=["dapr"])
+    for topic, route in list_subscriptions(style).items():
+        dapr.subscribe(pubsub=pubsub, topic=topic, route=route, dead_letter_topic=f"{topic}.dead")(receive)
+        dapr.subscribe(pubsub=pubsub, topic=f"{topic}.dead", route=f"{DEAD_ROUTE}/{topic}")(bury)
+
+
+def _answer(answer: Answer) -> Response:
+    return Response(to_json({"status": answer.value}), media_type="application/json")
+
+
+class AppToken:
+    """ASGI middleware: what the sidecar calls wants the sidecar's token (`APP_API_TOKEN`), where one is set."""
+
+    def __init__(self, app: ASGIApp, token: str) -> None:
+        self._app = app
+        self._token = token.encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a call on, or refuse it."""
+        if scope["type"] == "http" and scope["path"].startswith(GUARDED):
+            given = dict(scope["headers"]).get(b"dapr-api-token", b"")
+            if not hmac.compare_digest(given, self._token):
+                await write_problem(401, "forbidden", "Only the sidecar calls this.")(scope, receive, send)
+                return
+        await self._app(scope, receive, send)

@@ -1,0 +1,116 @@
+"""The publisher for the real chain: bulk publishing through a Dapr sidecar over plain HTTP."""
+
+import asyncio
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+from pydantic_core import from_json, to_json
+
+from events.catalog import EventType, TopicStyle, name_topic
+from events.cloudevent import CONTENT_TYPE
+from events.ports import Outcome, Outgoing
+
+log = logging.getLogger(__name__)
+
+MOST_EVENTS = 200
+MOST_BYTES = 3 << 20
+"""Of one call; the sidecar takes 4 MiB, its own framing included."""
+DEADLINE_SECONDS = 10.0
+CONNECT_SECONDS = 1.0
+_TOO_LARGE = ("message size", "too large", "toolarge")
+
+
+def open_client(url: str, token: str | None = None) -> httpx2.AsyncClient:
+    """Return an HTTP client for a sidecar; the deadlines are there because a hung broker never answers."""
+    headers = {"dapr-api-token": token} if token else {}
+    return httpx2.AsyncClient(
+        base_url=url, headers=headers, timeout=httpx2.Timeout(DEADLINE_SECONDS, connect=CONNECT_SECONDS)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DaprPublisher:
+    """Sends whole CloudEvents, keyed by task, and reads the answer entry by entry.
+
+    HTTP and not the SDK: over gRPC a failed bulk does not say which of its entries were written. What is not known to
+    be written is `unknown`: the relay sends the same bytes again.
+    """
+
+    client: httpx2.AsyncClient
+    pubsub: str
+    style: TopicStyle = "type"
+
+    async def publish(self, batch: Sequence[Outgoing]) -> list[Outcome]:
+        """Send a batch, one call per topic and 3 MiB, all at once."""
+        by_topic: dict[str, list[Outgoing]] = {}
+        for each in batch:
+            by_topic.setdefault(name_topic(EventType(each.event_type), self.style), []).append(each)
+        calls = [self._send(topic, part) for topic, events in by_topic.items() for part in _cut(events)]
+        return [outcome for outcomes in await asyncio.gather(*calls) for outcome in outcomes]
+
+    async def _send(self, topic: str, events: Sequence[Outgoing]) -> list[Outcome]:
+        try:
+            response = await self.client.post(
+                f"/v1.0/publish/bulk/{self.pubsub}/{topic}",
+                content=_write_bulk(events),
+                headers={"content-type": "application/json"},
+            )
+        except httpx2.HTTPError as error:
+            return _all(events, "unknown", f"the sidecar does not answer: {type(error).__name__}")
+        if response.is_success:
+            return _all(events, "published", "")
+        failed = _read_failures(response)
+        if failed is not None:
+            return [_judge(each, failed.get(each.event_id)) for each in events]
+        reason = f"the sidecar answered {response.status_code}: {response.text[:300]}"
+        if response.status_code in (400, 413) and len(events) > 1:
+            # Something in the batch cannot be sent at all; alone, each shows whether it is the one.
+            return [outcome for each in events for outcome in await self._send(topic, [each])]
+        return _all(events, "refused" if response.status_code in (400, 413) else "unknown", reason)
+
+
+def _cut(events: Sequence[Outgoing]) -> Iterator[list[Outgoing]]:
+    part: list[Outgoing] = []
+    size = 0
+    for each in events:
+        length = len(each.payload) * 4 if not each.payload.isascii() else len(each.payload)
+        if part and (len(part) == MOST_EVENTS or size + length > MOST_BYTES):
+            yield part
+            part, size = [], 0
+        part.append(each)
+        size += length + 300
+    yield part
+
+
+def _write_bulk(events: Sequence[Outgoing]) -> bytes:
+    """Return the body of a bulk call; the events go in as they were recorded, byte for byte."""
+    entries = [
+        b'{"entryId":%b,"contentType":%b,"metadata":{"partitionKey":%b},"event":%b}'
+        % (to_json(each.event_id), to_json(CONTENT_TYPE), to_json(each.task_id), each.payload.encode())
+        for each in events
+    ]
+    return b"[" + b",".join(entries) + b"]"
+
+
+def _read_failures(response: httpx2.Response) -> dict[str, str] | None:
+    """Return the entries that a failed bulk names with their reasons, or nothing if it names none."""
+    try:
+        body: Any = from_json(response.content)
+        failed = {str(each["entryId"]): str(each.get("error", "")) for each in body["failedEntries"]}
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+    return failed or None
+
+
+def _judge(event: Outgoing, reason: str | None) -> Outcome:
+    if reason is None:
+        return Outcome(event.event_id, "published")
+    hopeless = any(sign in reason.lower() for sign in _TOO_LARGE)
+    return Outcome(event.event_id, "refused" if hopeless else "unknown", reason)
+
+
+def _all(events: Sequence[Outgoing], status: Any, reason: str) -> list[Outcome]:
+    return [Outcome(each.event_id, status, reason) for each in events]
