@@ -26,6 +26,11 @@ from infra.live.topics import PARTITIONS, STYLES, provide_topics
 _PREFIX = "evolution-todo-live-"
 
 
+def _read_postgres_url() -> str | None:
+    url = os.environ.get("TODO_DATABASE_URL", "")
+    return url if url.startswith(("postgresql://", "postgres://")) else None
+
+
 @dataclass(frozen=True)
 class Plan:
     """What of the chain is wanted; `brokers` and `database_url` name what runs already and is only used."""
@@ -34,7 +39,7 @@ class Plan:
     postgres: bool = True
     daprd: bool = True
     brokers: str | None = field(default_factory=lambda: os.environ.get("TODO_KAFKA_BROKERS") or None)
-    database_url: str | None = field(default_factory=lambda: _read_postgres_url())
+    database_url: str | None = field(default_factory=_read_postgres_url)
     partitions: int = PARTITIONS
     styles: Sequence[TopicStyle] = STYLES
     postgres_settings: Mapping[str, str] = field(default_factory=dict)
@@ -45,11 +50,6 @@ class Plan:
         return Wanted(
             kafka=self.kafka and not self.brokers, postgres=self.postgres and not self.database_url, daprd=self.daprd
         )
-
-
-def _read_postgres_url() -> str | None:
-    url = os.environ.get("TODO_DATABASE_URL", "")
-    return url if url.startswith(("postgresql://", "postgres://")) else None
 
 
 class LiveChain:
@@ -136,9 +136,7 @@ class LiveChain:
         """
         folder = self.folder / f"daprd-{len(self.daprds)}-{app.app_id}"
         lay_out_resources(folder / "resources", style, schedule, retries, app.app_id)
-        daprd = lay_out_daprd(
-            self._daprd, folder, self.ports, app, brokers or self.brokers, folder / "resources"
-        )
+        daprd = lay_out_daprd(self._daprd, folder, self.ports, app, brokers or self.brokers, folder / "resources")
         self.daprds.append(daprd)
         return daprd
 
@@ -155,8 +153,7 @@ def _make_folder(stack: ExitStack) -> Path:
                 continue
             shutil.rmtree(old, ignore_errors=True)
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
-    lock = stack.enter_context((folder / "owner.lock").open("ab"))
-    fcntl.flock(lock, fcntl.LOCK_EX)
+    fcntl.flock(stack.enter_context((folder / "owner.lock").open("ab")), fcntl.LOCK_EX)
     folder.chmod(0o711)  # PostgreSQL, when it runs as another user, has to get through to its own part
     stack.callback(shutil.rmtree, folder, ignore_errors=True)
     return folder

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from infra.live.machine import find_java
 from infra.live.ports import LOOPBACK, PortBook
-from infra.live.programs import LiveError, Program, run_guarded, wait_until
+from infra.live.programs import Command, LiveError, Program, run_guarded, wait_until
 from infra.live.wire import WireError, read_metadata
 
 READY_SECONDS = 60.0
@@ -106,8 +106,8 @@ def lay_out_kafka(jars: Path, folder: Path, ports: PortBook, advertised: int | N
         "utf-8",
     )
     logging.write_text(_LOGGING, "utf-8")
-    java = [find_java(), "-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto"]
+    java: Command = [find_java(), "-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto"]
     java += [f"-Dlog4j2.configurationFile={logging}", "-cp", f"{jars}/*"]
-    formatting = ["kafka.tools.StorageTool", "format", "--standalone", "-t", _CLUSTER, "-c", properties]
+    formatting: Command = ["kafka.tools.StorageTool", "format", "--standalone", "-t", _CLUSTER, "-c", properties]
     run_guarded("kafka-format", [*java, *formatting], folder, 60)
     return Kafka(Program("kafka", [*java, "kafka.Kafka", properties], folder), port)

@@ -65,7 +65,7 @@ def find_maven() -> Path:
 
 def find_postgres() -> Path:
     """Return the folder of PostgreSQL's programs, the newest that is new enough; raises `LiveError`."""
-    folders = [path for path in Path("/usr/lib/postgresql").glob("*/bin")]
+    folders = list(Path("/usr/lib/postgresql").glob("*/bin"))
     on_path = shutil.which("postgres")
     if on_path:
         folders.append(Path(on_path).resolve().parent)

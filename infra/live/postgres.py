@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from infra.live.machine import find_postgres
 from infra.live.ports import LOOPBACK, PortBook
-from infra.live.programs import LiveError, Program, find_unprivileged, run_guarded, wait_until
+from infra.live.programs import Command, LiveError, Program, find_unprivileged, run_guarded, wait_until
 
 READY_SECONDS = 30.0
 OWNER = "todo"
@@ -105,12 +105,12 @@ def lay_out_postgres(folder: Path, ports: PortBook, settings: Mapping[str, str] 
         for path in (folder, secret):
             os.chown(path, identity["user"], identity["group"])
     rest: dict[str, Any] = {"environment": {"HOME": str(folder)}, "identity": identity}
-    words = ["--username", OWNER, "--pwfile", secret, "--auth=scram-sha-256", "--encoding=UTF8", "--no-sync"]
+    words: Command = ["--username", OWNER, "--pwfile", secret, "--auth=scram-sha-256", "--encoding=UTF8", "--no-sync"]
     locale = ["--locale=C.UTF-8"] if os.uname().sysname == "Linux" else ["--no-locale"]
     run_guarded("initdb", [programs / "initdb", "-D", folder / "data", *words, *locale], folder, 120, **rest)
     secret.unlink()
     chosen = {"listen_addresses": LOOPBACK, "port": str(port), "unix_socket_directories": "", **(settings or {})}
-    command = [programs / "postgres", "-D", folder / "data"]
+    command: Command = [programs / "postgres", "-D", folder / "data"]
     for name, value in chosen.items():
         command += ["-c", f"{name}={value}"]
     return Postgres(Program("postgres", command, folder, **rest), programs, port, password)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +19,9 @@ from infra.live.guard import list_tree, send
 _GUARD = Path(__file__).with_name("guard.py")
 _POLL = 0.02
 _LINES_SHOWN = 12
+
+
+Command = list[str | Path]
 
 
 class LiveError(Exception):
@@ -55,7 +58,7 @@ class Program:
     """
 
     name: str
-    command: Sequence[str | Path]
+    command: Command
     folder: Path
     environment: Mapping[str, str] | None = None
     identity: Mapping[str, Any] = field(default_factory=dict)
@@ -215,7 +218,7 @@ class Program:
         self._guard, self._listener, self._pid = None, None, None
 
 
-def run_guarded(name: str, command: Sequence[str | Path], folder: Path, seconds: float, **rest: Any) -> None:
+def run_guarded(name: str, command: Command, folder: Path, seconds: float, **rest: Any) -> None:
     """Run a program to its end; raises `LiveError` with its last words if it fails."""
     program = Program(name, command, folder, **rest)
     program.start()

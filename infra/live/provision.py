@@ -47,7 +47,19 @@ def _build_daprd(go: Path, draft: Path, say: Say) -> None:
             path.unlink()
     # Built from inside the module: `go install …@version` refuses a module with replace directives.
     flags = f"-s -w -X github.com/dapr/dapr/pkg/buildinfo.version={DAPRD}"
-    command = [go, "build", "-v", "-trimpath", "-buildvcs=false", "-tags", DAPRD_TAGS, "-ldflags", flags, "-o", draft / "daprd"]
+    command = [
+        go,
+        "build",
+        "-v",
+        "-trimpath",
+        "-buildvcs=false",
+        "-tags",
+        DAPRD_TAGS,
+        "-ldflags",
+        flags,
+        "-o",
+        draft / "daprd",
+    ]
     environment = {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly", "GOWORK": "off"}
     _run_long("daprd-build", [*_gently(), *command, "./cmd/daprd"], source, environment, say)
     if DAPRD not in ask(draft / "daprd", "--version").split():
