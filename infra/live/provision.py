@@ -10,7 +10,7 @@ from pathlib import Path
 
 from infra.live.cache import Say, find_cache, provide, remove_tree
 from infra.live.machine import ask, find_go, find_installed_daprd, find_java, find_maven, read_version
-from infra.live.programs import LiveError, Program
+from infra.live.programs import Command, LiveError, Program
 from infra.live.versions import DAPR_SUM, DAPRD, DAPRD_COMPONENTS, DAPRD_TAGS, KAFKA
 
 _SUMS = Path(__file__).with_name("kafka.sha256")
@@ -47,7 +47,7 @@ def _build_daprd(go: Path, draft: Path, say: Say) -> None:
             path.unlink()
     # Built from inside the module: `go install …@version` refuses a module with replace directives.
     flags = f"-s -w -X github.com/dapr/dapr/pkg/buildinfo.version={DAPRD}"
-    command = [
+    command: Command = [
         go,
         "build",
         "-v",
@@ -96,7 +96,7 @@ def _fetch_kafka(draft: Path, say: Say) -> None:
     say(f"Kafka {KAFKA}: fetching it once through Maven, 50 MB")
     maven = find_maven()
     goal = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
-    command = [maven, "--batch-mode", "--no-transfer-progress", "--strict-checksums", f"--file={_POM}", goal]
+    command: Command = [maven, "--batch-mode", "--no-transfer-progress", "--strict-checksums", f"--file={_POM}", goal]
     command += [f"-DoutputDirectory={draft}", "-DincludeScope=runtime", f"-Dkafka.version={KAFKA}"]
     java_home = {"JAVA_HOME": str(find_java().resolve().parent.parent)}
     _run_long("kafka-fetch", [*command], draft, java_home, say)
@@ -106,20 +106,21 @@ def _fetch_kafka(draft: Path, say: Say) -> None:
 
 def check_sums(folder: Path) -> None:
     """Raise `LiveError` unless the folder holds exactly the jars that are expected."""
-    expected = dict(reversed(line.split()) for line in _SUMS.read_text("utf-8").splitlines())
+    lines = (line.split() for line in _SUMS.read_text("utf-8").splitlines())
+    expected = {name: digest for digest, name in lines}
     found = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.glob("*.jar")}
     strange = sorted(name for name, _ in expected.items() ^ found.items())
     if strange:
         raise LiveError(f"Kafka {KAFKA} is not what was expected: {', '.join(dict.fromkeys(strange))}.")
 
 
-def _gently() -> list[str | Path]:
+def _gently() -> Command:
     """Return the words that leave the machine to others while something is built."""
     nice = shutil.which("nice")
     return [nice, "-n", "19"] if nice else []
 
 
-def _run_long(name: str, command: list[str | Path], folder: Path, environment: dict[str, str], say: Say) -> None:
+def _run_long(name: str, command: Command, folder: Path, environment: dict[str, str], say: Say) -> None:
     program = Program(name, command, folder, environment)
     began = time.monotonic()
     program.start()

@@ -94,10 +94,13 @@ def _end(*_: object) -> NoReturn:
 
 
 def _start_daprds(chain: LiveChain, wish: Wish) -> list[Daprd]:
-    tokens = {"app_token": os.environ.get("APP_API_TOKEN"), "dapr_token": os.environ.get("DAPR_API_TOKEN")}
-    daprds = [chain.add_daprd(App(PRODUCT, wish.port, **tokens), wish.style)]
-    if wish.consumer_port is not None:
-        daprds.append(chain.add_daprd(App(CONSUMER, wish.consumer_port, **tokens), wish.style))
+    app_token, dapr_token = os.environ.get("APP_API_TOKEN"), os.environ.get("DAPR_API_TOKEN")
+    apps = [(PRODUCT, wish.port), (CONSUMER, wish.consumer_port)]
+    daprds = [
+        chain.add_daprd(App(app_id, port, app_token=app_token, dapr_token=dapr_token), wish.style)
+        for app_id, port in apps
+        if port is not None
+    ]
     for daprd in daprds:
         daprd.begin()
     for daprd in daprds:
