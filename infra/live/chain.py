@@ -17,7 +17,7 @@ from infra.live.kafka import Kafka, lay_out_kafka
 from infra.live.machine import Wanted, find_missing
 from infra.live.ports import PortBook
 from infra.live.postgres import Postgres, lay_out_postgres
-from infra.live.programs import LiveError
+from infra.live.programs import ToolsMissing
 from infra.live.provision import provide_daprd, provide_kafka
 from infra.live.resources import lay_out_resources
 from infra.live.sidecar import App, Daprd, lay_out_daprd
@@ -56,7 +56,7 @@ class LiveChain:
     """The chain, from `with LiveChain() as chain` to its end; what it started ends with it, however this process ends.
 
     `chain.kafka` and `chain.postgres` are None where something is used that runs already; `chain.brokers` and
-    `chain.database_url` are right in both cases. Raises `LiveError` with one sentence for each tool that is missing.
+    `chain.database_url` are right in both cases. Raises `ToolsMissing` with one sentence for each tool.
     """
 
     def __init__(self, plan: Plan | None = None, say: Say = lambda _: None) -> None:
@@ -72,7 +72,7 @@ class LiveChain:
     def __enter__(self) -> Self:
         missing = find_missing(self.plan.wanted)
         if missing:
-            raise LiveError("\n".join(missing))
+            raise ToolsMissing("\n".join(missing))
         with ExitStack() as stack:
             self._start(stack)
             self._stack = stack.pop_all()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.live.programs import LiveError, find_unprivileged
+from infra.live.programs import ToolsMissing, find_unprivileged
 from infra.live.versions import DAPRD, GO_AT_LEAST, JAVA_AT_LEAST, POSTGRES_AT_LEAST
 
 
@@ -30,11 +30,11 @@ def read_version(text: str, before: str) -> tuple[int, ...]:
 
 
 def find_go() -> Path:
-    """Return Go; raises `LiveError` if there is none that can build daprd."""
+    """Return Go; raises `ToolsMissing` if there is none that can build daprd."""
     found = shutil.which("go")
     if read_version(ask(found, "version") if found else "", "go version go") < GO_AT_LEAST:
         wanted = ".".join(map(str, GO_AT_LEAST))
-        raise LiveError(
+        raise ToolsMissing(
             f"Go {wanted} or newer is needed to build daprd {DAPRD}: `apt install golang-{wanted}` where Debian has it "
             f"(trixie-backports), else Go's own archive; or put daprd {DAPRD} on PATH."
         )
@@ -42,29 +42,29 @@ def find_go() -> Path:
 
 
 def find_java() -> Path:
-    """Return a Java that runs Kafka; raises `LiveError` if there is none."""
+    """Return a Java that runs Kafka; raises `ToolsMissing` if there is none."""
     home = os.environ.get("JAVA_HOME")
     for java in (Path(home) / "bin/java" if home else None, shutil.which("java")):
         if java and read_version(ask(java, "-version"), 'version "') >= JAVA_AT_LEAST:
             return Path(java)
-    raise LiveError(
+    raise ToolsMissing(
         f"Java {JAVA_AT_LEAST[0]} or newer is needed to run Kafka: `apt install default-jre-headless`; "
         "or set TODO_KAFKA_BROKERS to a Kafka that runs."
     )
 
 
 def find_maven() -> Path:
-    """Return Maven; raises `LiveError` if there is none."""
+    """Return Maven; raises `ToolsMissing` if there is none."""
     found = shutil.which("mvn")
     if not found:
-        raise LiveError(
+        raise ToolsMissing(
             "Maven is needed to fetch Kafka: `apt install maven`; or set TODO_KAFKA_BROKERS to a Kafka that runs."
         )
     return Path(found)
 
 
 def find_postgres() -> Path:
-    """Return the folder of PostgreSQL's programs, the newest that is new enough; raises `LiveError`."""
+    """Return the folder of PostgreSQL's programs, the newest that is new enough; raises `ToolsMissing`."""
     folders = list(Path("/usr/lib/postgresql").glob("*/bin"))
     on_path = shutil.which("postgres")
     if on_path:
@@ -76,7 +76,7 @@ def find_postgres() -> Path:
         and (version := read_version(ask(folder / "postgres", "--version"), r"PostgreSQL\) ")) >= POSTGRES_AT_LEAST
     ]
     if not found:
-        raise LiveError(
+        raise ToolsMissing(
             f"PostgreSQL {POSTGRES_AT_LEAST[0]} or newer is needed: `apt install postgresql`; "
             "or set TODO_DATABASE_URL to a database that is there."
         )
@@ -113,6 +113,6 @@ def find_missing(wanted: Wanted) -> list[str]:
     for find in finders:
         try:
             find()
-        except LiveError as error:
+        except ToolsMissing as error:
             missing.append(str(error))
     return missing

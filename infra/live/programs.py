@@ -28,6 +28,10 @@ class LiveError(Exception):
     """The real chain cannot be had or does not behave; the message says what to do."""
 
 
+class ToolsMissing(LiveError):
+    """Something that the chain is made of is not there and cannot be fetched; one sentence each."""
+
+
 def wait_until(ready: Callable[[], bool], seconds: float, what: str) -> None:
     """Ask again and again until it is so; raises `LiveError` when the time is over."""
     deadline = time.monotonic() + seconds
@@ -47,7 +51,7 @@ def find_unprivileged() -> dict[str, Any]:
         except KeyError:
             continue
         return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
-    raise LiveError("There is no user `postgres` or `nobody` to run PostgreSQL as, which refuses root.")
+    raise ToolsMissing("There is no user `postgres` or `nobody` to run PostgreSQL as, which refuses root.")
 
 
 @dataclass

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from infra.live.cache import Say, find_cache, provide, remove_tree
 from infra.live.machine import ask, find_go, find_installed_daprd, find_java, find_maven, read_version
-from infra.live.programs import Command, LiveError, Program
+from infra.live.programs import Command, LiveError, Program, ToolsMissing
 from infra.live.versions import DAPR_SUM, DAPRD, DAPRD_COMPONENTS, DAPRD_TAGS, KAFKA
 
 _SUMS = Path(__file__).with_name("kafka.sha256")
@@ -80,7 +80,9 @@ def _download_dapr(go: Path) -> Path:
     except ValueError:
         answer = {"Error": done.stderr.strip()}
     if "Dir" not in answer:
-        raise LiveError(f"Go cannot download dapr {DAPRD}; is its module proxy reachable (GOPROXY)? {answer['Error']}")
+        raise ToolsMissing(
+            f"Go cannot download dapr {DAPRD}; is its module proxy reachable (GOPROXY)? {answer['Error']}"
+        )
     if answer["Sum"] != DAPR_SUM:
         raise LiveError(f"dapr {DAPRD} has another checksum than expected: {answer['Sum']}.")
     return Path(answer["Dir"])
