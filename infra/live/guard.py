@@ -45,7 +45,8 @@ class Guard:
     """Starts one program, again and again if so told, and leaves nothing of it behind.
 
     Its owner writes to its standard input: `stop` (SIGTERM, after `grace` seconds SIGKILL), `kill`; the end of the
-    input means that the owner is gone. To its standard output it writes `{"pid": …}` and `{"exit": …}` as JSON lines.
+    input means that the owner is gone. To its standard output it writes `{"pid": …}`, `{"exit": …}` and, if nothing could be started,
+    `{"problem": …}`, as JSON lines.
     """
 
     def __init__(self, spec: dict[str, Any]) -> None:
@@ -88,7 +89,11 @@ class Guard:
 
     def run(self) -> None:
         """Watch the owner and the program until one of them is done."""
-        self.start()
+        try:
+            self.start()
+        except OSError as error:
+            say(problem=str(error))
+            return
         while not self.told_to_end:
             ready, _, _ = select.select([0, self.awake], [], [], self._next_moment())
             if self.awake in ready:
@@ -145,7 +150,7 @@ class Guard:
                 os.read(self.awake, 4096)
 
 
-def say(**words: int) -> None:
+def say(**words: int | str) -> None:
     """Tell the owner; one that is gone does not hear it."""
     with contextlib.suppress(OSError):
         os.write(1, json.dumps(words).encode() + b"\n")

@@ -72,6 +72,7 @@ class Program:
     _listener: threading.Thread | None = field(default=None, repr=False)
     _heard: threading.Condition = field(default_factory=threading.Condition, repr=False)
     _pid: int | None = field(default=None, repr=False)
+    _problem: str | None = field(default=None, repr=False)
     _exits: list[int] = field(default_factory=list, repr=False)
 
     @property
@@ -120,14 +121,17 @@ class Program:
             env={**os.environ, **(self.environment or {})},
             start_new_session=True,  # Ctrl-C is ours to answer: the programs end in order, not all at once
         )
-        seen = len(self._exits)
+        seen, self._problem = len(self._exits), None
         self._listener = threading.Thread(target=self._listen, args=(self._guard,), daemon=True)
         self._listener.start()
         with self._heard:
-            told = self._heard.wait_for(lambda: self._pid is not None or len(self._exits) > seen, timeout=15)
-        if not told:
+            told = self._heard.wait_for(
+                lambda: bool(self._pid is not None or len(self._exits) > seen or self._problem), timeout=15
+            )
+        if self._problem or not told:
+            problem = self._problem or "its guard is silent"
             self.kill()
-            raise LiveError(f"{self.name} could not be started: {self.read_end()}")
+            raise LiveError(f"{self.name} could not be started: {problem}")
 
     def stop(self) -> None:
         """End it as an operator would, with SIGTERM, and wait; what does not end in time is killed."""
@@ -186,7 +190,7 @@ class Program:
             for line in told:
                 word = json.loads(line)
                 with self._heard:
-                    self._pid = word.get("pid")
+                    self._pid, self._problem = word.get("pid"), word.get("problem")
                     if "exit" in word:
                         self._exits.append(word["exit"])
                     self._heard.notify_all()

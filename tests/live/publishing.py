@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 from typing import Any
-from uuid import uuid4
 
 import httpx2
 from confluent_kafka import Consumer, TopicPartition
 
+from app.system import SystemIds
 from events.catalog import SOURCE, EventType
 from infra.live.sidecar import Daprd
 
@@ -26,7 +26,7 @@ def make_envelope(event_type: EventType, task_id: str = "task-1") -> dict[str, A
     """Return a whole CloudEvent with an id of its own."""
     return {
         "specversion": "1.0",
-        "id": str(uuid4()),
+        "id": SystemIds().new(),
         "source": SOURCE,
         "type": event_type.value,
         "subject": f"task/{task_id}",
