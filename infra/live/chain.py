@@ -14,11 +14,10 @@ from typing import Self
 from events.catalog import TopicStyle
 from infra.live.cache import Say
 from infra.live.kafka import Kafka, lay_out_kafka
-from infra.live.machine import Wanted, find_missing
 from infra.live.ports import PortBook
 from infra.live.postgres import Postgres, lay_out_postgres
 from infra.live.programs import ToolsMissing
-from infra.live.provision import provide_daprd, provide_kafka
+from infra.live.provision import Wanted, find_missing, provide_daprd, provide_kafka
 from infra.live.resources import lay_out_resources
 from infra.live.sidecar import App, Daprd, lay_out_daprd
 from infra.live.topics import PARTITIONS, STYLES, provide_topics

@@ -45,8 +45,8 @@ class Guard:
     """Starts one program, again and again if so told, and leaves nothing of it behind.
 
     Its owner writes to its standard input: `stop` (SIGTERM, after `grace` seconds SIGKILL), `kill`; the end of the
-    input means that the owner is gone. To its standard output it writes `{"pid": …}`, `{"exit": …}` and, if nothing could be started,
-    `{"problem": …}`, as JSON lines.
+    input means that the owner is gone. To its standard output it writes JSON lines: `{"pid": …}`,
+    `{"exit": …}` and, if nothing could be started, `{"problem": …}`.
     """
 
     def __init__(self, spec: dict[str, Any]) -> None:

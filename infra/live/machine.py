@@ -4,8 +4,6 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from infra.live.programs import ToolsMissing, find_unprivileged
@@ -89,30 +87,3 @@ def find_installed_daprd() -> Path | None:
     found = shutil.which("daprd")
     said = ask(found, "--version").split() if found else []
     return Path(str(found)) if DAPRD in said else None
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which parts of the chain are to be started here, rather than used where they run."""
-
-    kafka: bool = True
-    postgres: bool = True
-    daprd: bool = True
-
-
-def find_missing(wanted: Wanted) -> list[str]:
-    """Return one sentence for each tool that is missing, each with what to do."""
-    finders: list[Callable[[], object]] = []
-    if wanted.daprd and find_installed_daprd() is None:
-        finders.append(find_go)
-    if wanted.kafka:
-        finders += [find_java, find_maven]
-    if wanted.postgres:
-        finders.append(find_postgres)
-    missing = []
-    for find in finders:
-        try:
-            find()
-        except ToolsMissing as error:
-            missing.append(str(error))
-    return missing

@@ -6,10 +6,19 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from infra.live.cache import Say, find_cache, provide, remove_tree
-from infra.live.machine import ask, find_go, find_installed_daprd, find_java, find_maven, read_version
+from infra.live.machine import (
+    ask,
+    find_go,
+    find_installed_daprd,
+    find_java,
+    find_maven,
+    find_postgres,
+    read_version,
+)
 from infra.live.programs import Command, LiveError, Program, ToolsMissing
 from infra.live.versions import DAPR_SUM, DAPRD, DAPRD_COMPONENTS, DAPRD_TAGS, KAFKA
 
@@ -19,16 +28,59 @@ _TELL_EVERY = 15.0
 _LONGEST = 3600.0
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which parts of the chain are to be started here, rather than used where they run."""
+
+    kafka: bool = True
+    postgres: bool = True
+    daprd: bool = True
+
+
+def find_missing(wanted: Wanted) -> list[str]:
+    """Return one sentence for each tool that is missing, each with what to do."""
+    finders: list[Callable[[], object]] = []
+    if wanted.daprd and find_installed_daprd() is None and _find_built_daprd() is None:
+        finders.append(find_go)
+    if wanted.kafka:
+        finders.append(find_java)
+    if wanted.kafka and not (find_cache() / _name_kafka()).is_dir():
+        finders.append(find_maven)
+    if wanted.postgres:
+        finders.append(find_postgres)
+    missing = []
+    for find in finders:
+        try:
+            find()
+        except ToolsMissing as error:
+            missing.append(str(error))
+    return missing
+
+
 def provide_daprd(say: Say) -> Path:
     """Return daprd: the one on PATH if it is of our version, else our own, built on the first call."""
     installed = find_installed_daprd()
     if installed:
         return installed
-    go = find_go()
+    try:
+        go = find_go()
+    except ToolsMissing:
+        built = _find_built_daprd()
+        if built:
+            return built
+        raise
     version = ".".join(map(str, read_version(ask(go, "version"), "go version go")))
-    key = repr((DAPRD, version, DAPRD_TAGS, sorted(DAPRD_COMPONENTS)))
-    name = f"daprd-{DAPRD}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
-    return provide(name, lambda draft: _build_daprd(go, draft, say), say) / "daprd"
+    return provide(f"{_name_daprd()}-go{version}", lambda draft: _build_daprd(go, draft, say), say) / "daprd"
+
+
+def _name_daprd() -> str:
+    key = repr((DAPRD_TAGS, sorted(DAPRD_COMPONENTS)))
+    return f"daprd-{DAPRD}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
+
+
+def _find_built_daprd() -> Path | None:
+    """Return a daprd that was built here, by whichever Go."""
+    return next(iter(sorted(find_cache().glob(f"{_name_daprd()}-go*[0-9]/daprd"))), None)
 
 
 def _build_daprd(go: Path, draft: Path, say: Say) -> None:
@@ -90,8 +142,11 @@ def _download_dapr(go: Path) -> Path:
 
 def provide_kafka(say: Say) -> Path:
     """Return the folder of Kafka's jars, fetched by Maven on the first call."""
-    key = hashlib.sha256(_SUMS.read_bytes() + _POM.read_bytes()).hexdigest()[:12]
-    return provide(f"kafka-{KAFKA}-{key}", lambda draft: _fetch_kafka(draft, say), say)
+    return provide(_name_kafka(), lambda draft: _fetch_kafka(draft, say), say)
+
+
+def _name_kafka() -> str:
+    return f"kafka-{KAFKA}-{hashlib.sha256(_SUMS.read_bytes() + _POM.read_bytes()).hexdigest()[:12]}"
 
 
 def _fetch_kafka(draft: Path, say: Say) -> None:

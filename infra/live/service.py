@@ -71,7 +71,14 @@ def is_up() -> bool:
 
 def keep_up(wish: Wish, say: Say, ready: threading.Event | None = None) -> None:
     """Start the chain and keep it until SIGINT or SIGTERM; raises `LiveError` if it cannot be had."""
-    signal.signal(signal.SIGTERM, _end)
+    before = signal.signal(signal.SIGTERM, _end)
+    try:
+        _keep_up(wish, say, ready)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _keep_up(wish: Wish, say: Say, ready: threading.Event | None) -> None:
     with _own():
         state = _find_state()
         state.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The whole chain ends with whoever started it, killed or not, and `live up`, `status` and `down` agree on what runs."""
+"""The whole chain ends with whoever started it, killed or not; `live up`, `status` and `down` agree on what runs."""
 
 import json
 import os
