@@ -39,6 +39,7 @@ class Plan:
     daprd: bool = True
     brokers: str | None = field(default_factory=lambda: os.environ.get("TODO_KAFKA_BROKERS") or None)
     database_url: str | None = field(default_factory=_read_postgres_url)
+    kafka_nodes: int = 1
     partitions: int = PARTITIONS
     styles: Sequence[TopicStyle] = STYLES
     postgres_settings: Mapping[str, str] = field(default_factory=dict)
@@ -104,7 +105,7 @@ class LiveChain:
         self.ports = PortBook()
         stack.callback(self.ports.close)
         if wanted.kafka:
-            self.kafka = lay_out_kafka(jars, self.folder / "kafka", self.ports)
+            self.kafka = lay_out_kafka(jars, self.folder / "kafka", self.ports, self.plan.kafka_nodes)
             stack.callback(self.kafka.kill)  # nothing of it is kept, so nothing is gained by an orderly end
             self.kafka.begin()
         if wanted.postgres:

@@ -116,8 +116,9 @@ def _start_daprds(chain: LiveChain, wish: Wish) -> list[Daprd]:
 
 
 def _list_programs(chain: LiveChain) -> list[Program]:
-    stores = [part.program for part in (chain.kafka, chain.postgres) if part]
-    return [*stores, *(daprd.program for daprd in chain.daprds)]
+    nodes = chain.kafka.nodes if chain.kafka else ()
+    stores = [chain.postgres.program] if chain.postgres else []
+    return [*stores, *(node.program for node in nodes), *(daprd.program for daprd in chain.daprds)]
 
 
 def _watch(chain: LiveChain, say: Say) -> None:
@@ -136,7 +137,7 @@ def _describe(chain: LiveChain, daprds: list[Daprd], wish: Wish) -> dict[str, An
     if chain.postgres:
         parts.append(_describe_part("postgres", f"127.0.0.1:{chain.postgres.port}", chain.postgres.program))
     if chain.kafka:
-        parts.append(_describe_part("kafka", chain.kafka.brokers, chain.kafka.program))
+        parts += [_describe_part("kafka", node.address, node.program) for node in chain.kafka.nodes]
     parts += [_describe_part(f"daprd of {daprd.app.app_id}", daprd.url, daprd.program) for daprd in daprds]
     settings = {
         "TODO_BROKER": "dapr",

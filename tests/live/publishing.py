@@ -49,7 +49,7 @@ def publish(daprd: Daprd, topic: str, *envelopes: dict[str, Any]) -> httpx2.Resp
         }
         for each in envelopes
     ]
-    with httpx2.Client(trust_env=False, timeout=30) as http:
+    with httpx2.Client(trust_env=False, timeout=120) as http:
         return http.post(f"{daprd.url}/v1.0/publish/bulk/taskevents/{topic}", json=entries)
 
 
