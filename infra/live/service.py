@@ -81,7 +81,7 @@ def keep_up(wish: Wish, say: Say, ready: threading.Event | None = None) -> None:
 def _keep_up(wish: Wish, say: Say, ready: threading.Event | None) -> None:
     with _own():
         state = _find_state()
-        state.unlink(missing_ok=True)
+        _write_state(state, {"pid": os.getpid()})  # so that it can be taken down while it still builds
         try:
             with LiveChain(Plan(partitions=wish.partitions), say) as chain:
                 daprds = _start_daprds(chain, wish)
@@ -163,7 +163,7 @@ def _write_state(path: Path, state: dict[str, Any]) -> None:
 
 
 def read_state() -> dict[str, Any] | None:
-    """Return what the running chain said of itself; None if none is up, or not yet."""
+    """Return what the chain that is up says of itself, at first only its `pid`; None if none is up."""
     with suppress(OSError, ValueError):
         state: dict[str, Any] = json.loads(_find_state().read_text("utf-8"))
         return state if is_up() else None
@@ -177,7 +177,9 @@ def show_status() -> str:
     """
     state = read_state()
     if state is None:
-        raise LiveError("The chain is on its way." if is_up() else "Nothing is up: `live up` starts it.")
+        raise LiveError("Nothing is up: `live up` starts it.")
+    if "parts" not in state:
+        raise LiveError("The chain is on its way.")
     lines = []
     for part in state["parts"]:
         running = list_tree(part["guard"])[:1]
@@ -188,10 +190,7 @@ def show_status() -> str:
 
 
 def take_down(say: Say) -> bool:
-    """End the chain that is up, by its process id; return whether there was one."""
-    if not is_up():
-        return False
-    wait_until(lambda: read_state() is not None or not is_up(), _STOP_SECONDS, "the chain's beginning")
+    """End the chain that is up, or on its way, by its process id; return whether there was one."""
     state = read_state()
     if state is None:
         return False

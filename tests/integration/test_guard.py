@@ -21,6 +21,7 @@ grandchild = subprocess.Popen(["sleep", "600"], start_new_session=True)
 print("ready", grandchild.pid, flush=True)
 signal.pause()
 """
+DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)"
 OWNER = """
 import sys
 from pathlib import Path
@@ -61,7 +62,10 @@ def list_family(program: Program) -> list[int]:
 @pytest.fixture
 def owner(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
-        [sys.executable, "-c", OWNER, str(tmp_path), FAMILY], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", OWNER, str(tmp_path), DEAF + FAMILY],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     ) as process:
         assert process.stdout is not None
         int(process.stdout.readline())
@@ -133,7 +137,7 @@ def test_pausing_holds_the_whole_family_and_resuming_lets_it_go(family: Program)
 
 
 def test_a_program_that_does_not_heed_sigterm_is_killed_when_its_grace_is_over(tmp_path: Path) -> None:
-    deaf = "import signal; signal.signal(15, signal.SIG_IGN); print('ready', flush=True); signal.pause()"
+    deaf = f"{DEAF}; print('ready', flush=True); signal.pause()"
     program = Program("deaf", [sys.executable, "-I", "-S", "-c", deaf], tmp_path, grace=0.2)
     program.start()
     wait_until(lambda: program.log.read_text("utf-8") == "ready\n", 15, "it listens")

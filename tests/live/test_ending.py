@@ -70,6 +70,23 @@ def test_a_killed_test_run_leaves_no_process_and_the_next_one_clears_its_files(s
         assert not folder.exists()
 
 
+def test_a_chain_that_is_still_being_built_can_be_taken_down(tmp_path: Path) -> None:
+    # a Go that never answers stands for a build that takes its time
+    slow = tmp_path / "bin/go"
+    slow.parent.mkdir()
+    slow.write_text("#!/bin/sh\n[ $1 = version ] && echo go version go1.26.0 && exit\nsleep 600\n", "utf-8")
+    slow.chmod(0o755)
+    path = f"{slow.parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), "PATH": path}
+    with subprocess.Popen([sys.executable, "-m", "app.cli", "live", "up"], env=environment) as building:
+        wait_until(lambda: "on its way" in call(environment, "status").stderr, SECONDS, "it has begun")
+
+        assert call(environment, "down").returncode == 0
+
+        assert building.wait(SECONDS) == 0
+        assert "Nothing is up" in call(environment, "status").stderr
+
+
 @pytest.fixture
 def up(private_cache: dict[str, str]) -> Iterator[int]:
     """The process id of a `live up --detach`."""
