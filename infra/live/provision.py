@@ -3,7 +3,6 @@
 import hashlib
 import json
 import shutil
-import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -84,8 +83,8 @@ def _find_built_daprd() -> Path | None:
 
 
 def _build_daprd(go: Path, draft: Path, say: Say) -> None:
-    say(f"daprd {DAPRD}: building it once, about 3 minutes; Go keeps 3 GB of modules and objects in its own caches")
-    module = _download_dapr(go)
+    say(f"daprd {DAPRD}: building it once, two to four minutes; Go keeps 3 GB of modules and objects in its own caches")
+    module = _download_dapr(go, draft)
     source = draft / "source"
     shutil.copytree(module, source)
     for path in (source, *source.rglob("*")):  # Go keeps its modules read-only
@@ -119,21 +118,21 @@ def _build_daprd(go: Path, draft: Path, say: Say) -> None:
     remove_tree(source)
 
 
-def _download_dapr(go: Path) -> Path:
-    done = subprocess.run(  # noqa: S603  # our own words
-        [go, "mod", "download", "-json", f"github.com/dapr/dapr@v{DAPRD}"],
-        cwd=find_cache(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def _download_dapr(go: Path, draft: Path) -> Path:
+    download = Program("daprd-download", [go, "mod", "download", "-json", f"github.com/dapr/dapr@v{DAPRD}"], draft)
+    download.start()
     try:
-        answer = json.loads(done.stdout)
+        download.wait(_LONGEST)
+    finally:
+        download.kill()
+    said = download.log.read_text("utf-8", "replace")
+    try:
+        answer = json.loads(said[said.index("{") :])  # Go's remarks come first
     except ValueError:
-        answer = {"Error": done.stderr.strip()}
+        answer = {"Error": said.strip()}
     if "Dir" not in answer:
         raise ToolsMissing(
-            f"Go cannot download dapr {DAPRD}; is its module proxy reachable (GOPROXY)? {answer['Error']}"
+            f"Go cannot download dapr {DAPRD}; is its module proxy reachable (GOPROXY)? {answer.get('Error')}"
         )
     if answer["Sum"] != DAPR_SUM:
         raise LiveError(f"dapr {DAPRD} has another checksum than expected: {answer['Sum']}.")

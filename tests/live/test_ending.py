@@ -77,13 +77,21 @@ def test_a_chain_that_is_still_being_built_can_be_taken_down(tmp_path: Path) -> 
     slow.write_text("#!/bin/sh\n[ $1 = version ] && echo go version go1.26.0 && exit\nsleep 600\n", "utf-8")
     slow.chmod(0o755)
     path = f"{slow.parent}{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), "PATH": path}
+    used = {"TODO_KAFKA_BROKERS": "kafka.invalid:9092", "TODO_DATABASE_URL": "postgresql://db.invalid/todo"}
+    environment = {**os.environ, **used, "XDG_CACHE_HOME": str(tmp_path), "PATH": path}
+
+    def list_programs(pid: int) -> list[int]:
+        return [each for each in list_tree(pid) if "sleep" in Path(f"/proc/{each}/comm").read_text("utf-8")]
+
     with subprocess.Popen([sys.executable, "-m", "app.cli", "live", "up"], env=environment) as building:
-        wait_until(lambda: "on its way" in call(environment, "status").stderr, SECONDS, "it has begun")
+        wait_until(lambda: bool(list_programs(building.pid)), SECONDS, "it has begun")
+        pids = list_tree(building.pid)
+        assert "on its way" in call(environment, "status").stderr
 
         assert call(environment, "down").returncode == 0
 
         assert building.wait(SECONDS) == 0
+        assert all(map(is_gone, pids))
         assert "Nothing is up" in call(environment, "status").stderr
 
 
