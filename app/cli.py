@@ -18,7 +18,9 @@ cli = typer.Typer(no_args_is_help=True, add_completion=False, help="Tasks and re
 mcp_cli = typer.Typer(invoke_without_command=True, help="Serve MCP over stdio; `mcp config` prints a client's snippet.")
 events_cli = typer.Typer(no_args_is_help=True, help="Look after events.")
 cli.add_typer(mcp_cli, name="mcp")
+live_cli = typer.Typer(no_args_is_help=True, help="The real chain on this machine: PostgreSQL, Kafka and Dapr.")
 cli.add_typer(events_cli, name="events")
+cli.add_typer(live_cli, name="live")
 
 
 def main() -> None:
@@ -152,6 +154,52 @@ def replay(
 
     count = _run(replay_events(_settings(), parked=parked))
     print(f"{count} set free.")
+
+
+@live_cli.command()
+def up(
+    detach: Annotated[bool, typer.Option("--detach", help="Return when it is ready; `live down` ends it.")] = False,
+    port: Annotated[int, typer.Option(envvar="TODO_PORT", help="Where the product listens.")] = 8000,
+    consumer_port: Annotated[
+        int | None, typer.Option(help="Where the example consumer listens: a second daprd beside it.")
+    ] = None,
+    style: Annotated[str, typer.Option(envvar="TODO_TOPIC_STYLE", help="type, convention, single")] = "type",
+    partitions: Annotated[int, typer.Option(min=1, help="Of each new topic.")] = 6,
+) -> None:
+    """Start it, built and fetched once, and keep it until Ctrl-C; everything ends with this process."""
+    from infra.live import service
+    from infra.live.topics import STYLES
+
+    styles = [each for each in STYLES if each == style]
+    if not styles:
+        _fail(f"There is no style of topics {style[:40]!r}; there are: {', '.join(STYLES)}.")
+    wish = service.Wish(port, consumer_port, styles[0], partitions)
+    _call_live(lambda: service.detach(wish, print) if detach else service.keep_up(wish, print))
+
+
+@live_cli.command()
+def down() -> None:
+    """End what `live up` started."""
+    from infra.live import service
+
+    _call_live(lambda: print("It is down." if service.take_down(print) else "Nothing was up."))
+
+
+@live_cli.command()
+def status() -> None:
+    """Print what runs and where, and the settings that point the product at it."""
+    from infra.live import service
+
+    _call_live(lambda: print(service.show_status()))
+
+
+def _call_live(work: Callable[[], None]) -> None:
+    from infra.live.programs import LiveError
+
+    try:
+        work()
+    except LiveError as error:
+        _fail(str(error))
 
 
 def _settings() -> Settings:

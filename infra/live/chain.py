@@ -1,0 +1,159 @@
+"""The real chain of this machine: PostgreSQL, Kafka with its topics, and as many daprds as are asked for."""
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from events.catalog import TopicStyle
+from infra.live.cache import Say
+from infra.live.kafka import Kafka, lay_out_kafka
+from infra.live.ports import PortBook
+from infra.live.postgres import Postgres, lay_out_postgres
+from infra.live.programs import ToolsMissing
+from infra.live.provision import Wanted, find_missing, provide_daprd, provide_kafka
+from infra.live.resources import lay_out_resources
+from infra.live.sidecar import App, Daprd, lay_out_daprd
+from infra.live.topics import PARTITIONS, STYLES, provide_topics
+
+_PREFIX = "evolution-todo-live-"
+
+
+def _read_postgres_url() -> str | None:
+    url = os.environ.get("TODO_DATABASE_URL", "")
+    return url if url.startswith(("postgresql://", "postgres://")) else None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What of the chain is wanted; `brokers` and `database_url` name what runs already and is only used."""
+
+    kafka: bool = True
+    postgres: bool = True
+    daprd: bool = True
+    brokers: str | None = field(default_factory=lambda: os.environ.get("TODO_KAFKA_BROKERS") or None)
+    database_url: str | None = field(default_factory=_read_postgres_url)
+    kafka_nodes: int = 1
+    partitions: int = PARTITIONS
+    styles: Sequence[TopicStyle] = STYLES
+    postgres_settings: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def wanted(self) -> Wanted:
+        """What has to be started here."""
+        return Wanted(
+            kafka=self.kafka and not self.brokers, postgres=self.postgres and not self.database_url, daprd=self.daprd
+        )
+
+
+class LiveChain:
+    """The chain, from `with LiveChain() as chain` to its end; what it started ends with it, however this process ends.
+
+    `chain.kafka` and `chain.postgres` are None where something is used that runs already; `chain.brokers` and
+    `chain.database_url` are right in both cases. Raises `ToolsMissing` with one sentence for each tool.
+    """
+
+    def __init__(self, plan: Plan | None = None, say: Say = lambda _: None) -> None:
+        self.plan = plan or Plan()
+        self.say = say
+        self.kafka: Kafka | None = None
+        self.postgres: Postgres | None = None
+        self.daprds: list[Daprd] = []
+        self.topics: list[str] = []
+        self._stack = ExitStack()
+        self._daprd = Path()
+
+    def __enter__(self) -> Self:
+        missing = find_missing(self.plan.wanted)
+        if missing:
+            raise ToolsMissing("\n".join(missing))
+        with ExitStack() as stack:
+            self._start(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End all that was started, the daprds first."""
+        self._stack.close()
+
+    @property
+    def brokers(self) -> str:
+        """Kafka's addresses."""
+        return self.kafka.brokers if self.kafka else self.plan.brokers or ""
+
+    @property
+    def database_url(self) -> str | None:
+        """A PostgreSQL database, None if none was wanted."""
+        return self.postgres.url if self.postgres else self.plan.database_url
+
+    def _start(self, stack: ExitStack) -> None:
+        wanted = self.plan.wanted
+        jars = provide_kafka(self.say) if wanted.kafka else Path()
+        self._daprd = provide_daprd(self.say) if wanted.daprd else Path()
+        self.folder = _make_folder(stack)
+        self.ports = PortBook()
+        stack.callback(self.ports.close)
+        if wanted.kafka:
+            self.kafka = lay_out_kafka(jars, self.folder / "kafka", self.ports, self.plan.kafka_nodes)
+            stack.callback(self.kafka.kill)  # nothing of it is kept, so nothing is gained by an orderly end
+            self.kafka.begin()
+        if wanted.postgres:
+            self.postgres = lay_out_postgres(self.folder / "postgres", self.ports, self.plan.postgres_settings)
+            stack.callback(self.postgres.kill)
+            self.postgres.start()
+        if self.kafka:
+            self.kafka.wait_ready()
+        if self.brokers:
+            self.topics = provide_topics(self.brokers, self.plan.styles, self.plan.partitions)
+        stack.callback(self._end_daprds)
+
+    def _end_daprds(self) -> None:
+        for daprd in self.daprds:
+            daprd.kill()
+
+    def add_daprd(
+        self,
+        app: App,
+        style: TopicStyle = "type",
+        schedule: str | None = None,
+        retries: int | None = None,
+        brokers: str | None = None,
+    ) -> Daprd:
+        """Return a daprd beside an app, not yet started, with the resources of this repository.
+
+        `schedule` and `retries` as in `lay_out_resources`; `brokers` when a proxy stands before Kafka.
+        """
+        folder = self.folder / f"daprd-{len(self.daprds)}-{app.app_id}"
+        lay_out_resources(folder / "resources", style, schedule, retries, app.app_id)
+        daprd = lay_out_daprd(self._daprd, folder, self.ports, app, brokers or self.brokers, folder / "resources")
+        self.daprds.append(daprd)
+        return daprd
+
+
+def _make_folder(stack: ExitStack) -> Path:
+    """Return a temporary folder of this chain; what a killed chain left behind is cleared away first."""
+    place = Path(tempfile.gettempdir())
+    for old in place.glob(f"{_PREFIX}*"):
+        with ExitStack() as turn:
+            try:
+                lock = turn.enter_context((old / "owner.lock").open("rb"))
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:  # it lives, is being made, or is another user's
+                continue
+            shutil.rmtree(old, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    fcntl.flock(stack.enter_context((folder / "owner.lock").open("ab")), fcntl.LOCK_EX)
+    folder.chmod(0o711)  # PostgreSQL, when it runs as another user, has to get through to its own part
+    stack.callback(shutil.rmtree, folder, ignore_errors=True)
+    return folder

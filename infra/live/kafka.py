@@ -1,0 +1,173 @@
+"""Kafka on this machine: one broker, or several that copy from each other, on loopback, each its own controller."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.live.machine import find_java
+from infra.live.ports import LOOPBACK, PortBook
+from infra.live.programs import Command, LiveError, Program, run_guarded, wait_until
+from infra.live.wire import WireError, read_metadata
+
+READY_SECONDS = 60.0
+_CLUSTER = "ZXZvbHV0aW9uLXRvZG8tMQ"
+"""Kafka wants 16 bytes in base64; which ones does not matter on a private directory."""
+
+_PROPERTIES = """\
+process.roles=broker,controller
+node.id={node}
+log.dirs={data}
+listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller}
+advertised.listeners=PLAINTEXT://{host}:{port}
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+controller.quorum.voters={voters}
+inter.broker.listener.name=PLAINTEXT
+default.replication.factor={copies}
+min.insync.replicas={in_sync}
+offsets.topic.replication.factor={copies}
+offsets.topic.num.partitions=4
+group.initial.rebalance.delay.ms=0
+transaction.state.log.replication.factor={copies}
+transaction.state.log.min.isr={in_sync}
+share.coordinator.state.topic.replication.factor={copies}
+share.coordinator.state.topic.min.isr={in_sync}
+auto.create.topics.enable=false
+log.retention.hours=48
+log.index.size.max.bytes=1048576
+"""
+_LOGGING = """\
+rootLogger.level=WARN
+rootLogger.appenderRef.out.ref=out
+appender.out.type=Console
+appender.out.name=out
+appender.out.layout.type=PatternLayout
+appender.out.layout.pattern=%d{ISO8601} %p %c{1}: %m%n
+"""
+
+
+@dataclass
+class Broker:
+    """One broker of a directory of its own; `start` after `stop` or `kill` goes on with what it had."""
+
+    program: Program
+    port: int
+
+    @property
+    def address(self) -> str:
+        """Where clients find it, `host:port`."""
+        return f"{LOOPBACK}:{self.port}"
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        self.program.start()
+        self.wait_ready()
+
+    def wait_ready(self, brokers: int = 1, seconds: float = READY_SECONDS) -> None:
+        """Wait until it answers and knows so many brokers: an open port alone says little."""
+
+        def answers() -> bool:
+            if not self.program.is_alive():
+                raise LiveError(f"Kafka has ended:\n{self.program.read_end()}")
+            try:
+                return len(read_metadata(self.address, 1.0).brokers) >= brokers
+            except WireError:
+                return False
+
+        wait_until(answers, seconds, "Kafka answers")
+
+    def stop(self) -> None:
+        """End it in order."""
+        self.program.stop()
+
+    def kill(self) -> None:
+        """End it with SIGKILL."""
+        self.program.kill()
+
+    def pause(self) -> None:
+        """Hold it still (SIGSTOP)."""
+        self.program.pause()
+
+    def resume(self) -> None:
+        """Let it go on."""
+        self.program.resume()
+
+
+@dataclass
+class Kafka:
+    """All brokers; what is done to it is done to each of them."""
+
+    nodes: Sequence[Broker]
+
+    @property
+    def brokers(self) -> str:
+        """Where clients begin, `host:port[,host:port…]`."""
+        return ",".join(node.address for node in self.nodes)
+
+    def start(self) -> None:
+        """Start them and wait until they know each other."""
+        self.begin()
+        self.wait_ready()
+
+    def begin(self) -> None:
+        """Start them, without waiting."""
+        for node in self.nodes:
+            node.program.start()
+
+    def wait_ready(self, seconds: float = READY_SECONDS) -> None:
+        """Wait until each of them answers and knows all of them."""
+        for node in self.nodes:
+            node.wait_ready(len(self.nodes), seconds)
+
+    def stop(self) -> None:
+        """End them in order."""
+        for node in reversed(self.nodes):
+            node.stop()
+
+    def kill(self) -> None:
+        """End them with SIGKILL."""
+        for node in self.nodes:
+            node.kill()
+
+    def pause(self) -> None:
+        """Hold them still (SIGSTOP)."""
+        for node in self.nodes:
+            node.pause()
+
+    def resume(self) -> None:
+        """Let them go on."""
+        for node in self.nodes:
+            node.resume()
+
+
+def lay_out_kafka(jars: Path, folder: Path, ports: PortBook, count: int = 1) -> Kafka:
+    """Make the directories of so many brokers, formatted, and return them, not yet started.
+
+    With three or more each record is on three of them and is acknowledged when it is on two.
+    """
+    copies, in_sync = (3, 2) if count >= 3 else (1, 1)
+    places = [(ports.take(), ports.take()) for _ in range(count)]
+    voters = ",".join(f"{node}@{LOOPBACK}:{controller}" for node, (_, controller) in enumerate(places, 1))
+    nodes = []
+    for node, (port, controller) in enumerate(places, 1):
+        own = folder / str(node)
+        own.mkdir(parents=True)
+        properties, logging = own / "server.properties", own / "log4j2.properties"
+        text = _PROPERTIES.format(
+            node=node,
+            data=own / "data",
+            host=LOOPBACK,
+            port=port,
+            controller=controller,
+            voters=voters,
+            copies=copies,
+            in_sync=in_sync,
+        )
+        properties.write_text(text, "utf-8")
+        logging.write_text(_LOGGING, "utf-8")
+        java: Command = [find_java(), f"-Xmx{512 if count == 1 else 320}m", "-XX:TieredStopAtLevel=1"]
+        java += ["-XX:+UseSerialGC", "-Xshare:auto", f"-Dlog4j2.configurationFile={logging}", "-cp", f"{jars}/*"]
+        formatting: Command = ["kafka.tools.StorageTool", "format", "-t", _CLUSTER, "-c", properties]
+        run_guarded("kafka-format", [*java, *formatting], own, 60)
+        nodes.append(Broker(Program("kafka", [*java, "kafka.Kafka", properties], own), port))
+    return Kafka(nodes)

@@ -1,0 +1,211 @@
+"""How daprd is built and Kafka is fetched, once for each version."""
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.live.cache import Say, find_cache, provide, remove_tree
+from infra.live.machine import (
+    ask,
+    find_go,
+    find_installed_daprd,
+    find_java,
+    find_maven,
+    find_postgres,
+    read_version,
+)
+from infra.live.programs import Command, LiveError, Program, ToolsMissing
+from infra.live.versions import DAPR_SUM, DAPRD, DAPRD_COMPONENTS, DAPRD_TAGS, KAFKA
+
+_SUMS = Path(__file__).with_name("kafka.sha256")
+_POM = Path(__file__).with_name("kafka-pom.xml")
+_TELL_EVERY = 15.0
+_LONGEST = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which parts of the chain are to be started here, rather than used where they run."""
+
+    kafka: bool = True
+    postgres: bool = True
+    daprd: bool = True
+
+
+def find_missing(wanted: Wanted) -> list[str]:
+    """Return one sentence for each tool that is missing, each with what to do."""
+    finders: list[Callable[[], object]] = []
+    if wanted.daprd and find_installed_daprd() is None and _find_built_daprd() is None:
+        finders.append(find_go)
+    if wanted.kafka:
+        finders.append(find_java)
+    if wanted.kafka and not (find_cache() / _name_kafka()).is_dir():
+        finders.append(find_maven)
+    if wanted.postgres:
+        finders.append(find_postgres)
+    missing = []
+    for find in finders:
+        try:
+            find()
+        except ToolsMissing as error:
+            missing.append(str(error))
+    return missing
+
+
+def provide_daprd(say: Say) -> Path:
+    """Return daprd: the one on PATH if it is of our version, else our own, built on the first call."""
+    installed = find_installed_daprd()
+    if installed:
+        return installed
+    try:
+        go = find_go()
+    except ToolsMissing:
+        built = _find_built_daprd()
+        if built:
+            return built
+        raise
+    version = ".".join(map(str, read_version(ask(go, "version"), "go version go")))
+    return provide(f"{_name_daprd()}-go{version}", lambda draft: _build_daprd(go, draft, say), say) / "daprd"
+
+
+def _name_daprd() -> str:
+    key = repr((DAPRD_TAGS, sorted(DAPRD_COMPONENTS)))
+    return f"daprd-{DAPRD}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
+
+
+def _find_built_daprd() -> Path | None:
+    """Return a daprd that was built here, by whichever Go."""
+    return next(iter(sorted(find_cache().glob(f"{_name_daprd()}-go*[0-9]/daprd"))), None)
+
+
+def _build_daprd(go: Path, draft: Path, say: Say) -> None:
+    say(f"daprd {DAPRD}: building it once, two to four minutes; Go keeps 3 GB of modules and objects in its own caches")
+    module = _download_dapr(go, draft)
+    source = draft / "source"
+    shutil.copytree(module, source)
+    for path in (source, *source.rglob("*")):  # Go keeps its modules read-only
+        path.chmod(path.stat().st_mode | 0o200)
+    components = source / "cmd/daprd/components"
+    missing = [name for name in DAPRD_COMPONENTS if not (components / name).exists()]
+    if missing:
+        raise LiveError(f"dapr {DAPRD} has no {', '.join(missing)}.")
+    for path in components.iterdir():
+        if path.name not in DAPRD_COMPONENTS:
+            path.unlink()
+    # Built from inside the module: `go install …@version` refuses a module with replace directives.
+    flags = f"-s -w -X github.com/dapr/dapr/pkg/buildinfo.version={DAPRD}"
+    command: Command = [
+        go,
+        "build",
+        "-v",
+        "-trimpath",
+        "-buildvcs=false",
+        "-tags",
+        DAPRD_TAGS,
+        "-ldflags",
+        flags,
+        "-o",
+        draft / "daprd",
+    ]
+    environment = {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly", "GOWORK": "off"}
+    _run_long("daprd-build", [*_gently(), *command, "./cmd/daprd"], source, environment, say)
+    if DAPRD not in ask(draft / "daprd", "--version").split():
+        raise LiveError(f"The daprd that was built does not say that it is {DAPRD}.")
+    remove_tree(source)
+
+
+def _download_dapr(go: Path, draft: Path) -> Path:
+    download = Program("daprd-download", [go, "mod", "download", "-json", f"github.com/dapr/dapr@v{DAPRD}"], draft)
+    download.start()
+    try:
+        download.wait(_LONGEST)
+    finally:
+        download.kill()
+    said = download.log.read_text("utf-8", "replace")
+    try:
+        answer = json.loads(said[said.index("{") :])  # Go's remarks come first
+    except ValueError:
+        answer = {"Error": said.strip()}
+    if "Dir" not in answer:
+        raise ToolsMissing(
+            f"Go cannot download dapr {DAPRD}; is its module proxy reachable (GOPROXY)? {answer.get('Error')}"
+        )
+    if answer["Sum"] != DAPR_SUM:
+        raise LiveError(f"dapr {DAPRD} has another checksum than expected: {answer['Sum']}.")
+    return Path(answer["Dir"])
+
+
+def provide_kafka(say: Say) -> Path:
+    """Return the folder of Kafka's jars, fetched by Maven on the first call."""
+    return provide(_name_kafka(), lambda draft: _fetch_kafka(draft, say), say)
+
+
+def _name_kafka() -> str:
+    return f"kafka-{KAFKA}-{hashlib.sha256(_SUMS.read_bytes() + _POM.read_bytes()).hexdigest()[:12]}"
+
+
+def _fetch_kafka(draft: Path, say: Say) -> None:
+    say(f"Kafka {KAFKA}: fetching it once through Maven, 50 MB")
+    maven = find_maven()
+    goal = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
+    command: Command = [maven, "--batch-mode", "--no-transfer-progress", "--strict-checksums", f"--file={_POM}", goal]
+    command += [f"-DoutputDirectory={draft}", "-DincludeScope=runtime", f"-Dkafka.version={KAFKA}"]
+    java_home = {"JAVA_HOME": str(find_java().resolve().parent.parent)}
+    _run_long("kafka-fetch", [*command], draft, java_home, say)
+    (draft / "kafka-fetch.log").unlink()
+    check_sums(draft)
+
+
+def check_sums(folder: Path) -> None:
+    """Raise `LiveError` unless the folder holds exactly the jars that are expected."""
+    lines = (line.split() for line in _SUMS.read_text("utf-8").splitlines())
+    expected = {name: digest for digest, name in lines}
+    found = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.glob("*.jar")}
+    strange = sorted(name for name, _ in expected.items() ^ found.items())
+    if strange:
+        raise LiveError(f"Kafka {KAFKA} is not what was expected: {', '.join(dict.fromkeys(strange))}.")
+
+
+def _gently() -> Command:
+    """Return the words that leave the machine to others while something is built."""
+    nice = shutil.which("nice")
+    return [nice, "-n", "19"] if nice else []
+
+
+def _run_long(name: str, command: Command, folder: Path, environment: dict[str, str], say: Say) -> None:
+    program = Program(name, command, folder, environment)
+    began = time.monotonic()
+    program.start()
+    tell = _every(_TELL_EVERY, lambda: say(f"  … {time.monotonic() - began:.0f} s, {_count_lines(program.log)}"))
+    try:
+        while program.is_alive():
+            tell()
+            if time.monotonic() - began > _LONGEST:
+                raise LiveError(f"{name}: not done within an hour.")
+            time.sleep(0.2)
+        if program.wait(1) != 0:
+            raise LiveError(f"{name} failed:\n{program.read_end()}")
+    finally:
+        program.kill()
+
+
+def _every(seconds: float, act: Callable[[], None]) -> Callable[[], None]:
+    """Return a function that acts no more often than this, and not at once."""
+    last = time.monotonic()
+
+    def tell() -> None:
+        nonlocal last
+        if time.monotonic() - last >= seconds:
+            last = time.monotonic()
+            act()
+
+    return tell
+
+
+def _count_lines(log: Path) -> str:
+    lines = len(log.read_bytes().splitlines()) if log.exists() else 0
+    return f"{lines} lines of progress"

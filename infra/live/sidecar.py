@@ -1,0 +1,147 @@
+"""One daprd on this machine, beside one application."""
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from infra.live.ports import LOOPBACK, PortBook
+from infra.live.programs import LiveError, Program, wait_until
+from infra.live.resources import DAPR
+
+READY_SECONDS = 60.0
+_PORTS = {
+    "http": "--dapr-http-port",
+    "grpc": "--dapr-grpc-port",
+    "internal": "--dapr-internal-grpc-port",
+    "public": "--dapr-public-port",
+    "metrics": "--metrics-port",
+    "profile": "--profile-port",
+}
+_ADDRESSES = (
+    "--dapr-listen-addresses",
+    "--dapr-internal-grpc-listen-address",
+    "--dapr-public-listen-address",
+    "--metrics-listen-address",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """The application beside a daprd: its id, its port (None: it only publishes), and how its health is asked for.
+
+    daprd asks every second and stops delivering after three failures; `health=None` has it deliver to a dead app.
+    """
+
+    app_id: str
+    port: int | None = None
+    health: str | None = "/healthz"
+    app_token: str | None = None
+    dapr_token: str | None = None
+    grace: int = 10
+
+
+@dataclass
+class Daprd:
+    """A sidecar. It ends by itself when Kafka is away at its start; its guard then starts it again."""
+
+    app: App
+    program: Program
+    ports: Mapping[str, int]
+    _opener: urllib.request.OpenerDirector = field(
+        default_factory=lambda: urllib.request.build_opener(urllib.request.ProxyHandler({})), repr=False
+    )
+
+    @property
+    def url(self) -> str:
+        """Its HTTP API, as `TODO_DAPR_HTTP` takes it."""
+        return f"http://{LOOPBACK}:{self.ports['http']}"
+
+    def start(self) -> None:
+        """Start it and wait until its API can be used: components are loaded, subscriptions perhaps not yet."""
+        self.begin()
+        self.wait_ready()
+
+    def begin(self) -> None:
+        """Start it, without waiting."""
+        self.program.start()
+
+    def wait_ready(self, seconds: float = READY_SECONDS) -> None:
+        """Wait until it can publish; says nothing of the app, for which it may still wait."""
+        self._wait(lambda: self._ask("/v1.0/healthz/outbound") is not None, seconds, "daprd can publish")
+
+    def wait_whole(self, seconds: float = READY_SECONDS) -> None:
+        """Wait until it has also found the app and begun its subscriptions."""
+        self._wait(lambda: self._ask("/v1.0/healthz") is not None, seconds, "daprd has found its app")
+
+    def wait_subscribed(self, topics: int, seconds: float = READY_SECONDS) -> None:
+        """Wait until it lists so many subscriptions; "healthy" does not prove them."""
+        self._wait(lambda: len(self.read_metadata().get("subscriptions", [])) >= topics, seconds, "daprd subscribes")
+
+    def read_metadata(self) -> dict[str, Any]:
+        """Return what it says of itself: components, subscriptions; empty while it does not answer."""
+        answer = self._ask("/v1.0/metadata")
+        return json.loads(answer) if answer else {}
+
+    def stop(self) -> None:
+        """End it in order: it finishes what it delivers."""
+        self.program.stop()
+
+    def kill(self) -> None:
+        """End it with SIGKILL; it stays down until `start`."""
+        self.program.kill()
+
+    def crash(self) -> None:
+        """End it with SIGKILL; its guard starts it again."""
+        self.program.crash()
+
+    def pause(self) -> None:
+        """Hold it still (SIGSTOP)."""
+        self.program.pause()
+
+    def resume(self) -> None:
+        """Let it go on."""
+        self.program.resume()
+
+    def _ask(self, path: str) -> bytes | None:
+        headers = {"dapr-api-token": self.app.dapr_token} if self.app.dapr_token else {}
+        request = urllib.request.Request(self.url + path, headers=headers)  # noqa: S310  # our own address
+        try:
+            with self._opener.open(request, timeout=2) as answer:
+                return bytes(answer.read())
+        except (OSError, urllib.error.URLError):
+            return None
+
+    def _wait(self, ready: Any, seconds: float, what: str) -> None:
+        def check() -> bool:
+            if not self.program.is_alive():
+                raise LiveError(f"daprd of {self.app.app_id} has ended:\n{self.program.read_end()}")
+            return bool(ready())
+
+        try:
+            wait_until(check, seconds, what)
+        except LiveError as error:
+            raise LiveError(f"{error}\n{self.program.read_end()}") from None
+
+
+def lay_out_daprd(daprd: Path, folder: Path, book: PortBook, app: App, brokers: str, resources: Path) -> Daprd:
+    """Return a sidecar on free ports, not yet started."""
+    folder.mkdir(parents=True, exist_ok=True)
+    ports = {name: book.take() for name in _PORTS}
+    command: list[str | Path] = [daprd, "--mode=standalone", f"--app-id={app.app_id}", f"--resources-path={resources}"]
+    command += [f"--config={DAPR / 'config.yaml'}", "--log-level=info", "--log-as-json", "--max-body-size=4Mi"]
+    command += [f"{flag}={ports[name]}" for name, flag in _PORTS.items()]
+    command += [f"{flag}={LOOPBACK}" for flag in _ADDRESSES]
+    command += [f"--dapr-graceful-shutdown-seconds={app.grace}"]
+    if app.port is not None:
+        command += [f"--app-port={app.port}", "--app-protocol=http", f"--app-channel-address={LOOPBACK}"]
+        if app.health:
+            command += ["--enable-app-health-check", f"--app-health-check-path={app.health}"]
+            command += ["--app-health-probe-interval=1", "--app-health-threshold=3"]
+    tokens = {"APP_API_TOKEN": app.app_token or "", "DAPR_API_TOKEN": app.dapr_token or ""}
+    environment = {"DAPR_HOST_IP": LOOPBACK, "TODO_KAFKA_BROKERS": brokers, **tokens}
+    program = Program("daprd", command, folder, environment, restart=True, grace=app.grace + 5)
+    return Daprd(app, program, ports)
