@@ -1,12 +1,14 @@
 """The tables of the product; instants and dues are stored as the text that also goes over the wire."""
 
-from sqlalchemy import Index, text
+from sqlalchemy import Index
 from sqlmodel import Field, SQLModel
+
+from events.tables import RowNumber, only_where
 
 NO_DEADLINE = "9999-12-31T23:59:59.999999Z"
 """The deadline of a task without a due: sorts last, is never overdue."""
 
-_ALIVE = text("deleted_at IS NULL")
+_ALIVE = "deleted_at IS NULL"
 
 
 class User(SQLModel, table=True):
@@ -31,13 +33,14 @@ class Task(SQLModel, table=True):
 
     __tablename__ = "task"
     __table_args__ = (
-        Index("ix_task_due", "user_id", "status", "deadline", "id", sqlite_where=_ALIVE),
-        Index("ix_task_all", "user_id", "deadline", "id", sqlite_where=_ALIVE),
-        Index("ix_task_title", "user_id", "title_key", sqlite_where=_ALIVE),
-        Index("ix_task_unindexed", "number", sqlite_where=text("unindexed = 1")),
+        Index("ix_task_due", "user_id", "status", "deadline", "id", **only_where(_ALIVE)),
+        Index("ix_task_all", "user_id", "deadline", "id", **only_where(_ALIVE)),
+        Index("ix_task_title", "user_id", "title_key", **only_where(_ALIVE)),
+        # PostgreSQL keeps its index of words itself, in the transaction of the change: nothing ever waits there.
+        Index("ix_task_unindexed", "number", **only_where("unindexed = 1", postgresql="false")),
     )
 
-    number: int | None = Field(default=None, primary_key=True)
+    number: int | None = Field(default=None, primary_key=True, sa_type=RowNumber)
     id: str = Field(unique=True)
     user_id: str
     title: str
@@ -80,7 +83,7 @@ class Reminder(SQLModel, table=True):
     __tablename__ = "reminder"
     __table_args__ = (
         Index("ix_reminder_task", "task_id"),
-        Index("ix_reminder_scheduled", "remind_at", sqlite_where=text("status = 'scheduled'")),
+        Index("ix_reminder_scheduled", "remind_at", **only_where("status = 'scheduled'")),
     )
 
     id: str = Field(primary_key=True)
@@ -100,7 +103,7 @@ class Change(SQLModel, table=True):
     __tablename__ = "change"
     __table_args__ = (Index("ix_change_origin", "user_id", "origin", "seq"),)
 
-    seq: int | None = Field(default=None, primary_key=True)
+    seq: int | None = Field(default=None, primary_key=True, sa_type=RowNumber)
     id: str = Field(unique=True)
     user_id: str
     origin: str
@@ -127,11 +130,11 @@ class RequestEntry(SQLModel, table=True):
 
     __tablename__ = "request_entry"
     __table_args__ = (
-        Index("ux_request_id", "user_id", "request_id", unique=True, sqlite_where=text("request_id IS NOT NULL")),
-        Index("ix_request_unnamed", "user_id", "origin", "fingerprint", "at", sqlite_where=text("request_id IS NULL")),
+        Index("ux_request_id", "user_id", "request_id", unique=True, **only_where("request_id IS NOT NULL")),
+        Index("ix_request_unnamed", "user_id", "origin", "fingerprint", "at", **only_where("request_id IS NULL")),
     )
 
-    seq: int | None = Field(default=None, primary_key=True)
+    seq: int | None = Field(default=None, primary_key=True, sa_type=RowNumber)
     user_id: str
     request_id: str | None = None
     origin: str
@@ -146,7 +149,7 @@ class Notification(SQLModel, table=True):
     __tablename__ = "notification"
     __table_args__ = (Index("ix_notification_user", "user_id", "seq"),)
 
-    seq: int | None = Field(default=None, primary_key=True)
+    seq: int | None = Field(default=None, primary_key=True, sa_type=RowNumber)
     id: str = Field(unique=True)
     user_id: str
     task_id: str
@@ -163,7 +166,7 @@ class Activity(SQLModel, table=True):
     __tablename__ = "activity"
     __table_args__ = (Index("ix_activity_user", "user_id", "seq"),)
 
-    seq: int | None = Field(default=None, primary_key=True)
+    seq: int | None = Field(default=None, primary_key=True, sa_type=RowNumber)
     event_id: str = Field(unique=True)
     user_id: str
     type: str

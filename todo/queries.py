@@ -18,6 +18,8 @@ REMINDER = table_of(Reminder)
 _OWNED = TASK.c.user_id == bindparam("user")
 _ALIVE = TASK.c.deleted_at.is_(None)
 _BY_ID = select(TASK).where(TASK.c.id == bindparam("task_id"), _OWNED, _ALIVE)
+# A task's row is the lock for all that belongs to it: who comes second goes on with what the first one left.
+_BY_ID_HELD = _BY_ID.with_for_update()
 _REMINDERS = (
     select(REMINDER)
     .where(REMINDER.c.task_id == bindparam("task_id"), REMINDER.c.user_id == bindparam("user"))
@@ -32,18 +34,25 @@ _SIMILAR = (
     .order_by(TASK.c.status.desc(), TASK.c.deadline)
     .limit(3)
 )
+# Together with their tasks' rows, as every other change of a reminder; what somebody holds comes with the next round.
 _DUE_REMINDERS = (
     select(REMINDER)
+    .join(TASK, TASK.c.id == REMINDER.c.task_id)
     .where(REMINDER.c.status == "scheduled", REMINDER.c.remind_at <= bindparam("now"))
     .order_by(REMINDER.c.remind_at)
     .limit(bindparam("limit"))
+    .with_for_update(of=TASK, skip_locked=True)
 )
 _NEXT_REMINDER = select(func.min(REMINDER.c.remind_at)).where(REMINDER.c.status == "scheduled")
 
 
 def load_task(work: Work, task_id: str) -> Row:
-    """Return the caller's living task; raises `TaskNotFound`, with up to three near titles, for anything else."""
-    row = work.connection.execute(_BY_ID, {"task_id": task_id, "user": work.who.user_id}).one_or_none()
+    """Return the caller's living task; raises `TaskNotFound`, with up to three near titles, for anything else.
+
+    In a transaction that may write, the row is held until its end.
+    """
+    statement = _BY_ID if work.reads_only else _BY_ID_HELD
+    row = work.connection.execute(statement, {"task_id": task_id, "user": work.who.user_id}).one_or_none()
     if row is None:
         raise _not_found(work, task_id)
     return row._asdict()
