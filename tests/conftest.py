@@ -30,8 +30,10 @@ URL = "http://127.0.0.1:8000"
 
 DEFAULT = os.environ.get("TODO_TEST_DATABASE", "sqlite")
 """Where worlds live: `postgresql` runs all tests there that are not about a file."""
-ON_BOTH = frozenset({"test_events", "test_finding", "test_isolation", "test_parity", "test_request_id", "test_storms"})
-ONLY_FILES = frozenset({"test_service"})
+ON_BOTH = frozenset(
+    {"test_events", "test_finding", "test_isolation", "test_parity", "test_port", "test_request_id", "test_storms"}
+)
+ELSEWHERE = {"test_service": "sqlite", "test_postgres": "postgresql", "test_side_by_side": "postgresql"}
 
 
 @dataclass
@@ -79,7 +81,7 @@ def default_storage(request: pytest.FixtureRequest) -> None:
 def storage(request: pytest.FixtureRequest) -> Iterator[str]:
     """The kind of database of this test."""
     name = request.module.__name__.rpartition(".")[2]
-    kind = getattr(request, "param", "sqlite" if name in ONLY_FILES else DEFAULT)
+    kind = getattr(request, "param", ELSEWHERE.get(name, DEFAULT))
     if kind == "postgresql":
         request.getfixturevalue("cluster")
     before, STORAGE.kind = STORAGE.kind, kind
