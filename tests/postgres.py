@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +122,23 @@ class Cluster:
 
     async def open_for(self, folder: Path) -> str:
         """Return the address of the migrated database that belongs to a folder: the same one after a restart."""
-        return await self.make("t" + hashlib.sha256(str(folder).encode()).hexdigest()[:20], TEMPLATE)
+        return await self.make(self.name_for(folder), TEMPLATE)
+
+    def name_for(self, folder: Path) -> str:
+        return "t" + hashlib.sha256(str(folder).encode()).hexdigest()[:20]
+
+    def query(self, name: str, statement: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a statement, seen from beside."""
+
+        async def ask() -> list[tuple[Any, ...]]:
+            connection = await asyncpg.connect(self.url(name))
+            try:
+                return [tuple(row) for row in await connection.fetch(statement)]
+            finally:
+                await connection.close()
+
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(asyncio.run, ask()).result()
 
     def make_template(self) -> None:
         """Make the migrated database that the others are copies of."""

@@ -34,7 +34,9 @@ _ROUTES = {
     "snooze_reminder": ("POST", "/reminders/{reminder_id}/snooze"),
     "cancel_reminder": ("DELETE", "/reminders/{reminder_id}"),
 }
-LEAKS = re.compile(r"traceback|sqlite|pydantic|select |sqlalchemy|/site-packages|\.py\b", re.IGNORECASE)
+LEAKS = re.compile(
+    r"traceback|sqlite|postgres|asyncpg|pydantic|select |sqlalchemy|/site-packages|\.py\b", re.IGNORECASE
+)
 LONG = "x"
 """What over-long inputs are made of, so that an echo of one is seen."""
 JSON = {"content-type": "application/json", "accept": "application/json, text/event-stream"}

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
+from app.doctor import examine
 from app.identity import ensure_local_user, identify_rest
 from app.main import migrate_database, open_database
 from app.migrations import HEAD
@@ -124,8 +125,9 @@ async def test_a_start_without_a_schema_names_the_command(cluster: Cluster, tmp_
         assert (done.returncode, f"{said} at schema {HEAD}" in done.stdout) == (0, True), done.stderr
     done = await asyncio.to_thread(run_cli, tmp_path, "tool", "create_task", '{"title": "Milk"}', TODO_DATABASE_URL=url)
     assert done.returncode == 0, done.stderr
-    done = await asyncio.to_thread(run_cli, tmp_path, "doctor", TODO_DATABASE_URL=url)
-    assert f"postgresql:///bare{os.getpid()}" in done.stdout
+    checks = {each["check"]: each for each in await examine(make_settings(tmp_path, database_url=url))}
+    assert (checks["database"]["ok"], checks["events"]["ok"]) == (True, True)
+    assert f"postgresql:///bare{os.getpid()}" in checks["database"]["detail"]
     assert not (tmp_path / "todo.db").exists()
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, text
 from app.identity import SCHEDULER, identify_rest
 from app.postgres import TRIES
 from events.lease import Lease
+from events.tables import take_turn
 from tests.conftest import World
 from todo.errors import StorageUnavailable
 from todo.reminders import fire_due
@@ -171,6 +172,55 @@ async def test_another_process_is_seen_at_once(world: World, second: World) -> N
             await asyncio.wait_for(rung.wait(), 0.5)
     finally:
         watch.cancel()
+
+
+async def test_a_change_that_commits_after_a_later_one_is_seen_too(world: World, second: World) -> None:
+    """Row numbers are given before the commit: the newest one may already be known when an older one appears."""
+    recorded, seen = asyncio.Event(), asyncio.Event()
+    rings: asyncio.Queue[None] = asyncio.Queue()
+    world.service.background.bell.listeners.append(lambda: rings.put_nowait(None))
+
+    def slow(work: Work) -> None:
+        create_task(work, CreateTask(title="Begun first"))
+        recorded.set()
+        while not seen.is_set():
+            work.connection.exec_driver_sql("SELECT pg_sleep(0.002)")
+
+    writing = asyncio.create_task(second.service.store.write(identify_rest(), slow))
+    await recorded.wait()
+    await make(second, title="Done first")
+    watch = asyncio.create_task(world.service.background._watch())
+    try:
+        await asyncio.wait_for(rings.get(), 1)
+        seen.set()
+        await writing
+        await asyncio.wait_for(rings.get(), 0.5)
+    finally:
+        watch.cancel()
+
+
+async def test_a_second_deliverer_waits_for_the_first_one(world: World, second: World) -> None:
+    await make(world)
+    await world.service.relay.step()
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    def deliver(connection: Connection) -> None:
+        take_turn(connection, "deliveries")
+        begun.set()
+        while not ended.is_set():
+            connection.exec_driver_sql("SELECT pg_sleep(0.002)")
+
+    first = asyncio.create_task(world.service.database.write(deliver))
+    await begun.wait()
+    stepping = asyncio.create_task(second.service.broker.step())
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    async with asyncio.timeout(5):
+        while await world.query(waiting) != [(1,)]:
+            pass
+    assert await world.query("SELECT count(*) FROM activity") == [(0,)]
+    ended.set()
+    await first
+    assert await stepping == 2
 
 
 async def test_a_conflict_is_begun_anew_with_the_same_ids_and_time(world: World) -> None:
