@@ -121,7 +121,9 @@ async def test_a_start_without_a_schema_names_the_command(cluster: Cluster, tmp_
     assert "Traceback" not in done.stderr
     (tmp_path / "url").write_text(f"{url}\n")
     for said in ("is now", "was already"):
-        done = await asyncio.to_thread(run_cli, tmp_path, "migrate", TODO_DATABASE_URL_FILE=str(tmp_path / "url"))
+        done = await asyncio.to_thread(
+            run_cli, tmp_path, "migrate", TODO_DATABASE_URL="", TODO_DATABASE_URL_FILE=str(tmp_path / "url")
+        )
         assert (done.returncode, f"{said} at schema {HEAD}" in done.stdout) == (0, True), done.stderr
     done = await asyncio.to_thread(run_cli, tmp_path, "tool", "create_task", '{"title": "Milk"}', TODO_DATABASE_URL=url)
     assert done.returncode == 0, done.stderr
