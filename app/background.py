@@ -10,7 +10,7 @@ from functools import partial
 from sqlalchemy import Connection
 
 from app.bell import Bell
-from app.database import SqliteDatabase
+from app.database import Database
 from app.identity import SCHEDULER
 from app.store import DatabaseStore
 from events.instants import read_instant
@@ -29,8 +29,6 @@ log = logging.getLogger(__name__)
 RENEW_SECONDS = 0.6
 LOOK_SECONDS = 0.15
 POLL_SECONDS = 0.2
-LONGEST_WAIT = 30.0
-"""A lost wake-up costs no more than this; none is known."""
 
 Step = Callable[[], Awaitable[int]]
 Wait = Callable[[], Awaitable[float]]
@@ -40,7 +38,7 @@ Wait = Callable[[], Awaitable[float]]
 class Background:
     """Relay, deliveries, scheduler and search index; and the streams' wake-up from other processes."""
 
-    database: SqliteDatabase
+    database: Database
     store: DatabaseStore
     relay: Relay
     broker: MemoryBroker
@@ -123,11 +121,16 @@ class Background:
 
     async def _watch(self) -> None:
         known: Sequence[int | None] = ()
+        again = False
         while True:
             await asyncio.sleep(POLL_SECONDS)
             with contextlib.suppress(StorageUnavailable):
-                if self.database.seen_from_outside() and (news := await self.database.read(newest_rows)) != known:
-                    known = news
+                if not self.database.seen_from_outside():
+                    continue
+                news = await self.database.read(newest_rows)
+                # Once more after each change: on PostgreSQL a lower row number may have come a moment later.
+                if news != known or again:
+                    again, known = news != known, news
                     self.bell.ring()
 
     async def _deliver(self) -> int:
@@ -149,11 +152,11 @@ class Background:
     async def _until_next_due(self) -> float:
         at = await self.store.read(SCHEDULER, scheduling.next_step_at)
         if at is None:
-            return LONGEST_WAIT
-        return min(max((read_instant(at) - self.clock.now()).total_seconds(), 0.0), LONGEST_WAIT)
+            return self.database.longest_wait
+        return min(max((read_instant(at) - self.clock.now()).total_seconds(), 0.0), self.database.longest_wait)
 
     async def _retry_while(self, waits: Callable[[Connection], bool]) -> float:
-        return 1.0 if await self.database.read(waits) else LONGEST_WAIT
+        return 1.0 if await self.database.read(waits) else self.database.longest_wait
 
     async def _rarely(self) -> float:
-        return LONGEST_WAIT
+        return self.database.longest_wait

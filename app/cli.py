@@ -102,11 +102,12 @@ def tool(name: str, arguments: Annotated[str, typer.Argument(help="JSON")] = "{}
 @cli.command()
 def migrate() -> None:
     """Bring the database to this version's schema."""
-    from app.migrations import HEAD, migrate_file
+    from app.main import migrate_database
+    from app.migrations import HEAD
 
-    path = _settings().database_path
-    done = migrate_file(path)
-    print(f"{path} {'is now' if done else 'was already'} at schema {HEAD}.")
+    settings = _settings()
+    done = _run(migrate_database(settings))
+    print(f"{settings.database_place} {'is now' if done else 'was already'} at schema {HEAD}.")
 
 
 @cli.command()

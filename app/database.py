@@ -46,11 +46,16 @@ class Database(ports.Database, Protocol):
     in a transaction of its own, so that it takes its ids and clock value from outside of itself.
     """
 
+    longest_wait: float  # seconds after which to look for work in any quiet: what a lost wake-up costs
+
     async def read_apart(self, query: Callable[[Connection], T]) -> T:
-        """Run a long query in a thread, on a connection that cannot write."""
+        """Run a long query beside all else, on a connection that cannot write."""
 
     async def write_apart(self, use_case: Callable[[Connection], T]) -> T:
-        """Run a use case over many rows in a thread, as the only writer, while reads go on."""
+        """Run a use case over many rows, while reads go on."""
+
+    def seen_from_outside(self) -> bool:
+        """Whether another process may have committed since the last call."""
 
     async def close(self) -> None:
         """Finish what is queued and let go of the database."""
@@ -95,6 +100,8 @@ class SqliteDatabase:
     `wait_limit` is how long a write waits for another process's lock, `jitter` the pause between two tries. `check` is
     run before a batch when another process has written, and may raise `StorageUnavailable` to stop all writing.
     """
+
+    longest_wait = 30.0
 
     def __init__(
         self,
@@ -187,9 +194,8 @@ class SqliteDatabase:
             await self._in_thread(self._fold, self._writer, "TRUNCATE")
         for pool in (self._reading, self._checkpointing, self._writing):
             await asyncio.to_thread(pool.shutdown)
-        for handle in (self._reader, self._watcher, *self._idle, self._writer):
-            if handle:
-                handle.close()
+        for handle in filter(None, (self._reader, self._watcher, *self._idle, self._writer)):
+            handle.close()
         self._idle.clear()
         self._reader = self._watcher = self._writer = None
 

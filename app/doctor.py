@@ -29,7 +29,7 @@ async def examine(settings: Settings) -> list[dict[str, Any]]:
     ]
     try:
         async with open_service(settings) as service:
-            checks.append(Check("database", True, f"{settings.database_path}, schema {HEAD}"))
+            checks.append(Check("database", True, f"{settings.database_place}, schema {HEAD}"))
             _, body = await check_readiness(service)
             waiting = [reason for reason in body.get("degraded", []) if "nobody" not in reason]
             checks.append(Check("events", not waiting, "; ".join(waiting) or f"{body['backlog']} waiting, none parked"))

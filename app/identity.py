@@ -4,24 +4,21 @@ from typing import Any
 
 from mcp.server.mcpserver import Context
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects.sqlite import insert
 
-from events.tables import table_of
+from events.tables import HotInsert, table_of
 from todo.models import User
 from todo.work import Who
 
 LOCAL_USER = "local"
 
 _U = table_of(User)
+_INSERT = HotInsert(lambda insert: insert(_U).on_conflict_do_nothing())
 
 
 def ensure_local_user(connection: Connection, zone: str, at: str) -> None:
     """Make the one local person, in the machine's zone, if the database has none yet."""
     if connection.execute(select(_U.c.id).where(_U.c.id == LOCAL_USER)).first() is None:
-        connection.execute(
-            insert(_U).on_conflict_do_nothing(),
-            {"id": LOCAL_USER, "zone": zone, "day_start": "09:00", "created_at": at},
-        )
+        _INSERT.run(connection, {"id": LOCAL_USER, "zone": zone, "day_start": "09:00", "created_at": at})
 
 
 def identify_rest(client: str = "") -> Who:

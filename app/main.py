@@ -20,10 +20,10 @@ from sqlalchemy import Connection
 from app.background import Background
 from app.bell import Bell
 from app.bindings import build_binding_routes
-from app.database import SqliteDatabase
+from app.database import Database, SqliteDatabase
 from app.identity import ensure_local_user, identify_http_agent
 from app.limits import MCP_PATH, SMALL_BODY, Branch, Edge
-from app.migrations import HEAD, check_schema, migrate_file
+from app.migrations import HEAD, check_schema, migrate_file, migrate_server, require_head
 from app.problems import install_problems
 from app.rest.feeds import Streams, build_feed_routes
 from app.rest.recurring import build_recurring_routes
@@ -55,7 +55,7 @@ class Service:
     """The parts of one process on one database, put together."""
 
     settings: Settings
-    database: SqliteDatabase
+    database: Database
     store: DatabaseStore
     relay: Relay
     broker: MemoryBroker
@@ -78,6 +78,52 @@ def read_version() -> str:
         return "0.1.0"
 
 
+People = dict[str, tuple[ZoneInfo, str]]
+
+
+async def open_database(settings: Settings) -> tuple[Database, People | None]:
+    """Open the database that is set, at this version's schema, and return what may be remembered of people beside it.
+
+    A file is migrated by whoever opens it, a server's database only by `migrate`. Raises `StorageUnavailable`.
+    """
+    if settings.on_server:
+        from app.postgres import PostgresDatabase
+
+        server = PostgresDatabase(settings.database_url, check=check_schema)
+        try:
+            await server.open()
+            await server.read(require_head)
+        except BaseException:
+            await server.close()
+            raise
+        return server, None
+    await asyncio.to_thread(migrate_file, settings.database_path)
+    people: People = {}
+
+    def check(connection: Connection) -> None:
+        """Stop trusting what is remembered, and stop writing to a newer schema, when another process has written."""
+        people.clear()
+        check_schema(connection)
+
+    file = SqliteDatabase(settings.database_path, check=check)
+    await file.open()
+    return file, people
+
+
+async def migrate_database(settings: Settings) -> bool:
+    """Bring the database that is set to this version's schema; return whether anything was done."""
+    if not settings.on_server:
+        return await asyncio.to_thread(migrate_file, settings.database_path)
+    from app.postgres import PostgresDatabase
+
+    server = PostgresDatabase(settings.database_url)
+    try:
+        await server.open()
+        return await server.write(migrate_server)
+    finally:
+        await server.close()
+
+
 @asynccontextmanager
 async def open_service(
     settings: Settings, clock: Clock | None = None, ids: Ids | None = None
@@ -85,16 +131,7 @@ async def open_service(
     """Open the database, migrated, and put the parts together; nothing runs in the background yet."""
     prefer_shipped_zones()
     clock, ids = clock or SystemClock(), ids or SystemIds()
-    await asyncio.to_thread(migrate_file, settings.database_path)
-    people: dict[str, tuple[ZoneInfo, str]] = {}
-
-    def check(connection: Connection) -> None:
-        """Stop trusting what is remembered, and stop writing to a newer schema, when another process has written."""
-        people.clear()
-        check_schema(connection)
-
-    database = SqliteDatabase(settings.database_path, check=check)
-    await database.open()
+    database, people = await open_database(settings)
     try:
         at = write_instant(clock.now())
         await database.write(lambda connection: ensure_local_user(connection, read_zone(settings.zone).key, at))

@@ -2,6 +2,7 @@
 
 from sqlmodel import SQLModel
 
+from events.dead import DeadLetter
 from events.inbox import InboxEntry
 from events.lease import LeaseRow
 from events.memory import Delivery
@@ -28,6 +29,7 @@ _MODELS: tuple[type[SQLModel], ...] = (
     ChangeItem,
     CountedTask,
     DayCount,
+    DeadLetter,
     Delivery,
     InboxEntry,
     LeaseRow,

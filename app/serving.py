@@ -96,6 +96,6 @@ def show_banner(settings: Settings, service: Service) -> None:
     console = Console(stderr=True, highlight=False)
     console.print(f"[bold]Evolution Todo[/bold]  {url}")
     console.print(f"  REST   {url}/docs        MCP   {url}/mcp        health   {url}/readyz")
-    console.print(f"  data   {service.settings.database_path}   zone {settings.zone}")
+    console.print(f"  data   {service.settings.database_place}   zone {settings.zone}")
     console.print('  IDE    {"mcpServers": {"evolution-todo": {"url": "' + url + '/mcp"}}}', markup=False)
     console.print("  model  none: programs and IDEs can use it; the chat comes with a later version")

@@ -5,7 +5,7 @@ from functools import cached_property
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from platformdirs import user_data_path
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -15,6 +15,7 @@ from events.catalog import TopicStyle
 from todo.errors import InvalidTime
 from todo.when import read_zone
 
+POSTGRESQL = ("postgresql://", "postgres://")
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
@@ -37,7 +38,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="TODO_", extra="ignore", frozen=True)
 
     data_dir: Path = Field(default_factory=lambda: user_data_path("evolution-todo", appauthor=False))
-    database_url: str = "sqlite:///todo.db"
+    database_url: str = Field("sqlite:///todo.db", repr=False)
+    database_url_file: Path | None = None
     broker: Literal["memory", "dapr"] = "memory"
     topic_style: TopicStyle = "type"
     role: Literal["all", "api", "worker"] = "all"
@@ -46,6 +48,19 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65_535)
     public_url: str | None = None
     zone: str = Field(default_factory=_machine_zone)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_secrets(cls, given: Any) -> Any:
+        file = given.get("database_url_file") if isinstance(given, dict) else None
+        if not file:
+            return given
+        if given.get("database_url"):
+            raise ValueError("TODO_DATABASE_URL and TODO_DATABASE_URL_FILE are both set: give one of the two")
+        try:
+            return {**given, "database_url": Path(file).read_text("utf-8").strip()}
+        except (OSError, UnicodeDecodeError):
+            raise ValueError("TODO_DATABASE_URL_FILE: the file cannot be read") from None
 
     @field_validator("zone")
     @classmethod
@@ -58,8 +73,8 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _check_together(self) -> "Settings":
         problems = []
-        if not self.database_url.startswith("sqlite:///"):
-            problems.append("TODO_DATABASE_URL: only sqlite:///… is served by this version")
+        if not self.database_url.startswith(("sqlite:///", *POSTGRESQL)):
+            problems.append("TODO_DATABASE_URL: sqlite:///… or postgresql://… is served")
         if self.broker == "dapr":
             problems.append("TODO_BROKER=dapr: not served by this version; leave it at memory")
         if self.role != "all":
@@ -71,6 +86,19 @@ class Settings(BaseSettings):
         if problems:
             raise ValueError("\n".join(problems))
         return self
+
+    @property
+    def on_server(self) -> bool:
+        """Whether the database is PostgreSQL."""
+        return self.database_url.startswith(POSTGRESQL)
+
+    @property
+    def database_place(self) -> str:
+        """Where the database is, as people may read it: without a password."""
+        if not self.on_server:
+            return str(self.database_path)
+        parts = urlsplit(self.database_url)
+        return f"postgresql://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
     @cached_property
     def database_path(self) -> Path:

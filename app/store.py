@@ -35,14 +35,15 @@ class DatabaseStore:
     """Runs use cases whole; a rerun after a fault sees the same instant and the same ids.
 
     `people` holds zones that writes have read. Only writes may fill it, since they alone see one another in order; it
-    is emptied when a write fails and, by whoever opens the database, when another process has written.
+    is emptied when a write fails and, by whoever opens the database, when another process has written. Where writes run
+    side by side there is no such order, and it is None: each transaction reads for itself.
     """
 
     database: Database
     clock: Clock
     ids: Ids
     bell: Bell = field(default_factory=Bell)
-    people: dict[str, tuple[ZoneInfo, str]] = field(default_factory=dict)
+    people: dict[str, tuple[ZoneInfo, str]] | None = field(default_factory=dict)
 
     async def write(self, who: Who, use_case: Callable[[Work], T]) -> T:
         """Run a use case that may write, in one transaction, and answer after its commit."""
@@ -57,13 +58,14 @@ class DatabaseStore:
     async def read(self, who: Who, query: Callable[[Work], T]) -> T:
         """Run a use case that only reads."""
         now = self.clock.now()
-        return await self.database.read(lambda connection: query(Work(connection, who, now, self.ids)))
+        return await self.database.read(lambda connection: query(Work(connection, who, now, self.ids, reads_only=True)))
 
     async def _guard(self, writing: Coroutine[Any, Any, T]) -> T:
         try:
             return await writing
         except BaseException:
-            self.people.clear()
+            if self.people is not None:
+                self.people.clear()
             raise
 
     def _prepare(self, who: Who, use_case: Callable[[Work], T]) -> Callable[[Connection], T]:
@@ -72,6 +74,6 @@ class DatabaseStore:
 
         def run(connection: Connection) -> T:
             ids.position = 0
-            return use_case(Work(connection, who, now, ids, self.people))
+            return use_case(Work(connection, who, now, ids, {} if self.people is None else self.people))
 
         return run

@@ -8,7 +8,7 @@ from sqlmodel import Field, SQLModel
 
 from events.catalog import TaskEvent
 from events.memory import park_delivery
-from events.tables import table_of
+from events.tables import RowNumber, table_of
 
 MOST_KEPT = 64 << 10
 """Bytes of an unreadable record that are kept."""
@@ -19,7 +19,7 @@ class DeadLetter(SQLModel, table=True):
 
     __tablename__ = "dead_letter"
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int | None = Field(default=None, primary_key=True, sa_type=RowNumber)
     topic: str
     payload: str
     reason: str

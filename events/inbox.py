@@ -1,7 +1,6 @@
 """The inbox: what each consumer has already reacted to."""
 
 from sqlalchemy import Connection
-from sqlalchemy.dialects.sqlite import insert
 from sqlmodel import Field, SQLModel
 
 from events.tables import HotInsert, table_of
@@ -17,9 +16,12 @@ class InboxEntry(SQLModel, table=True):
     processed_at: str
 
 
-_INSERT = HotInsert(insert(table_of(InboxEntry)).on_conflict_do_nothing())
+_INSERT = HotInsert(lambda insert: insert(table_of(InboxEntry)).on_conflict_do_nothing())
 
 
 def first_time(connection: Connection, consumer: str, event_id: str, now: str) -> bool:
-    """Return whether this consumer meets this event for the first time, and note it, in the caller's transaction."""
+    """Return whether this consumer meets this event for the first time, and note it, in the caller's transaction.
+
+    Whoever asks at the same moment waits for this transaction and then hears what became of it.
+    """
     return _INSERT.run(connection, {"consumer": consumer, "event_id": event_id, "processed_at": now}) == 1

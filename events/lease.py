@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, select, text, update
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import BigInteger, Connection, bindparam, case, func, select, update
 from sqlmodel import Field, SQLModel
 
-from events.tables import table_of
+from events.tables import HotInsert, table_of
 
 
 class LeaseRow(SQLModel, table=True):
@@ -17,22 +16,24 @@ class LeaseRow(SQLModel, table=True):
     name: str = Field(primary_key=True)
     holder: str
     epoch: int
-    expires_ms: int
+    expires_ms: int = Field(sa_type=BigInteger)
 
 
 _T = table_of(LeaseRow)
 # The database's clock, so that processes whose clocks disagree still agree on expiry.
-_CLOCK = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
-_NOW_MS = text(f"SELECT {_CLOCK}")
-_SELECT = select(_T.c.holder, _T.c.epoch, _T.c.expires_ms).where(_T.c.name == bindparam("key"))
-_EXTEND = text(
-    f"UPDATE lease SET expires_ms = {_CLOCK} + :ttl WHERE name = :key AND holder = :who AND expires_ms > {_CLOCK}"  # noqa: S608  # no part of it comes from outside
-)
-_RENEW = (
+_NOW = func.now_ms()
+_SELECT = select(_T.c.holder, _T.c.expires_ms, _NOW.label("now")).where(_T.c.name == bindparam("key"))
+# Each is one statement with its condition: of two processes that try at once, the second one sees the first one's row.
+_TAKE = (
     update(_T)
-    .where(_T.c.name == bindparam("key"))
-    .values(holder=bindparam("who"), epoch=bindparam("next_epoch"), expires_ms=bindparam("until"))
+    .where(_T.c.name == bindparam("key"), (_T.c.holder == bindparam("who")) | (_T.c.expires_ms <= _NOW))
+    .values(
+        holder=bindparam("who"),
+        epoch=case((_T.c.holder == bindparam("who"), _T.c.epoch), else_=_T.c.epoch + 1),
+        expires_ms=_NOW + bindparam("ttl", type_=BigInteger),
+    )
 )
+_FIRST = HotInsert(lambda insert: insert(_T).on_conflict_do_nothing())
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,37 +47,24 @@ class Lease:
     def is_free(self, connection: Connection) -> bool:
         """Return whether this holder could have the lease now; reads only."""
         row = connection.execute(_SELECT, {"key": self.name}).one_or_none()
-        return row is None or row.holder == self.holder or row.expires_ms <= _read_clock(connection)
+        return row is None or row.holder == self.holder or row.expires_ms <= row.now
 
     def is_held(self, connection: Connection) -> bool:
         """Return whether anybody holds the lease now."""
         row = connection.execute(_SELECT, {"key": self.name}).one_or_none()
-        return row is not None and row.expires_ms > _read_clock(connection)
+        return row is not None and row.expires_ms > row.now
 
     def acquire(self, connection: Connection) -> bool:
         """Take or renew the lease; return whether this holder has it now."""
-        if connection.execute(_EXTEND, {"key": self.name, "who": self.holder, "ttl": self.ttl_ms}).rowcount == 1:
+        if self._take(connection):
             return True
-        row = connection.execute(_SELECT, {"key": self.name}).one_or_none()
-        now = _read_clock(connection)
-        if row is None:
-            connection.execute(
-                insert(_T).on_conflict_do_nothing(),
-                {"name": self.name, "holder": self.holder, "epoch": 1, "expires_ms": now + self.ttl_ms},
-            )
-            return True
-        if row.holder != self.holder and row.expires_ms > now:
-            return False
-        epoch = row.epoch if row.holder == self.holder else row.epoch + 1
-        connection.execute(
-            _RENEW, {"key": self.name, "who": self.holder, "next_epoch": epoch, "until": now + self.ttl_ms}
-        )
-        return True
+        row = {"name": self.name, "holder": "", "epoch": 0, "expires_ms": 0}
+        return _FIRST.run(connection, row) == 1 and self._take(connection)
 
     def release(self, connection: Connection) -> None:
         """Give the lease up at once, if this holder has it."""
         connection.execute(update(_T).where(_T.c.name == self.name, _T.c.holder == self.holder).values(expires_ms=0))
 
-
-def _read_clock(connection: Connection) -> int:
-    return int(connection.execute(_NOW_MS).scalar_one())
+    def _take(self, connection: Connection) -> bool:
+        key = {"key": self.name, "who": self.holder, "ttl": self.ttl_ms}
+        return connection.execute(_TAKE, key).rowcount == 1

@@ -4,8 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, Index, bindparam, func, select, text, update
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Connection, Index, bindparam, func, select, update
 from sqlmodel import Field, SQLModel
 
 from events.backoff import next_attempt
@@ -16,7 +15,7 @@ from events.inbox import InboxEntry
 from events.instants import write_instant
 from events.outbox import OutboxEntry
 from events.ports import Clock, Database, Outcome, Outgoing
-from events.tables import table_of
+from events.tables import HotInsert, RowNumber, only_where, table_of, take_turn
 
 log = logging.getLogger(__name__)
 
@@ -26,18 +25,18 @@ class Delivery(SQLModel, table=True):
 
     __tablename__ = "delivery"
     __table_args__ = (
-        Index("ix_delivery_pending", "id", sqlite_where=text("delivered_at IS NULL AND parked_at IS NULL")),
-        Index("ix_delivery_parked", "id", sqlite_where=text("parked_at IS NOT NULL")),
+        Index("ix_delivery_pending", "id", **only_where("delivered_at IS NULL AND parked_at IS NULL")),
+        Index("ix_delivery_parked", "id", **only_where("parked_at IS NOT NULL")),
         Index(
             "ix_delivery_retrying",
             "consumer",
             "task_id",
-            sqlite_where=text("delivered_at IS NULL AND parked_at IS NULL AND attempts > 0"),
+            **only_where("delivered_at IS NULL AND parked_at IS NULL AND attempts > 0"),
         ),
         Index("ux_delivery", "event_id", "consumer", unique=True),
     )
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int | None = Field(default=None, primary_key=True, sa_type=RowNumber)
     consumer: str
     event_id: str
     task_id: str
@@ -54,7 +53,7 @@ _OPEN = _T.c.delivered_at.is_(None) & _T.c.parked_at.is_(None)
 _I = table_of(InboxEntry)
 _REACTED = select(_I.c.event_id).where(_I.c.consumer == bindparam("consumer"), _I.c.event_id == bindparam("event_id"))
 _ANY_OPEN = select(_T.c.id).where(_OPEN).limit(1)
-_INSERT = insert(_T).on_conflict_do_nothing(index_elements=["event_id", "consumer"])
+_INSERT = HotInsert(lambda insert: insert(_T).on_conflict_do_nothing(index_elements=["event_id", "consumer"]))
 _DUE = (
     select(_T.c.id, _T.c.consumer, _T.c.event_id, _T.c.task_id, _T.c.attempts, _O.c.payload)
     .join(_O, _O.c.event_id == _T.c.event_id)
@@ -110,7 +109,7 @@ class MemoryBroker:
             for name in self._by_type[each.event_type]
         ]
         if rows:
-            await self.database.write(lambda connection: connection.execute(_INSERT, rows))
+            await self.database.write(lambda connection: _INSERT.run_all(connection, rows))
         self.on_published()
         return [Outcome(each.event_id, "published") for each in batch]
 
@@ -126,6 +125,8 @@ class MemoryBroker:
         return await self.database.write(self._deliver_due)
 
     def _deliver_due(self, connection: Connection) -> int:
+        # One deliverer at a time, whatever the lease says: of two, one would overtake the other within a task.
+        take_turn(connection, "deliveries")
         at = self.clock.now()
         now = write_instant(at)
         held = {(consumer, task_id): first for consumer, task_id, first in connection.execute(_WAITING, {"now": now})}
@@ -168,7 +169,7 @@ def park_delivery(connection: Connection, consumer: str, event: TaskEvent, reaso
     """Note that an event could not be delivered to a consumer; nothing happens if it has reacted to it before."""
     if connection.execute(_REACTED, {"consumer": consumer, "event_id": event.event_id}).first() is None:
         row = {"consumer": consumer, "event_id": event.event_id, "task_id": event.task_id, "attempts": 0}
-        connection.execute(_INSERT, {**row, "last_error": reason, "parked_at": now})
+        _INSERT.run(connection, {**row, "last_error": reason, "parked_at": now})
 
 
 def has_open(connection: Connection) -> bool:

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Index, bindparam, func, insert, select, text, update
+from sqlalchemy import Connection, Index, bindparam, func, insert, select, update
 from sqlmodel import Field, SQLModel
 
 from events.catalog import TaskEvent
 from events.cloudevent import encode_event
 from events.ports import Outgoing
-from events.tables import HotInsert, table_of
+from events.tables import HotInsert, RowNumber, only_where, table_of
 
 WINDOW = 1_000
 """How many pending rows one claim looks at before it asks for one row per task instead."""
@@ -20,18 +20,18 @@ class OutboxEntry(SQLModel, table=True):
 
     __tablename__ = "outbox_entry"
     __table_args__ = (
-        Index("ix_outbox_pending", "seq", sqlite_where=text("published_at IS NULL AND parked_at IS NULL")),
-        Index("ix_outbox_parked", "task_id", sqlite_where=text("parked_at IS NOT NULL")),
+        Index("ix_outbox_pending", "seq", **only_where("published_at IS NULL AND parked_at IS NULL")),
+        Index("ix_outbox_parked", "task_id", **only_where("parked_at IS NOT NULL")),
         Index(
             "ux_outbox_state",
             "task_id",
             "version",
             unique=True,
-            sqlite_where=text("event_type IN ('task.created','task.updated','task.completed','task.deleted')"),
+            **only_where("event_type IN ('task.created','task.updated','task.completed','task.deleted')"),
         ),
     )
 
-    seq: int | None = Field(default=None, primary_key=True)
+    seq: int | None = Field(default=None, primary_key=True, sa_type=RowNumber)
     event_id: str = Field(unique=True)
     event_type: str
     user_id: str

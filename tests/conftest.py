@@ -1,7 +1,7 @@
 """The `world`: a database, a movable clock, counted ids, a memory broker and every surface, without a sleep."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -20,11 +20,73 @@ from sqlalchemy import text
 from app.identity import SCHEDULER, StdioIdentity
 from app.main import Service, build_app, open_service
 from app.settings import Settings, load_settings
+from tests.postgres import Cluster, NoPostgres
 from todo.finding import index_step
 from todo.scheduling import step
 
 MONDAY = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 URL = "http://127.0.0.1:8000"
+
+
+DEFAULT = os.environ.get("TODO_TEST_DATABASE", "sqlite")
+"""Where worlds live: `postgresql` runs all tests there that are not about a file."""
+ON_BOTH = frozenset(
+    f"test_{name}" for name in ("events", "finding", "isolation", "parity", "port", "processes", "request_id", "storms")
+)
+ELSEWHERE = {"test_service": "sqlite", "test_postgres": "postgresql", "test_side_by_side": "postgresql"}
+
+
+@dataclass
+class Storage:
+    """The kind of database that worlds are opened on now."""
+
+    kind: str = DEFAULT
+    cluster: Cluster | None = None
+
+
+STORAGE = Storage()
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """The tests' own PostgreSQL; what needs it is skipped where there is none, but in continuous integration."""
+    try:
+        made = Cluster()
+    except NoPostgres as why:
+        if os.environ.get("CI") == "true":
+            pytest.fail(str(why))
+        pytest.skip(str(why))
+    try:
+        made.start()
+        made.make_template()
+        STORAGE.cluster = made
+        yield made
+    finally:
+        made.remove()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    name = metafunc.module.__name__.rpartition(".")[2]
+    if "storage" in metafunc.fixturenames and name in ON_BOTH and DEFAULT == "sqlite":
+        metafunc.parametrize("storage", ["sqlite", "postgresql"], indirect=True)
+
+
+@pytest.fixture(scope="session")
+def default_storage(request: pytest.FixtureRequest) -> None:
+    if DEFAULT == "postgresql":
+        request.getfixturevalue("cluster")
+
+
+@pytest.fixture(autouse=True)
+def storage(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The kind of database of this test."""
+    name = request.module.__name__.rpartition(".")[2]
+    kind = getattr(request, "param", ELSEWHERE.get(name, DEFAULT))
+    if kind == "postgresql":
+        request.getfixturevalue("cluster")
+    before, STORAGE.kind = STORAGE.kind, kind
+    yield kind
+    STORAGE.kind = before
 
 
 @pytest.fixture
@@ -140,7 +202,11 @@ async def open_world(folder: Path) -> AsyncIterator[World]:
     """Open a world on a folder; a second one on the same folder is a restart."""
     clock = MovableClock()
     async with AsyncExitStack() as stack:
-        service = await stack.enter_async_context(open_service(make_settings(folder), clock, CountedIds()))
+        settings = make_settings(folder)
+        if STORAGE.kind == "postgresql":
+            assert STORAGE.cluster is not None
+            settings = make_settings(folder, database_url=await STORAGE.cluster.open_for(folder))
+        service = await stack.enter_async_context(open_service(settings, clock, CountedIds()))
         app = build_app(service, background=False)
         await stack.enter_async_context(app.router.lifespan_context(app))
         http = await stack.enter_async_context(
@@ -153,6 +219,6 @@ async def open_world(folder: Path) -> AsyncIterator[World]:
 
 
 @pytest.fixture
-async def world(tmp_path: Path, anyio_backend: str) -> AsyncIterator[World]:
+async def world(tmp_path: Path, anyio_backend: str, storage: str) -> AsyncIterator[World]:
     async with open_world(tmp_path) as opened:
         yield opened

@@ -8,11 +8,10 @@ from datetime import date
 from typing import Any, Literal
 
 from pydantic_core import from_json, to_json
-from sqlalchemy import ColumnElement, Connection, Select, UnaryExpression, and_, func, literal, select, text, tuple_
-from sqlalchemy.sql.operators import custom_op
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, literal, select, text, tuple_
 
 from events.instants import write_instant
-from events.tables import table_of
+from events.tables import Aside, is_sqlite, table_of
 from todo import when
 from todo.errors import InvalidArguments
 from todo.folding import TITLE_END, fold_tag, fold_words
@@ -32,14 +31,15 @@ FEW_HITS = 2_000
 _TAG = table_of(TaskTag)
 _OTHER = _TAG.alias("other_tag")
 _HITS = text("SELECT rowid FROM task_search WHERE task_search MATCH :match LIMIT :limit")
+# PostgreSQL keeps this index itself, and knows by its statistics which way to go. The expression is the migration's.
+_VECTOR = (
+    "array_to_tsvector(array_remove(string_to_array("
+    "regexp_replace(task.words, '([^ ]{250})[^ ]+', '\\1', 'g'), ' '), '')) @@ CAST(:match AS tsquery)"
+)
+_LONGEST = 250
 _UNINDEXED = select(TASK.c.number).where(TASK.c.unindexed == 1)
 
 Condition = ColumnElement[bool]
-
-
-def _aside(column: ColumnElement[Any]) -> ColumnElement[Any]:
-    """Return the column as `+column`, which SQLite compares but never takes as a reason to use an index."""
-    return UnaryExpression(column, operator=custom_op("+"), type_=column.type)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def _lead(columns: Sequence[ColumnElement[Any]], *join: Condition) -> _Lead:
 
 _WALKED = (TASK.c.user_id, TASK.c.kind, TASK.c.status, TASK.c.deadline, TASK.c.id)
 _BY_DUE = _lead(_WALKED)
-_BY_NUMBER = _lead([_aside(column) for column in _WALKED])
+_BY_NUMBER = _lead([Aside(column) for column in _WALKED])
 # Only living tasks have rows here.
 _BY_TAG = _lead(
     (_TAG.c.user_id, _TAG.c.kind, _TAG.c.status, _TAG.c.deadline, _TAG.c.task_id), TASK.c.id == _TAG.c.task_id
@@ -213,6 +213,10 @@ def _reach(work: Work, words: list[str]) -> tuple[Condition, bool]:
 
     The second value tells whether the hits are so few that they lead the search.
     """
+    if not is_sqlite(work.connection):
+        match = " & ".join(f"'{word[:_LONGEST]}':*" for word in words)
+        holds = and_(*(func.instr(TASK.c.words, f" {word}") > 0 for word in words))
+        return and_(text(_VECTOR).bindparams(match=match), holds), False
     match = " AND ".join(f'"{word}"*' for word in words)
     holds = and_(*(func.instr(TASK.c.words, f" {word}") > 0 for word in words))
     hits = [row[0] for row in work.connection.execute(_HITS, {"match": match, "limit": FEW_HITS + 1})]
@@ -330,14 +334,17 @@ def _view_rows(work: Work, rows: list[dict[str, Any]]) -> list[View]:
 
 def wants_indexing(connection: Connection) -> bool:
     """Return whether any task waits for the search index."""
-    return connection.execute(_UNINDEXED.limit(1)).first() is not None
+    return is_sqlite(connection) and connection.execute(_UNINDEXED.limit(1)).first() is not None
 
 
 def index_step(work: Work, limit: int = 400) -> int:
     """Bring the search index up to date with up to `limit` tasks; return how many.
 
     Outside the use cases on purpose: the index flushes at every savepoint, which would double the cost of a create.
+    PostgreSQL does it itself.
     """
+    if not is_sqlite(work.connection):
+        return 0
     rows = work.connection.execute(
         select(TASK.c.number, TASK.c.words, TASK.c.deleted_at).where(TASK.c.unindexed == 1).limit(limit)
     ).all()

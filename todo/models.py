@@ -1,13 +1,14 @@
 """The tables of the product; instants and dues are stored as the text that also goes over the wire."""
 
-from sqlalchemy import Index, text
+from sqlalchemy import Index
 from sqlmodel import Field, SQLModel
+
+from events.tables import RowNumber, only_where
 
 NO_DEADLINE = "9999-12-31T23:59:59.999999Z"
 """The deadline of a task without a due: sorts last, is never overdue."""
 
-_ALIVE = text("deleted_at IS NULL")
-_LIVING_INSTANCE = text("recurring_id IS NOT NULL AND deleted_at IS NULL")
+_ALIVE = "deleted_at IS NULL"
 
 
 class User(SQLModel, table=True):
@@ -35,16 +36,23 @@ class Task(SQLModel, table=True):
 
     __tablename__ = "task"
     __table_args__ = (
-        Index("ix_task_due", "user_id", "kind", "status", "deadline", "id", sqlite_where=_ALIVE),
-        Index("ix_task_all", "user_id", "kind", "deadline", "id", sqlite_where=_ALIVE),
-        Index("ix_task_title", "user_id", "title_key", sqlite_where=_ALIVE),
-        Index("ix_task_unindexed", "number", sqlite_where=text("unindexed = 1")),
-        Index("ix_task_series", "recurring_id", "occurrence", sqlite_where=text("recurring_id IS NOT NULL")),
+        Index("ix_task_due", "user_id", "kind", "status", "deadline", "id", **only_where(_ALIVE)),
+        Index("ix_task_all", "user_id", "kind", "deadline", "id", **only_where(_ALIVE)),
+        Index("ix_task_title", "user_id", "title_key", **only_where(_ALIVE)),
+        # PostgreSQL keeps its index of words itself, in the transaction of the change: nothing ever waits there.
+        Index("ix_task_unindexed", "number", **only_where("unindexed = 1", postgresql="false")),
+        Index("ix_task_series", "recurring_id", "occurrence", **only_where("recurring_id IS NOT NULL")),
         # One living instance per nominal date, whatever is completed, ticked or retried.
-        Index("ux_task_occurrence", "recurring_id", "occurrence", unique=True, sqlite_where=_LIVING_INSTANCE),
+        Index(
+            "ux_task_occurrence",
+            "recurring_id",
+            "occurrence",
+            unique=True,
+            **only_where("recurring_id IS NOT NULL AND deleted_at IS NULL"),
+        ),
     )
 
-    number: int | None = Field(default=None, primary_key=True)
+    number: int | None = Field(default=None, primary_key=True, sa_type=RowNumber)
     id: str = Field(unique=True)
     user_id: str
     kind: str = "task"
@@ -97,8 +105,8 @@ class Recurrence(SQLModel, table=True):
 
     __tablename__ = "recurrence"
     __table_args__ = (
-        Index("ix_recurrence_next", "next_at", sqlite_where=text("next_at IS NOT NULL")),
-        Index("ix_recurrence_user", "user_id", "next_due", sqlite_where=text("next_due IS NOT NULL")),
+        Index("ix_recurrence_next", "next_at", **only_where("next_at IS NOT NULL")),
+        Index("ix_recurrence_user", "user_id", "next_due", **only_where("next_due IS NOT NULL")),
     )
 
     task_id: str = Field(primary_key=True)
@@ -129,7 +137,7 @@ class Reminder(SQLModel, table=True):
     __tablename__ = "reminder"
     __table_args__ = (
         Index("ix_reminder_task", "task_id"),
-        Index("ix_reminder_scheduled", "remind_at", sqlite_where=text("status = 'scheduled'")),
+        Index("ix_reminder_scheduled", "remind_at", **only_where("status = 'scheduled'")),
     )
 
     id: str = Field(primary_key=True)
@@ -149,7 +157,7 @@ class Change(SQLModel, table=True):
     __tablename__ = "change"
     __table_args__ = (Index("ix_change_origin", "user_id", "origin", "seq"),)
 
-    seq: int | None = Field(default=None, primary_key=True)
+    seq: int | None = Field(default=None, primary_key=True, sa_type=RowNumber)
     id: str = Field(unique=True)
     user_id: str
     origin: str
@@ -176,11 +184,11 @@ class RequestEntry(SQLModel, table=True):
 
     __tablename__ = "request_entry"
     __table_args__ = (
-        Index("ux_request_id", "user_id", "request_id", unique=True, sqlite_where=text("request_id IS NOT NULL")),
-        Index("ix_request_unnamed", "user_id", "origin", "fingerprint", "at", sqlite_where=text("request_id IS NULL")),
+        Index("ux_request_id", "user_id", "request_id", unique=True, **only_where("request_id IS NOT NULL")),
+        Index("ix_request_unnamed", "user_id", "origin", "fingerprint", "at", **only_where("request_id IS NULL")),
     )
 
-    seq: int | None = Field(default=None, primary_key=True)
+    seq: int | None = Field(default=None, primary_key=True, sa_type=RowNumber)
     user_id: str
     request_id: str | None = None
     origin: str
@@ -195,7 +203,7 @@ class Notification(SQLModel, table=True):
     __tablename__ = "notification"
     __table_args__ = (Index("ix_notification_user", "user_id", "seq"),)
 
-    seq: int | None = Field(default=None, primary_key=True)
+    seq: int | None = Field(default=None, primary_key=True, sa_type=RowNumber)
     id: str = Field(unique=True)
     user_id: str
     task_id: str
@@ -212,7 +220,7 @@ class Activity(SQLModel, table=True):
     __tablename__ = "activity"
     __table_args__ = (Index("ix_activity_user", "user_id", "seq"),)
 
-    seq: int | None = Field(default=None, primary_key=True)
+    seq: int | None = Field(default=None, primary_key=True, sa_type=RowNumber)
     event_id: str = Field(unique=True)
     user_id: str
     type: str

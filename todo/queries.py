@@ -20,6 +20,8 @@ RECURRENCE = table_of(Recurrence)
 _OWNED = TASK.c.user_id == bindparam("user")
 _ALIVE = TASK.c.deleted_at.is_(None)
 _BY_ID = select(TASK).where(TASK.c.id == bindparam("task_id"), _OWNED, _ALIVE)
+# A task's row is the lock for all that belongs to it: who comes second goes on with what the first one left.
+_BY_ID_HELD = _BY_ID.with_for_update()
 _REMINDERS = (
     select(REMINDER)
     .where(REMINDER.c.task_id == bindparam("task_id"), REMINDER.c.user_id == bindparam("user"))
@@ -38,6 +40,8 @@ _NEXT_REMINDER = select(func.min(REMINDER.c.remind_at)).where(REMINDER.c.status 
 _RECURRENCE = select(RECURRENCE).where(
     RECURRENCE.c.task_id == bindparam("task_id"), RECURRENCE.c.user_id == bindparam("user")
 )
+# Whoever moves a series on holds its row: who comes second goes on from where the first one left it.
+_RECURRENCE_HELD = _RECURRENCE.with_for_update()
 _INSTANCES = select(TASK).where(TASK.c.recurring_id == bindparam("series"), _OWNED, _ALIVE)
 _OPEN_INSTANCES = _INSTANCES.where(TASK.c.status == "open").order_by(TASK.c.occurrence)
 _OCCURRENCES = select(TASK.c.occurrence).where(TASK.c.recurring_id == bindparam("series"), _OWNED)
@@ -48,13 +52,18 @@ _DUE_SERIES = (
     .where(RECURRENCE.c.next_at <= bindparam("now"))
     .order_by(RECURRENCE.c.next_at)
     .limit(bindparam("limit"))
+    .with_for_update(skip_locked=True)
 )
 _NEXT_SERIES = select(func.min(RECURRENCE.c.next_at)).where(RECURRENCE.c.next_at.is_not(None))
 
 
 def load_task(work: Work, task_id: str) -> Row:
-    """Return the caller's living task; raises `TaskNotFound`, with up to three near titles, for anything else."""
-    row = work.connection.execute(_BY_ID, {"task_id": task_id, "user": work.who.user_id}).one_or_none()
+    """Return the caller's living task; raises `TaskNotFound`, with up to three near titles, for anything else.
+
+    In a transaction that may write, the row is held until its end.
+    """
+    statement = _BY_ID if work.reads_only else _BY_ID_HELD
+    row = work.connection.execute(statement, {"task_id": task_id, "user": work.who.user_id}).one_or_none()
     if row is None:
         raise _not_found(work, task_id)
     return row._asdict()
@@ -85,8 +94,9 @@ def load_single_task(work: Work, task_id: str) -> Row:
 
 
 def load_recurrence(work: Work, task_id: str) -> Row:
-    """Return how a series of the caller's recurs."""
-    row = work.connection.execute(_RECURRENCE, {"task_id": task_id, "user": work.who.user_id}).one()
+    """Return how a series of the caller's recurs; in a transaction that may write, the row is held until its end."""
+    statement = _RECURRENCE if work.reads_only else _RECURRENCE_HELD
+    row = work.connection.execute(statement, {"task_id": task_id, "user": work.who.user_id}).one()
     return row._asdict()
 
 

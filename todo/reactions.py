@@ -3,7 +3,6 @@
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from events.catalog import STATE_EVENTS, EventType, TaskEvent
 from events.consumer import Consumer
@@ -20,23 +19,21 @@ _U = table_of(User)
 
 _INSERT_NOTIFICATION = HotInsert(insert(_N))
 _INSERT_ACTIVITY = HotInsert(insert(_A))
-_COUNTED = select(_C).where(_C.c.task_id == bindparam("key"))
+_COUNTED = select(_C).where(_C.c.task_id == bindparam("key")).with_for_update()
 _INSERT_COUNTED = HotInsert(insert(_C))
 _UPDATE_COUNTED = (
     update(_C).where(_C.c.task_id == bindparam("key")).values(version=bindparam("seen"), completed_day=bindparam("day"))
 )
 _ZONE = select(_U.c.zone).where(_U.c.id == bindparam("key"))
-_NEW_DAY = upsert(_D)
-_ADD_DAY = HotInsert(
-    _NEW_DAY.on_conflict_do_update(
-        index_elements=["user_id", "day"],
-        set_={
-            "created": _D.c.created + _NEW_DAY.excluded.created,
-            "completed": _D.c.completed + _NEW_DAY.excluded.completed,
-        },
-    )
-)
 
+
+def _add_to_day(upsert: Any) -> Any:
+    new = upsert(_D)
+    sums = {name: _D.c[name] + new.excluded[name] for name in ("created", "completed")}
+    return new.on_conflict_do_update(index_elements=["user_id", "day"], set_=sums)
+
+
+_ADD_DAY = HotInsert(_add_to_day)
 _SAID = {
     EventType.TASK_CREATED: "Created",
     EventType.TASK_UPDATED: "Changed",

@@ -12,6 +12,7 @@ from todo.changes import Touched, check_version, emit, record_change
 from todo.errors import InvalidArguments, ReminderInPast, TaskNotFound
 from todo.queries import (
     REMINDER,
+    TASK,
     Row,
     find_tasks_by_id,
     load_reminder,
@@ -43,9 +44,12 @@ _CANCEL = (
 _CANCEL_ONE = _UPDATE.values(status="cancelled", cancelled_by=bindparam("why"))
 _DUE = (
     select(REMINDER.c.id)
+    .join(TASK, TASK.c.id == REMINDER.c.task_id)
     .where(REMINDER.c.status == "scheduled", REMINDER.c.remind_at <= bindparam("now"))
     .order_by(REMINDER.c.remind_at)
     .limit(bindparam("limit"))
+    # Together with their tasks' rows, as every other change of a reminder; what somebody holds comes a round later.
+    .with_for_update(of=TASK, skip_locked=True)
 )
 # The condition stands on the update itself too: whoever else fired one of them meanwhile keeps it.
 _FIRE = (

@@ -9,7 +9,7 @@ from pydantic_core import from_json, to_json
 from sqlalchemy import bindparam, delete, insert, select
 
 from events.instants import read_instant, write_instant
-from events.tables import HotInsert, table_of
+from events.tables import HotInsert, table_of, take_turn
 from todo.arguments import Request
 from todo.errors import RequestIdReused
 from todo.models import RequestEntry
@@ -53,6 +53,12 @@ def once(work: Work, operation: str, request: R, use_case: Callable[[Work, R], V
         return use_case(work, request)
     arguments = request.model_dump(mode="json", exclude={"request_id"})
     fingerprint = sha256(operation.encode() + b"\0" + to_json(arguments)).hexdigest()
+    # A second call while the first runs waits for it here, and then finds its answer. Always in this order: nobody who
+    # holds the second turn waits for a first one.
+    if request_id is not None:
+        take_turn(work.connection, "request", work.who.user_id, request_id)
+    if agent:
+        take_turn(work.connection, "unnamed", work.who.user_id, work.who.origin, fingerprint)
     if request_id is not None:
         known = _find_known(work, request_id, fingerprint)
         if known is not None:

@@ -21,6 +21,8 @@ Surface = Literal["rest", "mcp", "chat", "scheduler"]
 
 _U = table_of(User)
 _USER = select(_U.c.zone, _U.c.day_start).where(_U.c.id == bindparam("id"))
+# Whoever writes holds the zone still: a date-only task must not be saved with a deadline of the zone before.
+_USER_HELD = _USER.with_for_update(read=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,8 @@ class Work:
     """One transaction's work for one caller: a use case reads and writes through it and never commits.
 
     `now` is aware and UTC, and stays the same however long the work takes; `at` is the same instant as text.
-    `people` remembers each user's zone and start of day for as long as the store knows them to be true.
+    `people` remembers each user's zone and start of day for as long as the store knows them to be true. With
+    `reads_only` nothing is locked.
     """
 
     connection: Connection
@@ -57,6 +60,7 @@ class Work:
     now: datetime
     ids: Ids
     people: dict[str, tuple[ZoneInfo, str]] = field(default_factory=dict)
+    reads_only: bool = False
     at: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -75,12 +79,13 @@ class Work:
     def for_user(self, user_id: str) -> "Work":
         """Return the same work seen as another user's, for the scheduler, which serves everybody."""
         who = Who(user_id, self.who.kind, self.who.surface, self.who.client, self.who.origin)
-        return Work(self.connection, who, self.now, self.ids, self.people)
+        return Work(self.connection, who, self.now, self.ids, self.people, self.reads_only)
 
     def _settings(self) -> tuple[ZoneInfo, str]:
         known = self.people.get(self.who.user_id)
         if known is None:
-            row = self.connection.execute(_USER, {"id": self.who.user_id}).one()
+            statement = _USER if self.reads_only else _USER_HELD
+            row = self.connection.execute(statement, {"id": self.who.user_id}).one()
             known = self.people[self.who.user_id] = (read_zone(row.zone), row.day_start)
         return known
 

@@ -13,6 +13,7 @@ from app.identity import identify_rest
 from app.main import Service, open_service
 from app.serving import calm_collector
 from app.settings import load_settings
+from app.sqlite import SqliteFile
 from todo.schemas import CreateTask
 from todo.tasks import create_task
 from todo.work import Work
@@ -35,7 +36,7 @@ async def measure_reactions(folder: Path, seconds: float) -> list[Row]:
 
 async def pace_creates(service: Service, seconds: float) -> list[float]:
     """Create at a steady pace and return, per create, the seconds from its commit to that of its activity line."""
-    raw = service.database._file.connect()  # noqa: SLF001  # a look from beside, which no use case needs
+    raw = SqliteFile(service.settings.database_path).connect()  # a look from beside, which no use case needs
     committed: dict[str, float] = {}
     reacted: dict[str, float] = {}
     last = raw.execute("SELECT coalesce(max(seq), 0) FROM activity").fetchone()[0]

@@ -11,6 +11,8 @@ from statistics import median
 from time import perf_counter, sleep
 from typing import Any
 
+from sqlalchemy import text
+
 from app.bench.processes import start_child
 from app.bench.rows import Row, compare, hold, pick
 from app.bindings import run_steps
@@ -181,7 +183,6 @@ async def run_many(service: Service, count: int, seconds: float = 8.0) -> dict[s
         ),
     )
     await asyncio.to_thread(_copy_series, service.settings.database_path, made["recurring_id"], count)
-    before = service.database._file.connect()  # noqa: SLF001  # a look from beside, which no use case needs
     since = perf_counter()
     working = asyncio.create_task(run_steps(service.store, 1_000_000))
     times: dict[str, list[float]] = {"writes": [], "reads": []}
@@ -196,8 +197,8 @@ async def run_many(service: Service, count: int, seconds: float = 8.0) -> dict[s
         await asyncio.sleep(0.005)
     working.cancel()
     await asyncio.gather(working, return_exceptions=True)
-    instances = before.execute("SELECT count(*) FROM task WHERE recurring_id IS NOT NULL").fetchone()[0]
-    before.close()
+    counting = text("SELECT count(*) FROM task WHERE recurring_id IS NOT NULL")
+    instances = await service.database.read(lambda connection: int(connection.execute(counting).scalar_one()))
     return {**times, "made": instances - 1, "seconds": perf_counter() - since}
 
 

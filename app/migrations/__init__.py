@@ -1,4 +1,4 @@
-"""The schema's versions, and the way of a database file to the newest one."""
+"""The schema's versions, and the way of a database to the newest one."""
 
 import shutil
 import sqlite3
@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
+from events.tables import take_turn
 from todo.errors import StorageUnavailable
 
 HEAD = "0002"
@@ -35,9 +36,11 @@ def read_revision(path: Path) -> str | None:
 
 
 def check_schema(connection: Connection) -> None:
-    """Refuse to write to a file that another process has brought to a newer schema meanwhile."""
+    """Refuse to write to a database that another process has brought to a newer schema meanwhile."""
     if connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one() != HEAD:
-        raise StorageUnavailable("The file was upgraded by a newer version of this program.", "Restart this process.")
+        raise StorageUnavailable(
+            "The database was upgraded by a newer version of this program.", "Restart this process."
+        )
 
 
 def migrate_file(path: Path) -> bool:
@@ -48,12 +51,7 @@ def migrate_file(path: Path) -> bool:
     revision = read_revision(path)
     if revision == HEAD:
         return False
-    if revision is not None and revision > HEAD:
-        raise StorageUnavailable(
-            f"{path} was written by a newer version (schema {revision}, this is {HEAD}).", "Upgrade this program."
-        )
-    from alembic import command
-    from alembic.config import Config
+    _refuse_newer(str(path), revision)
     from sqlalchemy import create_engine
     from sqlalchemy.exc import DatabaseError
 
@@ -63,15 +61,12 @@ def migrate_file(path: Path) -> bool:
             shutil.copy2(path, path.with_name(f"{path.name}.before-{HEAD}"))
     except OSError as error:
         raise StorageUnavailable(f"{path.parent} cannot be written: {error.strerror}.", "Set TODO_DATA_DIR.") from None
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent))
     engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 5})
     try:
         with engine.begin() as connection:
             # Two processes may start at once: the second one waits here and then finds the work done.
             connection.exec_driver_sql("BEGIN IMMEDIATE")
-            config.attributes["connection"] = connection
-            command.upgrade(config, HEAD)
+            _upgrade(connection)
     except DatabaseError as error:
         raise StorageUnavailable(
             f"{path} cannot be brought to schema {HEAD}: {error.orig}.", "Check the file and its folder."
@@ -79,3 +74,54 @@ def migrate_file(path: Path) -> bool:
     finally:
         engine.dispose()
     return True
+
+
+def read_server_revision(connection: Connection) -> str | None:
+    """Return the schema revision of a PostgreSQL database, or nothing for a new one."""
+    if connection.exec_driver_sql("SELECT to_regclass('alembic_version')").scalar_one() is None:
+        return None
+    revision: str | None = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+    return revision
+
+
+def require_head(connection: Connection) -> None:
+    """Refuse to start on a PostgreSQL database whose schema is not this program's: its operator decides when."""
+    revision = read_server_revision(connection)
+    _refuse_newer("The database", revision)
+    if revision != HEAD:
+        has = "has no schema yet" if revision is None else f"is at schema {revision}"
+        raise StorageUnavailable(f"The database {has}, schema {HEAD} is needed.", "Run: evolution-todo migrate")
+
+
+def migrate_server(connection: Connection) -> bool:
+    """Bring a PostgreSQL database to `HEAD` in the caller's transaction; return whether anything was done.
+
+    Of two that try at once the second one waits, and then finds the work done.
+    """
+    connection.exec_driver_sql(
+        "SELECT set_config(name, '0', true) FROM pg_settings WHERE name ~ '^(statement|lock)_timeout$'"
+    )
+    take_turn(connection, "migrate")
+    revision = read_server_revision(connection)
+    if revision == HEAD:
+        return False
+    _refuse_newer("The database", revision)
+    _upgrade(connection)
+    return True
+
+
+def _refuse_newer(name: str, revision: str | None) -> None:
+    if revision is not None and revision > HEAD:
+        raise StorageUnavailable(
+            f"{name} was written by a newer version (schema {revision}, this is {HEAD}).", "Upgrade this program."
+        )
+
+
+def _upgrade(connection: Connection) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    config.attributes["connection"] = connection
+    command.upgrade(config, HEAD)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.architecture.ours import ROOT
 
-HEAVY = {"openai", "dapr", "dateparser", "hassil"}
+HEAVY = {"openai", "dapr", "asyncpg", "greenlet", "dateparser", "hassil"}
 
 
 @pytest.mark.parametrize("module", ["app.cli", "app.main"])

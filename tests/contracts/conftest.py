@@ -13,6 +13,8 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="module")
-async def shared(tmp_path_factory: pytest.TempPathFactory, anyio_backend: str) -> AsyncIterator[World]:
+async def shared(
+    tmp_path_factory: pytest.TempPathFactory, anyio_backend: str, default_storage: None
+) -> AsyncIterator[World]:
     async with open_world(tmp_path_factory.mktemp("shared")) as opened:
         yield opened

@@ -37,7 +37,9 @@ ROUTES = {
     "update_recurring_task": ("PATCH", "/recurring-tasks/{task_id}"),
     "preview_occurrences": ("POST", "/recurring-tasks/preview"),
 }
-LEAKS = re.compile(r"traceback|sqlite|pydantic|select |sqlalchemy|/site-packages|\.py\b", re.IGNORECASE)
+LEAKS = re.compile(
+    r"traceback|sqlite|postgres|asyncpg|pydantic|select |sqlalchemy|/site-packages|\.py\b", re.IGNORECASE
+)
 LONG = "x"
 """What over-long inputs are made of, so that an echo of one is seen."""
 JSON = {"content-type": "application/json", "accept": "application/json, text/event-stream"}

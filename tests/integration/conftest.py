@@ -1,4 +1,4 @@
-"""A database file, and the SQLite side of the port opened on it."""
+"""A database file with the SQLite side of the port opened on it; and a world that runs in two processes."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from app.database import SqliteDatabase
+from tests.conftest import World, open_world
 from tests.integration.databases import opened, schema
 
 
@@ -19,3 +20,12 @@ async def db(path: Path) -> AsyncIterator[SqliteDatabase]:
     async with opened(path, wait_limit=0.2) as database:
         await database.write(schema)
         yield database
+
+
+@pytest.fixture
+async def second(tmp_path: Path, world: World) -> AsyncIterator[World]:
+    """Another process on the world's database."""
+    async with open_world(tmp_path) as opened_too:
+        opened_too.service.store.ids.count = 1_000_000  # type: ignore[attr-defined]  # counted
+        opened_too.clock.at = world.clock.at
+        yield opened_too

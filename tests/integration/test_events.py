@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from app.identity import identify_rest
 from events.catalog import EventType, TaskEvent, name_topic
@@ -132,7 +132,7 @@ class Fragile:
         self.seen: list[tuple[str, int]] = []
 
     def __call__(self, connection: Connection, event: TaskEvent) -> None:
-        connection.exec_driver_sql("INSERT INTO lease VALUES (?, 'x', 1, 1)", (event.event_id,))
+        connection.execute(text("INSERT INTO lease VALUES (:name, 'x', 1, 1)"), {"name": event.event_id})
         if self.broken and event.task["title"].startswith("Bad"):
             raise ValueError("no such word")
         self.seen.append((event.task_id, event.version))

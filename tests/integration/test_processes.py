@@ -1,4 +1,4 @@
-"""Several processes on one file: nothing is lost, nothing is doubled, and a killed leader is followed at once."""
+"""Several processes on one database: nothing is lost, nothing is doubled, and a killed leader is followed at once."""
 
 import asyncio
 import contextlib
@@ -18,6 +18,8 @@ import httpx2
 import pytest
 from mcp import Client, StdioServerParameters
 
+from tests.conftest import STORAGE
+
 pytestmark = pytest.mark.anyio
 
 LONG = bool(os.environ.get("TODO_TEST_LONG"))
@@ -29,6 +31,9 @@ RATE_PER_WRITER = 10.0
 
 def environment(folder: Path, port: int = 0) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("TODO_", "PYTEST"))}
+    if STORAGE.kind == "postgresql":
+        assert STORAGE.cluster
+        kept["TODO_DATABASE_URL"] = STORAGE.cluster.url(STORAGE.cluster.name_for(folder))
     return {**kept, "TODO_DATA_DIR": str(folder), "TODO_PORT": str(port), "TODO_ZONE": "Europe/Berlin"}
 
 
@@ -177,6 +182,9 @@ def read_holder(folder: Path) -> str:
 
 
 def read(folder: Path, statement: str) -> list[tuple]:  # type: ignore[type-arg]
+    if STORAGE.kind == "postgresql":
+        assert STORAGE.cluster
+        return STORAGE.cluster.query(STORAGE.cluster.name_for(folder), statement)
     connection = sqlite3.connect(folder / "todo.db", timeout=5)
     try:
         return connection.execute(statement).fetchall()
@@ -196,6 +204,9 @@ async def drained(folder: Path) -> None:
 
 async def run_writers(folder: Path, kills: int) -> tuple[Tally, list[float]]:
     port = free_port()
+    if STORAGE.kind == "postgresql":
+        assert STORAGE.cluster
+        await STORAGE.cluster.open_for(folder)
     tally = Tally()
     gaps: list[float] = []
     async with running_serve(folder, port):
@@ -218,14 +229,16 @@ def check_effects(folder: Path, tally: Tally) -> None:
     assert tally.failures == []
     stored = {row[0] for row in read(folder, "SELECT id FROM task")}
     assert set(tally.acknowledged) <= stored, "no acknowledged task is lost"
-    assert read(folder, "SELECT count(*) FROM (SELECT title FROM task GROUP BY title HAVING count(*) > 1)") == [(0,)]
+    assert read(
+        folder, "SELECT count(*) FROM (SELECT title FROM task GROUP BY title HAVING count(*) > 1) AS twice"
+    ) == [(0,)]
     events = [row[0] for row in read(folder, "SELECT event_id FROM outbox_entry")]
     reacted = Counter(row[0] for row in read(folder, "SELECT event_id FROM activity"))
     assert reacted == Counter(events), "each event is reacted to once"
     assert read(folder, "SELECT created FROM day_count") == [(len(stored),)]
 
 
-async def test_five_processes_write_one_file_at_once(tmp_path: Path) -> None:
+async def test_five_processes_write_at_once(tmp_path: Path) -> None:
     tally, _ = await run_writers(tmp_path, kills=0)
     check_effects(tmp_path, tally)
     assert tally.retried == 0

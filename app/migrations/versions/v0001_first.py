@@ -3,6 +3,13 @@
 import sqlalchemy as sa
 from alembic import op
 
+from events.tables import RowNumber, only_where
+
+# Of the folded words, each as it is: no parser of PostgreSQL's cuts them another way. A lexeme has at most 2,046 bytes.
+WORDS_VECTOR = (
+    "array_to_tsvector(array_remove(string_to_array(regexp_replace(words, '([^ ]{250})[^ ]+', '\\1', 'g'), ' '), ''))"
+)
+
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -13,7 +20,7 @@ def upgrade() -> None:
     """Make every table and the search index."""
     op.create_table(
         "activity",
-        sa.Column("seq", sa.Integer(), nullable=False),
+        sa.Column("seq", RowNumber, nullable=False),
         sa.Column("event_id", sa.String(), nullable=False),
         sa.Column("user_id", sa.String(), nullable=False),
         sa.Column("type", sa.String(), nullable=False),
@@ -27,7 +34,7 @@ def upgrade() -> None:
     op.create_index("ix_activity_user", "activity", ["user_id", "seq"], unique=False)
     op.create_table(
         "change",
-        sa.Column("seq", sa.Integer(), nullable=False),
+        sa.Column("seq", RowNumber, nullable=False),
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("user_id", sa.String(), nullable=False),
         sa.Column("origin", sa.String(), nullable=False),
@@ -66,7 +73,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "delivery",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", RowNumber, nullable=False),
         sa.Column("consumer", sa.String(), nullable=False),
         sa.Column("event_id", sa.String(), nullable=False),
         sa.Column("task_id", sa.String(), nullable=False),
@@ -77,22 +84,20 @@ def upgrade() -> None:
         sa.Column("delivered_at", sa.String(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index(
-        "ix_delivery_parked", "delivery", ["id"], unique=False, sqlite_where=sa.text("parked_at IS NOT NULL")
-    )
+    op.create_index("ix_delivery_parked", "delivery", ["id"], unique=False, **only_where("parked_at IS NOT NULL"))
     op.create_index(
         "ix_delivery_pending",
         "delivery",
         ["id"],
         unique=False,
-        sqlite_where=sa.text("delivered_at IS NULL AND parked_at IS NULL"),
+        **only_where("delivered_at IS NULL AND parked_at IS NULL"),
     )
     op.create_index(
         "ix_delivery_retrying",
         "delivery",
         ["consumer", "task_id"],
         unique=False,
-        sqlite_where=sa.text("delivered_at IS NULL AND parked_at IS NULL AND attempts > 0"),
+        **only_where("delivered_at IS NULL AND parked_at IS NULL AND attempts > 0"),
     )
     op.create_index("ux_delivery", "delivery", ["event_id", "consumer"], unique=True)
     op.create_table(
@@ -107,12 +112,12 @@ def upgrade() -> None:
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("holder", sa.String(), nullable=False),
         sa.Column("epoch", sa.Integer(), nullable=False),
-        sa.Column("expires_ms", sa.Integer(), nullable=False),
+        sa.Column("expires_ms", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name"),
     )
     op.create_table(
         "notification",
-        sa.Column("seq", sa.Integer(), nullable=False),
+        sa.Column("seq", RowNumber, nullable=False),
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("user_id", sa.String(), nullable=False),
         sa.Column("task_id", sa.String(), nullable=False),
@@ -127,7 +132,7 @@ def upgrade() -> None:
     op.create_index("ix_notification_user", "notification", ["user_id", "seq"], unique=False)
     op.create_table(
         "outbox_entry",
-        sa.Column("seq", sa.Integer(), nullable=False),
+        sa.Column("seq", RowNumber, nullable=False),
         sa.Column("event_id", sa.String(), nullable=False),
         sa.Column("event_type", sa.String(), nullable=False),
         sa.Column("user_id", sa.String(), nullable=False),
@@ -144,21 +149,21 @@ def upgrade() -> None:
         sa.UniqueConstraint("event_id"),
     )
     op.create_index(
-        "ix_outbox_parked", "outbox_entry", ["task_id"], unique=False, sqlite_where=sa.text("parked_at IS NOT NULL")
+        "ix_outbox_parked", "outbox_entry", ["task_id"], unique=False, **only_where("parked_at IS NOT NULL")
     )
     op.create_index(
         "ix_outbox_pending",
         "outbox_entry",
         ["seq"],
         unique=False,
-        sqlite_where=sa.text("published_at IS NULL AND parked_at IS NULL"),
+        **only_where("published_at IS NULL AND parked_at IS NULL"),
     )
     op.create_index(
         "ux_outbox_state",
         "outbox_entry",
         ["task_id", "version"],
         unique=True,
-        sqlite_where=sa.text("event_type IN ('task.created','task.updated','task.completed','task.deleted')"),
+        **only_where("event_type IN ('task.created','task.updated','task.completed','task.deleted')"),
     )
     op.create_table(
         "person",
@@ -182,12 +187,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index(
-        "ix_reminder_scheduled", "reminder", ["remind_at"], unique=False, sqlite_where=sa.text("status = 'scheduled'")
+        "ix_reminder_scheduled", "reminder", ["remind_at"], unique=False, **only_where("status = 'scheduled'")
     )
     op.create_index("ix_reminder_task", "reminder", ["task_id"], unique=False)
     op.create_table(
         "request_entry",
-        sa.Column("seq", sa.Integer(), nullable=False),
+        sa.Column("seq", RowNumber, nullable=False),
         sa.Column("user_id", sa.String(), nullable=False),
         sa.Column("request_id", sa.String(), nullable=True),
         sa.Column("origin", sa.String(), nullable=False),
@@ -201,18 +206,18 @@ def upgrade() -> None:
         "request_entry",
         ["user_id", "origin", "fingerprint", "at"],
         unique=False,
-        sqlite_where=sa.text("request_id IS NULL"),
+        **only_where("request_id IS NULL"),
     )
     op.create_index(
         "ux_request_id",
         "request_entry",
         ["user_id", "request_id"],
         unique=True,
-        sqlite_where=sa.text("request_id IS NOT NULL"),
+        **only_where("request_id IS NOT NULL"),
     )
     op.create_table(
         "task",
-        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("number", RowNumber, nullable=False),
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("user_id", sa.String(), nullable=False),
         sa.Column("title", sa.String(), nullable=False),
@@ -239,19 +244,19 @@ def upgrade() -> None:
         "task",
         ["user_id", "deadline", "id"],
         unique=False,
-        sqlite_where=sa.text("deleted_at IS NULL"),
+        **only_where("deleted_at IS NULL"),
     )
     op.create_index(
         "ix_task_due",
         "task",
         ["user_id", "status", "deadline", "id"],
         unique=False,
-        sqlite_where=sa.text("deleted_at IS NULL"),
+        **only_where("deleted_at IS NULL"),
     )
+    op.create_index("ix_task_title", "task", ["user_id", "title_key"], unique=False, **only_where("deleted_at IS NULL"))
     op.create_index(
-        "ix_task_title", "task", ["user_id", "title_key"], unique=False, sqlite_where=sa.text("deleted_at IS NULL")
+        "ix_task_unindexed", "task", ["number"], unique=False, **only_where("unindexed = 1", postgresql="false")
     )
-    op.create_index("ix_task_unindexed", "task", ["number"], unique=False, sqlite_where=sa.text("unindexed = 1"))
     op.create_table(
         "task_tag",
         sa.Column("task_id", sa.String(), nullable=False),
@@ -264,6 +269,9 @@ def upgrade() -> None:
     op.create_index(
         "ix_task_tag_walk", "task_tag", ["user_id", "folded", "status", "deadline", "task_id"], unique=False
     )
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute(f"CREATE INDEX ix_task_words ON task USING gin (({WORDS_VECTOR}))")
+        return
     # Fed by todo.finding.index_step with words that are folded already, so the tokenizer has only to cut at blanks.
     op.execute(
         "CREATE VIRTUAL TABLE task_search USING fts5(words, columnsize=0, "

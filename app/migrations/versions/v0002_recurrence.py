@@ -1,14 +1,16 @@
-"""Recurring tasks: what a series and its instances add to the tasks."""
+"""Recurring tasks: what a series and its instances add to the tasks; and the dead letters of a broker."""
 
 import sqlalchemy as sa
 from alembic import op
+
+from events.tables import RowNumber, only_where
 
 revision = "0002"
 down_revision = "0001"
 branch_labels = None
 depends_on = None
 
-_ALIVE = sa.text("deleted_at IS NULL")
+_ALIVE = only_where("deleted_at IS NULL")
 
 
 def upgrade() -> None:
@@ -22,20 +24,18 @@ def upgrade() -> None:
     for name in ("ix_task_due", "ix_task_all"):
         op.drop_index(name, "task")
     op.drop_index("ix_task_tag_walk", "task_tag")
-    op.create_index("ix_task_due", "task", ["user_id", "kind", "status", "deadline", "id"], sqlite_where=_ALIVE)
-    op.create_index("ix_task_all", "task", ["user_id", "kind", "deadline", "id"], sqlite_where=_ALIVE)
+    op.create_index("ix_task_due", "task", ["user_id", "kind", "status", "deadline", "id"], **_ALIVE)
+    op.create_index("ix_task_all", "task", ["user_id", "kind", "deadline", "id"], **_ALIVE)
     op.create_index(
         "ix_task_tag_walk", "task_tag", ["user_id", "kind", "folded", "status", "deadline", "task_id"], unique=False
     )
-    op.create_index(
-        "ix_task_series", "task", ["recurring_id", "occurrence"], sqlite_where=sa.text("recurring_id IS NOT NULL")
-    )
+    op.create_index("ix_task_series", "task", ["recurring_id", "occurrence"], **only_where("recurring_id IS NOT NULL"))
     op.create_index(
         "ux_task_occurrence",
         "task",
         ["recurring_id", "occurrence"],
         unique=True,
-        sqlite_where=sa.text("recurring_id IS NOT NULL AND deleted_at IS NULL"),
+        **only_where("recurring_id IS NOT NULL AND deleted_at IS NULL"),
     )
     op.create_table(
         "recurrence",
@@ -58,13 +58,20 @@ def upgrade() -> None:
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("task_id"),
     )
-    op.create_index(
-        "ix_recurrence_next", "recurrence", ["next_at"], unique=False, sqlite_where=sa.text("next_at IS NOT NULL")
-    )
+    op.create_index("ix_recurrence_next", "recurrence", ["next_at"], unique=False, **only_where("next_at IS NOT NULL"))
     op.create_index(
         "ix_recurrence_user",
         "recurrence",
         ["user_id", "next_due"],
         unique=False,
-        sqlite_where=sa.text("next_due IS NOT NULL"),
+        **only_where("next_due IS NOT NULL"),
+    )
+    op.create_table(
+        "dead_letter",
+        sa.Column("id", RowNumber, nullable=False),
+        sa.Column("topic", sa.String(), nullable=False),
+        sa.Column("payload", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("received_at", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
     )

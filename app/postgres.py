@@ -1,0 +1,274 @@
+"""The PostgreSQL side of the database port: use cases side by side on asyncpg, each in a transaction of its own."""
+
+import asyncio
+import random
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any, TypeVar
+
+import asyncpg  # type: ignore[import-untyped]  # it ships no types
+from sqlalchemy import Connection, ExceptionContext, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from todo.errors import StorageUnavailable
+
+T = TypeVar("T")
+
+CONNECTIONS = 10
+"""How many transactions of one process run at the same time; the others queue."""
+
+TRIES = 10
+"""How often a transaction is begun that others keep getting in the way of."""
+
+CHECK_SECONDS = 1.0
+"""How old the knowledge of the schema may be when something is written."""
+
+OLDEST = 150_000
+
+FAULTS = (DBAPIError, PoolTimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+
+_HELD = ("Another call holds what this one needs.", "Try again in a moment.")
+_AWAY = ("The database cannot be reached.", "Try again in a moment; check that it runs.")
+_REFUSED = ("The database refuses this program's user.", "Check TODO_DATABASE_URL and the user's rights.")
+_IO = ("The database's disk reported an error.", "Check the database server.")
+# By SQLSTATE, or by its class, the first two characters (PostgreSQL, appendix A).
+_SENTENCES = {
+    "08": _AWAY,
+    "28": _REFUSED,
+    "3D": ("There is no such database.", "Create it, or correct TODO_DATABASE_URL."),
+    "40": _HELD,
+    "42501": _REFUSED,
+    "53": ("The database has no room or no memory left.", "Free some, then try again."),
+    "53300": ("The database has too many connections.", "Try again in a moment."),
+    "55P03": _HELD,
+    "57": _AWAY,
+    "57014": ("The database took too long.", "Try again in a moment."),
+    "58": _IO,
+    "25006": ("The database is read-only.", "Point TODO_DATABASE_URL at a server that takes writes."),
+    "25P03": _AWAY,
+    "XX": _IO,
+}
+_GONE = ("08", "57P", "25P03")
+
+
+def state_of(error: BaseException | None) -> str:
+    """Return the SQLSTATE of a database's error, or "" where it has none."""
+    if isinstance(error, DBAPIError):
+        error = error.orig
+    return getattr(error, "sqlstate", None) or ""
+
+
+def is_conflict(error: BaseException) -> bool:
+    """Whether the transaction failed only because of others beside it: a serialisation failure or a deadlock."""
+    return state_of(error) in ("40001", "40P01")
+
+
+def is_gone(error: BaseException) -> bool:
+    """Whether the connection is the reason."""
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    return state_of(error).startswith(_GONE)
+
+
+def said(error: Exception) -> Exception:
+    """A fault of the storage in the words of the product, any other error as it is."""
+    state = state_of(error)
+    sentence = _SENTENCES.get(state) or _SENTENCES.get(state[:2])
+    if sentence is None and isinstance(error, PoolTimeoutError):
+        sentence = _HELD
+    elif sentence is None and (isinstance(error, OSError | TimeoutError | asyncpg.InterfaceError) or is_gone(error)):
+        sentence = _AWAY
+    if sentence is None:
+        return error
+    unavailable = StorageUnavailable(*sentence)
+    unavailable.__cause__ = error
+    return unavailable
+
+
+class _Unknown(Exception):
+    """The connection was lost with the commit under way."""
+
+
+class PostgresDatabase:
+    """PostgreSQL, shared with other processes; one transaction per call, READ COMMITTED, begun anew after a conflict.
+
+    `wait_limit` is how long a call waits for a connection and for a lock, `jitter` the pause before the try with this
+    number. `check` is run before a write, at most once a second, and may raise `StorageUnavailable`.
+    """
+
+    longest_wait = 2.0
+    """Transactions end in another order than their row numbers rise: what a wake-up misses is found after this."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        wait_limit: float = 5.0,
+        jitter: Callable[[int], float] | None = None,
+        check: Callable[[Connection], None] = lambda _: None,
+    ) -> None:
+        chance = random.Random()  # noqa: S311 - pauses, not secrets
+        self._jitter = jitter or (lambda number: chance.uniform(0.001, 0.005) * 2 ** min(number, 6))
+        self._check = check
+        self._checked = float("-inf")
+        self._running: set[asyncio.Task[Any]] = set()
+        self._inside: set[int] = set()
+        self._failed: set[int] = set()
+        self._closed = False
+        self._engine = self._make_engine(url, wait_limit)
+        self._reads = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+    async def open(self) -> None:
+        """Look whether the server is one that serves; raises `StorageUnavailable`."""
+        version, encoding = await self.read(
+            lambda connection: connection.exec_driver_sql(
+                "SELECT current_setting('server_version_num')::int, current_setting('server_encoding')"
+            ).one()
+        )
+        if version < OLDEST or encoding != "UTF8":
+            raise StorageUnavailable(
+                f"This PostgreSQL is version {version // 10_000} with encoding {encoding}.",
+                f"At least version {OLDEST // 10_000} and a database in UTF8 are needed.",
+            )
+
+    async def write(self, use_case: Callable[[Connection], T]) -> T:
+        """Run the use case in a transaction of its own, beside others."""
+        return await self._shield(self._run(self._engine, partial(self._write, use_case)))
+
+    async def write_apart(self, use_case: Callable[[Connection], T]) -> T:
+        """Run the use case like any other: each has its own connection anyway."""
+        return await self.write(use_case)
+
+    async def read(self, query: Callable[[Connection], T]) -> T:
+        """Run the query in one snapshot, on a connection that cannot write."""
+        return await self._shield(self._run(self._reads, partial(self._read, query)))
+
+    async def read_apart(self, query: Callable[[Connection], T]) -> T:
+        """Run the query like any other: it is the server that works."""
+        return await self.read(query)
+
+    def seen_from_outside(self) -> bool:
+        """Whether another process may have committed: it always may."""
+        return not self._closed
+
+    async def close(self) -> None:
+        """Finish what runs and let go of the server."""
+        self._closed = True
+        if self._running:
+            await asyncio.wait(self._running)
+        await self._engine.dispose()
+
+    def _make_engine(self, url: str, wait_limit: float) -> AsyncEngine:
+        milliseconds = str(int(wait_limit * 1000))
+        settings = {
+            "application_name": "evolution-todo",
+            "statement_timeout": "30000",
+            "lock_timeout": milliseconds,
+            "idle_in_transaction_session_timeout": "30000",
+            "jit": "off",
+        }
+
+        async def connect() -> Any:
+            return await asyncpg.connect(url, timeout=wait_limit, server_settings=settings)
+
+        engine = create_async_engine(
+            "postgresql+asyncpg://",
+            pool_size=CONNECTIONS,
+            max_overflow=0,
+            pool_timeout=wait_limit,
+            connect_args={"async_creator_fn": connect, "prepared_statement_cache_size": 500},
+        )
+        event.listen(engine.sync_engine, "commit", self._refuse)
+        event.listen(engine.sync_engine, "rollback", self._refuse)
+        event.listen(engine.sync_engine, "handle_error", self._note)
+        return engine
+
+    def _refuse(self, connection: Connection) -> None:
+        if id(connection) in self._inside:
+            raise RuntimeError("a use case may not end the transaction: the database port does")
+
+    def _note(self, context: ExceptionContext) -> None:
+        if context.connection is not None:
+            self._failed.add(id(context.connection))
+            # A server that says good-bye is gone a moment before the connection knows.
+            if state_of(context.sqlalchemy_exception).startswith(_GONE):
+                context.is_disconnect = True
+
+    async def _shield(self, work: Coroutine[Any, Any, T]) -> T:
+        """Let the work run to its end, whatever becomes of the caller: no commit is left half known."""
+        if self._closed:
+            work.close()
+            raise StorageUnavailable("The service is stopping.", "Try again when it is back.")
+        task = asyncio.get_running_loop().create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return await asyncio.shield(task)
+
+    async def _run(self, engine: AsyncEngine, whole: Callable[[Connection], T]) -> T:
+        """Run the transaction, again after a conflict, and once more on a new connection if the old one was dead."""
+        number, lost = 0, False
+        while True:
+            number += 1
+            try:
+                async with engine.connect() as connection:
+                    return await connection.run_sync(whole)
+            except _Unknown as error:
+                raise StorageUnavailable(
+                    "The database went away while the change was being saved; it may be saved or not.",
+                    "Look, or repeat the call with the same request_id.",
+                ) from error.__cause__
+            except FAULTS as error:
+                if is_conflict(error) and number < TRIES:
+                    await asyncio.sleep(self._jitter(number))
+                elif is_gone(error) and not lost:
+                    lost = True
+                else:
+                    raise said(error) from None
+
+    def _read(self, query: Callable[[Connection], T], connection: Connection) -> T:
+        transaction = connection.begin()
+        try:
+            return self._step_inside(connection, query)
+        finally:
+            transaction.close()
+
+    def _write(self, use_case: Callable[[Connection], T], connection: Connection) -> T:
+        transaction = connection.begin()
+        try:
+            value = self._step_inside(connection, partial(self._check_and_run, use_case))
+            if id(connection) in self._failed:
+                # A statement failed and the use case went on. Unless it went back to a savepoint, COMMIT would roll
+                # all back and call it a success: this statement does not.
+                connection.exec_driver_sql("SELECT 1")
+            if connection.get_transaction() is not transaction or not transaction.is_active:
+                raise RuntimeError("a use case left the transaction in disorder")
+            if connection.in_nested_transaction():
+                raise RuntimeError("a use case left a savepoint open")
+        except BaseException:
+            transaction.close()
+            raise
+        try:
+            transaction.commit()
+        except FAULTS as error:
+            if is_gone(error):
+                raise _Unknown from error
+            raise
+        return value
+
+    def _check_and_run(self, use_case: Callable[[Connection], T], connection: Connection) -> T:
+        now = asyncio.get_running_loop().time()
+        if now - self._checked >= CHECK_SECONDS:
+            self._check(connection)
+            self._checked = now
+        return use_case(connection)
+
+    def _step_inside(self, connection: Connection, function: Callable[[Connection], T]) -> T:
+        key = id(connection)
+        self._failed.discard(key)
+        self._inside.add(key)
+        try:
+            return function(connection)
+        finally:
+            self._inside.discard(key)

@@ -1,0 +1,150 @@
+"""A private PostgreSQL for the tests: made, started and ended with them, also when they are killed."""
+
+import asyncio
+import hashlib
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from app.main import migrate_database
+from app.settings import load_settings
+
+TEMPLATE = "todo_template"
+OPTIONS = {
+    "listen_addresses": "",
+    "fsync": "off",
+    "full_page_writes": "off",
+    "autovacuum": "off",
+    "shared_buffers": "64MB",
+    "max_connections": "150",
+    "log_min_messages": "fatal",
+}
+# The server ends when its input does: a pipe that the system closes, however the tests end.
+KEEPER = 'bin=$1; data=$2; shift 2; "$bin" -D "$data" -k "$data" "$@" & pid=$!; read how; kill -${how:-QUIT} $pid; wait'
+
+
+class NoPostgres(Exception):
+    """Why there is none on this machine."""
+
+
+def find_binaries() -> Path:
+    """Return the folder of the newest PostgreSQL of at least 15; raises `NoPostgres`."""
+    found = [path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/initdb")]
+    found.sort(key=lambda path: int(path.parent.name) if path.parent.name.isdigit() else 0, reverse=True)
+    if on_path := shutil.which("initdb"):
+        found.append(Path(on_path).resolve().parent)
+    for folder in found:
+        said = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True, check=False).stdout
+        if (words := said.split()) and len(words) > 2 and int(words[2].partition(".")[0]) >= 15:
+            return folder
+    raise NoPostgres("PostgreSQL 15 or newer is not installed (Debian: apt-get install postgresql)")
+
+
+def pick_user() -> dict[str, Any]:
+    """Return as whom to run it: PostgreSQL refuses root."""
+    if os.geteuid() != 0:
+        return {}
+    for name in ("postgres", "nobody"):
+        try:
+            entry = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+    raise NoPostgres("this is root, and there is no user `postgres` or `nobody` to run PostgreSQL as")
+
+
+class Cluster:
+    """One server on a socket in a folder of its own; its default order of text is not that of code points."""
+
+    def __init__(self) -> None:
+        self._bin, self._user = find_binaries(), pick_user()
+        self.folder = Path(tempfile.mkdtemp(prefix="pg", dir="/tmp"))  # a socket's path is short
+        self._keeper: subprocess.Popen[bytes] | None = None
+        if self._user:
+            os.chown(self.folder, self._user["user"], self._user["group"])
+        words = ["--username=todo", "--auth=trust", "--encoding=UTF8", "--no-sync", "--no-instructions"]
+        words += ["--locale=C", "--locale-provider=icu", "--icu-locale=en-US"]
+        subprocess.run(
+            [self._bin / "initdb", "-D", self.folder, *words],
+            **self._user,
+            cwd=self.folder,
+            check=True,
+            capture_output=True,
+        )
+
+    def start(self) -> None:
+        """Start the server and wait until it answers."""
+        options = [word for name, value in OPTIONS.items() for word in ("-c", f"{name}={value}")]
+        self._keeper = subprocess.Popen(
+            ["sh", "-c", KEEPER, "keeper", str(self._bin / "postgres"), str(self.folder), *options],
+            **self._user,
+            cwd=self.folder,
+            stdin=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        deadline = time.monotonic() + 30
+        while subprocess.run([self._bin / "pg_isready", "-q", "-h", self.folder], check=False).returncode:
+            assert time.monotonic() < deadline, "PostgreSQL does not start"
+            time.sleep(0.02)
+
+    def stop(self, how: str = "QUIT") -> None:
+        """Stop the server: at once with QUIT, so that it has to recover, cleanly with INT."""
+        if self._keeper is not None:
+            self._keeper.communicate(f"{how}\n".encode())
+            self._keeper = None
+
+    def remove(self) -> None:
+        """Stop the server for good."""
+        self.stop()
+        shutil.rmtree(self.folder)
+
+    def url(self, name: str) -> str:
+        return f"postgresql://todo@/{name}?host={self.folder}"
+
+    async def make(self, name: str, template: str = "template0") -> str:
+        """Make a database, unless there is one, and return its address."""
+        admin = await asyncpg.connect(self.url("postgres"))
+        try:
+            if not await admin.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", name):
+                await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        finally:
+            await admin.close()
+        return self.url(name)
+
+    async def open_for(self, folder: Path) -> str:
+        """Return the address of the migrated database that belongs to a folder: the same one after a restart."""
+        return await self.make(self.name_for(folder), TEMPLATE)
+
+    def name_for(self, folder: Path) -> str:
+        return "t" + hashlib.sha256(str(folder).encode()).hexdigest()[:20]
+
+    def query(self, name: str, statement: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a statement, seen from beside."""
+
+        async def ask() -> list[tuple[Any, ...]]:
+            connection = await asyncpg.connect(self.url(name))
+            try:
+                return [tuple(row) for row in await connection.fetch(statement)]
+            finally:
+                await connection.close()
+
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(asyncio.run, ask()).result()
+
+    def make_template(self) -> None:
+        """Make the migrated database that the others are copies of."""
+
+        async def make() -> None:
+            url = await self.make(TEMPLATE)
+            assert await migrate_database(load_settings(database_url=url))
+
+        asyncio.run(make())
