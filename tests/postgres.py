@@ -28,7 +28,12 @@ OPTIONS = {
     "log_min_messages": "fatal",
 }
 # The server ends when its input does: a pipe that the system closes, however the tests end.
-KEEPER = 'bin=$1; data=$2; shift 2; "$bin" -D "$data" -k "$data" "$@" & pid=$!; read how; kill -${how:-QUIT} $pid; wait'
+KEEPER = """
+bin=$1; data=$2; shift 2
+"$bin" -D "$data" -k "$data" "$@" & pid=$!
+read how; kill -${how:-QUIT} $pid; wait
+[ -n "$how" ] || rm -rf "$data"
+"""
 
 
 class NoPostgres(Exception):
