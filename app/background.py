@@ -49,11 +49,14 @@ class Background:
     _wakes: list[asyncio.Event] = field(default_factory=list)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
-    def start(self) -> None:
-        """Start the loops on the running event loop."""
+    def start(self, *, leading: bool = True) -> None:
+        """Start the loops on the running event loop; without `leading` only the streams' wake-up."""
+        self._tasks.append(asyncio.create_task(self._watch(), name="watch"))
+        if not leading:
+            return
         self.bell.listeners.append(self.wake)
         loops: tuple[tuple[str, Step, Wait, float], ...] = (
-            ("relay", self.relay.step, partial(self._retry_while, has_pending), 0.004),
+            ("relay", self.relay.step, self._until_broker_is_back, 0.004),
             ("deliveries", self._deliver, partial(self._retry_while, has_open), 0.0),
             ("scheduler", self._schedule, self._until_next_due, 0.0),
             ("index", self._index, self._rarely, 0.05),
@@ -63,7 +66,6 @@ class Background:
             self._wakes.append(wake)
             self._tasks.append(asyncio.create_task(self._loop(name, step, wait, pause, wake), name=name))
         self._tasks.append(asyncio.create_task(self._keep_lease(), name="lease"))
-        self._tasks.append(asyncio.create_task(self._watch(), name="watch"))
 
     async def stop(self) -> None:
         """Stop the loops and give the lease up, so that another process takes over at once."""
@@ -154,6 +156,9 @@ class Background:
         if at is None:
             return self.database.longest_wait
         return min(max((read_instant(at) - self.clock.now()).total_seconds(), 0.0), self.database.longest_wait)
+
+    async def _until_broker_is_back(self) -> float:
+        return self.relay.wait_seconds() or await self._retry_while(has_pending)
 
     async def _retry_while(self, waits: Callable[[Connection], bool]) -> float:
         return 1.0 if await self.database.read(waits) else self.database.longest_wait

@@ -47,8 +47,13 @@ def serve() -> None:
 @cli.command()
 def worker() -> None:
     """Relay, scheduler and event handlers without the public API; needs a broker between the processes."""
-    _settings()
-    _fail("worker: with TODO_BROKER=memory the events live in one process's database; run `serve`, which does it all.")
+    from app import serving
+
+    settings = load_settings(role="worker")
+    try:
+        _run(serving.serve(settings))
+    except serving.PortTaken as error:
+        _fail(str(error))
 
 
 @cli.command()

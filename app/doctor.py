@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from app.main import check_readiness, open_service
+from app.health import check_readiness
+from app.main import open_service
 from app.migrations import HEAD
 from app.settings import Settings
 from todo.errors import TodoError

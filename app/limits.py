@@ -66,7 +66,7 @@ class Edge:
         limit = LARGE_BODY if scope["path"].startswith(_LARGE) else SMALL_BODY
         if length is not None:
             if not length.isdigit() or len(length) > 18 or int(length) > limit:
-                await _say_too_large(limit)(scope, receive, send)
+                await _say_too_large(limit, scope)(scope, receive, send)
                 return
             await self._app(scope, receive, send)
             return
@@ -106,10 +106,13 @@ class Edge:
         with suppress(_TooLarge):
             await self._app(scope, counted, watched)
         if read > limit and not started:
-            await _say_too_large(limit)(scope, receive, send)
+            await _say_too_large(limit, scope)(scope, receive, send)
 
 
-def _say_too_large(limit: int) -> Response:
+def _say_too_large(limit: int, scope: Scope) -> Response:
+    if scope["path"].startswith("/events/"):
+        # The sidecar knows three words; what is too large once is too large for ever.
+        return Response(b'{"status":"DROP"}', media_type="application/json")
     return write_problem(413, "too_large", f"A body of at most {limit // KIB} KiB is taken here.")
 
 

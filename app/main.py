@@ -5,39 +5,40 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
+from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
-from fastapi.responses import Response
 from mcp.server import MCPServer
 from mcp.server.transport_security import TransportSecuritySettings
-from pydantic_core import to_json
 from sqlalchemy import Connection
 
 from app.background import Background
 from app.bell import Bell
 from app.bindings import build_binding_routes
+from app.dapr_routes import AppToken, Reception, add_dapr_routes
 from app.database import Database, SqliteDatabase
+from app.health import add_health_routes
 from app.identity import ensure_local_user, identify_http_agent
 from app.limits import MCP_PATH, SMALL_BODY, Branch, Edge
-from app.migrations import HEAD, check_schema, migrate_file, migrate_server, require_head
+from app.migrations import check_schema, migrate_file, migrate_server, require_head
 from app.problems import install_problems
 from app.rest.feeds import Streams, build_feed_routes
 from app.rest.recurring import build_recurring_routes
 from app.rest.tasks import build_task_routes
 from app.settings import Settings
+from app.sidecar import Sidecar, open_sidecar
 from app.store import DatabaseStore
 from app.system import SystemClock, SystemIds
 from events.instants import write_instant
 from events.lease import Lease
-from events.memory import MemoryBroker, count_deliveries
-from events.outbox import count_backlog
-from events.ports import Clock, Ids
+from events.memory import MemoryBroker
+from events.ports import Clock, Ids, Publisher
 from events.relay import Relay
-from todo.errors import StorageUnavailable
 from todo.reactions import REACTIONS
 from todo.when import prefer_shipped_zones, read_zone, say_now
 from todo.work import Who
@@ -60,6 +61,7 @@ class Service:
     relay: Relay
     broker: MemoryBroker
     background: Background
+    sidecar: Sidecar | None = None
 
     def build_mcp(self, identify: Identify) -> MCPServer[Any]:
         """Return an MCP server on this service's store."""
@@ -138,18 +140,27 @@ async def open_service(
         bell = Bell()
         store = DatabaseStore(database, clock, ids, bell, people)
         broker = MemoryBroker(database, REACTIONS, clock, on_published=bell.ring)
-        relay = Relay(database, broker, clock)
-        background = Background(database, store, relay, broker, Lease(f"{os.getpid()}:{ids.new()}"), clock, bell)
-        yield Service(settings, database, store, relay, broker, background)
+        async with open_sidecar(settings) as sidecar:
+            publisher: Publisher = broker
+            if sidecar is not None:
+                from events.dapr import DaprPublisher
+
+                publisher = DaprPublisher(sidecar.client, sidecar.pubsub, sidecar.style)
+            chance = Random()  # noqa: S311  # pauses, not secrets
+            relay = Relay(database, publisher, clock, jitter=partial(chance.uniform, 0.8, 1.2))
+            background = Background(database, store, relay, broker, Lease(f"{os.getpid()}:{ids.new()}"), clock, bell)
+            yield Service(settings, database, store, relay, broker, background, sidecar)
     finally:
         await database.close()
 
 
 def build_app(service: Service, *, background: bool = True) -> FastAPI:
-    """Return the HTTP application: REST under `/api`, MCP at `/mcp`, health at the root.
+    """Return the HTTP application: REST under `/api`, MCP at `/mcp`, what Dapr calls, and health at the root.
 
-    `background=False` leaves relay, deliveries and scheduler to whoever steps them.
+    In the role `worker` it has only the last two, in the role `api` all but the background work. `background=False`
+    leaves relay, deliveries and scheduler to whoever steps them.
     """
+    role = service.settings.role
     streams = Streams()
     service.background.bell.listeners.append(streams.wake)
     mcp = service.build_mcp(identify_http_agent)
@@ -170,7 +181,9 @@ def build_app(service: Service, *, background: bool = True) -> FastAPI:
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with mcp.session_manager.run():
             if background:
-                service.background.start()
+                service.background.start(leading=role != "api")
+            if service.sidecar is not None and role != "api":
+                await service.sidecar.check_routes(app)
             try:
                 yield
             finally:
@@ -182,49 +195,23 @@ def build_app(service: Service, *, background: bool = True) -> FastAPI:
         title="Evolution Todo", description=DESCRIPTION, version=read_version(), lifespan=lifespan, redoc_url=None
     )
     install_problems(app)
-    app.include_router(build_task_routes(service.store), prefix="/api", tags=["tasks"])
-    app.include_router(build_recurring_routes(service.store), prefix="/api", tags=["recurring tasks"])
-    app.include_router(build_feed_routes(service.store, streams), prefix="/api", tags=["feeds"])
+    if role != "worker":
+        app.include_router(build_task_routes(service.store), prefix="/api", tags=["tasks"])
+        app.include_router(build_recurring_routes(service.store), prefix="/api", tags=["recurring tasks"])
+        app.include_router(build_feed_routes(service.store, streams), prefix="/api", tags=["feeds"])
+    if role != "api":
+        app.include_router(build_binding_routes(service.store))
+        if service.sidecar is not None:
+            reception = Reception(service.database, REACTIONS, service.store.clock, service.background.bell.ring)
+            add_dapr_routes(app, reception, service.sidecar.pubsub, service.sidecar.style)
+    add_health_routes(app, service)
 
-    app.include_router(build_binding_routes(service.store))
-
-    @app.get("/healthz", tags=["health"])
-    async def healthz() -> Response:
-        return Response(b'{"status":"ok"}', media_type="application/json")
-
-    @app.get("/readyz", tags=["health"])
-    async def readyz() -> Response:
-        ready, body = await check_readiness(service)
-        return Response(to_json(body), 200 if ready else 503, media_type="application/json")
-
-    app.add_middleware(Branch, path=MCP_PATH, branch=mcp_app)
+    if role != "worker":
+        app.add_middleware(Branch, path=MCP_PATH, branch=mcp_app)
+    if service.settings.app_api_token:
+        app.add_middleware(AppToken, token=service.settings.app_api_token)
     app.add_middleware(Edge, hosts=frozenset(host.strip("[]") for host in hosts))
     return app
-
-
-async def check_readiness(service: Service) -> tuple[bool, dict[str, Any]]:
-    """Return whether database and schema can be used, and what is degraded beside them."""
-    try:
-        (pending, parked), (open_, dead), held = await service.database.read(
-            lambda connection: (
-                count_backlog(connection),
-                count_deliveries(connection),
-                service.background.lease.is_held(connection),
-            )
-        )
-    except StorageUnavailable as error:
-        return False, {"status": "unavailable", "reasons": [error.text]}
-    reasons = []
-    if parked:
-        reasons.append(f"{parked} events were refused for good and wait: evolution-todo events replay --parked")
-    if dead:
-        reasons.append(f"{dead} reactions failed for good and wait: POST /api/dead-letters/replay")
-    if not held:
-        reasons.append("nobody does the background work yet")
-    body: dict[str, Any] = {"status": "degraded" if reasons else "ready", "schema": HEAD, "backlog": pending + open_}
-    if reasons:
-        body["degraded"] = reasons
-    return True, body
 
 
 def _hosts_of(settings: Settings) -> list[str]:

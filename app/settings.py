@@ -41,6 +41,11 @@ class Settings(BaseSettings):
     database_url: str = Field("sqlite:///todo.db", repr=False)
     database_url_file: Path | None = None
     broker: Literal["memory", "dapr"] = "memory"
+    pubsub: str = Field("taskevents", pattern=r"^[A-Za-z0-9._-]{1,100}$")
+    dapr_http: str | None = None
+    app_api_token: str | None = Field(None, validation_alias="APP_API_TOKEN", repr=False)
+    dapr_api_token: str | None = Field(None, validation_alias="DAPR_API_TOKEN", repr=False)
+    dapr_http_port: int | None = Field(None, validation_alias="DAPR_HTTP_PORT", ge=1, le=65_535)
     topic_style: TopicStyle = "type"
     role: Literal["all", "api", "worker"] = "all"
     auth: Literal["local", "token"] = "local"
@@ -75,10 +80,10 @@ class Settings(BaseSettings):
         problems = []
         if not self.database_url.startswith(("sqlite:///", *POSTGRESQL)):
             problems.append("TODO_DATABASE_URL: sqlite:///… or postgresql://… is served")
-        if self.broker == "dapr":
-            problems.append("TODO_BROKER=dapr: not served by this version; leave it at memory")
-        if self.role != "all":
+        if self.broker == "memory" and self.role != "all":
             problems.append(f"TODO_ROLE={self.role}: needs a broker between the processes, which memory is not")
+        if self.broker == "dapr" and not _is_loopback(self.host) and not (self.app_api_token and self.dapr_api_token):
+            problems.append(f"TODO_HOST={self.host}: with TODO_BROKER=dapr set APP_API_TOKEN and DAPR_API_TOKEN")
         if self.auth == "token":
             problems.append("TODO_AUTH=token: not served by this version; leave it at local")
         if self.auth == "local" and not _is_loopback(self.host):
@@ -104,6 +109,11 @@ class Settings(BaseSettings):
     def database_path(self) -> Path:
         """The SQLite file; a relative one counts from `TODO_DATA_DIR`."""
         return self.data_dir / unquote(self.database_url.removeprefix("sqlite:///"))
+
+    @property
+    def sidecar_url(self) -> str:
+        """The address of the Dapr sidecar's HTTP API."""
+        return (self.dapr_http or f"http://127.0.0.1:{self.dapr_http_port or 3500}").rstrip("/")
 
     @property
     def url(self) -> str:

@@ -13,6 +13,7 @@ from app.identity import identify_rest
 from app.problems import HttpRefusal
 from app.rest.reading import PATCHES, read_body, read_scalars
 from app.rest.tasks import PROBLEMS
+from events.dead import list_unreadable
 from events.memory import list_parked, replay_parked
 from todo import feeds, schemas
 from todo.arguments import describe_model, read_arguments
@@ -124,9 +125,9 @@ def _add_dead_letter_routes(router: APIRouter, store: Store) -> None:
     @router.get("/dead-letters")
     async def list_dead_letters() -> Response:
         who = identify_rest()
-        return _json(
-            {"dead_letters": await store.read(who, lambda work: list_parked(work.connection, work.who.user_id))}
-        )
+        parked = await store.read(who, lambda work: list_parked(work.connection, work.who.user_id))
+        unreadable = await store.read(who, lambda work: list_unreadable(work.connection))
+        return _json({"dead_letters": parked, **({"unreadable": unreadable} if unreadable else {})})
 
     @router.post("/dead-letters/replay")
     async def replay_all() -> Response:

@@ -15,7 +15,7 @@ from events.catalog import TopicStyle
 from infra.live.cache import Say
 from infra.live.kafka import Kafka, lay_out_kafka
 from infra.live.ports import PortBook
-from infra.live.postgres import Postgres, lay_out_postgres
+from infra.live.postgres import OWNER, Postgres, lay_out_postgres
 from infra.live.programs import ToolsMissing
 from infra.live.provision import Wanted, find_missing, provide_daprd, provide_kafka
 from infra.live.resources import lay_out_resources
@@ -112,6 +112,7 @@ class LiveChain:
             self.postgres = lay_out_postgres(self.folder / "postgres", self.ports, self.plan.postgres_settings)
             stack.callback(self.postgres.kill)
             self.postgres.start()
+            self.postgres.create_database(OWNER)
         if self.kafka:
             self.kafka.wait_ready()
         if self.brokers:

@@ -1,0 +1,73 @@
+"""Whether this process is alive and can do its work, told over HTTP and to the doctor."""
+
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI
+from fastapi.responses import Response
+from pydantic_core import to_json
+
+from app.migrations import HEAD
+from events.dead import count_unreadable
+from events.memory import count_deliveries
+from events.outbox import count_backlog
+from todo.errors import StorageUnavailable
+
+if TYPE_CHECKING:
+    from app.main import Service
+
+
+def add_health_routes(app: FastAPI, service: "Service") -> None:
+    """Answer `/healthz` while the process lives, and `/readyz` with what is missing."""
+
+    @app.get("/healthz", tags=["health"])
+    async def healthz() -> Response:
+        return Response(b'{"status":"ok"}', media_type="application/json")
+
+    @app.get("/readyz", tags=["health"])
+    async def readyz() -> Response:
+        ready, body = await check_readiness(service)
+        return Response(to_json(body), 200 if ready else 503, media_type="application/json")
+
+
+async def check_readiness(service: "Service") -> tuple[bool, dict[str, Any]]:
+    """Return whether the process can do its work, and what is degraded beside that.
+
+    It needs the database and its schema, and as `worker` also the broker.
+    """
+    try:
+        (pending, parked), (open_, dead), unreadable, held = await service.database.read(
+            lambda connection: (
+                count_backlog(connection),
+                count_deliveries(connection),
+                count_unreadable(connection),
+                service.background.lease.is_held(connection),
+            )
+        )
+    except StorageUnavailable as error:
+        return False, {"status": "unavailable", "reasons": [error.text]}
+    reasons = []
+    if parked:
+        reasons.append(f"{parked} events were refused for good and wait: evolution-todo events replay --parked")
+    if dead:
+        reasons.append(f"{dead} reactions failed for good and wait: POST /api/dead-letters/replay")
+    if unreadable:
+        reasons.append(f"{unreadable} dead letters could not be read: GET /api/dead-letters")
+    if not held:
+        reasons.append("nobody does the background work yet")
+    broker = await _examine_broker(service)
+    reasons += broker
+    if broker and service.settings.role == "worker":
+        return False, {"status": "unavailable", "reasons": broker}
+    body: dict[str, Any] = {"status": "degraded" if reasons else "ready", "schema": HEAD, "backlog": pending + open_}
+    if reasons:
+        body["degraded"] = reasons
+    return True, body
+
+
+async def _examine_broker(service: "Service") -> list[str]:
+    if service.sidecar is None:
+        return []
+    missing = await service.sidecar.examine()
+    if service.relay.trouble:
+        missing.append(f"events wait: {service.relay.trouble}")
+    return missing
