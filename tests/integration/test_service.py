@@ -120,7 +120,7 @@ def test_all_bad_settings_are_told_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "override", [{"auth": "token"}, {"host": "0.0.0.0"}, {"role": "worker"}, {"broker": "dapr"}]  # noqa: S104  # refused, never bound
+    "override", [{"auth": "token"}, {"host": "0.0.0.0"}, {"role": "worker"}, {"role": "api"}]  # noqa: S104  # refused, never bound
 )  # fmt: skip
 def test_what_this_version_does_not_serve_refuses_to_start(tmp_path: Path, override: dict[str, Any]) -> None:
     with pytest.raises(BadSettings, match=f"TODO_{next(iter(override)).upper()}"):

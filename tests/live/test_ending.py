@@ -130,7 +130,8 @@ def test_status_tells_the_settings_and_down_leaves_nothing(up: int, private_cach
 
     assert call(private_cache, "down").returncode == 0
 
-    assert all(map(is_gone, pids))
+    # What was killed is reaped a moment after the chain has let go of its lock.
+    wait_until(lambda: all(map(is_gone, pids)), SECONDS, f"{pids} end")
     assert call(private_cache, "status").returncode == 1
     assert call(private_cache, "down").stdout == "Nothing was up.\n"
 
