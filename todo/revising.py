@@ -233,7 +233,9 @@ def _find_steps(plan: Revision) -> list[Step] | None:
 
 def _find_after_gone(plan: Revision, series: Series) -> Step | None:
     """Return the next date of a series that counts from doing, when nothing of it is open."""
-    zone = series.course.zone
+    zone, count = series.course.zone, series.course.rule.count
+    if count is not None and series.row["made"] >= count:
+        return None
     if plan.floor is not None:
         due = at_series_time(series.course, date.fromisoformat(plan.floor) + timedelta(days=1))
         return Step(due, 0) if rules.is_within(series.course.rule, due, zone) else None

@@ -64,6 +64,7 @@ def _take_back(plan: Revision, instances: list[Row]) -> None:
     """Delete instances as if they had not come yet, so that their dates may come again."""
     plan.gone += instances
     if instances:
+        plan.values["made"] = plan.series.row["made"] - len(instances)
         plan.values["newest"] = load_last_occurrence(plan.work, plan.series.task["id"], instances[0]["occurrence"])
 
 
