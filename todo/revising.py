@@ -148,11 +148,7 @@ def _rezone(due: str, old: ZoneInfo, new: ZoneInfo) -> str:
 def _move_open(plan: Revision, request: UpdateRecurringTask) -> None:
     work, course = plan.work, plan.revised.course
     if request.rule is None and request.first_due is None:
-        old = plan.series.course.zone
-        plan.moved = {each["id"]: _rezone(each["occurrence"], old, course.zone) for each in plan.open_ones}
-        plan.moved = {key: due for key, due in plan.moved.items() if not is_over(due, course.zone, work.now)}
-        if (newest := plan.series.row["newest"]) is not None:
-            plan.values["newest"] = _rezone(newest, old, course.zone)
+        _rezone_open(plan, course)
         return
     if not plan.open_ones or (course.mode == "after_completion" and request.first_due is None):
         return
@@ -164,6 +160,23 @@ def _move_open(plan: Revision, request: UpdateRecurringTask) -> None:
     taken = load_taken(work, plan.series.task["id"], None) - {last["occurrence"]}
     if (step := next_on_rule(course, None, work.now, taken)) is not None:
         plan.moved[last["id"]] = plan.values["newest"] = step.due
+
+
+def _rezone_open(plan: Revision, course: Course) -> None:
+    """Keep the wall time of the open instances not yet past; one that would be past by it goes to the next date."""
+    work, old = plan.work, plan.series.course.zone
+    if (newest := plan.series.row["newest"]) is not None:
+        plan.values["newest"] = _rezone(newest, old, course.zone)
+    for each in plan.open_ones:
+        if when.is_date(each["occurrence"]) or is_over(each["due"] or each["occurrence"], old, work.now):
+            continue
+        due = _rezone(each["occurrence"], old, course.zone)
+        if is_over(due, course.zone, work.now) and course.mode != "after_completion":
+            taken = load_taken(work, plan.series.task["id"], None).union(plan.moved.values())
+            step = next_on_rule(course, None, work.now, taken)
+            due = due if step is None else step.due
+            plan.values["newest"] = max(plan.values["newest"] or due, due)
+        plan.moved[each["id"]] = due
 
 
 def _set_end(plan: Revision, text: str) -> None:
