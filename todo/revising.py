@@ -12,13 +12,24 @@ from events.instants import read_instant, shorten_instant, write_instant
 from todo import rules, when
 from todo.answers import answer_nothing, answer_write
 from todo.changes import Touched, check_version, record_change
-from todo.course import Course, Mode, Step, at_series_time, dates_ahead, day_of, is_over, next_on_rule, starts_at
+from todo.course import (
+    Course,
+    Mode,
+    Step,
+    at_series_time,
+    dates_ahead,
+    day_of,
+    is_over,
+    just_before,
+    next_on_rule,
+    starts_at,
+)
 from todo.editing import read_edits
 from todo.errors import InvalidArguments, RuleNeverOccurs
 from todo.queries import Row, load_open_instances, load_taken
 from todo.recurring import check_mode, describe_course, reach_instance, read_befores, read_schedule
 from todo.reminders import follow_due, replace_reminders
-from todo.revision import Revision, pause, pause_until, resume, skip
+from todo.revision import Revision, pause, pause_until, resume, skip, take_back
 from todo.rules import Rule
 from todo.saving import show_task, update_task_row
 from todo.schemas import UpdateRecurringTask
@@ -213,10 +224,12 @@ def _set_end(plan: Revision, text: str) -> None:
     plan.values["rule"] = rule.text
     plan.values["rule_text"] = describe_course(plan.revised.course)
     plan.stirred = True
+    beyond = []
     for each in plan.open_ones:
         nominal = plan.moved.get(each["id"]) or each["occurrence"]
         if not rules.is_within(rule, nominal, zone) and not is_over(nominal, zone, plan.work.now):
-            plan.gone.append(each)
+            beyond.append(each)
+    take_back(plan, beyond)
 
 
 def _find_steps(plan: Revision) -> list[Step] | None:
@@ -226,8 +239,7 @@ def _find_steps(plan: Revision) -> list[Step] | None:
         return []
     newest, zone = series.row["newest"], series.course.zone
     if series.course.mode == "every_occurrence":
-        newest_gone = any(each["occurrence"] == newest for each in plan.gone)
-        if newest is not None and starts_at(newest, zone) > now and not newest_gone:
+        if newest is not None and starts_at(newest, zone) > now and _has_instance(plan, newest):
             return []
     elif plan.staying:
         return []
@@ -242,6 +254,14 @@ def _find_steps(plan: Revision) -> list[Step] | None:
     if step is None:
         return [] if plan.staying else None
     return [step]
+
+
+def _has_instance(plan: Revision, nominal: str) -> bool:
+    """Return whether a date will have a living instance: one that was taken back or skipped has none."""
+    if nominal in plan.moved.values():
+        return True
+    gone = {each["occurrence"] for each in plan.gone}
+    return nominal in load_taken(plan.work, plan.series.task["id"], just_before(nominal)) - gone
 
 
 def _find_after_gone(plan: Revision, series: Series) -> Step | None:
