@@ -5,8 +5,20 @@ from typing import Any
 import pytest
 
 from tests.conftest import World
-from tests.integration.recurring import complete, create, delete, instances, kinds, open_ids, read, refuse, reopen
-from tests.integration.recurring import revise, send, triggers
+from tests.integration.recurring import (
+    complete,
+    create,
+    delete,
+    instances,
+    kinds,
+    open_ids,
+    read,
+    refuse,
+    reopen,
+    revise,
+    send,
+    triggers,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -19,7 +31,9 @@ async def test_creating_emits_the_series_then_its_first_instance_in_one_change(w
     assert task["recurring_id"] == series_id != task["id"]
     assert (task["due"], task["occurrence"]) == ("2026-11-27T16:00:00Z", "2026-11-27T16:00:00Z")
     assert (task["tags"], task["priority"], task["notes"]) == (["home"], "high", "All of them")
-    assert "then Fri 4 Dec 2026, 17:00 Europe/Berlin" in made["message"], "the next dates are told from the answer alone"
+    assert "then Fri 4 Dec 2026, 17:00 Europe/Berlin" in made["message"], (
+        "the next dates are told from the answer alone"
+    )
     series = await read(world, series_id)
     assert series["kind"] == "recurring"
     assert "due" not in series
@@ -32,8 +46,12 @@ async def test_creating_emits_the_series_then_its_first_instance_in_one_change(w
     assert [each["version"] for each in data] == [1, 1, 1]
     assert data[0]["change_id"] == data[1]["change_id"] == made["change_id"]
     assert data[2] == {
-        **{"version": 1, "task": task, "actor": data[0]["actor"]},
-        **{"recurring_id": series_id, "occurrence": task["occurrence"], "skipped": 0},
+        "version": 1,
+        "task": task,
+        "actor": data[0]["actor"],
+        "recurring_id": series_id,
+        "occurrence": task["occurrence"],
+        "skipped": 0,
     }
 
 
