@@ -286,6 +286,7 @@ def _carry_out(plan: Revision, request: UpdateRecurringTask) -> View:
     work, task = plan.work, plan.series.task
     plan.values = {name: value for name, value in plan.values.items() if value != plan.series.row[name]}
     steps = _find_steps(plan)
+    plan.moved = {row["id"]: plan.moved[row["id"]] for row in plan.open_ones if _is_moved(plan, row)}
     if steps is None:
         plan.shared |= {"status": "completed", "completed_at": work.at}
     if not (plan.values or plan.shared or plan.moved or plan.gone or steps):
@@ -319,12 +320,17 @@ def _carry_out(plan: Revision, request: UpdateRecurringTask) -> View:
     return {**answer, "recurring_id": task["id"]}
 
 
+def _is_moved(plan: Revision, instance: Row) -> bool:
+    nominal = plan.moved.get(instance["id"])
+    return nominal is not None and (nominal != instance["occurrence"] or nominal != instance["due"])
+
+
 def _bring_along(plan: Revision, instance: Row, series: Series) -> Touched | None:
     """Write what the revision means for an instance that stays; return its part in the change, or nothing."""
     work = plan.work
     values = reach_instance(instance, plan.series.task, plan.shared)
     nominal = plan.moved.get(instance["id"])
-    if nominal is not None and (nominal != instance["occurrence"] or nominal != instance["due"]):
+    if nominal is not None:
         own = [name for name in instance["edited"].split() if name not in ("due", "zone")]
         zone = None if when.is_date(nominal) else series.course.zone.key
         values |= {"due": nominal, "occurrence": nominal, "zone": zone, "edited": " ".join(own)}
