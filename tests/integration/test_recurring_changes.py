@@ -195,7 +195,8 @@ async def test_a_new_rule_with_a_first_due_is_new_from_there_and_leaves_what_lie
     assert (await complete(world, made["task"]["id"]))["next_occurrence"]["due"] == "2026-12-07"
     moved = await revise(world, made["recurring_id"], first_due="2026-12-01")
     assert any("not on the rule" in warning for warning in moved["warnings"])
-    assert moved["next_occurrence"]["due"] == "2026-12-07"
+    assert moved["events"] == [], "it is the first date already"
+    assert await instances(world, made["recurring_id"], "open") == ["2026-12-07"]
 
 
 async def test_a_new_zone_keeps_the_time_on_the_wall(world: World) -> None:
@@ -309,6 +310,9 @@ async def test_a_change_that_changes_nothing_says_so(world: World) -> None:
     same = await revise(world, made["recurring_id"], title="Water the plants", mode="one_at_a_time", paused=False)
     assert same["events"] == []
     assert "nothing was changed" in same["message"]
+    again = await revise(world, made["recurring_id"], rule="FREQ=WEEKLY;BYDAY=FR", first_due="2026-11-27")
+    assert again["events"] == []
+    assert "change_id" not in again
 
 
 async def test_reminders_of_a_series_are_replaced_on_open_instances(world: World) -> None:
