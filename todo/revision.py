@@ -56,7 +56,9 @@ def pause(plan: Revision) -> None:
         return
     plan.values["paused"] = True
     zone = plan.series.course.zone
-    take_back(plan, [each for each in plan.open_ones if not is_over(each["due"], zone, plan.work.now)])
+    take_back(
+        plan, [each for each in plan.open_ones if not is_over(each["due"] or each["occurrence"], zone, plan.work.now)]
+    )
     plan.said.append("It is paused: no occurrence comes before it is resumed with paused=false.")
 
 
