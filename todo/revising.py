@@ -178,15 +178,21 @@ def _rezone_open(plan: Revision, course: Course) -> None:
     work, old = plan.work, plan.series.course.zone
     if (newest := plan.series.row["newest"]) is not None:
         plan.values["newest"] = _rezone(newest, old, course.zone)
-    for each in plan.open_ones:
-        if when.is_date(each["occurrence"]) or is_over(each["due"] or each["occurrence"], old, work.now):
-            continue
+    moving = [
+        each
+        for each in plan.open_ones
+        if not when.is_date(each["occurrence"]) and not is_over(each["due"] or each["occurrence"], old, work.now)
+    ]
+    taken = load_taken(work, plan.series.task["id"], None) - {each["occurrence"] for each in moving}
+    for each in moving:
         due = _rezone(each["occurrence"], old, course.zone)
-        if is_over(due, course.zone, work.now) and course.mode != "after_completion":
-            taken = load_taken(work, plan.series.task["id"], None).union(plan.moved.values())
+        if due in taken or (is_over(due, course.zone, work.now) and course.mode != "after_completion"):
             step = next_on_rule(course, None, work.now, taken)
-            due = due if step is None else step.due
+            if step is None:
+                continue
+            due = step.due
             plan.values["newest"] = max(plan.values["newest"] or due, due)
+        taken |= {due}
         plan.moved[each["id"]] = due
 
 
@@ -239,7 +245,8 @@ def _find_steps(plan: Revision) -> list[Step] | None:
         return []
     newest, zone = series.row["newest"], series.course.zone
     if series.course.mode == "every_occurrence":
-        if newest is not None and starts_at(newest, zone) > now and _has_instance(plan, newest):
+        held_up = plan.floor is not None and newest is not None and str(day_of(newest, zone)) <= plan.floor
+        if newest is not None and starts_at(newest, zone) > now and _has_instance(plan, newest) and not held_up:
             return []
     elif plan.staying:
         return []
