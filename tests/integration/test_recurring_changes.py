@@ -358,3 +358,29 @@ async def test_what_pause_until_skipped_does_not_come_back_with_a_pause(world: W
     resumed = await revise(world, made["recurring_id"], paused=False)
     assert resumed["next_occurrence"]["due"] == "2026-12-10T11:00:00Z"
     assert await instances(world, made["recurring_id"]) == ["2026-12-10T11:00:00Z"]
+
+
+async def test_an_instance_without_a_due_is_paused_by_its_nominal_date(world: World) -> None:
+    made = await create(world, "FREQ=DAILY;BYHOUR=12")
+    await send(world, "PATCH", f"/tasks/{made['task']['id']}", due=None)
+    assert kinds(await revise(world, made["recurring_id"], paused=True)) == ["task.updated", "task.deleted"]
+
+
+async def test_pause_until_holds_although_the_occurrence_ahead_is_done_already(world: World) -> None:
+    made = await create(world, "FREQ=DAILY;BYHOUR=12", mode="every_occurrence")
+    await world.tick(hours=3)
+    _, ahead = await open_ids(world, made["recurring_id"])
+    await complete(world, ahead)
+    await revise(world, made["recurring_id"], pause_until="2026-12-10")
+    await world.tick(days=3)
+    assert await instances(world, made["recurring_id"], "open") == ["2026-12-10T11:00:00Z"]
+
+
+async def test_a_new_zone_never_gives_two_instances_one_date(world: World) -> None:
+    made = await create(world, "FREQ=DAILY", first_due="2026-11-25T18:00")
+    done = await complete(world, made["task"]["id"])
+    await delete(world, done["next_occurrence"]["task_id"])
+    moved = await revise(world, made["recurring_id"], rule="FREQ=DAILY", first_due="2026-11-25T12:00")
+    assert await instances(world, made["recurring_id"], "open") == ["2026-11-25T11:00:00Z"], moved
+    await revise(world, made["recurring_id"], zone="America/New_York")
+    assert await instances(world, made["recurring_id"]) == ["2026-11-25T17:00:00Z", "2026-11-26T17:00:00Z"]

@@ -339,6 +339,9 @@ class Model:
         self._revive()
         return True
 
+    def _can_move(self, due: str, taken: set[str]) -> bool:
+        return not self.is_over(due) and due not in self.skipped and due not in taken
+
     @property
     def instant(self) -> str:
         return f"{self.now.replace(tzinfo=None).isoformat()}Z"
@@ -351,9 +354,12 @@ class Model:
 
         ahead = [each for each in self.open if each not in past and len(each.nominal) > 10]
         self.zone, self.newest, self.skipped = zone, move(self.newest), {move(due) for due in self.skipped}
+        taken = self.living - {each.nominal for each in ahead}
         for each in ahead:
-            each.nominal = each.due = move(each.nominal)
-            if self.is_over(each.nominal) and self.mode != "after_completion":
-                each.nominal = each.due = next(self.free(""), each.nominal)
-                self.newest = max(self.newest, each.nominal)
+            due = move(each.nominal)
+            if due in taken or (self.is_over(due) and self.mode != "after_completion"):
+                due = next((date for date in self.dates("") if self._can_move(date, taken)), "")
+                self.newest = max(self.newest, due)
+            taken.add(due)
+            each.nominal, each.due = (due, due) if due else (each.nominal, each.due)
         self._revive()

@@ -466,12 +466,12 @@ def test_series_do_what_the_model_says(portal: BlockingPortal, template: Path) -
     run_state_machine_as_test(
         Machine,
         settings=settings(
-            max_examples=6_000 if LONG else 40,
+            max_examples=3_000 if LONG else 40,
             stateful_step_count=60 if LONG else 30,
             deadline=None,
             database=None,
             derandomize=not LONG,
-            phases=(Phase.generate,) if os.environ.get('NOSHRINK') else tuple(Phase),
+            phases=(Phase.generate,) if os.environ.get("NOSHRINK") else tuple(Phase),
             suppress_health_check=list(HealthCheck),
         ),
     )
