@@ -256,7 +256,8 @@ def _find_steps(plan: Revision) -> list[Step] | None:
         after = newest
         if plan.floor is not None and (newest is None or str(day_of(newest, zone)) < plan.floor):
             after = plan.floor
-        taken = load_taken(plan.work, series.task["id"], after) - {each["occurrence"] for each in plan.gone}
+        left = {each["occurrence"] for each in plan.open_ones if each in plan.gone or each["id"] in plan.moved}
+        taken = (load_taken(plan.work, series.task["id"], after) - left).union(plan.moved.values())
         step = next_on_rule(series.course, after, now, taken)
     if step is None:
         return [] if plan.staying else None
