@@ -384,3 +384,9 @@ async def test_a_new_zone_never_gives_two_instances_one_date(world: World) -> No
     assert await instances(world, made["recurring_id"], "open") == ["2026-11-25T11:00:00Z"], moved
     await revise(world, made["recurring_id"], zone="America/New_York")
     assert await instances(world, made["recurring_id"]) == ["2026-11-25T17:00:00Z", "2026-11-26T17:00:00Z"]
+
+
+async def test_a_date_that_an_instance_has_left_may_come_again(world: World) -> None:
+    made = await create(world, "FREQ=DAILY", first_due="2026-11-24", mode="every_occurrence")
+    await revise(world, made["recurring_id"], rule="FREQ=DAILY;UNTIL=20270116")
+    assert await instances(world, made["recurring_id"]) == ["2026-11-23", "2026-11-24"]
