@@ -69,6 +69,13 @@ def is_over(due: str, zone: ZoneInfo, now: datetime) -> bool:
     return read_instant(deadline_of(due, zone)) <= now
 
 
+def just_before(due: str) -> str:
+    """Return a date or instant after which a due is the first that can come."""
+    if is_date(due):
+        return str(date.fromisoformat(due) - timedelta(days=1))
+    return shorten_instant(write_instant(read_instant(due) - timedelta(seconds=1)))
+
+
 def dates_ahead(course: Course, after: str | None, now: datetime, taken: Container[str] = ()) -> Iterator[str]:
     """Yield the dates of the rule that are later than `after` and not over, but for those skipped or taken."""
     floor = _floor(course, after, now)

@@ -46,7 +46,6 @@ _INSTANCES = select(TASK).where(TASK.c.recurring_id == bindparam("series"), _OWN
 _OPEN_INSTANCES = _INSTANCES.where(TASK.c.status == "open").order_by(TASK.c.occurrence)
 _OCCURRENCES = select(TASK.c.occurrence).where(TASK.c.recurring_id == bindparam("series"), _OWNED)
 _TAKEN = _OCCURRENCES.where(_ALIVE, TASK.c.occurrence > bindparam("after"))
-_LAST_BEFORE = _OCCURRENCES.where(TASK.c.occurrence < bindparam("before")).order_by(TASK.c.occurrence.desc()).limit(1)
 _DUE_SERIES = (
     select(RECURRENCE)
     .where(RECURRENCE.c.next_at <= bindparam("now"))
@@ -124,13 +123,6 @@ def load_taken(work: Work, series_id: str, after: str | None) -> frozenset[str]:
     """Return the nominal dates later than `after` that have a living instance already."""
     key = {"series": series_id, "user": work.who.user_id, "after": after or ""}
     return frozenset(work.connection.execute(_TAKEN, key).scalars())
-
-
-def load_last_occurrence(work: Work, series_id: str, before: str) -> str | None:
-    """Return the nominal date of the last instance before a date, deleted ones included, or nothing."""
-    key = {"series": series_id, "user": work.who.user_id, "before": before}
-    found: str | None = work.connection.execute(_LAST_BEFORE, key).scalar()
-    return found
 
 
 def load_due_series(work: Work, limit: int) -> list[Row]:

@@ -12,13 +12,24 @@ from events.instants import read_instant, shorten_instant, write_instant
 from todo import rules, when
 from todo.answers import answer_nothing, answer_write
 from todo.changes import Touched, check_version, record_change
-from todo.course import Course, Mode, Step, at_series_time, dates_ahead, day_of, is_over, next_on_rule, starts_at
+from todo.course import (
+    Course,
+    Mode,
+    Step,
+    at_series_time,
+    dates_ahead,
+    day_of,
+    is_over,
+    just_before,
+    next_on_rule,
+    starts_at,
+)
 from todo.editing import read_edits
 from todo.errors import InvalidArguments, RuleNeverOccurs
 from todo.queries import Row, load_open_instances, load_taken
 from todo.recurring import check_mode, describe_course, reach_instance, read_befores, read_schedule
 from todo.reminders import follow_due, replace_reminders
-from todo.revision import Revision, pause, pause_until, resume, skip
+from todo.revision import Revision, pause, pause_until, resume, skip, take_back
 from todo.rules import Rule
 from todo.saving import show_task, update_task_row
 from todo.schemas import UpdateRecurringTask
@@ -148,11 +159,7 @@ def _rezone(due: str, old: ZoneInfo, new: ZoneInfo) -> str:
 def _move_open(plan: Revision, request: UpdateRecurringTask) -> None:
     work, course = plan.work, plan.revised.course
     if request.rule is None and request.first_due is None:
-        old = plan.series.course.zone
-        plan.moved = {each["id"]: _rezone(each["occurrence"], old, course.zone) for each in plan.open_ones}
-        plan.moved = {key: due for key, due in plan.moved.items() if not is_over(due, course.zone, work.now)}
-        if (newest := plan.series.row["newest"]) is not None:
-            plan.values["newest"] = _rezone(newest, old, course.zone)
+        _rezone_open(plan, course)
         return
     if not plan.open_ones or (course.mode == "after_completion" and request.first_due is None):
         return
@@ -164,6 +171,29 @@ def _move_open(plan: Revision, request: UpdateRecurringTask) -> None:
     taken = load_taken(work, plan.series.task["id"], None) - {last["occurrence"]}
     if (step := next_on_rule(course, None, work.now, taken)) is not None:
         plan.moved[last["id"]] = plan.values["newest"] = step.due
+
+
+def _rezone_open(plan: Revision, course: Course) -> None:
+    """Keep the wall time of the open instances not yet past; one that would be past by it goes to the next date."""
+    work, old = plan.work, plan.series.course.zone
+    if (newest := plan.series.row["newest"]) is not None:
+        plan.values["newest"] = _rezone(newest, old, course.zone)
+    moving = [
+        each
+        for each in plan.open_ones
+        if not when.is_date(each["occurrence"]) and not is_over(each["due"] or each["occurrence"], old, work.now)
+    ]
+    taken = load_taken(work, plan.series.task["id"], None) - {each["occurrence"] for each in moving}
+    for each in moving:
+        due = _rezone(each["occurrence"], old, course.zone)
+        if due in taken or (is_over(due, course.zone, work.now) and course.mode != "after_completion"):
+            step = next_on_rule(course, None, work.now, taken)
+            if step is None:
+                continue
+            due = step.due
+            plan.values["newest"] = max(plan.values["newest"] or due, due)
+        taken |= {due}
+        plan.moved[each["id"]] = due
 
 
 def _set_end(plan: Revision, text: str) -> None:
@@ -200,10 +230,12 @@ def _set_end(plan: Revision, text: str) -> None:
     plan.values["rule"] = rule.text
     plan.values["rule_text"] = describe_course(plan.revised.course)
     plan.stirred = True
+    beyond = []
     for each in plan.open_ones:
         nominal = plan.moved.get(each["id"]) or each["occurrence"]
         if not rules.is_within(rule, nominal, zone) and not is_over(nominal, zone, plan.work.now):
-            plan.gone.append(each)
+            beyond.append(each)
+    take_back(plan, beyond)
 
 
 def _find_steps(plan: Revision) -> list[Step] | None:
@@ -213,8 +245,8 @@ def _find_steps(plan: Revision) -> list[Step] | None:
         return []
     newest, zone = series.row["newest"], series.course.zone
     if series.course.mode == "every_occurrence":
-        newest_gone = any(each["occurrence"] == newest for each in plan.gone)
-        if newest is not None and starts_at(newest, zone) > now and not newest_gone:
+        held_up = plan.floor is not None and newest is not None and str(day_of(newest, zone)) <= plan.floor
+        if newest is not None and starts_at(newest, zone) > now and _has_instance(plan, newest) and not held_up:
             return []
     elif plan.staying:
         return []
@@ -224,16 +256,27 @@ def _find_steps(plan: Revision) -> list[Step] | None:
         after = newest
         if plan.floor is not None and (newest is None or str(day_of(newest, zone)) < plan.floor):
             after = plan.floor
-        taken = load_taken(plan.work, series.task["id"], after) - {each["occurrence"] for each in plan.gone}
+        left = {each["occurrence"] for each in plan.open_ones if each in plan.gone or each["id"] in plan.moved}
+        taken = (load_taken(plan.work, series.task["id"], after) - left).union(plan.moved.values())
         step = next_on_rule(series.course, after, now, taken)
     if step is None:
         return [] if plan.staying else None
     return [step]
 
 
+def _has_instance(plan: Revision, nominal: str) -> bool:
+    """Return whether a date will have a living instance: one that was taken back or skipped has none."""
+    if nominal in plan.moved.values():
+        return True
+    gone = {each["occurrence"] for each in plan.gone}
+    return nominal in load_taken(plan.work, plan.series.task["id"], just_before(nominal)) - gone
+
+
 def _find_after_gone(plan: Revision, series: Series) -> Step | None:
     """Return the next date of a series that counts from doing, when nothing of it is open."""
-    zone = series.course.zone
+    zone, count = series.course.zone, series.course.rule.count
+    if count is not None and series.row["made"] >= count:
+        return None
     if plan.floor is not None:
         due = at_series_time(series.course, date.fromisoformat(plan.floor) + timedelta(days=1))
         return Step(due, 0) if rules.is_within(series.course.rule, due, zone) else None
@@ -251,6 +294,7 @@ def _carry_out(plan: Revision, request: UpdateRecurringTask) -> View:
     work, task = plan.work, plan.series.task
     plan.values = {name: value for name, value in plan.values.items() if value != plan.series.row[name]}
     steps = _find_steps(plan)
+    plan.moved = {row["id"]: plan.moved[row["id"]] for row in plan.open_ones if _is_moved(plan, row)}
     if steps is None:
         plan.shared |= {"status": "completed", "completed_at": work.at}
     if not (plan.values or plan.shared or plan.moved or plan.gone or steps):
@@ -284,12 +328,17 @@ def _carry_out(plan: Revision, request: UpdateRecurringTask) -> View:
     return {**answer, "recurring_id": task["id"]}
 
 
+def _is_moved(plan: Revision, instance: Row) -> bool:
+    nominal = plan.moved.get(instance["id"])
+    return nominal is not None and (nominal != instance["occurrence"] or nominal != instance["due"])
+
+
 def _bring_along(plan: Revision, instance: Row, series: Series) -> Touched | None:
     """Write what the revision means for an instance that stays; return its part in the change, or nothing."""
     work = plan.work
     values = reach_instance(instance, plan.series.task, plan.shared)
     nominal = plan.moved.get(instance["id"])
-    if nominal is not None and (nominal != instance["occurrence"] or nominal != instance["due"]):
+    if nominal is not None:
         own = [name for name in instance["edited"].split() if name not in ("due", "zone")]
         zone = None if when.is_date(nominal) else series.course.zone.key
         values |= {"due": nominal, "occurrence": nominal, "zone": zone, "edited": " ".join(own)}

@@ -9,9 +9,9 @@ from typing import Any
 from pydantic_core import to_json
 
 from todo import when
-from todo.course import dates_ahead, day_of, is_over
+from todo.course import dates_ahead, day_of, is_over, just_before
 from todo.errors import InvalidArguments
-from todo.queries import Row, load_last_occurrence
+from todo.queries import Row
 from todo.series import Series, read_series
 from todo.work import Work
 
@@ -56,15 +56,18 @@ def pause(plan: Revision) -> None:
         return
     plan.values["paused"] = True
     zone = plan.series.course.zone
-    _take_back(plan, [each for each in plan.open_ones if not is_over(each["due"], zone, plan.work.now)])
+    take_back(
+        plan, [each for each in plan.open_ones if not is_over(each["due"] or each["occurrence"], zone, plan.work.now)]
+    )
     plan.said.append("It is paused: no occurrence comes before it is resumed with paused=false.")
 
 
-def _take_back(plan: Revision, instances: list[Row]) -> None:
-    """Delete instances as if they had not come yet, so that their dates may come again."""
+def take_back(plan: Revision, instances: list[Row]) -> None:
+    """Delete instances as if they had not come yet, so that their dates may come again, and none before them."""
     plan.gone += instances
     if instances:
-        plan.values["newest"] = load_last_occurrence(plan.work, plan.series.task["id"], instances[0]["occurrence"])
+        plan.values["made"] = plan.series.row["made"] - len(instances)
+        plan.values["newest"] = just_before(instances[0]["occurrence"])
 
 
 def resume(plan: Revision) -> None:

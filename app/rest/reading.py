@@ -14,6 +14,7 @@ PATCHES = frozenset({"application/json", "application/merge-patch+json"})
 
 _HEADER_OF = {"request_id": "Idempotency-Key", "expected_version": "If-Match"}
 _CLEARABLE = get_args(Clearable)
+_NEVER_EMPTY = ("title", "rule", "first_due", "zone", "mode", "catch_up")
 _TAG = re.compile(r'"([!#-~]*)"')
 _VERSION = re.compile(r"[1-9][0-9]{0,17}")
 
@@ -100,8 +101,11 @@ def patch_to_arguments(body: dict[str, Any]) -> dict[str, Any]:
     """Return a JSON merge patch (RFC 7396) as arguments: what is `null` there goes into `clear`."""
     if "clear" in body:
         raise HttpRefusal(422, "invalid_arguments", "clear is for tools; here a null empties a field.")
-    if "title" in body and body["title"] is None:
-        raise HttpRefusal(422, "invalid_arguments", "title cannot be emptied; give another one, or leave it out.")
+    for name in _NEVER_EMPTY:
+        if name in body and body[name] is None:
+            raise HttpRefusal(422, "invalid_arguments", f"{name} cannot be emptied; give another one, or leave it out.")
     cleared = [name for name in _CLEARABLE if name in body and body[name] is None]
     kept = {name: value for name, value in body.items() if name not in cleared}
+    if "reminders" in kept and kept["reminders"] is None:
+        kept["reminders"] = []
     return {**kept, "clear": cleared} if cleared else kept

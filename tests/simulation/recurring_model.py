@@ -1,0 +1,365 @@
+"""A small model of series: section 6 of the contract on days enumerated one by one, without the product's code."""
+
+from calendar import monthrange
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
+HORIZON = 4_000
+"""Days that are enumerated from the first one on: more than a run passes."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A rule that names days; `until` is a day or a wall time."""
+
+    freq: str
+    interval: int = 1
+    byday: tuple[int, ...] = ()
+    bymonthday: tuple[int, ...] = ()
+    count: int | None = None
+    until: date | None = None
+
+    @property
+    def text(self) -> str:
+        parts = [f"FREQ={self.freq}", f"INTERVAL={self.interval}"]
+        parts += [f"BYDAY={','.join(DAYS[day] for day in self.byday)}"] if self.byday else []
+        parts += [f"BYMONTHDAY={','.join(map(str, self.bymonthday))}"] if self.bymonthday else []
+        parts += [f"COUNT={self.count}"] if self.count else []
+        parts += [f"UNTIL={self.until:%Y%m%d}"] if self.until else []
+        return ";".join(parts)
+
+
+@lru_cache(5_000)
+def list_days(freq: str, interval: int, byday: tuple[int, ...], bymonthday: tuple[int, ...], first: date) -> list[date]:
+    """Every day of a rule from its first one on, by asking each day."""
+    return [
+        day
+        for ahead in range(HORIZON)
+        if _is_day(freq, interval, byday, bymonthday, first, day := first + timedelta(ahead))
+    ]
+
+
+def _is_day(
+    freq: str, interval: int, byday: tuple[int, ...], bymonthday: tuple[int, ...], first: date, day: date
+) -> bool:
+    if freq == "DAILY":
+        return (day - first).days % interval == 0 and (not byday or day.weekday() in byday)
+    if freq == "WEEKLY":
+        weeks = (day - first + timedelta(first.weekday())).days // 7
+        return weeks % interval == 0 and day.weekday() in (byday or (first.weekday(),))
+    months = (day.year - first.year) * 12 + day.month - first.month
+    size = monthrange(day.year, day.month)[1]
+    return months % interval == 0 and bool({day.day, day.day - size - 1} & set(bymonthday or (first.day,)))
+
+
+def resolve(wall: datetime, zone: ZoneInfo) -> str:
+    return f"{wall.replace(tzinfo=zone).astimezone(UTC).replace(tzinfo=None).isoformat()}Z"
+
+
+def read(due: str) -> datetime:
+    return datetime.fromisoformat(due)
+
+
+@dataclass
+class Instance:
+    nominal: str
+    due: str | None
+    title: str
+    id: str = ""
+    status: str = "open"
+    own_title: bool = False
+    reopened: bool = False
+
+    @property
+    def at(self) -> str:
+        return self.due or self.nominal
+
+
+@dataclass
+class Model:
+    """One series; every method is one call or tick and leaves in `came` what it must have made: (nominal, skipped)."""
+
+    plan: Plan
+    first: date
+    time: time | None
+    zone: ZoneInfo
+    mode: str
+    catch_up: str
+    title: str
+    now: datetime
+    paused: bool = False
+    status: str = "open"
+    skipped: set[str] = field(default_factory=set)
+    instances: list[Instance] = field(default_factory=list)
+    newest: str = ""
+    made: int = 0
+    passed: int = 0
+    came: list[tuple[str, int]] = field(default_factory=list)
+    mixed: bool = False
+
+    # Reading
+
+    @property
+    def today(self) -> date:
+        return self.now.astimezone(self.zone).date()
+
+    @property
+    def live(self) -> bool:
+        return self.status == "open" and not self.paused
+
+    @property
+    def open(self) -> list[Instance]:
+        return sorted((each for each in self.instances if each.status == "open"), key=lambda each: each.nominal)
+
+    @property
+    def living(self) -> set[str]:
+        return {each.nominal for each in self.instances if each.status != "gone"}
+
+    def due_on(self, day: date) -> str:
+        return str(day) if self.time is None else resolve(datetime.combine(day, self.time), self.zone)
+
+    def day_of(self, due: str) -> date:
+        return date.fromisoformat(due) if len(due) == 10 else read(due).astimezone(self.zone).date()
+
+    def is_over(self, due: str) -> bool:
+        return date.fromisoformat(due) < self.today if len(due) == 10 else read(due) <= self.now
+
+    def is_reached(self, due: str) -> bool:
+        return date.fromisoformat(due) <= self.today if len(due) == 10 else read(due) <= self.now
+
+    def is_within(self, due: str) -> bool:
+        until = self.plan.until
+        if until is None:
+            return True
+        if not isinstance(until, datetime):
+            return self.day_of(due) <= until
+        return due <= (str(until.date()) if self.time is None else resolve(until, self.zone))
+
+    def dates(self, after: str) -> Iterator[str]:
+        """All dates of the rule later than one, whatever becomes of them."""
+        plan = self.plan
+        for day in list_days(plan.freq, plan.interval, plan.byday, plan.bymonthday, self.first)[: plan.count]:
+            due = self.due_on(day)
+            if due > after and self.is_within(due):
+                yield due
+
+    def free(self, after: str) -> Iterator[str]:
+        """Dates that can still come."""
+        for due in self.dates(after):
+            if not self.is_over(due) and due not in self.skipped and due not in self.living:
+                yield due
+
+    # Making
+
+    def make(self, due: str, passed: int) -> None:
+        self.instances.append(Instance(due, due, self.title))
+        self.came.append((due, passed))
+        self.newest = due
+        self.made += 1
+        self.passed = 0
+
+    def start(self) -> bool:
+        due = next(self.free(""), None)
+        if due is not None:
+            self.make(due, 0)
+        return due is not None
+
+    def go_on(self, after: str) -> bool:
+        due = next(self.free(after), None)
+        if due is None:
+            return False
+        self.make(due, sum(each < due for each in self.dates(after)))
+        return True
+
+    def go_on_doing(self, day: date) -> bool:
+        plan = self.plan
+        if plan.count is not None and self.made >= plan.count:
+            return False
+        amount = plan.interval
+        while (due := self.due_on(self._add(day, amount))) in self.living:
+            amount += plan.interval
+        return self.is_within(due) and not self.make(due, 0)
+
+    def _add(self, day: date, amount: int) -> date:
+        if self.plan.freq != "MONTHLY":
+            return day + timedelta(amount * (7 if self.plan.freq == "WEEKLY" else 1))
+        year, month = divmod(day.year * 12 + day.month - 1 + amount, 12)
+        return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+
+    def _end(self) -> None:
+        self.status = "completed"
+
+    def _revive(self, floor: date | None = None, gone: Instance | None = None) -> None:
+        """Look for the next instance after a call on the series; complete it if there is none and nothing is open."""
+        if not self.live:
+            return
+        if self.mode == "every_occurrence":
+            has_one = not self.is_reached(self.newest) and self.newest in self.living
+            if has_one and (floor is None or self.day_of(self.newest) >= floor):
+                return
+        elif self.open:
+            return
+        if self.mode == "after_completion":
+            found = self._revive_doing(floor, gone)
+        else:
+            after = self.newest
+            if floor is not None and self.day_of(after) < floor:
+                last_second = datetime.combine(floor - timedelta(1), time(23, 59, 59))
+                after = str(floor - timedelta(1)) if self.time is None else resolve(last_second, self.zone)
+            found = self.go_on(after)
+        if not found and not self.open:
+            self._end()
+
+    def _revive_doing(self, floor: date | None, gone: Instance | None) -> bool:
+        plan = self.plan
+        if plan.count is not None and self.made >= plan.count:
+            return False
+        if floor is None and gone is not None:
+            return self.go_on_doing(max(self.today, self.day_of(gone.nominal)))
+        days = [floor] if floor is not None else [self.today, self.today + timedelta(1)]
+        dues = [due for due in map(self.due_on, days) if floor is not None or not self.is_over(due)]
+        return self.is_within(dues[0]) and not self.make(dues[0], 0)
+
+    # Calls
+
+    def complete(self, instance: Instance) -> None:
+        if instance.status == "open":
+            instance.status = "completed"
+            self._follow(instance, self.today)
+
+    def delete(self, instance: Instance) -> None:
+        was_open, ahead = instance.status == "open", not self.is_reached(instance.nominal)
+        instance.status = "gone"
+        if was_open and self.mode != "every_occurrence":
+            self._follow(instance, max(self.today, self.day_of(instance.nominal)))
+        elif was_open and self.live and ahead and instance.nominal == self.newest and not self.go_on(self.newest):
+            self._end()
+
+    def _follow(self, instance: Instance, day: date) -> None:
+        if not self.live or self.mode == "every_occurrence" or (instance.nominal != self.newest and self.open):
+            return
+        if not (self.go_on_doing(day) if self.mode == "after_completion" else self.go_on(self.newest)):
+            self._end()
+
+    def tick(self) -> None:
+        if not self.live or self.mode != "every_occurrence" or not self.is_reached(self.newest):
+            return
+        dates = list(self.dates(self.newest))
+        usable = [due for due in dates if due not in self.skipped and due not in self.living]
+        ahead = next((due for due in usable if not self.is_reached(due)), None)
+        reached = [due for due in dates if (ahead is None or due < ahead)]
+        missed = [due for due in usable if self.is_reached(due)]
+        made = {
+            "all": missed,
+            "latest": missed[-1:],
+            "none": [due for due in missed if not self.is_over(due)],
+        }[self.catch_up]
+        for due in reached:
+            if due in made:
+                self.make(due, self.passed)
+            else:
+                self.passed += 1
+        if ahead is not None:
+            self.make(ahead, self.passed)
+            return
+        self.newest = reached[-1] if reached else self.newest
+        self._end()
+
+    def _take_back(self, instances: list[Instance]) -> None:
+        for each in instances:
+            each.status = "gone"
+            self.made -= 1
+        if instances:
+            due = instances[0].nominal
+            day = str(date.fromisoformat(due[:10]) - timedelta(1))
+            self.newest = (
+                day if len(due) == 10 else f"{(read(due) - timedelta(seconds=1)).replace(tzinfo=None).isoformat()}Z"
+            )
+
+    def pause(self) -> None:
+        if not self.paused:
+            self.paused = True
+            self._take_back([each for each in self.open if not self.is_over(each.at)])
+
+    def resume(self) -> None:
+        if self.paused:
+            self.paused = False
+            self._revive()
+
+    def pause_until(self, day: date) -> None:
+        self.paused = False
+        gone = [each for each in self.open if self.day_of(each.nominal) < day]
+        for each in gone:
+            each.status = "gone"
+        self._revive(day)
+
+    def skip(self, gone: list[Instance], ahead: list[str]) -> None:
+        for each in gone:
+            each.status = "gone"
+        self.skipped |= set(ahead)
+        self._revive(None, gone[-1] if gone else None)
+
+    def coming(self) -> list[str]:
+        return [] if self.mode == "after_completion" else list(self.free(self.newest))
+
+    def end(self, plan: Plan) -> None:
+        self.plan = plan
+        self.status = "open"
+        beyond = [each for each in self.open if not self.is_within(each.nominal) and not self.is_over(each.nominal)]
+        self._take_back(beyond)
+        self._revive(None, beyond[-1] if beyond else None)
+
+    def change_rule(self, plan: Plan, first: date | None, at: time | None) -> bool:
+        """Return False if the new rule has nothing after now: then nothing is changed."""
+        new = replace(self, plan=plan, time=at, skipped=set(), instances=self.instances, came=self.came)
+        start = first or self.today
+        every = plan if first else replace(plan, interval=1)
+        days = list_days(every.freq, every.interval, every.byday, every.bymonthday, start)
+        dues = [day for day in days if first or (new.due_on(day) >= self.instant if at else day >= self.today)]
+        if not dues or not new.is_within(new.due_on(dues[0])):
+            return False
+        new.first = dues[0]
+        others = self.instances
+        new.instances = []
+        if next(new.free(""), None) is None:
+            return False
+        self.plan, self.time, self.first, self.skipped, self.status = plan, at, new.first, set(), "open"
+        self.instances = others
+        last = self.open[-1] if self.open else None
+        if last and not self.is_over(last.at) and not (first and self.day_of(last.nominal) < self.first):
+            last.status = "gone"
+            due = next(self.free(""), None)
+            last.status = "open"
+            if due is not None:
+                last.nominal = last.due = self.newest = due
+        self._revive()
+        return True
+
+    def _can_move(self, due: str, taken: set[str]) -> bool:
+        return not self.is_over(due) and due not in self.skipped and due not in taken
+
+    @property
+    def instant(self) -> str:
+        return f"{self.now.replace(tzinfo=None).isoformat()}Z"
+
+    def change_zone(self, zone: ZoneInfo) -> None:
+        old, past = self.zone, [each for each in self.open if self.is_over(each.at)]
+
+        def move(due: str) -> str:
+            return due if len(due) == 10 else resolve(read(due).astimezone(old).replace(tzinfo=None), zone)
+
+        ahead = [each for each in self.open if each not in past and len(each.nominal) > 10]
+        self.zone, self.newest, self.skipped = zone, move(self.newest), {move(due) for due in self.skipped}
+        taken = self.living - {each.nominal for each in ahead}
+        for each in ahead:
+            due = move(each.nominal)
+            if due in taken or (self.is_over(due) and self.mode != "after_completion"):
+                due = next((date for date in self.dates("") if self._can_move(date, taken)), "")
+                self.newest = max(self.newest, due)
+            taken.add(due)
+            each.nominal, each.due = (due, due) if due else (each.nominal, each.due)
+        self._revive()
