@@ -76,6 +76,13 @@ def just_before(due: str) -> str:
     return shorten_instant(write_instant(read_instant(due) - timedelta(seconds=1)))
 
 
+def just_after(floor: str) -> str:
+    """Return the due that `just_before` was told of."""
+    if is_date(floor):
+        return str(date.fromisoformat(floor) + timedelta(days=1))
+    return shorten_instant(write_instant(read_instant(floor) + timedelta(seconds=1)))
+
+
 def dates_ahead(course: Course, after: str | None, now: datetime, taken: Container[str] = ()) -> Iterator[str]:
     """Yield the dates of the rule that are later than `after` and not over, but for those skipped or taken."""
     floor = _floor(course, after, now)
@@ -84,15 +91,17 @@ def dates_ahead(course: Course, after: str | None, now: datetime, taken: Contain
             yield due
 
 
-def next_on_rule(course: Course, after: str | None, now: datetime, taken: Container[str] = ()) -> Step | None:
-    """Return the next date on the rule; what is passed over is counted up to `MOST_COUNTED`."""
+def next_on_rule(
+    course: Course, after: str | None, now: datetime, taken: Container[str] = (), since: str | None = None
+) -> Step | None:
+    """Return the next date on the rule; what is passed over since `after` (or `since`) is counted to `MOST_COUNTED`."""
     due = next(dates_ahead(course, after, now, taken), None)
     if due is None:
         return None
     if after is None:
         return Step(due, 0)
     between = 0
-    for each in islice(rules.walk(course.rule, course.first, course.zone, after), MOST_COUNTED):
+    for each in islice(rules.walk(course.rule, course.first, course.zone, since or after), MOST_COUNTED):
         if each >= due:
             break
         between += 1

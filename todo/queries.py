@@ -46,6 +46,12 @@ _INSTANCES = select(TASK).where(TASK.c.recurring_id == bindparam("series"), _OWN
 _OPEN_INSTANCES = _INSTANCES.where(TASK.c.status == "open").order_by(TASK.c.occurrence)
 _OCCURRENCES = select(TASK.c.occurrence).where(TASK.c.recurring_id == bindparam("series"), _OWNED)
 _TAKEN = _OCCURRENCES.where(_ALIVE, TASK.c.occurrence > bindparam("after"))
+_AT_OCCURRENCE = (
+    select(TASK)
+    .where(TASK.c.recurring_id == bindparam("series"), _OWNED, TASK.c.occurrence == bindparam("occurrence"))
+    .order_by(TASK.c.deleted_at.is_(None).desc(), TASK.c.id.desc())
+    .limit(1)
+)
 _DUE_SERIES = (
     select(RECURRENCE)
     .where(RECURRENCE.c.next_at <= bindparam("now"))
@@ -117,6 +123,13 @@ def load_open_instances(work: Work, series_id: str) -> list[Row]:
     """Return the open instances of a series, by nominal date."""
     rows = work.connection.execute(_OPEN_INSTANCES, {"series": series_id, "user": work.who.user_id})
     return [row._asdict() for row in rows]
+
+
+def find_instance(work: Work, series_id: str, occurrence: str) -> Row | None:
+    """Return the instance of a nominal date, the living one rather than a deleted one, or nothing."""
+    key = {"series": series_id, "user": work.who.user_id, "occurrence": occurrence}
+    row = work.connection.execute(_AT_OCCURRENCE, key).one_or_none()
+    return None if row is None else row._asdict()
 
 
 def load_taken(work: Work, series_id: str, after: str | None) -> frozenset[str]:

@@ -233,15 +233,16 @@ def rearm_cancelled(work: Work, task: Row, why: str) -> list[str]:
     return warnings
 
 
-def carry_reminders(work: Work, task: Row, befores: list[str]) -> list[str]:
+def carry_reminders(work: Work, task: Row, befores: list[str], since: str | None = None) -> list[str]:
     """Write a series' reminders on an instance of it; return warnings that name those whose time has passed.
 
-    Nothing is refused for a time that has passed: such a reminder is stored as cancelled.
+    Nothing is refused for a time that has passed: such a reminder is stored as cancelled. From `since` on it only
+    rings late: the instance could not be there before.
     """
     warnings = []
     for ahead in befores:
         remind_at = _relative(work, task, when.read_duration(ahead))
-        over = remind_at <= work.at
+        over = remind_at <= work.at and (since is None or remind_at < since)
         if over:
             warnings.append(f"The reminder {ahead} before {when.say_due(task['due'], work.zone)} is past already.")
         _insert_reminder(work, task, remind_at, ahead, cancelled_by="past" if over else None)

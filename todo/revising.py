@@ -20,13 +20,15 @@ from todo.course import (
     dates_ahead,
     day_of,
     is_over,
+    just_after,
     just_before,
+    next_after_doing,
     next_on_rule,
     starts_at,
 )
 from todo.editing import read_edits
 from todo.errors import InvalidArguments, RuleNeverOccurs
-from todo.queries import Row, load_open_instances, load_taken
+from todo.queries import Row, find_instance, load_open_instances, load_taken
 from todo.recurring import check_mode, describe_course, reach_instance, read_befores, read_schedule
 from todo.reminders import follow_due, replace_reminders
 from todo.revision import Revision, pause, pause_until, resume, skip, take_back
@@ -221,6 +223,8 @@ def _set_end(plan: Revision, text: str) -> None:
             wall = read_instant(last).astimezone(zone).replace(tzinfo=None) if not when.is_date(last) else None
             until = wall or date.fromisoformat(last)
             rule = replace(rule, count=None, until=until)
+    elif text.casefold() == "never":
+        rule = replace(rule, count=None, until=None)
     else:
         due = when.read_time(text, zone, plan.work.now).due
         day = day_of(due, zone)
@@ -258,7 +262,7 @@ def _find_steps(plan: Revision) -> list[Step] | None:
             after = plan.floor
         left = {each["occurrence"] for each in plan.open_ones if each in plan.gone or each["id"] in plan.moved}
         taken = (load_taken(plan.work, series.task["id"], after) - left).union(plan.moved.values())
-        step = next_on_rule(series.course, after, now, taken)
+        step = next_on_rule(series.course, after, now, taken, since=newest)
     if step is None:
         return [] if plan.staying else None
     return [step]
@@ -282,12 +286,25 @@ def _find_after_gone(plan: Revision, series: Series) -> Step | None:
         return Step(due, 0) if rules.is_within(series.course.rule, due, zone) else None
     if plan.gone:
         return find_step(plan.work, series, plan.gone[-1]["occurrence"], done=False)
-    # Resumed with nothing open: it is to be done at the next series' time, whenever it was done last.
+    last_due = _find_last_due(plan, series)
+    if last_due is not None and not is_over(last_due, zone, plan.work.now):
+        return Step(last_due, 0) if rules.is_within(series.course.rule, last_due, zone) else None
     day = when.local_day(plan.work.now, zone)
     for due in (at_series_time(series.course, day + timedelta(days=ahead)) for ahead in range(2)):
         if not is_over(due, zone, plan.work.now):
             return Step(due, 0) if rules.is_within(series.course.rule, due, zone) else None
     return None
+
+
+def _find_last_due(plan: Revision, series: Series) -> str | None:
+    """Return when a series that counts from doing was to be done when it was paused or ended."""
+    newest = series.row["newest"]
+    last = find_instance(plan.work, series.task["id"], newest)
+    if last is None:
+        return just_after(newest)
+    done_at = read_instant(last["completed_at"] or last["deleted_at"] or plan.work.at)
+    step = next_after_doing(series.course, done_at, series.row["made"], load_taken(plan.work, series.task["id"], None))
+    return None if step is None else step.due
 
 
 def _carry_out(plan: Revision, request: UpdateRecurringTask) -> View:

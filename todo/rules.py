@@ -79,10 +79,7 @@ def check(rule: Rule, first: str, zone: ZoneInfo) -> tuple[str, ...]:
     15 minutes) and `RuleNeverOccurs` (none in ten years).
     """
     _need_time(rule, first)
-    if _ends_before(rule, first, zone):
-        raise RuleInvalid(
-            "UNTIL lies before the first due.", f"It starts on {say_due(first, zone)}; give a later UNTIL."
-        )
+    _refuse_early_end(rule, first, zone)
     due = next_after(rule, first, zone, None)
     if due is None or due[:10] > _add_years(first, MOST_YEARS):
         raise RuleNeverOccurs(
@@ -132,6 +129,7 @@ def snap(rule: Rule, first: str, zone: ZoneInfo) -> tuple[str, str | None]:
         _need_time(rule, first)
         found = next_after(rule, first, zone, None)
     if found is None:
+        _refuse_early_end(rule, first, zone)
         raise RuleNeverOccurs(
             f"This rule has no date from {say_due(first, zone)} on.", "Give an earlier first_due, or a later UNTIL."
         )
@@ -249,12 +247,11 @@ def _need_time(rule: Rule, first: str) -> None:
         )
 
 
-def _ends_before(rule: Rule, first: str, zone: ZoneInfo) -> bool:
-    if is_date(first):
-        last = _last_day(rule, zone)
-        return last is not None and last.isoformat() < first
-    until = _last_instant(rule, zone)
-    return until is not None and until < read_instant(first)
+def _refuse_early_end(rule: Rule, first: str, zone: ZoneInfo) -> None:
+    if not is_within(rule, first, zone):
+        raise RuleInvalid(
+            "UNTIL lies before the first due.", f"It starts on {say_due(first, zone)}; give a later UNTIL."
+        )
 
 
 def _add_years(first: str, years: int) -> str:

@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, update
 from events.consumer import savepoint
 from events.instants import write_instant
 from todo.changes import record_change
-from todo.course import catch_up
+from todo.course import catch_up, starts_at
 from todo.errors import TodoError
 from todo.queries import RECURRENCE, Row, find_task, load_due_series, load_taken, next_reminder_at, next_series_at
 from todo.reminders import fire_due
@@ -64,7 +64,8 @@ def _make_next(work: Work, row: Row) -> None:
     taken = load_taken(work, task["id"], row["newest"])
     caught = catch_up(series.course, row["newest"], series.catch_up, work.now, passed=row["passed"], taken=taken)
     values = {"newest": caught.newest, "passed": caught.passed}
-    series, outcome = make_instances(work, series, caught.steps, values)
+    since = write_instant(starts_at(row["newest"], series.course.zone))
+    series, outcome = make_instances(work, series, caught.steps, values, since)
     if caught.ended:
         outcome.touched.append(end_series(work, series))
     if outcome.touched:

@@ -160,7 +160,7 @@ class UpdateRecurringTask(ChangeRequest):
     paused: bool | None = None
     pause_until: Annotated[TimeText | None, Field(description="Skips all before this date")] = None
     skip: Annotated[str | None, Field(max_length=64, description="A number of occurrences, or a date")] = None
-    ends: Annotated[str | None, Field(max_length=64, description="A date, or how many occurrences are left")] = None
+    ends: Annotated[str | None, Field(max_length=64, description="A date, how many are left, or never")] = None
 
 
 class FindTasks(Request):

@@ -162,10 +162,13 @@ def _foresee(series: Series) -> dict[str, Any]:
     }
 
 
-def make_instances(work: Work, series: Series, steps: Iterable[Step], values: dict[str, Any]) -> tuple[Series, Outcome]:
+def make_instances(
+    work: Work, series: Series, steps: Iterable[Step], values: dict[str, Any], since: str | None = None
+) -> tuple[Series, Outcome]:
     """Make the instances of some dates and move the series on, `newest` to the last one; return both.
 
-    The series' own row is written first: of two who do this at once, one is refused before anything is made.
+    The series' own row is written first: of two who do this at once, one is refused before anything is made. `since`
+    is the instant from which on the reminders of one that lies ahead still ring.
     """
     steps = list(steps)
     moved = {"made": series.row["made"] + len(steps), "passed": 0, **values}
@@ -185,7 +188,8 @@ def make_instances(work: Work, series: Series, steps: Iterable[Step], values: di
                 "occurrence": step.due,
             },
         )
-        outcome.warnings += reminders.carry_reminders(work, row, from_json(series.row["reminders"]))
+        ahead = since if starts_at(step.due, series.course.zone) > work.now else None
+        outcome.warnings += reminders.carry_reminders(work, row, from_json(series.row["reminders"]), ahead)
         view = show_task(work, row)
         outcome.touched.append(Touched(EventType.TASK_CREATED, None, view, tell_trigger(series, step)))
         outcome.next = view_next(work, row)

@@ -108,4 +108,6 @@ def patch_to_arguments(body: dict[str, Any]) -> dict[str, Any]:
     kept = {name: value for name, value in body.items() if name not in cleared}
     if "reminders" in kept and kept["reminders"] is None:
         kept["reminders"] = []
+    if "ends" in kept and kept["ends"] is None:
+        kept["ends"] = "never"
     return {**kept, "clear": cleared} if cleared else kept

@@ -314,3 +314,39 @@ async def test_statistics_do_not_count_series(world: World) -> None:
     told = await send(world, "GET", "/statistics?from=2026-11-23&until=2026-11-23")
     assert told["days"] == [{"day": "2026-11-23", "created": 1, "completed": 1}]
     assert (told["open"], told["overdue"]) == (0, 0)
+
+
+async def test_a_reminder_of_one_whole_interval_rings_as_soon_as_its_instance_is_there(world: World) -> None:
+    made = await create(world, "FREQ=DAILY;BYHOUR=12", mode="every_occurrence", reminders=["1d", "2d"])
+    await world.tick(hours=2, seconds=1)
+    [ring] = [event for event in await world.events() if event["type"] == "reminder.due"]
+    assert ring["data"]["data"]["task"]["occurrence"] == "2026-11-24T11:00:00Z"
+    assert ring["data"]["data"]["reminder"]["remind_at"] == "2026-11-23T11:00:00Z"
+    assert ring["data"]["data"]["late_by_seconds"] == 1
+    following = await read(world, (await open_ids(world, made["recurring_id"]))[1])
+    assert {each["before"]: each["status"] for each in following["reminders"]} == {"1d": "fired", "2d": "cancelled"}
+
+
+async def test_what_counts_from_doing_comes_back_from_a_pause_on_its_date(world: World) -> None:
+    made = await create(world, "FREQ=DAILY;INTERVAL=7", mode="after_completion", first_due="2026-11-23")
+    await complete(world, made["task"]["id"])
+    for paused in (True, False):
+        answer = await revise(world, made["recurring_id"], paused=paused)
+    assert answer["next_occurrence"]["due"] == "2026-11-30"
+    await revise(world, made["recurring_id"], paused=True)
+    await world.tick(days=10)
+    assert (await revise(world, made["recurring_id"], paused=False))["next_occurrence"]["due"] == "2026-12-03"
+
+
+async def test_an_end_can_be_taken_away_again(world: World) -> None:
+    made = await create(world, "FREQ=DAILY;COUNT=2", first_due="2026-11-23")
+    assert "COUNT" not in (await revise(world, made["recurring_id"], ends="never"))["task"]["recurrence"]["rule"]
+    await revise(world, made["recurring_id"], ends="1")
+    endless = await revise(world, made["recurring_id"], ends=None)
+    assert endless["task"]["recurrence"]["rule"] == "FREQ=DAILY"
+
+
+async def test_what_pause_until_passes_over_is_counted(world: World) -> None:
+    made = await create(world, "FREQ=DAILY", first_due="2026-11-23")
+    await revise(world, made["recurring_id"], pause_until="2026-11-27")
+    assert (await triggers(world))[-1] == ("2026-11-27", 3)

@@ -73,6 +73,7 @@ class Instance:
     status: str = "open"
     own_title: bool = False
     reopened: bool = False
+    ended_on: date = date.min
 
     @property
     def at(self) -> str:
@@ -98,6 +99,7 @@ class Model:
     newest: str = ""
     made: int = 0
     passed: int = 0
+    taken_back: str = ""
     came: list[tuple[str, int]] = field(default_factory=list)
     mixed: bool = False
 
@@ -172,7 +174,7 @@ class Model:
         due = next(self.free(after), None)
         if due is None:
             return False
-        self.make(due, sum(each < due for each in self.dates(after)))
+        self.make(due, sum(each < due for each in self.dates(min(after, self.newest))))
         return True
 
     def go_on_doing(self, day: date) -> bool:
@@ -220,20 +222,34 @@ class Model:
             return False
         if floor is None and gone is not None:
             return self.go_on_doing(max(self.today, self.day_of(gone.nominal)))
+        if floor is None and not self.is_over(due := self._last_due()):
+            return self.is_within(due) and not self.make(due, 0)
         days = [floor] if floor is not None else [self.today, self.today + timedelta(1)]
         dues = [due for due in map(self.due_on, days) if floor is not None or not self.is_over(due)]
         return self.is_within(dues[0]) and not self.make(dues[0], 0)
+
+    def _last_due(self) -> str:
+        """When it was to be done when it was paused or ended."""
+        last = sorted(
+            (each for each in self.instances if each.nominal == self.newest), key=lambda each: each.status != "gone"
+        )
+        if not last:
+            return self.taken_back
+        amount = self.plan.interval
+        while (due := self.due_on(self._add(last[-1].ended_on, amount))) in self.living:
+            amount += self.plan.interval
+        return due
 
     # Calls
 
     def complete(self, instance: Instance) -> None:
         if instance.status == "open":
-            instance.status = "completed"
+            instance.status, instance.ended_on = "completed", self.today
             self._follow(instance, self.today)
 
     def delete(self, instance: Instance) -> None:
         was_open, ahead = instance.status == "open", not self.is_reached(instance.nominal)
-        instance.status = "gone"
+        instance.status, instance.ended_on = "gone", self.today
         if was_open and self.mode != "every_occurrence":
             self._follow(instance, max(self.today, self.day_of(instance.nominal)))
         elif was_open and self.live and ahead and instance.nominal == self.newest and not self.go_on(self.newest):
@@ -274,7 +290,7 @@ class Model:
             each.status = "gone"
             self.made -= 1
         if instances:
-            due = instances[0].nominal
+            due = self.taken_back = instances[0].nominal
             day = str(date.fromisoformat(due[:10]) - timedelta(1))
             self.newest = (
                 day if len(due) == 10 else f"{(read(due) - timedelta(seconds=1)).replace(tzinfo=None).isoformat()}Z"
@@ -294,12 +310,12 @@ class Model:
         self.paused = False
         gone = [each for each in self.open if self.day_of(each.nominal) < day]
         for each in gone:
-            each.status = "gone"
+            each.status, each.ended_on = "gone", self.today
         self._revive(day)
 
     def skip(self, gone: list[Instance], ahead: list[str]) -> None:
         for each in gone:
-            each.status = "gone"
+            each.status, each.ended_on = "gone", self.today
         self.skipped |= set(ahead)
         self._revive(None, gone[-1] if gone else None)
 

@@ -315,7 +315,7 @@ def test_series_do_what_the_model_says(portal: BlockingPortal, template: Path) -
     run_state_machine_as_test(
         Machine,
         settings=settings(
-            max_examples=3_000 if LONG else 40,
+            max_examples=1_500 if LONG else 40,
             stateful_step_count=60 if LONG else 30,
             deadline=None,
             database=None,
