@@ -5,10 +5,8 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
-from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -33,7 +31,7 @@ from app.rest.tasks import build_task_routes
 from app.settings import Settings
 from app.sidecar import Sidecar, open_sidecar
 from app.store import DatabaseStore
-from app.system import SystemClock, SystemIds
+from app.system import SystemClock, SystemIds, spread_pauses
 from events.instants import write_instant
 from events.lease import Lease
 from events.memory import MemoryBroker
@@ -146,8 +144,7 @@ async def open_service(
                 from events.dapr import DaprPublisher
 
                 publisher = DaprPublisher(sidecar.client, sidecar.pubsub, sidecar.style)
-            chance = Random()  # noqa: S311  # pauses, not secrets
-            relay = Relay(database, publisher, clock, jitter=partial(chance.uniform, 0.8, 1.2))
+            relay = Relay(database, publisher, clock, jitter=spread_pauses)
             background = Background(database, store, relay, broker, Lease(f"{os.getpid()}:{ids.new()}"), clock, bell)
             yield Service(settings, database, store, relay, broker, background, sidecar)
     finally:

@@ -1,8 +1,11 @@
-"""The real clock and the real ids: the only place that asks the machine for either."""
+"""The real clock, the real ids and real chance: the only place that asks the machine for any of them."""
 
 from datetime import UTC, datetime
+from random import Random
 
 import uuid_utils
+
+_CHANCE = Random()  # noqa: S311  # pauses, not secrets
 
 
 class SystemClock:
@@ -19,3 +22,8 @@ class SystemIds:
     def new(self) -> str:
         """Return a new id as lower-case text."""
         return str(uuid_utils.uuid7())
+
+
+def spread_pauses() -> float:
+    """Return a factor around 1 for a pause, so that processes that failed together do not try again together."""
+    return _CHANCE.uniform(0.8, 1.2)
