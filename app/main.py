@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 from app.background import Background
 from app.bell import Bell
 from app.bindings import build_binding_routes
+from app.confirming import build_confirm_routes
 from app.dapr_routes import AppToken, Reception, add_dapr_routes
 from app.database import Database, SqliteDatabase
 from app.health import add_health_routes
@@ -27,6 +28,7 @@ from app.migrations import check_schema, migrate_file, migrate_server, require_h
 from app.problems import install_problems
 from app.rest.feeds import Streams, build_feed_routes
 from app.rest.recurring import build_recurring_routes
+from app.rest.safety import build_safety_routes
 from app.rest.tasks import build_task_routes
 from app.settings import Settings
 from app.sidecar import Sidecar, open_sidecar
@@ -67,7 +69,10 @@ class Service:
         async def tell_now(who: Who) -> str:
             return await self.store.read(who, lambda work: say_now(work.now, work.zone))
 
-        return build_server(self.store, identify, tell_now, read_version())
+        def link(confirmation_id: str) -> str:
+            return f"{self.settings.url}/confirm/{confirmation_id}"
+
+        return build_server(self.store, identify, tell_now, read_version(), link)
 
 
 def read_version() -> str:
@@ -196,6 +201,8 @@ def build_app(service: Service, *, background: bool = True) -> FastAPI:
         app.include_router(build_task_routes(service.store), prefix="/api", tags=["tasks"])
         app.include_router(build_recurring_routes(service.store), prefix="/api", tags=["recurring tasks"])
         app.include_router(build_feed_routes(service.store, streams), prefix="/api", tags=["feeds"])
+        app.include_router(build_safety_routes(service.store), prefix="/api", tags=["safety"])
+        app.include_router(build_confirm_routes(service.store))
     if role != "api":
         app.include_router(build_binding_routes(service.store))
         if service.sidecar is not None:

@@ -14,6 +14,9 @@ CONTENT_TYPE = "application/problem+json"
 _STATUS = {
     "task_not_found": 404,
     "version_conflict": 409,
+    "undo_conflict": 409,
+    "plan_expired": 409,
+    "confirmation_required": 409,
     "request_id_reused": 422,
     "forbidden": 403,
     "internal_error": 500,

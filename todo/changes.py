@@ -11,7 +11,7 @@ from events.catalog import EventType, TaskEvent
 from events.outbox import record_event
 from events.tables import HotInsert, table_of
 from todo.errors import InvalidArguments, VersionConflict
-from todo.models import Change, ChangeItem
+from todo.models import Change, ChangeItem, ChangeSeries, Recurrence
 from todo.views import View, diff_views
 from todo.work import Work
 
@@ -19,6 +19,9 @@ _C = table_of(Change)
 _I = table_of(ChangeItem)
 _INSERT_CHANGE = HotInsert(insert(_C))
 _INSERT_ITEM = HotInsert(insert(_I))
+_INSERT_SERIES = HotInsert(insert(table_of(ChangeSeries)))
+_R = table_of(Recurrence)
+_RECURRENCE = select(_R).where(_R.c.task_id == bindparam("key"))
 _SINCE = (
     select(_I.c.before, _I.c.after, _C.c.actor, _C.c.at)
     .join(_C, _C.c.id == _I.c.change_id)
@@ -31,13 +34,15 @@ _SINCE = (
 class Touched:
     """One task's part in a change; `before` is absent for a task that came into being.
 
-    `trigger` is there for an instance that came round: `{recurring_id, occurrence, skipped}`.
+    `trigger` is there for an instance that came round: `{recurring_id, occurrence, skipped}`. `restored` marks a task
+    that is back: no consumer counts it as new.
     """
 
     event_type: EventType
     before: View | None
     after: View
     trigger: View | None = None
+    restored: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +53,17 @@ class Recorded:
     events: list[dict[str, str]]
 
 
-def record_change(work: Work, kind: str, touched: Sequence[Touched], request_id: str | None = None) -> Recorded:
+def record_change(
+    work: Work,
+    kind: str,
+    touched: Sequence[Touched],
+    request_id: str | None = None,
+    undoes: Sequence[str] = (),
+) -> Recorded:
     """Write the change, its items and its events, after the tasks' own rows and in the same transaction."""
+    if work.gathered is not None:
+        work.gathered.extend(touched)
+        return Recorded("", [])
     change_id = work.ids.new()
     actor = work.who.actor()
     _INSERT_CHANGE.run(
@@ -61,8 +75,11 @@ def record_change(work: Work, kind: str, touched: Sequence[Touched], request_id:
             "actor": to_json(actor).decode(),
             "kind": kind,
             "at": work.at,
+            "undoes": to_json(list(undoes)).decode() if undoes else None,
         },
     )
+    if work.kept:
+        _keep_series(work, change_id)
     events = []
     for each in touched:
         gone = each.event_type is EventType.TASK_DELETED
@@ -79,6 +96,8 @@ def record_change(work: Work, kind: str, touched: Sequence[Touched], request_id:
         data: dict[str, Any] = {"version": each.after["version"], "task": each.after}
         if each.before is not None and not gone:
             data["changes"] = diff_views(each.before, each.after)
+        if each.restored:
+            data["restored"] = True
         data["actor"] = actor
         data["change_id"] = change_id
         if request_id is not None:
@@ -88,6 +107,22 @@ def record_change(work: Work, kind: str, touched: Sequence[Touched], request_id:
             came = {"version": each.after["version"], "task": each.after, "actor": actor, **each.trigger}
             events.append(emit(work, EventType.RECURRING_TRIGGER, each.after["id"], came))
     return Recorded(change_id, events)
+
+
+def _keep_series(work: Work, change_id: str) -> None:
+    """Write how far the series were before and after, of those that this change has moved on."""
+    for series_id, before in work.kept.items():
+        after = work.connection.execute(_RECURRENCE, {"key": series_id}).one()._asdict()
+        _INSERT_SERIES.run(
+            work.connection,
+            {
+                "change_id": change_id,
+                "series_id": series_id,
+                "before": to_json(before).decode(),
+                "after": to_json(after).decode(),
+            },
+        )
+    work.kept.clear()
 
 
 def emit(work: Work, event_type: EventType, task_id: str, data: dict[str, Any]) -> dict[str, str]:
@@ -114,19 +149,34 @@ def check_version(work: Work, task: dict[str, Any], expected: int | None) -> Non
     """Refuse with `version_conflict` if the caller saw another version, naming the fields and who changed them."""
     if expected is None or expected == task["version"]:
         return
-    parts = []
-    key = {"task_id": task["id"], "version": expected, "user": work.who.user_id}
-    fields: dict[str, Any] = {}
-    for before, after, actor, at in work.connection.execute(_SINCE, key):
-        who = from_json(actor)
-        name = who.get("client") or who["surface"]
-        changed = diff_views(from_json(before) if before else {}, from_json(after) if after else {})
-        fields.update(dict.fromkeys(changed, name))
-        parts.append(f"{', '.join(changed) or 'nothing'} by {name} ({who['kind']}) at {at[:16]}Z")
-    since = f" Changed since: {'; '.join(parts[-3:])}." if parts else ""
+    since = list_since(work, task["id"], expected)
+    parts = [f"{', '.join(each.fields) or 'nothing'} by {each.who} at {each.at[:16]}Z" for each in since]
+    told = f" Changed since: {'; '.join(parts[-3:])}." if parts else ""
     raise VersionConflict(
-        f'"{task["title"]}" is at version {task["version"]}, not {expected}.{since}',
+        f'"{task["title"]}" is at version {task["version"]}, not {expected}.{told}',
         "Read it with get_task and repeat the change with the version that you see there.",
         version=task["version"],
-        fields=fields,
+        fields={name: each.client for each in since for name in each.fields},
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """One change of a task since some version: which fields, by whom (`client` alone, `who` with the kind), when."""
+
+    fields: list[str]
+    client: str
+    who: str
+    at: str
+
+
+def list_since(work: Work, task_id: str, version: int) -> list[Since]:
+    """Return the changes of a task of the caller's after a version, oldest first."""
+    key = {"task_id": task_id, "version": version, "user": work.who.user_id}
+    found = []
+    for before, after, actor, at in work.connection.execute(_SINCE, key):
+        who = from_json(actor)
+        client = who.get("client") or who["surface"]
+        changed = diff_views(from_json(before) if before else {}, from_json(after) if after else {})
+        found.append(Since(list(changed), client, f"{client} ({who['kind']})", at))
+    return found

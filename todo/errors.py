@@ -11,6 +11,9 @@ TodoError
 ├── RuleTooFrequent       rule_too_frequent
 ├── VersionConflict       version_conflict
 ├── RequestIdReused       request_id_reused
+├── UndoConflict          undo_conflict
+├── PlanExpired           plan_expired
+├── ConfirmationRequired  confirmation_required
 ├── Forbidden             forbidden
 ├── InternalError         internal_error
 └── StorageUnavailable    storage_unavailable
@@ -101,6 +104,24 @@ class RequestIdReused(TodoError):
     """The `request_id` was used for another call."""
 
     code = "request_id_reused"
+
+
+class UndoConflict(TodoError):
+    """What would be put back has been changed since; nothing was undone."""
+
+    code = "undo_conflict"
+
+
+class PlanExpired(TodoError):
+    """The plan is unknown, another caller's, or older than an hour."""
+
+    code = "plan_expired"
+
+
+class ConfirmationRequired(TodoError):
+    """The person has to agree first; no argument can stand for that."""
+
+    code = "confirmation_required"
 
 
 class Forbidden(TodoError):

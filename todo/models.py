@@ -152,7 +152,10 @@ class Reminder(SQLModel, table=True):
 
 
 class Change(SQLModel, table=True):
-    """What one call changed, by whom and from where; `kind` is the tool's name."""
+    """What one call changed, by whom and from where; `kind` is the tool's name.
+
+    `undoes` is the JSON list of the changes that this one took back, `undone_by` the change that took this one back.
+    """
 
     __tablename__ = "change"
     __table_args__ = (Index("ix_change_origin", "user_id", "origin", "seq"),)
@@ -164,6 +167,8 @@ class Change(SQLModel, table=True):
     actor: str
     kind: str
     at: str
+    undoes: str | None = None
+    undone_by: str | None = None
 
 
 class ChangeItem(SQLModel, table=True):
@@ -177,6 +182,46 @@ class ChangeItem(SQLModel, table=True):
     version: int
     before: str | None = None
     after: str | None = None
+
+
+class ChangeSeries(SQLModel, table=True):
+    """How far a series was before a change and after it, as JSON of its recurrence; for undo."""
+
+    __tablename__ = "change_series"
+
+    change_id: str = Field(primary_key=True)
+    series_id: str = Field(primary_key=True)
+    before: str
+    after: str
+
+
+class Plan(SQLModel, table=True):
+    """A plan: its calls and the versions that it saw, as JSON; `answer` is there once it was applied."""
+
+    __tablename__ = "plan"
+
+    id: str = Field(primary_key=True)
+    user_id: str
+    origin: str
+    calls: str
+    seen: str
+    made_at: str
+    answer: str | None = None
+
+
+class Confirmation(SQLModel, table=True):
+    """A question to the person: `pending`, then `accepted` and `used`, or `rejected`; `fingerprint` names what for."""
+
+    __tablename__ = "confirmation"
+    __table_args__ = (Index("ix_confirmation_asked", "user_id", "asked_at"),)
+
+    id: str = Field(primary_key=True)
+    user_id: str
+    origin: str
+    fingerprint: str
+    summary: str
+    state: str
+    asked_at: str
 
 
 class RequestEntry(SQLModel, table=True):

@@ -113,6 +113,12 @@ def load_recurrences_of(work: Work, task_ids: list[str]) -> dict[str, Row]:
     return {row.task_id: row._asdict() for row in work.connection.execute(statement)}
 
 
+def load_any_tasks(work: Work, task_ids: list[str]) -> dict[str, Row]:
+    """Return those of the tasks that are the caller's, deleted ones included, by id and in the order of ids."""
+    statement = select(TASK).where(TASK.c.id.in_(task_ids), TASK.c.user_id == work.who.user_id).order_by(TASK.c.id)
+    return {row.id: row._asdict() for row in work.connection.execute(statement.with_for_update())}
+
+
 def find_tasks_by_id(work: Work, task_ids: list[str]) -> dict[str, Row]:
     """Return those of the tasks that are the caller's and living, by id."""
     statement = select(TASK).where(TASK.c.id.in_(task_ids), TASK.c.user_id == work.who.user_id, _ALIVE)

@@ -10,6 +10,7 @@ from events.catalog import EventType
 from todo import rules, when
 from todo.answers import answer_nothing, answer_write
 from todo.changes import Touched, check_version, record_change
+from todo.confirmations import require_person
 from todo.course import Course, Mode, Step, dates_ahead, day_of, is_over, next_after_doing, next_on_rule, noon_of
 from todo.editing import clean_tags, read_edits
 from todo.errors import InvalidArguments, RuleInvalid, RuleNeverOccurs
@@ -299,6 +300,8 @@ def delete_series(work: Work, task: Row, request_id: str | None) -> View:
     save_series(work, Series(row, series.row, series.course), {})
     touched = [Touched(EventType.TASK_DELETED, before, show_task(work, row))]
     touched += [delete_row(work, each) for each in open_ones]
+    if work.gathered is None:
+        require_person(work, "delete_task", task["id"], [each.after for each in touched])
     recorded = record_change(work, "delete_task", touched, request_id)
     count = len(open_ones)
     with_open = f" with {count} open occurrence{'s' if count > 1 else ''}" if count else ""

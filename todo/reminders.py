@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from events.catalog import EventType
 from events.instants import read_instant, shorten_instant, write_instant
@@ -41,6 +41,7 @@ _CANCEL = (
     .where(REMINDER.c.task_id == bindparam("key"), REMINDER.c.status == "scheduled")
     .values(status="cancelled", cancelled_by=bindparam("why"))
 )
+_REMOVE = delete(REMINDER).where(REMINDER.c.id == bindparam("key"))
 _CANCEL_ONE = _UPDATE.values(status="cancelled", cancelled_by=bindparam("why"))
 _DUE = (
     select(REMINDER.c.id)
@@ -253,6 +254,31 @@ def replace_reminders(work: Work, task: Row, befores: list[str]) -> list[str]:
     """Put a series' new reminders in the place of an instance's scheduled ones; return warnings."""
     cancel_scheduled(work, task["id"], "series")
     return carry_reminders(work, task, befores) if task["due"] is not None else []
+
+
+def remove_reminder(work: Work, reminder_id: str) -> None:
+    """Take a reminder away as if it had never been set."""
+    work.connection.execute(_REMOVE, {"key": reminder_id})
+
+
+def put_back(work: Work, task: Row, reminder_id: str, at: str, before: str | None, status: str, sequence: int) -> None:
+    """Write a reminder as it was; one that is armed again rings under a number that it has not had yet."""
+    why = "completed" if task["status"] == "completed" else "person"
+    known = load_reminder(work, reminder_id)
+    last = sequence if known is None else max(sequence, known["sequence"])
+    row = {
+        "remind_at": at,
+        "before": before,
+        "status": status,
+        "sequence": last + 1 if status == "scheduled" else last,
+        "cancelled_by": None,
+    }
+    if status == "cancelled":
+        row["cancelled_by"] = why if known is None else known["cancelled_by"] or why
+    if known is None:
+        work.connection.execute(_INSERT, {**row, "id": reminder_id, "user_id": work.who.user_id, "task_id": task["id"]})
+    else:
+        work.connection.execute(_UPDATE.values(**row), {"key": reminder_id})
 
 
 def fire_due(work: Work, limit: int = 250) -> int:

@@ -1,6 +1,6 @@
 """What callers may ask for: each argument described once, for tools, REST and the docs."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -163,6 +163,77 @@ class UpdateRecurringTask(ChangeRequest):
     ends: Annotated[str | None, Field(max_length=64, description="A date, how many are left, or never")] = None
 
 
+class Undo(WriteRequest):
+    """Arguments of `undo`."""
+
+    change_ids: Annotated[
+        list[Id] | None,
+        Field(min_length=1, max_length=100, description="Default: the newest change from here not yet undone"),
+    ] = None
+
+
+class PlannedCall(BaseModel):
+    """One step of a plan: a writing tool and its arguments."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    tool: str
+    arguments: dict[str, Any] = Field(default_factory=dict)
+
+
+class PlanChange(Request):
+    """What to do with each task that a plan's filter hits: fields as in `update_task`, or complete, or delete."""
+
+    title: Title | None = None
+    notes: Notes | None = None
+    due: TimeText | None = None
+    priority: Priority | None = None
+    append_notes: Notes | None = None
+    shift: Annotated[str | None, Field(max_length=64)] = None
+    tags: Tags | None = None
+    add_tags: Tags | None = None
+    remove_tags: Tags | None = None
+    clear: Annotated[list[Clearable] | None, Field(max_length=4)] = None
+    complete: bool | None = None
+    delete: bool | None = None
+
+
+class PlanFilter(Request):
+    """Which tasks a plan means: filters as in `find_tasks`."""
+
+    text: Annotated[str | None, Field(max_length=200)] = None
+    status: Status | None = None
+    due_from: TimeText | None = None
+    due_until: TimeText | None = None
+    completed_from: TimeText | None = None
+    completed_until: TimeText | None = None
+    tags: Annotated[list[Tag] | None, Field(max_length=50)] = None
+    priority: Priority | None = None
+    kind: Literal["task", "recurring"] | None = None
+    has_reminder: bool | None = None
+
+
+class PlanChanges(WriteRequest):
+    """Arguments of `plan_changes`: exactly one of `changes` and `filter` with `change`."""
+
+    changes: Annotated[list[PlannedCall] | None, Field(max_length=100, description="Writes, in order")] = None
+    filter: Annotated[dict[str, Any] | None, Field(description="Which tasks: filters of find_tasks")] = None
+    change: Annotated[
+        dict[str, Any] | None,
+        Field(description='For each: fields of update_task, or {"complete": true}, or {"delete": true}'),
+    ] = None
+    apply: Annotated[bool | None, Field(description="Apply at once if nothing needs the person")] = None
+
+
+class ApplyPlan(WriteRequest):
+    """Arguments of `apply_plan`."""
+
+    plan_id: Id
+    except_: Annotated[
+        list[int] | None, Field(alias="except", max_length=100, description="Numbers of the diff to leave out")
+    ] = None
+
+
 class FindTasks(Request):
     """Arguments of `find_tasks`."""
 
@@ -187,7 +258,9 @@ class GetTask(Request):
     """Arguments of `get_task`."""
 
     task_id: Annotated[Id, Field(description="Id of the task")]
-    include: Annotated[list[Literal["occurrences"]] | None, Field(max_length=1, description="More to show")] = None
+    include: Annotated[
+        list[Literal["history", "occurrences"]] | None, Field(max_length=2, description="More to show")
+    ] = None
 
 
 class PreviewOccurrences(Request):

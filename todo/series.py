@@ -138,6 +138,7 @@ def save_series(work: Work, series: Series, values: dict[str, Any]) -> Series:
 
     Raises `VersionConflict` if somebody else moved the series on at the same moment.
     """
+    work.kept.setdefault(series.row["task_id"], series.row)
     moved = read_series(series.task, {**series.row, **values})
     values = {**values, **_foresee(moved), "revision": series.row["revision"] + 1}
     result = work.connection.execute(

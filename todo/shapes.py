@@ -64,6 +64,7 @@ class TaskShape(Shape):
     reminders: list[ReminderShape] | None = None
     recurring_id: Annotated[Id | None, Field(description="The series of an instance")] = None
     occurrence: Annotated[Due | None, Field(description="The nominal date of an instance; it never moves")] = None
+    edited: Annotated[list[str] | None, Field(description="Fields changed on this instance alone")] = None
     recurrence: RecurrenceShape | None = None
     version: Annotated[int, Field(ge=1)]
     created_at: Instant

@@ -6,8 +6,10 @@ from events.catalog import EventType
 from todo import recurring, reminders, when
 from todo.answers import answer_nothing, answer_write, only_this
 from todo.changes import Touched, check_version, record_change
+from todo.confirmations import require_person
 from todo.editing import clean_tags, read_edits
 from todo.errors import InvalidArguments
+from todo.history import list_history
 from todo.queries import Row, load_single_task, load_task
 from todo.saving import insert_task, note_edited, show_task, update_task_row
 from todo.schemas import CompleteTask, CreateTask, DeleteTask, GetTask, ReopenTask, UpdateTask
@@ -38,11 +40,14 @@ def create_task(work: Work, request: CreateTask) -> View:
 
 
 def get_task(work: Work, request: GetTask) -> View:
-    """Return `{task, occurrences?, now}`; `occurrences`, if included, are those that come next, as in a preview."""
+    """Return `{task, occurrences?, history?, now}`; what is included beside the task is as in a preview, a history."""
     task = load_task(work, request.task_id)
     view: View = {"task": show_task(work, task)}
-    if request.include and (task["kind"] == "recurring" or task["recurring_id"] is not None):
+    include = request.include or []
+    if "occurrences" in include and (task["kind"] == "recurring" or task["recurring_id"] is not None):
         view["occurrences"] = recurring.list_ahead(work, load_series(work, task["id"]), None, 5)
+    if "history" in include:
+        view["history"] = list_history(work, task["id"])["history"]
     view["now"] = when.say_now(work.now, work.zone)
     return view
 
@@ -123,6 +128,8 @@ def delete_task(work: Work, request: DeleteTask) -> View:
     if task["kind"] == "recurring":
         return recurring.delete_series(work, task, request.request_id)
     gone = delete_row(work, task)
+    if work.gathered is None:
+        require_person(work, "delete_task", task["id"], [gone.after])
     if task["recurring_id"] is None or task["status"] == "completed":
         recorded = record_change(work, "delete_task", [gone], request.request_id)
         return answer_write(work, gone.after, recorded, f'"{task["title"]}" is deleted.')

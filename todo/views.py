@@ -12,7 +12,7 @@ from todo import when
 View = dict[str, Any]
 PRIORITIES = ("none", "low", "medium", "high")
 
-_DERIVED = frozenset({"version", "updated_at", "due_local", "due_text"})
+_DERIVED = frozenset({"version", "updated_at", "due_local", "due_text", "edited"})
 
 
 def view_reminder(row: Mapping[str, Any]) -> View:
@@ -75,6 +75,8 @@ def view_task(
     if row["recurring_id"] is not None:
         view["recurring_id"] = row["recurring_id"]
         view["occurrence"] = row["occurrence"]
+        if row["edited"]:
+            view["edited"] = row["edited"].split()
     if recurrence is not None:
         view["recurrence"] = view_recurrence(recurrence, zone)
     view["version"] = row["version"]

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, bindparam, select
@@ -52,7 +52,8 @@ class Work:
 
     `now` is aware and UTC, and stays the same however long the work takes; `at` is the same instant as text.
     `people` remembers each user's zone and start of day for as long as the store knows them to be true. With
-    `reads_only` nothing is locked.
+    `reads_only` nothing is locked. `kept` holds the recurrences of the series that this change moves on, as they were.
+    In a plan, `gathered` takes what each step touched, so that all of it is recorded as one change.
     """
 
     connection: Connection
@@ -61,6 +62,8 @@ class Work:
     ids: Ids
     people: dict[str, tuple[ZoneInfo, str]] = field(default_factory=dict)
     reads_only: bool = False
+    kept: dict[str, dict[str, Any]] = field(default_factory=dict)
+    gathered: list[Any] | None = None
     at: str = field(init=False)
 
     def __post_init__(self) -> None:

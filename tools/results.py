@@ -12,6 +12,7 @@ WRITE_SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
         "task": {"type": "object"},
+        "tasks": {"type": "array", "items": {"type": "object"}},
         "recurring_id": {"type": "string"},
         "change_id": {"type": "string"},
         "events": {"type": "array", "items": {"type": "object"}},
@@ -48,6 +49,7 @@ GET_SCHEMA: dict[str, Any] = {
     "properties": {
         "task": {"type": "object"},
         "occurrences": {"type": "array", "items": {"type": "object"}},
+        "history": {"type": "array", "items": {"type": "object"}},
         "now": {"type": "string"},
     },
 }

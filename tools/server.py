@@ -12,10 +12,11 @@ from mcp.types import INVALID_PARAMS
 from todo.work import Store, Who
 from tools.recurring import RECURRING_TOOLS
 from tools.reminders import REMINDER_TOOLS
+from tools.safety import SAFETY_TOOLS
 from tools.tasks import TASK_TOOLS
-from tools.tool import Identify, ToolSpec, build_tool
+from tools.tool import Identify, Link, ToolSpec, build_tool
 
-TOOLS: tuple[ToolSpec, ...] = (*TASK_TOOLS, *REMINDER_TOOLS, *RECURRING_TOOLS)
+TOOLS: tuple[ToolSpec, ...] = (*TASK_TOOLS, *REMINDER_TOOLS, *RECURRING_TOOLS, *SAFETY_TOOLS)
 """Every tool, in the order in which `tools/list` shows them."""
 
 INSTRUCTIONS = (
@@ -27,9 +28,12 @@ SayNow = Callable[[ServerRequestContext[Any, Any]], Awaitable[str]]
 
 
 def build_server(
-    store: Store, identify: Identify, say_now: Callable[[Who], Awaitable[str]], version: str
+    store: Store, identify: Identify, say_now: Callable[[Who], Awaitable[str]], version: str, link: Link
 ) -> MCPServer[Any]:
-    """Return a server on a store; `identify` names the caller, `say_now` tells the time in words in their zone."""
+    """Return a server on a store.
+
+    `identify` names the caller, `say_now` tells the time in words in their zone, `link` where the person agrees.
+    """
     names = frozenset(spec.name for spec in TOOLS)
 
     async def answer_strictly(ctx: ServerRequestContext[Any, Any], call_next: Any) -> Any:
@@ -47,7 +51,7 @@ def build_server(
         title="Evolution Todo",
         version=version,
         instructions=INSTRUCTIONS,
-        tools=[build_tool(spec, store, identify) for spec in TOOLS],
+        tools=[build_tool(spec, store, identify, link) for spec in TOOLS],
         cache_hints={
             "tools/list": CacheHint(ttl_ms=300_000, scope="public"),
             "server/discover": CacheHint(ttl_ms=10_000, scope="private"),

@@ -9,17 +9,21 @@ from typing import Any
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.tools import Tool
 from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
-from mcp.types import CallToolResult, ToolAnnotations
+from mcp.types import CallToolResult, InputRequiredResult, ToolAnnotations
 from pydantic import PrivateAttr
 
 from todo.arguments import Request, describe_model, read_arguments
-from todo.errors import InternalError, TodoError
+from todo.confirmations import ask_person, decide_confirmation
+from todo.errors import ConfirmationRequired, InternalError, TodoError
 from todo.requests import once
 from todo.views import View
 from todo.work import Store, Who, Work
+from tools.asking import QUESTION, ask_form, can_ask, has_agreed
 from tools.results import show_answer, show_refusal
 
 Identify = Callable[[Context[Any, Any]], Who]
+Link = Callable[[str], str]
+"""Makes the address of the page on which the person decides a question, from the question's id."""
 
 log = logging.getLogger(__name__)
 
@@ -45,24 +49,29 @@ class UseCaseTool(Tool):
     _spec: ToolSpec = PrivateAttr()
     _store: Store = PrivateAttr()
     _identify: Identify = PrivateAttr()
+    _link: Link = PrivateAttr()
 
     async def run(
         self,
         arguments: dict[str, Any],
         context: Context[Any, Any],
         convert_result: bool = False,  # noqa: ARG002
-    ) -> CallToolResult:
+    ) -> CallToolResult | InputRequiredResult:
         """Run the use case for the caller that the edge has identified; refusals become tool errors."""
         spec = self._spec
         try:
             given = read_arguments(spec.request, arguments)
             who = self._identify(context)
+            if await self._has_refused(who, context):
+                return show_refusal(ConfirmationRequired("The person has refused; nothing was done.", "Leave it be."))
             if spec.writes:
                 answer = await self._store.write(
                     who, partial(once, operation=spec.name, request=given.request, use_case=spec.use_case)
                 )
             else:
                 answer = await self._store.read(who, lambda work: spec.use_case(work, given.request))
+        except ConfirmationRequired as error:
+            return await self._ask(error, who, context)
         except TodoError as error:
             return show_refusal(error)
         except Exception:
@@ -73,8 +82,38 @@ class UseCaseTool(Tool):
             answer = {**answer, "warnings": [*answer.get("warnings", []), *given.warnings]}
         return show_answer(answer)
 
+    async def _ask(
+        self, error: ConfirmationRequired, who: Who, context: Context[Any, Any]
+    ) -> CallToolResult | InputRequiredResult:
+        """Put the question to the person: through the client where it can ask, else by a link to the page."""
+        summary = str(error.details["summary"])
+        ask = partial(ask_person, fingerprint=str(error.details["fingerprint"]), summary=summary)
+        confirmation_id = await self._store.write(who, ask)
+        if can_ask(context):
+            return InputRequiredResult(
+                input_requests={QUESTION: ask_form(f"{summary}? The assistant asks for it.")},
+                request_state=confirmation_id,
+            )
+        link = self._link(confirmation_id)
+        refusal = ConfirmationRequired(
+            error.sentence, f"Give them this link; when they have agreed, repeat this very call: {link}", link=link
+        )
+        return show_refusal(refusal)
 
-def build_tool(spec: ToolSpec, store: Store, identify: Identify) -> UseCaseTool:
+    async def _has_refused(self, who: Who, context: Context[Any, Any]) -> bool:
+        """Take in what the person answered, if this call brings it, and return whether that was no.
+
+        The state was sealed by us, so the question is one that we asked.
+        """
+        answers, asked = context.input_responses, context.request_state
+        if not answers or asked is None or QUESTION not in answers:
+            return False
+        decision = "accept" if has_agreed(answers[QUESTION]) else "reject"
+        await self._store.write(who, lambda work: decide_confirmation(work, asked, decision))
+        return decision == "reject"
+
+
+def build_tool(spec: ToolSpec, store: Store, identify: Identify, link: Link) -> UseCaseTool:
     """Return the SDK's form of a tool."""
     tool = UseCaseTool(
         fn=_never_called,
@@ -92,7 +131,7 @@ def build_tool(spec: ToolSpec, store: Store, identify: Identify) -> UseCaseTool:
             open_world_hint=False,
         ),
     )
-    tool._spec, tool._store, tool._identify = spec, store, identify  # noqa: SLF001  # private to pydantic, not to us
+    tool._spec, tool._store, tool._identify, tool._link = spec, store, identify, link  # noqa: SLF001  # private to pydantic, not to us
     return tool
 
 

@@ -70,10 +70,10 @@ def build_feed_routes(store: Store, streams: Streams) -> APIRouter:
     """Return the routes on a store and its streams."""
     router = APIRouter(responses=PROBLEMS)
 
-    @router.get("/notifications", openapi_extra=_describe_names("limit"))
+    @router.get("/notifications", openapi_extra=describe_names("limit"))
     async def list_notifications(request: Request) -> Response:
         limit = read_scalars(request, "limit").get("limit", "50")
-        return _json(await store.read(identify_rest(), lambda work: feeds.list_notifications(work, _limit(limit))))
+        return _json(await store.read(identify_rest(), lambda work: feeds.list_notifications(work, read_limit(limit))))
 
     @router.get("/notifications/stream", response_class=StreamingResponse)
     async def stream(request: Request) -> StreamingResponse:
@@ -86,18 +86,20 @@ def build_feed_routes(store: Store, streams: Streams) -> APIRouter:
     async def read_notification(notification_id: str) -> Response:
         return _json(await store.write(identify_rest(), lambda work: feeds.read_notification(work, notification_id)))
 
-    @router.get("/activity", openapi_extra=_describe_names("limit", "cursor"))
+    @router.get("/activity", openapi_extra=describe_names("limit", "cursor"))
     async def list_activity(request: Request) -> Response:
         query = read_scalars(request, "limit", "cursor")
         limit, cursor = query.get("limit", "50"), query.get("cursor")
-        return _json(await store.read(identify_rest(), lambda work: feeds.list_activity(work, _limit(limit), cursor)))
+        return _json(
+            await store.read(identify_rest(), lambda work: feeds.list_activity(work, read_limit(limit), cursor))
+        )
 
     _add_own_routes(router, store)
     return router
 
 
 def _add_own_routes(router: APIRouter, store: Store) -> None:
-    @router.get("/statistics", openapi_extra=_describe_names("from", "until"))
+    @router.get("/statistics", openapi_extra=describe_names("from", "until"))
     async def read_statistics(request: Request) -> Response:
         query = read_scalars(request, "from", "until")
         return _json(
@@ -157,11 +159,13 @@ def _frame(event: str, position: str, view: dict[str, Any]) -> bytes:
     return b"id: %b\nevent: %b\ndata: %b\n\n" % (position.encode(), event.encode(), to_json(view))
 
 
-def _describe_names(*names: str) -> dict[str, Any]:
+def describe_names(*names: str) -> dict[str, Any]:
+    """Return the OpenAPI description of parameters of the query, all of them texts."""
     return {"parameters": [{"name": name, "in": "query", "schema": {"type": "string"}} for name in names]}
 
 
-def _limit(text: str) -> int:
+def read_limit(text: str) -> int:
+    """Return the number of entries that a page may have; raises `HttpRefusal`."""
     if text.isascii() and text.isdigit() and len(text) < 4 and 1 <= int(text) <= 200:
         return int(text)
     raise HttpRefusal(422, "invalid_arguments", "limit is a number from 1 to 200.")

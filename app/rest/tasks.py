@@ -14,11 +14,11 @@ from pydantic_core import to_json
 from app.identity import identify_rest
 from app.problems import refuse
 from app.rest.reading import PATCHES, fill_id, patch_to_arguments, read_body, read_query, read_versions
-from todo import finding, recurring, reminders, revising, schemas, tasks
+from todo import finding, history, plans, recurring, reminders, revising, schemas, tasks, undo
 from todo.arguments import Request as Arguments
 from todo.arguments import describe_model, read_arguments
 from todo.changes import check_version
-from todo.errors import TodoError
+from todo.errors import InvalidArguments, TodoError
 from todo.queries import load_reminder, load_task
 from todo.requests import once
 from todo.views import View
@@ -75,6 +75,9 @@ WRITES = (
         schemas.UpdateRecurringTask,
         revising.update_recurring_task,
     ),
+    Write("POST", "/undo", "undo", schemas.Undo, undo.undo, None),
+    Write("POST", "/plans", "plan_changes", schemas.PlanChanges, plans.plan_changes, None),
+    Write("POST", "/plans/{id}/apply", "apply_plan", schemas.ApplyPlan, plans.apply_plan, "plan_id"),
 )
 
 
@@ -124,13 +127,21 @@ def build_task_routes(store: Store) -> APIRouter:
         "/tasks/{id}",
         response_class=Response,
         operation_id="get_task",
-        openapi_extra={"parameters": [_ID]},
+        openapi_extra={"parameters": [_ID, *_GET_PARAMETERS]},
         responses=PROBLEMS,
     )
     async def get_task(request: Request) -> Response:
-        given = read_arguments(schemas.GetTask, fill_id(read_query(request), "task_id", request))
+        query = read_query(request)
+        at = query.pop("at", None)
+        given = read_arguments(schemas.GetTask, fill_id(query, "task_id", request))
+        if at is not None:
+            if not isinstance(at, str):
+                raise InvalidArguments("at is one time.", "Write it as 2026-11-27T17:00.")
+            past = await store.read(identify_rest(), lambda work: history.read_past(work, given.request.task_id, at))
+            return write_json(past, given.warnings)
         answer = await store.read(identify_rest(), lambda work: tasks.get_task(work, given.request))
-        return write_json(answer["task"], (), etag=answer["task"]["version"])
+        more: View = {name: answer[name] for name in ("occurrences", "history") if name in answer}
+        return write_json({**answer["task"], **more}, given.warnings, etag=answer["task"]["version"])
 
     return router
 
@@ -159,14 +170,14 @@ def _build_write(store: Store, write: Write) -> Callable[[Request], Any]:
             )
         except TodoError as error:
             return refuse(error, precondition=versions is not None)
-        task = answer["task"]
-        nothing = not answer["events"]
-        location = f"/api/tasks/{task['id']}" if write.status == 201 and not nothing else None
+        task = answer.get("task")
+        nothing = answer.get("events") == []
+        location = f"/api/tasks/{task['id']}" if task and write.status == 201 and not nothing else None
         return write_json(
             answer,
             _say_null(given.warnings),
             status=200 if nothing else write.status,
-            etag=task["version"],
+            etag=task["version"] if task else None,
             location=location,
         )
 
@@ -223,6 +234,11 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 }
 
 _ID = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
+_INCLUDE = {"type": "array", "items": {"type": "string", "enum": ["history", "occurrences"]}}
+_GET_PARAMETERS = (
+    {"name": "include", "in": "query", "schema": _INCLUDE},
+    {"name": "at", "in": "query", "schema": {"type": "string"}, "description": "The task as it was at this time"},
+)
 
 
 def _describe_write(write: Write) -> dict[str, Any]:

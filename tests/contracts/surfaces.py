@@ -19,7 +19,7 @@ Surface = Literal["rest", "modern", "legacy"]
 SURFACES: tuple[Surface, ...] = ("rest", "modern", "legacy")
 AGENTS: tuple[Surface, ...] = ("modern", "legacy")
 
-STORED = ("task", "recurrence", "reminder", "change", "outbox_entry", "request_entry")
+STORED = ("task", "recurrence", "plan", "reminder", "change", "outbox_entry", "request_entry")
 _RAW = re.compile(r'"@raw:(.*?)@"')
 _PREFIX = "io.modelcontextprotocol/"
 ROUTES = {
@@ -36,6 +36,9 @@ ROUTES = {
     "create_recurring_task": ("POST", "/recurring-tasks"),
     "update_recurring_task": ("PATCH", "/recurring-tasks/{task_id}"),
     "preview_occurrences": ("POST", "/recurring-tasks/preview"),
+    "plan_changes": ("POST", "/plans"),
+    "apply_plan": ("POST", "/plans/{plan_id}/apply"),
+    "undo": ("POST", "/undo"),
 }
 LEAKS = re.compile(
     r"traceback|sqlite|postgres|asyncpg|pydantic|select |sqlalchemy|/site-packages|\.py\b", re.IGNORECASE
@@ -113,7 +116,7 @@ def read_rpc(response: httpx2.Response) -> Reply:
 
 async def _call_rest(world: World, tool: str, arguments: dict[str, Any]) -> Reply:
     method, path = ROUTES[tool]
-    for name in ("task_id", "reminder_id"):
+    for name in ("task_id", "reminder_id", "plan_id"):
         if f"{{{name}}}" in path:
             path = path.replace(f"{{{name}}}", str(arguments.pop(name)))
     headers = dict(JSON)

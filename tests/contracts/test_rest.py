@@ -21,6 +21,9 @@ WRITES = {
     ("delete", "/api/reminders/{id}"),
     ("post", "/api/recurring-tasks"),
     ("patch", "/api/recurring-tasks/{id}"),
+    ("post", "/api/undo"),
+    ("post", "/api/plans"),
+    ("post", "/api/plans/{id}/apply"),
 }
 READS = {
     ("get", path)

@@ -17,13 +17,12 @@ NAMES = (
     *("create_task", "find_tasks", "get_task", "update_task", "complete_task", "reopen_task", "delete_task"),
     *("set_reminder", "snooze_reminder", "cancel_reminder"),
     *("create_recurring_task", "update_recurring_task", "preview_occurrences"),
+    *("plan_changes", "apply_plan", "undo"),
 )
 READS = {"find_tasks", "get_task", "preview_occurrences"}
-DESTRUCTIVE = {"delete_task", "cancel_reminder"}
-IDEMPOTENT = {*READS, *DESTRUCTIVE, "complete_task", "reopen_task", "set_reminder"}
-ALL_TOOLS = 16
-# Each tool that is still to come has its share reserved.
-BUDGET, BUDGET_WITH_OUTPUTS = (whole - 200 * (ALL_TOOLS - len(NAMES)) for whole in (4_500, 7_500))
+DESTRUCTIVE = {"delete_task", "cancel_reminder", "apply_plan", "undo"}
+IDEMPOTENT = {*READS, *DESTRUCTIVE, "complete_task", "reopen_task", "set_reminder"} - {"undo"}
+BUDGET, BUDGET_WITH_OUTPUTS = 4_500, 7_500
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 RENEW = "TODO_RENEW_SNAPSHOTS"
 
@@ -62,7 +61,7 @@ async def test_all_four_annotations_are_explicit_and_true(world: World) -> None:
         }
 
 
-@pytest.mark.parametrize("name", sorted(IDEMPOTENT - READS - {"delete_task"}))
+@pytest.mark.parametrize("name", sorted(IDEMPOTENT - READS - {"delete_task", "apply_plan"}))
 async def test_what_says_that_it_is_idempotent_changes_nothing_the_second_time(world: World, name: str) -> None:
     made = (
         await call(world, "rest", "create_task", {"title": "Milk", "due": "2026-11-27", "reminders": ["1h"]})
@@ -83,7 +82,8 @@ async def test_schemas_are_closed_plain_and_without_a_caller(world: World) -> No
         names = set(tool["inputSchema"]["properties"])
         assert not {name for name in names for word in ("user", "tenant", "role", "owner") if word in name}
         assert ("request_id" in names) == (tool["name"] not in READS)
-        assert ("expected_version" in names) == (tool["name"] not in {*READS, "create_task"})
+        whole = {"create_task", "plan_changes", "apply_plan", "undo"}
+        assert ("expected_version" in names) == (tool["name"] not in {*READS, *whole})
         for part in walk([tool["inputSchema"], tool["outputSchema"]]):
             assert not {"anyOf", "oneOf", "allOf", "$ref", "$defs"} & part.keys()
             assert part.get("type") != "null"

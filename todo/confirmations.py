@@ -1,0 +1,161 @@
+"""What a person has to agree to before an agent may do it; no argument can stand for that."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from hashlib import sha256
+from typing import Any
+
+from pydantic_core import from_json
+from sqlalchemy import bindparam, insert, select, update
+
+from events.instants import read_instant, write_instant
+from events.tables import table_of
+from todo.errors import ConfirmationRequired, InvalidArguments, TaskNotFound
+from todo.models import Change, ChangeItem, Confirmation
+from todo.views import View
+from todo.work import Work
+
+KEPT = timedelta(minutes=10)
+MANY_DELETIONS = 10
+MANY_SERIES = 3
+_SHOWN = 5
+
+_T = table_of(Confirmation)
+_C = table_of(Change)
+_I = table_of(ChangeItem)
+_DELETED = (
+    select(_I.c.change_id, _I.c.task_id, _I.c.before)
+    .join(_C, _C.c.id == _I.c.change_id)
+    .where(
+        _C.c.user_id == bindparam("user"),
+        _C.c.origin == bindparam("origin"),
+        _C.c.at >= bindparam("since"),
+        _C.c.kind.in_(["delete_task", "apply_plan"]),
+        _C.c.undone_by.is_(None),
+        _I.c.after.is_(None),
+        _I.c.before.is_not(None),
+    )
+    .limit(200)
+)
+_OWNED = _T.c.user_id == bindparam("user")
+_SAME = (
+    select(_T)
+    .where(_OWNED, _T.c.origin == bindparam("origin"), _T.c.fingerprint == bindparam("fingerprint"))
+    .where(_T.c.asked_at >= bindparam("since"), _T.c.state.in_(["pending", "accepted"]))
+    .order_by(_T.c.state, _T.c.asked_at.desc())
+    .limit(1)
+)
+_BY_ID = select(_T).where(_OWNED, _T.c.id == bindparam("key"))
+_LIST = select(_T).where(_OWNED, _T.c.asked_at >= bindparam("since")).order_by(_T.c.asked_at.desc()).limit(50)
+_INSERT = insert(_T)
+_DECIDE = update(_T).where(_T.c.id == bindparam("key"), _T.c.state == bindparam("was")).values(state=bindparam("now"))
+
+
+def require_person(work: Work, operation: str, subject: str, gone: Sequence[View]) -> None:
+    """Let an agent delete `gone` only if that is little, or if the person has agreed to exactly this.
+
+    The person has to agree to the tenth deletion from one origin within ten minutes, to ten or more at once, and to
+    ending more than three series. An agreement holds for ten minutes and for one use. Raises `ConfirmationRequired`.
+    """
+    if work.who.kind != "agent":
+        return
+    series = [task for task in gone if task.get("kind") == "recurring"]
+    count = count_deletions([(task["id"], task.get("recurring_id")) for task in gone])
+    if count + _count_recent(work) < MANY_DELETIONS and len(series) <= MANY_SERIES:
+        return
+    fingerprint = sha256(f"{operation}\0{subject}".encode()).hexdigest()
+    row = work.connection.execute(_SAME, _find_key(work, fingerprint)).one_or_none()
+    if row is not None and row.state == "accepted":
+        work.connection.execute(_DECIDE, {"key": row.id, "was": "accepted", "now": "used"})
+        return
+    titles = [f'"{task["title"]}"' for task in gone[:_SHOWN]]
+    more = f" and {len(gone) - _SHOWN} more" if len(gone) > _SHOWN else ""
+    summary = f"Delete {', '.join(titles)}{more}"
+    raise ConfirmationRequired(
+        f"The person has to agree first: {summary}.",
+        "Ask them to; then repeat this very call.",
+        fingerprint=fingerprint,
+        summary=summary,
+    )
+
+
+def count_deletions(deleted: Sequence[tuple[str, str | None]]) -> int:
+    """Return how many deletions these are, as (id, series' id): a series with its instances counts as one."""
+    ids = {task_id for task_id, _ in deleted}
+    return sum(series not in ids for _, series in deleted)
+
+
+def ask_person(work: Work, fingerprint: str, summary: str) -> str:
+    """Store a question for the person, or find the one that waits already; return its id."""
+    row = work.connection.execute(_SAME, _find_key(work, fingerprint)).one_or_none()
+    if row is not None:
+        return str(row.id)
+    confirmation_id = work.ids.new()
+    work.connection.execute(
+        _INSERT,
+        {
+            "id": confirmation_id,
+            "user_id": work.who.user_id,
+            "origin": work.who.origin,
+            "fingerprint": fingerprint,
+            "summary": summary,
+            "state": "pending",
+            "asked_at": work.at,
+        },
+    )
+    return confirmation_id
+
+
+def list_confirmations(work: Work) -> View:
+    """Return `{confirmations: [{id, summary, state, origin, asked_at, expires_at}]}` of the last ten minutes."""
+    rows = work.connection.execute(_LIST, {"user": work.who.user_id, "since": _since(work)})
+    return {"confirmations": [_view(row._asdict()) for row in rows]}
+
+
+def decide_confirmation(work: Work, confirmation_id: str, decision: str) -> View:
+    """Accept or reject a question as the person; return it. Raises `TaskNotFound`, `InvalidArguments`."""
+    if decision not in ("accept", "reject"):
+        raise InvalidArguments("decision is accept or reject.", 'Send {"decision": "accept"}.')
+    row = work.connection.execute(_BY_ID, {"user": work.who.user_id, "key": confirmation_id}).one_or_none()
+    if row is None:
+        raise TaskNotFound("There is no such question.", "GET /api/confirmations lists those that wait.")
+    if row.state != "pending" or row.asked_at < _since(work):
+        raise InvalidArguments("This question is decided or too old.", "The agent can ask again.")
+    state = "accepted" if decision == "accept" else "rejected"
+    work.connection.execute(_DECIDE, {"key": confirmation_id, "was": "pending", "now": state})
+    return _view({**row._asdict(), "state": state})
+
+
+def read_confirmation(work: Work, confirmation_id: str) -> View:
+    """Return one question; raises `TaskNotFound`."""
+    row = work.connection.execute(_BY_ID, {"user": work.who.user_id, "key": confirmation_id}).one_or_none()
+    if row is None:
+        raise TaskNotFound("There is no such question.", "GET /api/confirmations lists those that wait.")
+    return _view(row._asdict())
+
+
+def _count_recent(work: Work) -> int:
+    key = {"user": work.who.user_id, "origin": work.who.origin, "since": _since(work)}
+    by_change: dict[str, list[tuple[str, str | None]]] = {}
+    for change_id, task_id, before in work.connection.execute(_DELETED, key):
+        by_change.setdefault(change_id, []).append((task_id, from_json(before).get("recurring_id")))
+    return sum(count_deletions(each) for each in by_change.values())
+
+
+def _since(work: Work) -> str:
+    return write_instant(work.now - KEPT)
+
+
+def _find_key(work: Work, fingerprint: str) -> dict[str, str]:
+    return {
+        "user": work.who.user_id,
+        "origin": work.who.origin,
+        "fingerprint": fingerprint,
+        "since": _since(work),
+    }
+
+
+def _view(row: dict[str, Any]) -> View:
+    view: View = {name: row[name] for name in ("id", "summary", "state", "origin", "asked_at")}
+    view["expires_at"] = write_instant(read_instant(row["asked_at"]) + KEPT)
+    return view
