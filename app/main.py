@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
 from mcp.server import MCPServer
+from mcp.server.subscriptions import InMemorySubscriptionBus, SubscriptionBus
 from mcp.server.transport_security import TransportSecuritySettings
 from sqlalchemy import Connection
 
@@ -25,6 +26,7 @@ from app.health import add_health_routes
 from app.identity import ensure_local_user, identify_http_agent
 from app.limits import MCP_PATH, SMALL_BODY, Branch, Edge
 from app.migrations import check_schema, migrate_file, migrate_server, require_head
+from app.news import tell_news
 from app.problems import install_problems
 from app.rest.feeds import Streams, build_feed_routes
 from app.rest.recurring import build_recurring_routes
@@ -61,6 +63,7 @@ class Service:
     relay: Relay
     broker: MemoryBroker
     background: Background
+    bus: SubscriptionBus
     sidecar: Sidecar | None = None
 
     def build_mcp(self, identify: Identify) -> MCPServer[Any]:
@@ -72,7 +75,7 @@ class Service:
         def link(confirmation_id: str) -> str:
             return f"{self.settings.url}/confirm/{confirmation_id}"
 
-        return build_server(self.store, identify, tell_now, read_version(), link)
+        return build_server(self.store, identify, tell_now, read_version(), link, self.bus)
 
 
 def read_version() -> str:
@@ -151,7 +154,7 @@ async def open_service(
                 publisher = DaprPublisher(sidecar.client, sidecar.pubsub, sidecar.style)
             relay = Relay(database, publisher, clock, jitter=spread_pauses)
             background = Background(database, store, relay, broker, Lease(f"{os.getpid()}:{ids.new()}"), clock, bell)
-            yield Service(settings, database, store, relay, broker, background, sidecar)
+            yield Service(settings, database, store, relay, broker, background, InMemorySubscriptionBus(), sidecar)
     finally:
         await database.close()
 
@@ -181,7 +184,7 @@ def build_app(service: Service, *, background: bool = True) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        async with mcp.session_manager.run():
+        async with mcp.session_manager.run(), tell_news(service):
             if background:
                 service.background.start(leading=role != "api")
             if service.sidecar is not None and role != "api":

@@ -2,6 +2,7 @@
 
 from app.identity import StdioIdentity
 from app.main import open_service
+from app.news import tell_news
 from app.serving import calm_collector
 from app.settings import Settings
 from app.system import SystemIds
@@ -14,6 +15,7 @@ async def serve_stdio(settings: Settings) -> None:
         service.background.start()
         calm_collector()
         try:
-            await server.run_stdio_async()
+            async with tell_news(service):
+                await server.run_stdio_async()
         finally:
             await service.background.stop()
