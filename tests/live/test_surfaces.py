@@ -1,6 +1,7 @@
 """Whichever surface a change comes through, a third party behind Dapr and Kafka receives the same, and all of it."""
 
 import asyncio
+import json
 import re
 import sys
 from collections import Counter
@@ -12,9 +13,11 @@ from typing import Any
 
 import httpx2
 import pytest
+from jsonschema import Draft202012Validator
 from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 
+from app.settings import REPOSITORY
 from app.system import SystemClock
 from events.catalog import EventType, TopicStyle, name_topic
 from infra.live.chain import LiveChain
@@ -57,6 +60,12 @@ SCENARIO: Scenario = (
     (0, "complete_task", {"task_id": "{3}"}),
     (0, "delete_task", {"task_id": "{s4}"}),
 )
+
+
+SCHEMAS = {
+    kind: Draft202012Validator(json.loads((REPOSITORY / f"docs/events/{kind}.json").read_text("utf-8")))
+    for kind in EventType
+}
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +124,7 @@ class LiveStage:
         received = [event for event in (await self.read_seen())["events"] if event["id"] in recorded]
         for event in received:
             assert recorded[event["id"]].items() <= event.items(), "nothing is changed on the way"
+            SCHEMAS[event["type"]].validate(event)
         return [{name: event[name] for name in recorded[event["id"]]} for event in received]
 
 
