@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, Index, bindparam, func, select, update
+from sqlalchemy import Connection, Index, bindparam, exists, func, select, update
 from sqlmodel import Field, SQLModel
 
 from events.backoff import next_attempt
@@ -52,6 +52,11 @@ _O = table_of(OutboxEntry)
 _OPEN = _T.c.delivered_at.is_(None) & _T.c.parked_at.is_(None)
 _I = table_of(InboxEntry)
 _REACTED = select(_I.c.event_id).where(_I.c.consumer == bindparam("consumer"), _I.c.event_id == bindparam("event_id"))
+# What was parked and has been reacted to since is no trouble: a dead-letter topic is shared, so that a letter which
+# another consumer gave up may come before the event itself.
+_PARKED = _T.c.parked_at.is_not(None) & ~exists().where(
+    _I.c.consumer == _T.c.consumer, _I.c.event_id == _T.c.event_id
+).correlate(_T)
 _ANY_OPEN = select(_T.c.id).where(_OPEN).limit(1)
 _INSERT = HotInsert(lambda insert: insert(_T).on_conflict_do_nothing(index_elements=["event_id", "consumer"]))
 _DUE = (
@@ -182,7 +187,7 @@ def count_deliveries(connection: Connection) -> tuple[int, int]:
     count = select(func.count()).select_from(_T)
     return (
         connection.execute(count.where(_OPEN)).scalar_one(),
-        connection.execute(count.where(_T.c.parked_at.is_not(None))).scalar_one(),
+        connection.execute(count.where(_PARKED)).scalar_one(),
     )
 
 
@@ -199,7 +204,7 @@ def list_parked(connection: Connection, user_id: str, limit: int = 50) -> list[d
             _T.c.parked_at,
         )
         .join(_O, _O.c.event_id == _T.c.event_id)
-        .where(_T.c.parked_at.is_not(None), _O.c.user_id == user_id)
+        .where(_PARKED, _O.c.user_id == user_id)
         .order_by(_T.c.id.desc())
         .limit(limit)
     )

@@ -10,12 +10,14 @@ from sqlalchemy import Connection, text
 from app.identity import identify_rest
 from events.catalog import EventType, TaskEvent, name_topic
 from events.cloudevent import Unreadable, decode_event, encode_event
-from events.consumer import Answer, Consumer
-from events.memory import MemoryBroker, list_parked, replay_parked
+from events.consumer import Answer, Consumer, deliver_to_all
+from events.dead import park_event
+from events.memory import MemoryBroker, count_deliveries, list_parked, replay_parked
 from events.outbox import count_backlog, resume_parked
 from events.ports import Outcome, Outgoing
 from events.relay import Relay
 from tests.conftest import World, open_world
+from todo.reactions import REACTIONS
 
 pytestmark = pytest.mark.anyio
 
@@ -263,3 +265,22 @@ async def test_topics_in_three_styles() -> None:
         "evolution-todo.recurring.trigger",
     ]
     assert {name_topic(kind, "single") for kind in kinds} == {"evolution-todo.events"}
+
+
+async def test_a_dead_letter_that_comes_before_the_event_itself_is_no_trouble_once_that_has_been_reacted_to(
+    world: World,
+) -> None:
+    # A dead-letter topic is shared: another team's service may have given up an event that is still on its way to us.
+    await world.rest.post("/tasks", json={"title": "one"})
+    [envelope] = await world.events()
+    event = TaskEvent.model_validate(envelope["data"])
+    database, at = world.service.database, envelope["time"]
+    consumers = [each for each in REACTIONS if event.event_type in each.types]
+    assert consumers
+    await database.write(lambda connection: park_event(connection, [each.name for each in consumers], event, at))
+    assert (await database.read(count_deliveries))[1] == len(consumers)
+
+    assert await database.write(lambda connection: deliver_to_all(connection, consumers, event, at)) == []
+
+    assert (await database.read(count_deliveries))[1] == 0
+    assert await database.read(lambda connection: list_parked(connection, event.user_id)) == []

@@ -1,20 +1,18 @@
 """Parity: one scenario through every surface gives the same event stream and the same effects."""
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import World, open_world
+from tests.conftest import open_world
+from tests.playing import Scenario, call_rest, play
 
 pytestmark = pytest.mark.anyio
 
-Call = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
-
 # Each step: seconds that pass first, the tool, its arguments; {n} is the n-th task made, {rn} its first reminder.
-SCENARIO: tuple[tuple[float, str, dict[str, Any]], ...] = (
+SCENARIO: Scenario = (
     (0, "create_task", {"title": "Buy milk", "notes": "2 l", "due": "2026-11-27T17:00", "priority": "P1"}),
     (1, "create_task", {"title": "Rent", "due": "2026-12-01", "tags": ["home", "money"], "reminders": ["1d", "2h"]}),
     (1, "create_task", {"title": "Café 牛乳 \u202eabc", "request_id": "once"}),
@@ -38,7 +36,7 @@ SCENARIO: tuple[tuple[float, str, dict[str, Any]], ...] = (
 
 # The same for series: {n} is the instance or task that the n-th create answered with, {sn} its series; the names of
 # what came later are read from the answers: {next} is the `next_occurrence` of the newest answer that had one.
-RECURRING: tuple[tuple[float, str, dict[str, Any]], ...] = (
+RECURRING: Scenario = (
     (0, "create_recurring_task", {"title": "Plants", "rule": "FREQ=DAILY;BYHOUR=12", "reminders": ["1d", "30m"]}),
     (1, "create_task", {"title": "Rent", "due": "2026-12-01", "reminders": ["1d"]}),
     (1, "create_recurring_task", {"task_id": "{1}", "rule": "FREQ=MONTHLY", "tags": ["home"], "request_id": "once"}),
@@ -74,96 +72,6 @@ RECURRING: tuple[tuple[float, str, dict[str, Any]], ...] = (
     (86_400 * 9, "binding", {}),
     (1, "delete_task", {"task_id": "{s3}"}),
 )
-
-
-def call_rest(world: World) -> Call:
-    """Render a tool call as its REST request."""
-
-    async def call(tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        body = dict(arguments)
-        headers = {"Idempotency-Key": body.pop("request_id")} if "request_id" in body else {}
-        task_id, reminder_id = body.pop("task_id", None), body.pop("reminder_id", None)
-        if tool == "cancel_reminder" and reminder_id is None:
-            reminder_id = await only_waiting_reminder(world, task_id)
-        if tool == "snooze_reminder" and reminder_id is None:
-            reminder_id = await last_rung_reminder(world, task_id)
-        for name in body.pop("clear", []):
-            body[name] = None
-        method, path = {
-            "create_task": ("POST", "/tasks"),
-            "update_task": ("PATCH", f"/tasks/{task_id}"),
-            "complete_task": ("POST", f"/tasks/{task_id}/complete"),
-            "reopen_task": ("POST", f"/tasks/{task_id}/reopen"),
-            "delete_task": ("DELETE", f"/tasks/{task_id}"),
-            "set_reminder": ("POST", f"/tasks/{task_id}/reminders"),
-            "snooze_reminder": ("POST", f"/reminders/{reminder_id}/snooze"),
-            "cancel_reminder": ("DELETE", f"/reminders/{reminder_id}"),
-            "create_recurring_task": ("POST", "/recurring-tasks"),
-            "update_recurring_task": ("PATCH", f"/recurring-tasks/{task_id}"),
-            "preview_occurrences": ("POST", "/recurring-tasks/preview"),
-        }[tool]
-        if method == "POST" and path.startswith("/recurring-tasks") and task_id is not None:
-            body["task_id"] = task_id
-        response = await world.rest.request(method, path, json=body, headers=headers)
-        assert response.is_success, response.text
-        answer: dict[str, Any] = response.json()
-        return answer
-
-    return call
-
-
-async def only_waiting_reminder(world: World, task_id: str) -> str:
-    task = (await world.rest.get(f"/tasks/{task_id}")).json()
-    [waiting] = [each["id"] for each in task["reminders"] if each["status"] == "scheduled"]
-    return str(waiting)
-
-
-async def last_rung_reminder(world: World, task_id: str) -> str:
-    notifications = (await world.rest.get("/notifications")).json()["notifications"]
-    remind_at = next(each["remind_at"] for each in notifications if each["task_id"] == task_id)
-    task = (await world.rest.get(f"/tasks/{task_id}")).json()
-    return str(next(each["id"] for each in task["reminders"] if each["remind_at"] == remind_at))
-
-
-Scenario = tuple[tuple[float, str, dict[str, Any]], ...]
-
-
-async def play(world: World, call: Call, scenario: Scenario) -> tuple[list[Any], list[Any], dict[str, Any]]:
-    """Play a scenario and return (answers, events, effects), each without what names the surface."""
-    made: list[dict[str, Any]] = []
-    following = ""
-    answers = []
-    for passing, tool, arguments in scenario:
-        if tool == "binding":
-            world.clock.move(seconds=passing)
-            answers.append((await world.http.post("/bindings/recurring-scheduler")).json())
-            continue
-        await world.tick(seconds=passing)
-        names = {f"{{{index}}}": task["id"] for index, task in enumerate(made)}
-        names |= {f"{{r{index}}}": task["reminders"][0]["id"] for index, task in enumerate(made) if "reminders" in task}
-        names |= {f"{{s{index}}}": task["recurring_id"] for index, task in enumerate(made) if "recurring_id" in task}
-        names["{next}"] = following
-        filled = {
-            name: names.get(value, value) if isinstance(value, str) else value for name, value in arguments.items()
-        }
-        answer = await call(tool, filled)
-        if tool.startswith("create") and "replayed" not in answer:
-            made.append(answer["task"])
-        following = answer.get("next_occurrence", {}).get("task_id", following)
-        answers.append(answer)
-    await world.tick()
-    effects = {
-        path: (await world.rest.get(path)).json()
-        for path in ("/notifications", "/activity", "/statistics?until=2026-11-27")
-    }
-    for entry in effects["/activity"]["entries"]:
-        entry["text"] = entry["text"].partition(" by ")[0]
-    events = await world.events()
-    for event in events:
-        event.pop("traceparent", None)
-        assert event["data"]["data"].pop("actor")["kind"] in ("person", "agent", "scheduler")
-        event["data"]["data"].pop("request_id", None)
-    return answers, events, effects
 
 
 async def play_rest(folder: Path, scenario: Scenario) -> tuple[list[Any], list[Any], dict[str, Any]]:

@@ -1,0 +1,96 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["dapr[fastapi]>=1.19"]
+# ///
+"""A downstream team's service: it follows the task events through a daprd of its own and keeps what they say."""
+
+import hmac
+import os
+from typing import Any, Literal
+
+import uvicorn
+from dapr.ext.fastapi import DaprApp
+from fastapi import FastAPI, Request, Response
+from pydantic import BaseModel, ValidationError
+
+
+class Reminder(BaseModel):
+    """A reminder that rang; a later ring of the same one has a higher sequence."""
+
+    id: str
+    sequence: int
+
+
+class Change(BaseModel):
+    """What happened: the whole task after it, and its version."""
+
+    version: int
+    task: dict[str, Any]
+    reminder: Reminder | None = None
+
+
+class Event(BaseModel):
+    """Which task it happened to."""
+
+    task_id: str
+    data: Change
+
+
+class Envelope(BaseModel):
+    """The part of the CloudEvent that is used here; fields may be added, so that what is unknown is left alone."""
+
+    id: str
+    type: Literal["task.created", "task.updated", "task.completed", "task.deleted", "reminder.due", "recurring.trigger"]
+    data: Event
+
+
+app = FastAPI()
+DaprApp(app)  # daprd asks for subscriptions made in code: there are none, ours are declared in tasks.yaml
+
+# In memory, to be short. A real service keeps these three in its database and changes them in one transaction.
+seen: dict[str, Any] = {}  # every event by its id, in the order in which they came
+tasks: dict[str, dict[str, Any]] = {}  # the newest state of each task; a deleted one stays, with no task in it
+rung: dict[str, int] = {}  # for each reminder the highest sequence that has rung
+
+
+@app.post("/events/{kind}")
+async def receive(request: Request) -> Any:
+    """Answer one of Dapr's three words; the body is read by hand, for FastAPI's own 422 would be tried again."""
+    given, wanted = request.headers.get("dapr-api-token", ""), os.environ.get("APP_API_TOKEN", "")
+    if not hmac.compare_digest(given.encode(), wanted.encode()):
+        return Response(status_code=401)
+    try:
+        envelope = Envelope.model_validate_json(await request.body())
+    except ValidationError:
+        return {"status": "DROP"}  # it will not be readable the next time either: to the dead letters
+    try:
+        if envelope.id not in seen:  # at least once means: sometimes twice
+            apply(envelope.type, envelope.data.task_id, envelope.data.data)
+            seen[envelope.id] = await request.json()
+    except Exception:  # noqa: BLE001  # our own trouble, a database that is away: the same event again, please
+        return {"status": "RETRY"}
+    return {"status": "SUCCESS"}
+
+
+def apply(kind: str, task_id: str, change: Change) -> None:
+    """Take a state if it is newer than what is known: over several topics they come in any order, with gaps."""
+    if kind == "reminder.due" and change.reminder:
+        rung[change.reminder.id] = max(change.reminder.sequence, rung.get(change.reminder.id, 0))
+    elif kind.startswith("task.") and change.version > tasks.get(task_id, {"version": 0})["version"]:
+        tasks[task_id] = {"version": change.version, "task": None if kind == "task.deleted" else change.task}
+
+
+@app.get("/healthz")
+async def healthz() -> dict[str, str]:
+    """Let daprd see that we live: while we do not, it delivers nothing."""
+    return {"status": "ok"}
+
+
+@app.get("/seen")
+async def show() -> dict[str, Any]:
+    """Show what came, in order, and what we make of it."""
+    return {"events": list(seen.values()), "tasks": tasks, "rung": rung}
+
+
+if __name__ == "__main__":
+    uvicorn.run(app, host="127.0.0.1", port=int(os.environ.get("APP_PORT", "8001")), log_level="warning")

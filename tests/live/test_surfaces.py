@@ -1,0 +1,292 @@
+"""Whichever surface a change comes through, a third party behind Dapr and Kafka receives the same, and all of it."""
+
+import asyncio
+import json
+import re
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import httpx2
+import pytest
+from jsonschema import Draft202012Validator
+from mcp import Client, StdioServerParameters
+from mcp.client.streamable_http import streamable_http_client
+
+from app.settings import REPOSITORY
+from app.system import SystemClock
+from events.catalog import EventType, TopicStyle, name_topic
+from infra.live.chain import LiveChain
+from tests.live.product import ExampleConsumer, Product, run_consumer, run_product, until
+from tests.playing import Call, Scenario, call_rest, play
+
+SOON = "{soon}"
+# Seconds before a step stand for the next ring: time is real here, so the step waits for it. All other dates lie far
+# ahead, so that they are the same in each run.
+SCENARIO: Scenario = (
+    (0, "create_task", {"title": "Buy milk", "notes": "2 l", "due": "2031-11-27T17:00", "priority": "P1"}),
+    (0, "create_task", {"title": "Rent", "due": "2031-12-01", "tags": ["home", "money"], "reminders": ["1d", "2h"]}),
+    (0, "create_task", {"title": "Café 牛乳 \u202eabc", "request_id": "once"}),
+    (0, "create_task", {"title": "Café 牛乳 \u202eabc", "request_id": "once"}),
+    (0, "set_reminder", {"task_id": "{0}", "at": SOON}),
+    (1, "snooze_reminder", {"task_id": "{0}", "until": SOON}),
+    (0, "update_task", {"task_id": "{1}", "title": "Rent and water", "add_tags": ["shop"], "append_notes": "by hand"}),
+    (0, "update_task", {"task_id": "{1}", "title": "Rent and water"}),
+    (0, "cancel_reminder", {"reminder_id": "{r1}"}),
+    (0, "update_task", {"task_id": "{1}", "clear": ["tags"], "shift": "-1d"}),
+    (0, "create_recurring_task", {"task_id": "{2}", "rule": "FREQ=MONTHLY", "first_due": "2031-03-31"}),
+    (0, "delete_task", {"task_id": "{1}"}),
+    (
+        0,
+        "create_recurring_task",
+        {"title": "Plants", "rule": "FREQ=DAILY;BYHOUR=12", "first_due": "2031-03-01T12:00", "reminders": ["30m"]},
+    ),
+    (1, "set_reminder", {"task_id": "{0}", "before": "30m"}),
+    (0, "complete_task", {"task_id": "{0}"}),
+    (0, "complete_task", {"task_id": "{0}"}),
+    (0, "reopen_task", {"task_id": "{0}"}),
+    (0, "complete_task", {"task_id": "{4}"}),
+    (0, "update_task", {"task_id": "{next}", "title": "Plants on the balcony", "shift": "2h"}),
+    (0, "update_recurring_task", {"task_id": "{s4}", "title": "All plants", "add_tags": ["home"]}),
+    (0, "update_recurring_task", {"task_id": "{s4}", "skip": "2"}),
+    (0, "update_recurring_task", {"task_id": "{s4}", "paused": True}),
+    (0, "update_recurring_task", {"task_id": "{s4}", "paused": False}),
+    (0, "complete_task", {"task_id": "{next}"}),
+    (0, "update_recurring_task", {"task_id": "{s3}", "ends": "1"}),
+    (0, "complete_task", {"task_id": "{3}"}),
+    (0, "delete_task", {"task_id": "{s4}"}),
+)
+
+
+SCHEMAS = {
+    kind: Draft202012Validator(json.loads((REPOSITORY / f"docs/events/{kind}.json").read_text("utf-8")))
+    for kind in EventType
+}
+
+
+@pytest.fixture(scope="module")
+def consumer(chain: LiveChain) -> Iterator[ExampleConsumer]:
+    with run_consumer(chain) as running:
+        yield running
+
+
+@dataclass
+class LiveStage:
+    """A scenario's stage on real processes: time passes by itself, and what settles is looked at from outside."""
+
+    product: Product
+    consumer: ExampleConsumer
+    rest: httpx2.AsyncClient
+    http: httpx2.AsyncClient
+    rings: int = 0
+    clock: Any = None
+
+    async def tick(self, seconds: float | None = None) -> None:
+        """Wait for the next ring if any time is to pass; without a number, until all has arrived everywhere."""
+        if seconds is None:
+            await until(self.has_settled, "every event has been published, received and reacted to")
+        elif seconds:
+            self.rings += 1
+            await until(self.has_rung, f"ring {self.rings}")
+
+    async def has_rung(self) -> bool:
+        answer = (await self.rest.get("/notifications")).json()
+        return len(answer["notifications"]) >= self.rings
+
+    async def has_settled(self) -> bool:
+        recorded = {event["id"] for event in await self.product.read_outbox()}
+        received = {event["id"] for event in (await self.read_seen())["events"]}
+        entries = (await self.rest.get("/activity?limit=100")).json()["entries"]
+        return recorded <= received and recorded <= {entry["event_id"] for entry in entries}
+
+    async def read_projection(self) -> dict[str, Any]:
+        """Return what the consumer makes of this product's tasks, which has to be what the product itself says."""
+        recorded = {event["data"]["task_id"] for event in await self.product.read_outbox()}
+        tasks = (await self.read_seen())["tasks"]
+        projection = {task_id: known for task_id, known in tasks.items() if task_id in recorded}
+        for task_id, known in projection.items():
+            answer = await self.rest.get(f"/tasks/{task_id}")
+            assert answer.is_success == (known["task"] is not None), (known, answer.text)
+            assert known["task"] is None or answer.json().items() >= known["task"].items()
+        return projection
+
+    async def read_seen(self) -> dict[str, Any]:
+        seen: dict[str, Any] = (await self.http.get(self.consumer.url)).json()
+        return seen
+
+    async def events(self) -> list[dict[str, Any]]:
+        """Return what the consumer received of this product, in its order, each whole and as it was recorded."""
+        recorded = {event["id"]: event for event in await self.product.read_outbox()}
+        received = [event for event in (await self.read_seen())["events"] if event["id"] in recorded]
+        for event in received:
+            assert recorded[event["id"]].items() <= event.items(), "nothing is changed on the way"
+            SCHEMAS[event["type"]].validate(event)
+        return [{name: event[name] for name in recorded[event["id"]]} for event in received]
+
+
+@dataclass
+class Played:
+    """What came of a scenario, without ids and instants: what the consumer received of each task by version, …
+
+    … in which order it received the types, what it made of them, and what the product itself shows.
+    """
+
+    received: dict[str, list[Any]]
+    arrived: list[tuple[str, int, str]]
+    projection: dict[str, Any]
+    effects: dict[str, Any]
+
+
+@asynccontextmanager
+async def open_calls(surface: str, stage: LiveStage) -> AsyncIterator[Call]:
+    """Open a surface: `rest`, or MCP over `http` or `stdio`, each in the newest revision (`auto`) or the one before."""
+    if surface == "rest":
+        yield call_rest(stage)
+        return
+    transport, mode = surface.split()
+    command = StdioServerParameters(
+        command=sys.executable, args=["-P", "-m", "app.cli", "mcp"], env=stage.product.environment
+    )
+    server = streamable_http_client(f"{stage.product.url}/mcp", http_client=stage.http)
+    async with Client(server if transport == "http" else command, mode=mode) as client:
+
+        async def call(tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
+            result = await client.call_tool(tool, arguments)
+            assert not result.is_error, result.content
+            assert result.structured_content is not None
+            return result.structured_content
+
+        yield call
+
+
+def play_on(product: Product, consumer: ExampleConsumer, surface: str) -> Played:
+    """Play the scenario through a surface."""
+    return asyncio.run(_play(product, consumer, surface))
+
+
+async def _play(product: Product, consumer: ExampleConsumer, surface: str) -> Played:
+    async with (
+        httpx2.AsyncClient(base_url=f"{product.url}/api", trust_env=False, timeout=30) as rest,
+        httpx2.AsyncClient(trust_env=False, timeout=30) as http,
+    ):
+        stage = LiveStage(product, consumer, rest, http)
+        async with open_calls(surface, stage) as call:
+
+            async def call_soon(tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
+                soon = f"{SystemClock().now() + timedelta(seconds=1):%Y-%m-%dT%H:%M:%S.%fZ}"
+                return await call(tool, {key: soon if value == SOON else value for key, value in arguments.items()})
+
+            answers, events, effects = await play(stage, call_soon, SCENARIO)
+        return strip(answers, events, effects, await stage.read_projection())
+
+
+class Names:
+    """Gives ids names by the order in which they turn up, and takes out the instants of this run."""
+
+    _id = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+    _instant = re.compile(r"(\d{4}-\d\d-\d\d)T\d\d:\d\d:\d\d(?:\.\d+)?Z")
+
+    def __init__(self) -> None:
+        today = SystemClock().now().date()
+        self._near = {f"{today + timedelta(days=days)}" for days in (-1, 0, 1)}
+        self._names: dict[str, str] = {}
+
+    def rename(self, value: Any) -> Any:
+        """Return a value without what differs from run to run."""
+        if isinstance(value, dict):
+            return {self.rename(key): self.rename(value[key]) for key in sorted(value)}
+        if isinstance(value, list):
+            return [self.rename(each) for each in value]
+        if isinstance(value, str):
+            value = self._id.sub(lambda found: self._names.setdefault(found[0], f"id {len(self._names)}"), value)
+            return self._instant.sub(lambda found: "now" if found[1] in self._near else found[0], value)
+        return value
+
+
+def strip(answers: list[Any], events: list[Any], effects: dict[str, Any], projection: dict[str, Any]) -> Played:
+    """Return what has to be equal; the answers give the names, since they are the same in every run."""
+    names = Names()
+    names.rename(answers)
+    for event in events:
+        event["data"]["data"].pop("late_by_seconds", None)
+    received: dict[str, list[Any]] = {}
+    for event in sorted(events, key=lambda event: (event["taskversion"], event["type"], event["data"]["timestamp"])):
+        received.setdefault(event["data"]["task_id"], []).append(event)
+    shown = [names.rename(received[task_id]) for task_id in sorted(received, key=names.rename)]
+    return Played(
+        {each[0]["partitionkey"]: each for each in shown},
+        [(names.rename(event["partitionkey"]), event["taskversion"], event["type"]) for event in events],
+        names.rename(projection),
+        {
+            "rings": [each["title"] for each in effects["/notifications"]["notifications"]],
+            "activity": Counter((each["type"], each["text"]) for each in effects["/activity"]["entries"]),
+            "open": effects["/statistics?until=2026-11-27"]["open"],
+        },
+    )
+
+
+@pytest.fixture(scope="module")
+def expected(chain: LiveChain, consumer: ExampleConsumer) -> Played:
+    """The scenario through REST, in one process, one topic for each type: what everything else is held against."""
+    consumer.follow("type")
+    with run_product(chain, "rest") as product:
+        return play_on(product, consumer, "rest")
+
+
+def test_a_third_party_receives_what_the_scenario_is_meant_to_say(expected: Played) -> None:
+    shown = [
+        (events[0]["data"]["data"]["task"]["title"], [event["type"].partition(".")[2] for event in events])
+        for events in expected.received.values()
+    ]
+    assert sorted(shown) == sorted(
+        [
+            (
+                "Buy milk",
+                ["created", "due", "updated", "due", "updated", "updated", "completed", "updated"],
+            ),
+            ("Rent", ["created", "updated", "updated", "updated", "deleted"]),
+            ("Café 牛乳 \u202eabc", ["created", "trigger", "updated", "completed"]),
+            ("Café 牛乳 \u202eabc", ["created", "updated", "completed"]),
+            ("Plants", ["created", "updated", "updated", "updated", "updated", "deleted"]),
+            ("Plants", ["trigger", "created", "completed"]),
+            ("Plants", ["trigger", "created", "updated", "updated", "deleted"]),
+            ("All plants", ["trigger", "created", "deleted"]),
+            ("All plants", ["trigger", "created", "completed"]),
+            ("All plants", ["trigger", "created", "deleted"]),
+        ]
+    )
+    assert expected.effects["rings"] == ["Buy milk"] * 2
+    assert sum(expected.effects["activity"].values()) == len(expected.arrived) == 43
+    deleted = [known["version"] for known in expected.projection.values() if known["task"] is None]
+    assert sorted(deleted) == [2, 2, 4, 5, 6]
+
+
+# The styles of topics and the roles ride along, each once: whatever differs, what comes out is the same.
+@pytest.mark.parametrize(
+    ("surface", "style", "roles"),
+    [
+        ("http auto", "type", ["all"]),
+        ("stdio auto", "type", ["all"]),
+        ("http legacy", "convention", ["all"]),
+        ("rest", "single", ["api", "worker", "worker"]),
+    ],
+    ids=["mcp", "stdio", "older-mcp-convention", "rest-single-roles-apart"],
+)
+def test_every_surface_gives_a_third_party_the_same(
+    chain: LiveChain, consumer: ExampleConsumer, expected: Played, surface: str, style: TopicStyle, roles: list[str]
+) -> None:
+    consumer.follow(style)
+    with run_product(chain, f"{surface} {style}".replace(" ", "_"), roles, style) as product:
+        played = play_on(product, consumer, surface)
+
+    assert played.received == expected.received
+    assert played.projection == expected.projection
+    assert played.effects == expected.effects
+    versions: dict[tuple[str, str], list[int]] = {}
+    for task, version, kind in played.arrived:
+        versions.setdefault((task, name_topic(EventType(kind), style)), []).append(version)
+    assert all(each == sorted(each) for each in versions.values()), "a task's events keep their order within a topic"
