@@ -206,11 +206,10 @@ def build_app(service: Service, *, background: bool = True) -> FastAPI:
         app.include_router(build_feed_routes(service.store, streams), prefix="/api", tags=["feeds"])
         app.include_router(build_safety_routes(service.store), prefix="/api", tags=["safety"])
         app.include_router(build_confirm_routes(service.store))
-    if role != "api":
-        app.include_router(build_binding_routes(service.store))
-        if service.sidecar is not None:
-            reception = Reception(service.database, REACTIONS, service.store.clock, service.background.bell.ring)
-            add_dapr_routes(app, reception, service.sidecar.pubsub, service.sidecar.style)
+    app.include_router(build_binding_routes(service.store))
+    if service.sidecar is not None and role != "api":
+        reception = Reception(service.database, REACTIONS, service.store.clock, service.background.bell.ring)
+        add_dapr_routes(app, reception, service.sidecar.pubsub, service.sidecar.style)
     add_health_routes(app, service)
 
     if role != "worker":
