@@ -75,6 +75,11 @@ _DELAY = (
         parked_at=bindparam("parked"),
     )
 )
+_DEFER = (
+    update(_T)
+    .where(_T.c.event_id == bindparam("key"), _T.c.published_at.is_(None))
+    .values(next_attempt_at=bindparam("next_at"), last_error=bindparam("error"))
+)
 
 
 def record_event(connection: Connection, event: TaskEvent, traceparent: str | None = None) -> None:
@@ -131,8 +136,13 @@ def mark_published(connection: Connection, event_ids: Sequence[str], now: str) -
 
 
 def delay_event(connection: Connection, event_id: str, error: str, next_at: str | None, parked_at: str | None) -> None:
-    """Note a failed attempt: try again at `next_at`, or park the event, and with it its task's stream."""
+    """Note a refusal: try again at `next_at`, or park the event, and with it its task's stream."""
     connection.execute(_DELAY, {"key": event_id, "error": error[:500], "next_at": next_at, "parked": parked_at})
+
+
+def defer_event(connection: Connection, event_id: str, error: str, next_at: str) -> None:
+    """Note that an event may not have arrived: try again at `next_at`; it does not count as a refusal."""
+    connection.execute(_DEFER, {"key": event_id, "error": error[:500], "next_at": next_at})
 
 
 def read_attempts(connection: Connection, event_id: str) -> int:
