@@ -162,6 +162,22 @@ def replay(
     print(f"{count} set free.")
 
 
+@events_cli.command()
+def tail(
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with those that come, until Ctrl-C.")] = False,
+    count: Annotated[int, typer.Option("--count", "-n", min=0, help="How many of the last ones come first.")] = 10,
+    as_json: Annotated[bool, typer.Option("--json", help="The whole CloudEvents, one a line.")] = False,
+) -> None:
+    """Print events as they are recorded, and whether they are published."""
+    from app.tailing import tail_events
+
+    async def print_all() -> None:
+        async for line in tail_events(_settings(), count, follow=follow, as_json=as_json):
+            print(line, flush=True)
+
+    _run(print_all())
+
+
 @live_cli.command()
 def up(
     detach: Annotated[bool, typer.Option("--detach", help="Return when it is ready; `live down` ends it.")] = False,
