@@ -150,6 +150,22 @@ def read_attempts(connection: Connection, event_id: str) -> int:
     return int(connection.execute(select(_T.c.attempts).where(_T.c.event_id == event_id)).scalar_one())
 
 
+def is_recorded(connection: Connection, event_id: str) -> bool:
+    """Return whether an event is in the outbox, published or not."""
+    return connection.execute(select(_T.c.seq).where(_T.c.event_id == event_id)).first() is not None
+
+
+def find_newest(connection: Connection) -> int:
+    """Return the row number of the newest event, 0 if there is none."""
+    return int(connection.execute(select(func.coalesce(func.max(_T.c.seq), 0))).scalar_one())
+
+
+def list_recorded(connection: Connection, after: int, limit: int) -> list[Any]:
+    """Return rows of `(seq, payload, published_at, parked_at)` after a row number, in their order."""
+    columns = (_T.c.seq, _T.c.payload, _T.c.published_at, _T.c.parked_at)
+    return list(connection.execute(select(*columns).where(_T.c.seq > after).order_by(_T.c.seq).limit(limit)))
+
+
 def has_pending(connection: Connection) -> bool:
     """Return whether any event waits to be published, be it for its next attempt."""
     return connection.execute(_ANY_PENDING).first() is not None
