@@ -178,6 +178,33 @@ def tail(
     _run(print_all())
 
 
+@events_cli.command()
+def verify(
+    brokers: Annotated[
+        str | None, typer.Option(envvar="TODO_KAFKA_BROKERS", help="Kafka's addresses: host:port, with commas between.")
+    ] = None,
+    database: Annotated[
+        bool, typer.Option("--database/--no-database", help="Compare with the database's outbox, if there is one.")
+    ] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="The whole report.")] = False,
+) -> None:
+    """Read the topics and tell what is missing, doubled, out of order or foreign; exit code 1 if anything is."""
+    from app.verifying import show_report, verify_events
+
+    settings = load_settings(**({"kafka_brokers": brokers} if brokers else {}))
+    if settings.kafka_brokers is None:
+        _fail("Name Kafka's addresses: --brokers host:port, or TODO_KAFKA_BROKERS.")
+    # What the embedded broker has published is on no topic.
+    here = settings.broker == "dapr" and (settings.on_server or settings.database_path.exists())
+    report = _run(verify_events(settings, settings.kafka_brokers, use_database=database and here))
+    if as_json:
+        print(json.dumps(report.write(), ensure_ascii=False))
+    else:
+        show_report(report)
+    if not report.ok:
+        sys.exit(1)
+
+
 @live_cli.command()
 def up(
     detach: Annotated[bool, typer.Option("--detach", help="Return when it is ready; `live down` ends it.")] = False,

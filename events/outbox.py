@@ -166,6 +166,21 @@ def list_recorded(connection: Connection, after: int, limit: int) -> list[Any]:
     return list(connection.execute(select(*columns).where(_T.c.seq > after).order_by(_T.c.seq).limit(limit)))
 
 
+PublishedPage = list[Any]
+
+
+def find_published_bounds(connection: Connection) -> tuple[str, str]:
+    """Return when the oldest event was recorded and when the newest was published; empty where there is none."""
+    oldest, newest = connection.execute(select(func.min(_T.c.recorded_at), func.max(_T.c.published_at))).one()
+    return oldest or "", newest or ""
+
+
+def list_published(connection: Connection, after: int, limit: int) -> PublishedPage:
+    """Return rows of `(seq, event_id, event_type, task_id, version, payload, published_at)` after a row number."""
+    columns = (_T.c.seq, _T.c.event_id, _T.c.event_type, _T.c.task_id, _T.c.version, _T.c.payload, _T.c.published_at)
+    return list(connection.execute(select(*columns).where(_T.c.seq > after).order_by(_T.c.seq).limit(limit)))
+
+
 def has_pending(connection: Connection) -> bool:
     """Return whether any event waits to be published, be it for its next attempt."""
     return connection.execute(_ANY_PENDING).first() is not None
