@@ -11,6 +11,7 @@ from pydantic_core import to_json
 from sqlalchemy import Connection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.probing import note_probe, read_probe
 from app.problems import write_problem
 from events.catalog import EventType, TopicStyle, name_topic
 from events.cloudevent import Unreadable, decode_event
@@ -71,10 +72,17 @@ class Reception:
         return Answer.RETRY if failed else Answer.SUCCESS
 
     async def bury(self, body: bytes, topic: str) -> Answer:
-        """Keep a dead letter where it is seen and can be replayed; RETRY while it cannot be stored."""
+        """Keep a dead letter where it is seen and can be replayed; RETRY while it cannot be stored.
+
+        A probe of the doctor's is only noted.
+        """
         now = write_instant(self.clock.now())
+        probe = read_probe(body)
 
         def keep(connection: Connection) -> str:
+            if probe is not None:
+                note_probe(connection, probe, now)
+                return "a probe, which has no effect"
             try:
                 event = decode_event(body)
             except Unreadable as error:
@@ -89,7 +97,7 @@ class Reception:
             what = await self.database.write(keep)
         except StorageUnavailable:
             return Answer.RETRY
-        log.warning("a dead letter of %s: %s", topic, what)
+        log.log(logging.WARNING if probe is None else logging.DEBUG, "a dead letter of %s: %s", topic, what)
         return Answer.SUCCESS
 
 
