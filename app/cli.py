@@ -3,14 +3,17 @@
 import asyncio
 import json
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
 from app.settings import BadSettings, Settings, load_settings
 from todo.errors import TodoError
+
+if TYPE_CHECKING:
+    from app.bench.rows import Row
 
 T = TypeVar("T")
 
@@ -136,18 +139,33 @@ def bench(
         bool, typer.Option("--json", help="A list of {name, value, unit, ratio?, target, met}.")
     ] = False,
     quick: Annotated[bool, typer.Option("--quick", help="Only show that it runs; the figures do not count.")] = False,
+    live: Annotated[bool, typer.Option("--live", help="The real chain, beside raw daprd, with outages.")] = False,
 ) -> None:
     """Measure this machine: every surface beside a server that does nothing; exit code 1 if a target is missed."""
-    from app.bench.rows import show_rows
+    if live:
+        _call_live(lambda: _bench_live(as_json=as_json, quick=quick))
+        return
     from app.bench.run import Plan, measure_all
 
     plan = Plan(quick=quick)
-    rows = _run(measure_all(plan))
+    _tell_rows(_run(measure_all(plan)), plan.note, as_json=as_json)
+
+
+def _bench_live(*, as_json: bool, quick: bool) -> None:
+    from app.bench.live import LivePlan, measure_live
+
+    plan = LivePlan.make(quick=quick)
+    _tell_rows(_run(measure_live(plan)), plan.note, as_json=as_json)
+
+
+def _tell_rows(rows: Sequence["Row"], note: str, *, as_json: bool) -> None:
+    from app.bench.rows import show_rows
+
     if as_json:
         print(json.dumps([row.write() for row in rows]))
     else:
-        show_rows(rows, plan.note)
-    if not quick and any(row.met is False for row in rows):
+        show_rows(rows, note)
+    if not note and any(row.met is False for row in rows):
         sys.exit(1)
 
 
