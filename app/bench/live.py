@@ -151,6 +151,7 @@ async def measure_latency(bed: Bed, plan: LivePlan) -> list[Row]:
     times = [max(seen[each] - at, 0.0) for each, at in committed.items()]
     name, base = f"commit to handler at {PACE}/s", f"raw publish to handler at {PACE}/s"
     rows = [hold(f"{base}: {label}", pick(raw, share) * 1e3, "ms") for label, share in (("p50", 0.5), ("p99", 0.99))]
+    rows.append(hold("changes that were not taken", int(PACE * plan.seconds) - len(committed), "changes", at_most=0))
     rows.append(hold(f"{name}: p50", pick(times, 0.5) * 1e3, "ms", below=20))
     rows.append(hold(f"{name}: p99", pick(times, 0.99) * 1e3, "ms", below=100))
     return rows

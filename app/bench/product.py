@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from time import perf_counter
 from typing import Any
@@ -20,6 +21,7 @@ from app.settings import load_settings
 from events.catalog import EventType, TaskEvent
 from events.instants import write_instant
 from events.outbox import count_backlog, record_event
+from todo.errors import StorageUnavailable
 from todo.schemas import CreateTask
 from todo.tasks import create_task
 
@@ -51,13 +53,17 @@ class Measured:
         await send({"type": "http.response.body", "body": answer})
 
     async def pace(self, rate: float, seconds: float) -> dict[str, float]:
-        """Create tasks at a steady pace; return when each event's transaction was committed."""
+        """Create tasks at a steady pace; return when each event's transaction was committed.
+
+        What the database does not take in time is missing there: the caller knows how many there should be.
+        """
         committed: dict[str, float] = {}
 
         async def create() -> None:
             request = CreateTask(title="Water the plants", due="2031-05-04T17:00", tags=["home"])
-            answer = await self._service.store.write(identify_rest(), lambda work: create_task(work, request))
-            committed[answer["events"][0]["id"]] = perf_counter()
+            with suppress(StorageUnavailable):
+                answer = await self._service.store.write(identify_rest(), lambda work: create_task(work, request))
+                committed[answer["events"][0]["id"]] = perf_counter()
 
         loop = asyncio.get_running_loop()
         since = loop.time()
