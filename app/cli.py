@@ -3,14 +3,17 @@
 import asyncio
 import json
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
 from app.settings import BadSettings, Settings, load_settings
 from todo.errors import TodoError
+
+if TYPE_CHECKING:
+    from app.bench.rows import Row
 
 T = TypeVar("T")
 
@@ -136,18 +139,33 @@ def bench(
         bool, typer.Option("--json", help="A list of {name, value, unit, ratio?, target, met}.")
     ] = False,
     quick: Annotated[bool, typer.Option("--quick", help="Only show that it runs; the figures do not count.")] = False,
+    live: Annotated[bool, typer.Option("--live", help="The real chain, beside raw daprd, with outages.")] = False,
 ) -> None:
     """Measure this machine: every surface beside a server that does nothing; exit code 1 if a target is missed."""
-    from app.bench.rows import show_rows
+    if live:
+        _call_live(lambda: _bench_live(as_json=as_json, quick=quick))
+        return
     from app.bench.run import Plan, measure_all
 
     plan = Plan(quick=quick)
-    rows = _run(measure_all(plan))
+    _tell_rows(_run(measure_all(plan)), plan.note, as_json=as_json)
+
+
+def _bench_live(*, as_json: bool, quick: bool) -> None:
+    from app.bench.live import LivePlan, measure_live
+
+    plan = LivePlan.make(quick=quick)
+    _tell_rows(_run(measure_live(plan)), plan.note, as_json=as_json)
+
+
+def _tell_rows(rows: Sequence["Row"], note: str, *, as_json: bool) -> None:
+    from app.bench.rows import show_rows
+
     if as_json:
         print(json.dumps([row.write() for row in rows]))
     else:
-        show_rows(rows, plan.note)
-    if not quick and any(row.met is False for row in rows):
+        show_rows(rows, note)
+    if not note and any(row.met is False for row in rows):
         sys.exit(1)
 
 
@@ -160,6 +178,49 @@ def replay(
 
     count = _run(replay_events(_settings(), parked=parked))
     print(f"{count} set free.")
+
+
+@events_cli.command()
+def tail(
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with those that come, until Ctrl-C.")] = False,
+    count: Annotated[int, typer.Option("--count", "-n", min=0, help="How many of the last ones come first.")] = 10,
+    as_json: Annotated[bool, typer.Option("--json", help="The whole CloudEvents, one a line.")] = False,
+) -> None:
+    """Print events as they are recorded, and whether they are published."""
+    from app.tailing import tail_events
+
+    async def print_all() -> None:
+        async for line in tail_events(_settings(), count, follow=follow, as_json=as_json):
+            print(line, flush=True)
+
+    _run(print_all())
+
+
+@events_cli.command()
+def verify(
+    brokers: Annotated[
+        str | None, typer.Option(envvar="TODO_KAFKA_BROKERS", help="Kafka's addresses: host:port, with commas between.")
+    ] = None,
+    database: Annotated[
+        bool, typer.Option("--database/--no-database", help="Compare with the database's outbox, if there is one.")
+    ] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="The whole report.")] = False,
+) -> None:
+    """Read the topics and tell what is missing, doubled, out of order or foreign; exit code 1 if anything is."""
+    from app.verifying import show_report, verify_events
+
+    settings = load_settings(**({"kafka_brokers": brokers} if brokers else {}))
+    if settings.kafka_brokers is None:
+        _fail("Name Kafka's addresses: --brokers host:port, or TODO_KAFKA_BROKERS.")
+    # What the embedded broker has published is on no topic.
+    here = settings.broker == "dapr" and (settings.on_server or settings.database_path.exists())
+    report = _run(verify_events(settings, settings.kafka_brokers, use_database=database and here))
+    if as_json:
+        print(json.dumps(report.write(), ensure_ascii=False))
+    else:
+        show_report(report)
+    if not report.ok:
+        sys.exit(1)
 
 
 @live_cli.command()

@@ -60,11 +60,11 @@ class News:
 async def tell_news(service: "Service") -> AsyncIterator[None]:
     """Tell those who listen of what happens, in this process or another, while the context lasts."""
     news = News(service.database, service.bus)
-    service.background.bell.listeners.append(news.wake)
+    service.watchers.listeners.append(news.wake)
     following = asyncio.create_task(news.follow(), name="news")
     try:
         yield
     finally:
-        service.background.bell.listeners.remove(news.wake)
+        service.watchers.listeners.remove(news.wake)
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)

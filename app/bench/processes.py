@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,8 +44,11 @@ class Child:
 
 
 @asynccontextmanager
-async def start_child(*arguments: str, folder: Path, ready: bool = True, port: int = 0) -> AsyncIterator[Child]:
+async def start_child(
+    *arguments: str, folder: Path, ready: bool = True, port: int = 0, settings: Mapping[str, str] | None = None
+) -> AsyncIterator[Child]:
     """Run a module of this program in a process of its own; `ready` waits for the line that it prints then."""
+    own = {"TODO_DATA_DIR": str(folder), "TODO_PORT": str(port), "TODO_ZONE": "UTC", **(settings or {})}
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TODO_")}
     paths = os.pathsep.join(filter(None, (str(_ROOT), kept.get("PYTHONPATH"))))
     process = await asyncio.create_subprocess_exec(
@@ -53,7 +56,7 @@ async def start_child(*arguments: str, folder: Path, ready: bool = True, port: i
         "-m",
         *arguments,
         cwd=folder,
-        env={**kept, "PYTHONPATH": paths, "TODO_DATA_DIR": str(folder), "TODO_PORT": str(port), "TODO_ZONE": "UTC"},
+        env={**kept, "PYTHONPATH": paths, **own},
         stdout=asyncio.subprocess.PIPE,
         stderr=None if ready else asyncio.subprocess.DEVNULL,
         limit=1 << 24,

@@ -1,0 +1,59 @@
+"""A consumer that only notes when each event reached its handler, as a process of its own."""
+
+import json
+import sys
+from time import perf_counter
+
+import uvicorn
+from pydantic_core import from_json, to_json
+from starlette.types import Receive, Scope, Send
+
+from app.serving import bind, calm_collector
+
+
+class Notes:
+    """ASGI application: takes any event, and tells what it has seen at `/seen`; `/forget` begins anew."""
+
+    def __init__(self) -> None:
+        self.seen: dict[str, float] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        at = perf_counter()  # the machine's monotonic clock: the same in every process
+        if scope["type"] != "http":
+            return
+        path = scope["path"]
+        body, more = b"", True
+        while more:
+            message = await receive()
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+        answer = b'{"status":"SUCCESS"}'
+        if path.startswith("/events/"):
+            self.seen.setdefault(from_json(body)["id"], at)
+        elif path == "/dapr/subscribe":
+            answer = b"[]"  # the subscriptions are declared in files
+        elif path == "/seen":
+            answer = to_json(self.seen)
+        elif path == "/count":
+            answer = b"%d" % len(self.seen)
+        elif path == "/forget":
+            self.seen.clear()
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(answer))]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": answer})
+
+
+async def serve(port: int) -> None:
+    """Serve until a signal ends it."""
+    listener = bind("127.0.0.1", port)
+    calm_collector()
+    print(json.dumps({"port": port}), flush=True)
+    config = uvicorn.Config(Notes(), log_level="warning", access_log=False, lifespan="off")
+    await uvicorn.Server(config).serve([listener])
+
+
+if __name__ == "__main__":
+    from app.cli import _run
+
+    _run(serve(int(sys.argv[1])))
