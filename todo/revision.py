@@ -9,10 +9,10 @@ from typing import Any
 from pydantic_core import to_json
 
 from todo import when
-from todo.course import dates_ahead, day_of, is_over, just_before
+from todo.course import day_of, is_over, just_before
 from todo.errors import InvalidArguments
-from todo.queries import Row
-from todo.series import Series, read_series
+from todo.queries import Row, load_taken
+from todo.series import Series, list_free, read_series
 from todo.work import Work
 
 MOST_SKIPPED = 100
@@ -48,6 +48,11 @@ class Revision:
     def staying(self) -> list[Row]:
         """The open instances that will be left, by nominal date."""
         return [each for each in self.open_ones if each not in self.gone]
+
+    def load_taken(self, after: str | None) -> frozenset[str]:
+        """Return the nominal dates later than `after` that will have a living instance."""
+        left = {each["occurrence"] for each in self.open_ones if each in self.gone or each["id"] in self.moved}
+        return (load_taken(self.work, self.series.task["id"], after) - left).union(self.moved.values())
 
 
 def pause(plan: Revision) -> None:
@@ -128,9 +133,7 @@ def skip(plan: Revision, text: str) -> None:
 
 def list_after_open(plan: Revision) -> Iterator[str]:
     """Yield the dates that have no instance yet; none for a series that counts from doing."""
-    if plan.series.course.mode == "after_completion":
-        return iter(())
-    return dates_ahead(plan.series.course, plan.series.row["newest"], plan.work.now)
+    return iter(()) if plan.series.course.mode == "after_completion" else list_free(plan.work, plan.series)
 
 
 def _refuse_skip(plan: Revision, day: date) -> None:

@@ -64,7 +64,7 @@ def read(due: str) -> datetime:
     return datetime.fromisoformat(due)
 
 
-@dataclass
+@dataclass(eq=False)
 class Instance:
     nominal: str
     due: str | None
@@ -224,19 +224,18 @@ class Model:
             return self.go_on_doing(max(self.today, self.day_of(gone.nominal)))
         if floor is None and not self.is_over(due := self._last_due()):
             return self.is_within(due) and not self.make(due, 0)
-        days = [floor] if floor is not None else [self.today, self.today + timedelta(1)]
-        dues = [due for due in map(self.due_on, days) if floor is not None or not self.is_over(due)]
-        return self.is_within(dues[0]) and not self.make(dues[0], 0)
+        day = self.today if floor is None else floor
+        while self.is_over(due := self.due_on(day)) or due in self.living:
+            day += timedelta(1)
+        return self.is_within(due) and not self.make(due, 0)
 
     def _last_due(self) -> str:
         """When it was to be done when it was paused or ended."""
-        last = sorted(
-            (each for each in self.instances if each.nominal == self.newest), key=lambda each: each.status != "gone"
-        )
-        if not last:
+        last = self.instances[-1]
+        if last.nominal != self.newest:
             return self.taken_back
         amount = self.plan.interval
-        while (due := self.due_on(self._add(last[-1].ended_on, amount))) in self.living:
+        while (due := self.due_on(self._add(last.ended_on, amount))) in self.living:
             amount += self.plan.interval
         return due
 
@@ -248,15 +247,26 @@ class Model:
             self._follow(instance, self.today)
 
     def delete(self, instance: Instance) -> None:
-        was_open, ahead = instance.status == "open", not self.is_reached(instance.nominal)
-        instance.status, instance.ended_on = "gone", self.today
-        if was_open and self.mode != "every_occurrence":
-            self._follow(instance, max(self.today, self.day_of(instance.nominal)))
-        elif was_open and self.live and ahead and instance.nominal == self.newest and not self.go_on(self.newest):
-            self._end()
+        was_open, instance.status = instance.status == "open", "gone"
+        if not was_open:
+            return
+        self._skip(instance)
+        if self.mode != "every_occurrence":
+            self._follow(instance, instance.ended_on)
+        elif self.live and not self.is_reached(self.newest) and not self.is_reached(instance.nominal):
+            is_last = instance.nominal == self.newest or not self._has_open_after(instance)
+            if is_last and self.newest not in self.living and not self.go_on(self.newest):
+                self._end()
+
+    def _skip(self, instance: Instance) -> None:
+        instance.status, instance.ended_on = "gone", max(self.today, self.day_of(instance.nominal))
+
+    def _has_open_after(self, instance: Instance) -> bool:
+        """Whether one made after it is open: then it has had its successor."""
+        return any(each.status == "open" for each in self.instances[self.instances.index(instance) + 1 :])
 
     def _follow(self, instance: Instance, day: date) -> None:
-        if not self.live or self.mode == "every_occurrence" or (instance.nominal != self.newest and self.open):
+        if not self.live or self.mode == "every_occurrence" or self._has_open_after(instance):
             return
         if not (self.go_on_doing(day) if self.mode == "after_completion" else self.go_on(self.newest)):
             self._end()
@@ -310,12 +320,12 @@ class Model:
         self.paused = False
         gone = [each for each in self.open if self.day_of(each.nominal) < day]
         for each in gone:
-            each.status, each.ended_on = "gone", self.today
+            self._skip(each)
         self._revive(day)
 
     def skip(self, gone: list[Instance], ahead: list[str]) -> None:
         for each in gone:
-            each.status, each.ended_on = "gone", self.today
+            self._skip(each)
         self.skipped |= set(ahead)
         self._revive(None, gone[-1] if gone else None)
 
@@ -345,7 +355,7 @@ class Model:
             return False
         self.plan, self.time, self.first, self.skipped, self.status = plan, at, new.first, set(), "open"
         self.instances = others
-        last = self.open[-1] if self.open else None
+        last = next((each for each in reversed(self.instances) if each.status == "open"), None)
         if last and not self.is_over(last.at) and not (first and self.day_of(last.nominal) < self.first):
             last.status = "gone"
             due = next(self.free(""), None)
@@ -366,10 +376,13 @@ class Model:
         old, past = self.zone, [each for each in self.open if self.is_over(each.at)]
 
         def move(due: str) -> str:
-            return due if len(due) == 10 else resolve(read(due).astimezone(old).replace(tzinfo=None), zone)
+            return due if len(due) <= 10 else resolve(read(due).astimezone(old).replace(tzinfo=None), zone)
 
         ahead = [each for each in self.open if each not in past and len(each.nominal) > 10]
-        self.zone, self.newest, self.skipped = zone, move(self.newest), {move(due) for due in self.skipped}
+        last = self.instances[-1]
+        stays = self.mode == "after_completion" and last.nominal == self.newest and last not in ahead
+        self.newest = self.newest if stays else move(self.newest)
+        self.zone, self.skipped, self.taken_back = zone, {move(due) for due in self.skipped}, move(self.taken_back)
         taken = self.living - {each.nominal for each in ahead}
         for each in ahead:
             due = move(each.nominal)
