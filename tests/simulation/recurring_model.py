@@ -3,65 +3,10 @@
 from calendar import monthrange
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
-HORIZON = 4_000
-"""Days that are enumerated from the first one on: more than a run passes."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A rule that names days; `until` is a day or a wall time."""
-
-    freq: str
-    interval: int = 1
-    byday: tuple[int, ...] = ()
-    bymonthday: tuple[int, ...] = ()
-    count: int | None = None
-    until: date | None = None
-
-    @property
-    def text(self) -> str:
-        parts = [f"FREQ={self.freq}", f"INTERVAL={self.interval}"]
-        parts += [f"BYDAY={','.join(DAYS[day] for day in self.byday)}"] if self.byday else []
-        parts += [f"BYMONTHDAY={','.join(map(str, self.bymonthday))}"] if self.bymonthday else []
-        parts += [f"COUNT={self.count}"] if self.count else []
-        parts += [f"UNTIL={self.until:%Y%m%d}"] if self.until else []
-        return ";".join(parts)
-
-
-@lru_cache(5_000)
-def list_days(freq: str, interval: int, byday: tuple[int, ...], bymonthday: tuple[int, ...], first: date) -> list[date]:
-    """Every day of a rule from its first one on, by asking each day."""
-    return [
-        day
-        for ahead in range(HORIZON)
-        if _is_day(freq, interval, byday, bymonthday, first, day := first + timedelta(ahead))
-    ]
-
-
-def _is_day(
-    freq: str, interval: int, byday: tuple[int, ...], bymonthday: tuple[int, ...], first: date, day: date
-) -> bool:
-    if freq == "DAILY":
-        return (day - first).days % interval == 0 and (not byday or day.weekday() in byday)
-    if freq == "WEEKLY":
-        weeks = (day - first + timedelta(first.weekday())).days // 7
-        return weeks % interval == 0 and day.weekday() in (byday or (first.weekday(),))
-    months = (day.year - first.year) * 12 + day.month - first.month
-    size = monthrange(day.year, day.month)[1]
-    return months % interval == 0 and bool({day.day, day.day - size - 1} & set(bymonthday or (first.day,)))
-
-
-def resolve(wall: datetime, zone: ZoneInfo) -> str:
-    return f"{wall.replace(tzinfo=zone).astimezone(UTC).replace(tzinfo=None).isoformat()}Z"
-
-
-def read(due: str) -> datetime:
-    return datetime.fromisoformat(due)
+from tests.simulation.recurring_plan import Plan, list_days, read, resolve
 
 
 @dataclass(eq=False)
@@ -123,6 +68,11 @@ class Model:
 
     def due_on(self, day: date) -> str:
         return str(day) if self.time is None else resolve(datetime.combine(day, self.time), self.zone)
+
+    def settle(self, day: date) -> None:
+        """Take over the time of a first due on a day: in a gap of the zone it is moved (decision 0007)."""
+        if self.time is not None:
+            self.time = read(self.due_on(day)).astimezone(self.zone).time()
 
     def day_of(self, due: str) -> date:
         return date.fromisoformat(due) if len(due) == 10 else read(due).astimezone(self.zone).date()
@@ -349,11 +299,13 @@ class Model:
         if not dues or not new.is_within(new.due_on(dues[0])):
             return False
         new.first = dues[0]
+        new.settle(start if first else new.first)
+        new.settle(new.first)
         others = self.instances
         new.instances = []
         if next(new.free(""), None) is None:
             return False
-        self.plan, self.time, self.first, self.skipped, self.status = plan, at, new.first, set(), "open"
+        self.plan, self.time, self.first, self.skipped, self.status = plan, new.time, new.first, set(), "open"
         self.instances = others
         last = next((each for each in reversed(self.instances) if each.status == "open"), None)
         if last and not self.is_over(last.at) and not (first and self.day_of(last.nominal) < self.first):
@@ -383,6 +335,7 @@ class Model:
         stays = self.mode == "after_completion" and last.nominal == self.newest and last not in ahead
         self.newest = self.newest if stays else move(self.newest)
         self.zone, self.skipped, self.taken_back = zone, {move(due) for due in self.skipped}, move(self.taken_back)
+        self.settle(self.first)
         taken = self.living - {each.nominal for each in ahead}
         for each in ahead:
             due = move(each.nominal)
