@@ -340,7 +340,7 @@ def _carry_out(plan: Revision, request: UpdateRecurringTask) -> View:
         kind = EventType.TASK_COMPLETED if steps is None else EventType.TASK_UPDATED
         touched.append(Touched(kind, before, after))
     touched += [delete_row(work, each) for each in plan.gone]
-    touched += [each for row in plan.staying if (each := _bring_along(plan, row, series)) is not None]
+    touched += [each for row in _order_moves(plan) if (each := _bring_along(plan, row, series)) is not None]
     outcome = Outcome(next=tell_next(work, series, load_open_instances(work, task["id"])), ended=steps is None)
     if steps:
         _, outcome = make_instances(work, series, steps, {})
@@ -356,6 +356,18 @@ def _carry_out(plan: Revision, request: UpdateRecurringTask) -> View:
 def _is_moved(plan: Revision, instance: Row) -> bool:
     nominal = plan.moved.get(instance["id"])
     return nominal is not None and (nominal != instance["occurrence"] or nominal != instance["due"])
+
+
+def _order_moves(plan: Revision) -> list[Row]:
+    """Return the open instances that stay, each one before another that takes its date."""
+    ordered = [each for each in plan.staying if each["id"] not in plan.moved]
+    waiting = [each for each in plan.staying if each["id"] in plan.moved]
+    while waiting:
+        held = {each["occurrence"]: each for each in waiting}
+        free = (each for each in waiting if held.get(plan.moved[each["id"]], each) is each)
+        ordered.append(next(free, waiting[0]))
+        waiting.remove(ordered[-1])
+    return ordered
 
 
 def _bring_along(plan: Revision, instance: Row, series: Series) -> Touched | None:

@@ -141,3 +141,14 @@ async def test_pause_until_skips_what_a_pause_took_back_the_day_before(world: Wo
     await revise(world, made["recurring_id"], paused=True)
     answer = await revise(world, made["recurring_id"], pause_until="2026-11-25")
     assert answer["next_occurrence"]["due"] == "2026-12-01T11:00:00Z"
+
+
+@pytest.mark.parametrize("zone", ["Europe/London", "Europe/Helsinki"])
+async def test_a_change_of_zone_moves_an_instance_to_where_another_one_was(world: World, zone: str) -> None:
+    made = await create(world, "FREQ=HOURLY", first_due="2026-11-23T15:00")
+    await complete(world, made["task"]["id"])
+    await reopen(world, made["task"]["id"])
+    before = await instances(world, made["recurring_id"])
+    await revise(world, made["recurring_id"], zone=zone)
+    after = await instances(world, made["recurring_id"])
+    assert len(set(before) & set(after)) == 1
