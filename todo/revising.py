@@ -256,7 +256,7 @@ def _find_steps(plan: Revision) -> list[Step] | None:
         held_up = plan.floor is not None and newest is not None and str(day_of(newest, zone)) <= plan.floor
         if newest is not None and starts_at(newest, zone) > now and _has_instance(plan, newest) and not held_up:
             return []
-    elif plan.staying:
+    elif plan.staying and not plan.skips_last:
         return []
     if series.course.mode == "after_completion":
         step = _find_after_gone(plan, series)
@@ -266,7 +266,7 @@ def _find_steps(plan: Revision) -> list[Step] | None:
             after = plan.floor
         step = next_on_rule(series.course, after, now, plan.load_taken(after), since=newest)
     if step is None:
-        return [] if plan.staying else None
+        return [] if plan.staying and not plan.skips_last else None
     return [step]
 
 

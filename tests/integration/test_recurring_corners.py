@@ -152,3 +152,30 @@ async def test_a_change_of_zone_moves_an_instance_to_where_another_one_was(world
     await revise(world, made["recurring_id"], zone=zone)
     after = await instances(world, made["recurring_id"])
     assert len(set(before) & set(after)) == 1
+
+
+@pytest.mark.parametrize("mode", ["one_at_a_time", "after_completion"])
+async def test_skipping_the_one_made_last_makes_the_next_though_an_earlier_one_was_reopened(
+    world: World, mode: str
+) -> None:
+    made = await create(world, "FREQ=DAILY", first_due="2026-11-23", mode=mode)
+    await complete(world, made["task"]["id"])
+    await reopen(world, made["task"]["id"])
+    skipped = await revise(world, made["recurring_id"], skip="2026-11-24")
+    assert kinds(skipped) == ["task.deleted", "task.created", "recurring.trigger"]
+    assert await instances(world, made["recurring_id"], "open") == ["2026-11-23", "2026-11-25"]
+    ended = await revise(world, made["recurring_id"], ends="2026-11-25")
+    assert ended["task"]["status"] == "open"
+    await revise(world, made["recurring_id"], skip="2026-11-25")
+    assert (await read(world, made["recurring_id"]))["status"] == "completed"
+    assert await instances(world, made["recurring_id"], "open") == ["2026-11-23"]
+
+
+async def test_what_counts_from_doing_counts_in_the_zone_that_the_series_has_then(world: World) -> None:
+    made = await create(world, "FREQ=DAILY", mode="after_completion", first_due="2026-11-23")
+    await world.tick(hours=13)
+    await revise(world, made["recurring_id"], ends=1)
+    await complete(world, made["task"]["id"])
+    await revise(world, made["recurring_id"], zone="Asia/Kathmandu")
+    again = await revise(world, made["recurring_id"], ends="never")
+    assert again["next_occurrence"]["due"] == "2026-11-25", "It was done on the 24th in Kathmandu."

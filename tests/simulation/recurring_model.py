@@ -3,7 +3,7 @@
 from calendar import monthrange
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from tests.simulation.recurring_plan import Plan, list_days, read, resolve
@@ -18,7 +18,8 @@ class Instance:
     status: str = "open"
     own_title: bool = False
     reopened: bool = False
-    ended_on: date = date.min
+    ended_at: datetime = datetime(1, 1, 2, tzinfo=UTC)
+    skipped: bool = False
 
     @property
     def at(self) -> str:
@@ -145,7 +146,7 @@ class Model:
     def _end(self) -> None:
         self.status = "completed"
 
-    def _revive(self, floor: date | None = None, gone: Instance | None = None) -> None:
+    def _revive(self, floor: date | None = None, gone: Instance | None = None, skips_last: bool = False) -> None:
         """Look for the next instance after a call on the series; complete it if there is none and nothing is open."""
         if not self.live:
             return
@@ -153,7 +154,7 @@ class Model:
             has_one = not self.is_reached(self.newest) and self.newest in self.living
             if has_one and (floor is None or self.day_of(self.newest) >= floor):
                 return
-        elif self.open:
+        elif self.open and not skips_last:
             return
         if self.mode == "after_completion":
             found = self._revive_doing(floor, gone)
@@ -163,7 +164,7 @@ class Model:
                 last_second = datetime.combine(floor - timedelta(1), time(23, 59, 59))
                 after = str(floor - timedelta(1)) if self.time is None else resolve(last_second, self.zone)
             found = self.go_on(after)
-        if not found and not self.open:
+        if not found and (skips_last or not self.open):
             self._end()
 
     def _revive_doing(self, floor: date | None, gone: Instance | None) -> bool:
@@ -185,7 +186,9 @@ class Model:
         if last.nominal != self.newest:
             return self.taken_back
         amount = self.plan.interval
-        while (due := self.due_on(self._add(last.ended_on, amount))) in self.living:
+        day = last.ended_at.astimezone(self.zone).date()
+        day = max(day, self.day_of(last.nominal)) if last.skipped else day
+        while (due := self.due_on(self._add(day, amount))) in self.living:
             amount += self.plan.interval
         return due
 
@@ -193,23 +196,27 @@ class Model:
 
     def complete(self, instance: Instance) -> None:
         if instance.status == "open":
-            instance.status, instance.ended_on = "completed", self.today
+            instance.status, instance.ended_at = "completed", self.now
             self._follow(instance, self.today)
 
     def delete(self, instance: Instance) -> None:
         was_open, instance.status = instance.status == "open", "gone"
         if not was_open:
             return
-        self._skip(instance)
+        self._skip([instance])
         if self.mode != "every_occurrence":
-            self._follow(instance, instance.ended_on)
+            self._follow(instance, max(self.today, self.day_of(instance.nominal)))
         elif self.live and not self.is_reached(self.newest) and not self.is_reached(instance.nominal):
             is_last = instance.nominal == self.newest or not self._has_open_after(instance)
             if is_last and self.newest not in self.living and not self.go_on(self.newest):
                 self._end()
 
-    def _skip(self, instance: Instance) -> None:
-        instance.status, instance.ended_on = "gone", max(self.today, self.day_of(instance.nominal))
+    def _skip(self, instances: list[Instance]) -> bool:
+        """Skip open instances; return whether the one of them that was made last is the last that was open."""
+        for each in instances:
+            each.status, each.ended_at, each.skipped = "gone", self.now, True
+        last = max(map(self.instances.index, instances), default=None)
+        return last is not None and not self._has_open_after(self.instances[last])
 
     def _has_open_after(self, instance: Instance) -> bool:
         """Whether one made after it is open: then it has had its successor."""
@@ -269,15 +276,11 @@ class Model:
     def pause_until(self, day: date) -> None:
         self.paused = False
         gone = [each for each in self.open if self.day_of(each.nominal) < day]
-        for each in gone:
-            self._skip(each)
-        self._revive(day)
+        self._revive(day, None, self._skip(gone))
 
     def skip(self, gone: list[Instance], ahead: list[str]) -> None:
-        for each in gone:
-            self._skip(each)
         self.skipped |= set(ahead)
-        self._revive(None, gone[-1] if gone else None)
+        self._revive(None, gone[-1] if gone else None, self._skip(gone))
 
     def coming(self) -> list[str]:
         return [] if self.mode == "after_completion" else list(self.free(self.newest))
