@@ -46,11 +46,18 @@ _INSTANCES = select(TASK).where(TASK.c.recurring_id == bindparam("series"), _OWN
 _OPEN_INSTANCES = _INSTANCES.where(TASK.c.status == "open").order_by(TASK.c.occurrence)
 _OCCURRENCES = select(TASK.c.occurrence).where(TASK.c.recurring_id == bindparam("series"), _OWNED)
 _TAKEN = _OCCURRENCES.where(_ALIVE, TASK.c.occurrence > bindparam("after"))
-_AT_OCCURRENCE = (
-    select(TASK)
-    .where(TASK.c.recurring_id == bindparam("series"), _OWNED, TASK.c.occurrence == bindparam("occurrence"))
-    .order_by(TASK.c.deleted_at.is_(None).desc(), TASK.c.id.desc())
-    .limit(1)
+_TAKEN_AHEAD = (
+    select(TASK.c.recurring_id, TASK.c.occurrence)
+    .join(RECURRENCE, RECURRENCE.c.task_id == TASK.c.recurring_id)
+    .where(
+        TASK.c.recurring_id.in_(bindparam("series", expanding=True)),
+        _OWNED,
+        _ALIVE,
+        TASK.c.occurrence > RECURRENCE.c.newest,
+    )
+)
+_MADE_LAST = (
+    select(TASK).where(TASK.c.recurring_id == bindparam("series"), _OWNED).order_by(TASK.c.number.desc()).limit(1)
 )
 _DUE_SERIES = (
     select(RECURRENCE)
@@ -131,10 +138,9 @@ def load_open_instances(work: Work, series_id: str) -> list[Row]:
     return [row._asdict() for row in rows]
 
 
-def find_instance(work: Work, series_id: str, occurrence: str) -> Row | None:
-    """Return the instance of a nominal date, the living one rather than a deleted one, or nothing."""
-    key = {"series": series_id, "user": work.who.user_id, "occurrence": occurrence}
-    row = work.connection.execute(_AT_OCCURRENCE, key).one_or_none()
+def find_made_last(work: Work, series_id: str) -> Row | None:
+    """Return the instance that was made last, deleted or not, or nothing."""
+    row = work.connection.execute(_MADE_LAST, {"series": series_id, "user": work.who.user_id}).one_or_none()
     return None if row is None else row._asdict()
 
 
@@ -142,6 +148,15 @@ def load_taken(work: Work, series_id: str, after: str | None) -> frozenset[str]:
     """Return the nominal dates later than `after` that have a living instance already."""
     key = {"series": series_id, "user": work.who.user_id, "after": after or ""}
     return frozenset(work.connection.execute(_TAKEN, key).scalars())
+
+
+def load_taken_ahead(work: Work, series_ids: list[str]) -> dict[str, set[str]]:
+    """Return, by series, the nominal dates later than its newest one that have a living instance already."""
+    taken: dict[str, set[str]] = {}
+    if series_ids:
+        for row in work.connection.execute(_TAKEN_AHEAD, {"series": series_ids, "user": work.who.user_id}):
+            taken.setdefault(row.recurring_id, set()).add(row.occurrence)
+    return taken
 
 
 def load_due_series(work: Work, limit: int) -> list[Row]:

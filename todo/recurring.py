@@ -11,7 +11,7 @@ from todo import rules, when
 from todo.answers import answer_nothing, answer_write
 from todo.changes import Touched, check_version, record_change
 from todo.confirmations import require_person
-from todo.course import Course, Mode, Step, dates_ahead, day_of, is_over, next_after_doing, next_on_rule, noon_of
+from todo.course import Course, Mode, Step, day_of, is_over, next_after_doing, next_on_rule, noon_of
 from todo.editing import clean_tags, read_edits
 from todo.errors import InvalidArguments, RuleInvalid, RuleNeverOccurs
 from todo.queries import Row, load_open_instances, load_reminders, load_task
@@ -23,6 +23,7 @@ from todo.series import (
     Series,
     delete_row,
     insert_series,
+    list_free,
     load_series,
     make_instances,
     save_series,
@@ -121,7 +122,7 @@ def list_ahead(work: Work, series: Series, after: str | None, limit: int) -> lis
     elif series.task["status"] == "open":
         newest = series.row["newest"]
         floor = newest if after is None else after if newest is None or _is_later(after, newest, zone) else newest
-        found += [_view_date(due, zone) for due in islice(dates_ahead(course, floor, work.now), limit)]
+        found += [_view_date(due, zone) for due in islice(list_free(work, series, floor), limit)]
     return found[:limit]
 
 

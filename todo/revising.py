@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from datetime import date, datetime, timedelta
-from itertools import islice
+from itertools import count, islice
 from zoneinfo import ZoneInfo
 
 from pydantic_core import from_json, to_json
@@ -28,7 +28,7 @@ from todo.course import (
 )
 from todo.editing import read_edits
 from todo.errors import InvalidArguments, RuleNeverOccurs
-from todo.queries import Row, find_instance, load_open_instances, load_taken
+from todo.queries import Row, find_made_last, load_open_instances, load_taken
 from todo.recurring import check_mode, describe_course, reach_instance, read_befores, read_schedule
 from todo.reminders import follow_due, replace_reminders
 from todo.revision import Revision, pause, pause_until, resume, skip, take_back
@@ -165,7 +165,7 @@ def _move_open(plan: Revision, request: UpdateRecurringTask) -> None:
         return
     if not plan.open_ones or (course.mode == "after_completion" and request.first_due is None):
         return
-    last = plan.open_ones[-1]
+    last = max(plan.open_ones, key=lambda each: int(each["number"]))
     if is_over(last["due"] or last["occurrence"], course.zone, work.now):
         return
     if request.first_due is not None and day_of(last["occurrence"], course.zone) < day_of(course.first, course.zone):
@@ -178,13 +178,15 @@ def _move_open(plan: Revision, request: UpdateRecurringTask) -> None:
 def _rezone_open(plan: Revision, course: Course) -> None:
     """Keep the wall time of the open instances not yet past; one that would be past by it goes to the next date."""
     work, old = plan.work, plan.series.course.zone
-    if (newest := plan.series.row["newest"]) is not None:
-        plan.values["newest"] = _rezone(newest, old, course.zone)
     moving = [
         each
         for each in plan.open_ones
         if not when.is_date(each["occurrence"]) and not is_over(each["due"] or each["occurrence"], old, work.now)
     ]
+    newest, last = plan.series.row["newest"], find_made_last(work, plan.series.task["id"])
+    stays = last is not None and last["occurrence"] == newest and last not in moving
+    if newest is not None and not (stays and course.mode == "after_completion"):
+        plan.values["newest"] = _rezone(newest, old, course.zone)
     taken = load_taken(work, plan.series.task["id"], None) - {each["occurrence"] for each in moving}
     for each in moving:
         due = _rezone(each["occurrence"], old, course.zone)
@@ -193,7 +195,7 @@ def _rezone_open(plan: Revision, course: Course) -> None:
             if step is None:
                 continue
             due = step.due
-            plan.values["newest"] = max(plan.values["newest"] or due, due)
+            plan.values["newest"] = max(plan.values.get("newest") or due, due)
         taken |= {due}
         plan.moved[each["id"]] = due
 
@@ -214,7 +216,9 @@ def _set_end(plan: Revision, text: str) -> None:
         else:
             dues: list[str] = [plan.moved.get(each["id"]) or each["occurrence"] for each in plan.open_ones]
             newest = plan.values.get("newest", plan.series.row["newest"])
-            dues += islice(dates_ahead(course, newest, plan.work.now), max(left - len(dues), 0))
+            dues += islice(
+                dates_ahead(course, newest, plan.work.now, plan.load_taken(newest)), max(left - len(dues), 0)
+            )
             if len(dues) < left:
                 plan.warnings.append(f"The rule has only {len(dues)} occurrences left; its end stays.")
                 return
@@ -252,19 +256,17 @@ def _find_steps(plan: Revision) -> list[Step] | None:
         held_up = plan.floor is not None and newest is not None and str(day_of(newest, zone)) <= plan.floor
         if newest is not None and starts_at(newest, zone) > now and _has_instance(plan, newest) and not held_up:
             return []
-    elif plan.staying:
+    elif plan.staying and not plan.skips_last:
         return []
     if series.course.mode == "after_completion":
         step = _find_after_gone(plan, series)
     else:
         after = newest
-        if plan.floor is not None and (newest is None or str(day_of(newest, zone)) < plan.floor):
+        if plan.floor is not None and (newest is None or str(day_of(newest, zone)) <= plan.floor):
             after = plan.floor
-        left = {each["occurrence"] for each in plan.open_ones if each in plan.gone or each["id"] in plan.moved}
-        taken = (load_taken(plan.work, series.task["id"], after) - left).union(plan.moved.values())
-        step = next_on_rule(series.course, after, now, taken, since=newest)
+        step = next_on_rule(series.course, after, now, plan.load_taken(after), since=newest)
     if step is None:
-        return [] if plan.staying else None
+        return [] if plan.staying and not plan.skips_last else None
     return [step]
 
 
@@ -278,32 +280,38 @@ def _has_instance(plan: Revision, nominal: str) -> bool:
 
 def _find_after_gone(plan: Revision, series: Series) -> Step | None:
     """Return the next date of a series that counts from doing, when nothing of it is open."""
-    zone, count = series.course.zone, series.course.rule.count
-    if count is not None and series.row["made"] >= count:
+    zone, most = series.course.zone, series.course.rule.count
+    if most is not None and series.row["made"] >= most:
         return None
-    if plan.floor is not None:
-        due = at_series_time(series.course, date.fromisoformat(plan.floor) + timedelta(days=1))
-        return Step(due, 0) if rules.is_within(series.course.rule, due, zone) else None
-    if plan.gone:
+    if plan.gone and plan.floor is None:
         return find_step(plan.work, series, plan.gone[-1]["occurrence"], done=False)
-    last_due = _find_last_due(plan, series)
-    if last_due is not None and not is_over(last_due, zone, plan.work.now):
-        return Step(last_due, 0) if rules.is_within(series.course.rule, last_due, zone) else None
-    day = when.local_day(plan.work.now, zone)
-    for due in (at_series_time(series.course, day + timedelta(days=ahead)) for ahead in range(2)):
-        if not is_over(due, zone, plan.work.now):
-            return Step(due, 0) if rules.is_within(series.course.rule, due, zone) else None
-    return None
+    taken = plan.load_taken(None)
+    if plan.floor is None:
+        last_due, day = _find_last_due(plan, series, taken), when.local_day(plan.work.now, zone)
+        if last_due is None or not is_over(last_due, zone, plan.work.now):
+            return None if last_due is None else Step(last_due, 0)
+    else:
+        day = date.fromisoformat(plan.floor) + timedelta(days=1)
+    days = (at_series_time(series.course, day + timedelta(days=ahead)) for ahead in count())
+    due = next(due for due in days if due not in taken and not is_over(due, zone, plan.work.now))
+    return Step(due, 0) if rules.is_within(series.course.rule, due, zone) else None
 
 
-def _find_last_due(plan: Revision, series: Series) -> str | None:
-    """Return when a series that counts from doing was to be done when it was paused or ended."""
-    newest = series.row["newest"]
-    last = find_instance(plan.work, series.task["id"], newest)
-    if last is None:
-        return just_after(newest)
-    done_at = read_instant(last["completed_at"] or last["deleted_at"] or plan.work.at)
-    step = next_after_doing(series.course, done_at, series.row["made"], load_taken(plan.work, series.task["id"], None))
+def _find_last_due(plan: Revision, series: Series, taken: frozenset[str]) -> str | None:
+    """Return when a series that counts from doing was to be done when it was paused or ended.
+
+    That is the date that was taken back, or an interval after the last one was done or skipped; nothing past its end.
+    """
+    work, course, newest = plan.work, series.course, series.row["newest"]
+    last = find_made_last(work, series.task["id"])
+    if last is None or last["occurrence"] != newest:
+        due = just_after(newest)
+        return due if rules.is_within(course.rule, due, course.zone) else None
+    if last["completed_at"] is not None or last["deleted_at"] is None:
+        from_ = read_instant(last["completed_at"] or work.at)
+    else:
+        from_ = max(read_instant(last["deleted_at"]), starts_at(newest, course.zone))
+    step = next_after_doing(course, from_, series.row["made"], taken)
     return None if step is None else step.due
 
 
@@ -332,7 +340,7 @@ def _carry_out(plan: Revision, request: UpdateRecurringTask) -> View:
         kind = EventType.TASK_COMPLETED if steps is None else EventType.TASK_UPDATED
         touched.append(Touched(kind, before, after))
     touched += [delete_row(work, each) for each in plan.gone]
-    touched += [each for row in plan.staying if (each := _bring_along(plan, row, series)) is not None]
+    touched += [each for row in _order_moves(plan) if (each := _bring_along(plan, row, series)) is not None]
     outcome = Outcome(next=tell_next(work, series, load_open_instances(work, task["id"])), ended=steps is None)
     if steps:
         _, outcome = make_instances(work, series, steps, {})
@@ -348,6 +356,18 @@ def _carry_out(plan: Revision, request: UpdateRecurringTask) -> View:
 def _is_moved(plan: Revision, instance: Row) -> bool:
     nominal = plan.moved.get(instance["id"])
     return nominal is not None and (nominal != instance["occurrence"] or nominal != instance["due"])
+
+
+def _order_moves(plan: Revision) -> list[Row]:
+    """Return the open instances that stay, each one before another that takes its date."""
+    ordered = [each for each in plan.staying if each["id"] not in plan.moved]
+    waiting = [each for each in plan.staying if each["id"] in plan.moved]
+    while waiting:
+        held = {each["occurrence"]: each for each in waiting}
+        free = (each for each in waiting if held.get(plan.moved[each["id"]], each) is each)
+        ordered.append(next(free, waiting[0]))
+        waiting.remove(ordered[-1])
+    return ordered
 
 
 def _bring_along(plan: Revision, instance: Row, series: Series) -> Touched | None:

@@ -9,10 +9,10 @@ from typing import Any
 from pydantic_core import to_json
 
 from todo import when
-from todo.course import dates_ahead, day_of, is_over, just_before
+from todo.course import day_of, is_over, just_before
 from todo.errors import InvalidArguments
-from todo.queries import Row
-from todo.series import Series, read_series
+from todo.queries import Row, load_taken
+from todo.series import Series, list_free, read_series
 from todo.work import Work
 
 MOST_SKIPPED = 100
@@ -24,7 +24,7 @@ class Revision:
 
     `shared` are columns of the series' task, `values` those of its recurrence; `moved` gives instances a new nominal
     date, `gone` are those that are taken back or skipped; nothing comes on `floor` or before. `stirred` says that the
-    next instance has to be looked for.
+    next instance has to be looked for, `skips_last` that it takes the place of the one made last, which is skipped.
     """
 
     work: Work
@@ -36,6 +36,7 @@ class Revision:
     gone: list[Row] = field(default_factory=list)
     floor: str | None = None
     stirred: bool = False
+    skips_last: bool = False
     warnings: list[str] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
 
@@ -48,6 +49,11 @@ class Revision:
     def staying(self) -> list[Row]:
         """The open instances that will be left, by nominal date."""
         return [each for each in self.open_ones if each not in self.gone]
+
+    def load_taken(self, after: str | None) -> frozenset[str]:
+        """Return the nominal dates later than `after` that will have a living instance."""
+        left = {each["occurrence"] for each in self.open_ones if each in self.gone or each["id"] in self.moved}
+        return (load_taken(self.work, self.series.task["id"], after) - left).union(self.moved.values())
 
 
 def pause(plan: Revision) -> None:
@@ -90,7 +96,7 @@ def pause_until(plan: Revision, text: str) -> None:
         )
     resume(plan)
     plan.said.clear()
-    plan.gone += [each for each in plan.open_ones if day_of(each["occurrence"], zone) < day_of(due, zone)]
+    _skip_open(plan, [each for each in plan.open_ones if day_of(each["occurrence"], zone) < day_of(due, zone)])
     plan.floor = str(day_of(due, zone) - timedelta(days=1))
     plan.stirred = True
     plan.said.append(f"What comes before {when.say_due(due, zone)} is skipped.")
@@ -106,13 +112,13 @@ def skip(plan: Revision, text: str) -> None:
         number = int(text)
         if not 1 <= number <= MOST_SKIPPED:
             raise InvalidArguments(f"skip is a number from 1 to {MOST_SKIPPED}, or a date.", "Give one of the two.")
-        plan.gone = plan.open_ones[:number]
+        _skip_open(plan, plan.open_ones[:number])
         ahead = list(islice(list_after_open(plan), number - len(plan.gone)))
         if plan.series.course.mode == "after_completion" and number > len(plan.gone):
             raise InvalidArguments("Only the open occurrence has a date that can be skipped.", "Give skip=1.")
     else:
         day = day_of(when.read_time(text, zone, now).due, zone)
-        plan.gone = [each for each in plan.open_ones if day_of(each["occurrence"], zone) == day]
+        _skip_open(plan, [each for each in plan.open_ones if day_of(each["occurrence"], zone) == day])
         until = takewhile(lambda due: day_of(due, zone) <= day, islice(list_after_open(plan), 5_000))
         ahead = [due for due in until if day_of(due, zone) == day]
         if not plan.gone and not ahead:
@@ -126,11 +132,14 @@ def skip(plan: Revision, text: str) -> None:
     plan.said.append(f"Skipped: {'; '.join(when.say_due(due, zone) for due in skipped[:5])}{more}.")
 
 
+def _skip_open(plan: Revision, instances: list[Row]) -> None:
+    plan.gone += instances
+    plan.skips_last = bool(instances) and max(plan.open_ones, key=lambda each: int(each["number"])) in instances
+
+
 def list_after_open(plan: Revision) -> Iterator[str]:
     """Yield the dates that have no instance yet; none for a series that counts from doing."""
-    if plan.series.course.mode == "after_completion":
-        return iter(())
-    return dates_ahead(plan.series.course, plan.series.row["newest"], plan.work.now)
+    return iter(()) if plan.series.course.mode == "after_completion" else list_free(plan.work, plan.series)
 
 
 def _refuse_skip(plan: Revision, day: date) -> None:

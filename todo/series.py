@@ -1,6 +1,6 @@
 """A series and its instances: how they are read, and how each instance comes into being, at most once."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, cast
@@ -18,6 +18,7 @@ from todo.course import (
     Mode,
     Step,
     dates_ahead,
+    just_before,
     next_after_doing,
     next_on_rule,
     starts_at,
@@ -219,16 +220,29 @@ def go_on(work: Work, instance: Row, *, done: bool) -> Outcome:
     if series is None:
         return Outcome()
     open_ones = [each for each in load_open_instances(work, series.task["id"]) if each["id"] != instance["id"]]
-    is_newest = instance["occurrence"] == series.row["newest"]
-    ahead = is_newest and starts_at(instance["occurrence"], series.course.zone) > work.now
-    # Of every_occurrence the clock decides; only when the one that lies ahead is skipped does the next take its place.
-    wanted = ahead and not done if series.course.mode == "every_occurrence" else is_newest or not open_ones
-    if not series.is_live or not wanted:
+    if not series.is_live or not _wants_next(work, series, instance, open_ones, done=done):
         return Outcome(next=tell_next(work, series, open_ones))
     step = find_step(work, series, instance["occurrence"], done=done)
     if step is None:
-        return Outcome([end_series(work, series)], ended=True)
+        touched = [end_series(work, series)]
+        return Outcome(touched, next=view_next(work, open_ones[0]) if open_ones else None, ended=True)
     return make_instances(work, series, [step], {})[1]
+
+
+def _wants_next(work: Work, series: Series, instance: Row, open_ones: list[Row], *, done: bool) -> bool:
+    """Return whether the next one has to come now that an instance is completed or deleted.
+
+    One after which another was made that is open has had its successor: it was reopened. Of every_occurrence the clock
+    decides; only when the one that lies ahead is skipped does the next take its place.
+    """
+    is_last = all(each["number"] < instance["number"] for each in open_ones)
+    if series.course.mode != "every_occurrence":
+        return is_last
+    newest = series.row["newest"]
+    if done or min(starts_at(due, series.course.zone) for due in (newest, instance["occurrence"])) <= work.now:
+        return False
+    has_one = newest in load_taken(work, series.task["id"], just_before(newest))
+    return (is_last or instance["occurrence"] == newest) and not has_one
 
 
 def delete_row(work: Work, task: Row) -> Touched:
@@ -253,13 +267,19 @@ def find_step(work: Work, series: Series, occurrence: str | None, *, done: bool)
     return next_after_doing(series.course, from_, series.row["made"], taken)
 
 
+def list_free(work: Work, series: Series, after: str | None = None) -> Iterator[str]:
+    """Yield the dates later than the newest one (or `after`) that are not over and have no instance."""
+    after = series.row["newest"] if after is None else after
+    return dates_ahead(series.course, after, work.now, load_taken(work, series.task["id"], after))
+
+
 def tell_next(work: Work, series: Series, open_ones: list[Row]) -> View | None:
     """Return `{task_id?, due, due_text}` of the oldest open instance, else of the next date, or nothing."""
     if open_ones:
         return view_next(work, open_ones[0])
     if not series.is_live or series.course.mode == "after_completion":
         return None
-    due = next(dates_ahead(series.course, series.row["newest"], work.now), None)
+    due = next(list_free(work, series), None)
     return None if due is None else {"due": due, "due_text": when.say_due(due, work.zone)}
 
 

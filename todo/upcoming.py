@@ -1,6 +1,6 @@
 """Occurrences that are still to come: dates of live series in a window that have no instance yet."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from heapq import merge
 from itertools import islice
 
@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, select
 
 from todo import when
 from todo.course import dates_ahead
-from todo.queries import RECURRENCE, TASK, Row
+from todo.queries import RECURRENCE, TASK, Row, load_taken_ahead
 from todo.series import Series, read_series
 from todo.views import View
 from todo.work import Work
@@ -36,18 +36,21 @@ def find_upcoming(
         has_none = RECURRENCE.c.reminders == "[]"
         statement = statement.where(~has_none if reminded else has_none)
     split = len(TASK.c)
-    coming = []
+    found_series = []
     for row in work.connection.execute(statement):
         task: Row = dict(zip(TASK.c.keys(), row[:split], strict=True))
         recurrence: Row = dict(zip(RECURRENCE.c.keys(), row[split:], strict=True))
-        coming.append(_walk_window(work, read_series(task, recurrence), since, until))
+        found_series.append(read_series(task, recurrence))
+    taken = load_taken_ahead(work, [series.task["id"] for series in found_series])
+    coming = [_walk_window(work, series, taken.get(series.task["id"], ()), since, until) for series in found_series]
     found = islice(merge(*coming, key=lambda each: each[0]), MOST_SHOWN)
     return [view for _, view in found]
 
 
-def _walk_window(work: Work, series: Series, since: str | None, until: str) -> Iterator[tuple[str, View]]:
-    after = series.row["newest"]
-    for due in dates_ahead(series.course, after, work.now):
+def _walk_window(
+    work: Work, series: Series, taken: Container[str], since: str | None, until: str
+) -> Iterator[tuple[str, View]]:
+    for due in dates_ahead(series.course, series.row["newest"], work.now, taken):
         deadline = when.deadline_of(due, work.zone)
         if deadline > until:
             return

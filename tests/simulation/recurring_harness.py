@@ -22,7 +22,8 @@ from sqlalchemy import text
 from app.identity import identify_rest
 from app.main import Service, open_service
 from tests.conftest import CountedIds, MovableClock, make_settings
-from tests.simulation.recurring_model import Instance, Model, Plan
+from tests.simulation.recurring_model import Instance, Model
+from tests.simulation.recurring_plan import Plan
 from todo import revising, schemas
 from todo.errors import TodoError
 

@@ -4,67 +4,12 @@ from calendar import monthrange
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
-HORIZON = 4_000
-"""Days that are enumerated from the first one on: more than a run passes."""
+from tests.simulation.recurring_plan import Plan, list_days, read, resolve
 
 
-@dataclass(frozen=True)
-class Plan:
-    """A rule that names days; `until` is a day or a wall time."""
-
-    freq: str
-    interval: int = 1
-    byday: tuple[int, ...] = ()
-    bymonthday: tuple[int, ...] = ()
-    count: int | None = None
-    until: date | None = None
-
-    @property
-    def text(self) -> str:
-        parts = [f"FREQ={self.freq}", f"INTERVAL={self.interval}"]
-        parts += [f"BYDAY={','.join(DAYS[day] for day in self.byday)}"] if self.byday else []
-        parts += [f"BYMONTHDAY={','.join(map(str, self.bymonthday))}"] if self.bymonthday else []
-        parts += [f"COUNT={self.count}"] if self.count else []
-        parts += [f"UNTIL={self.until:%Y%m%d}"] if self.until else []
-        return ";".join(parts)
-
-
-@lru_cache(5_000)
-def list_days(freq: str, interval: int, byday: tuple[int, ...], bymonthday: tuple[int, ...], first: date) -> list[date]:
-    """Every day of a rule from its first one on, by asking each day."""
-    return [
-        day
-        for ahead in range(HORIZON)
-        if _is_day(freq, interval, byday, bymonthday, first, day := first + timedelta(ahead))
-    ]
-
-
-def _is_day(
-    freq: str, interval: int, byday: tuple[int, ...], bymonthday: tuple[int, ...], first: date, day: date
-) -> bool:
-    if freq == "DAILY":
-        return (day - first).days % interval == 0 and (not byday or day.weekday() in byday)
-    if freq == "WEEKLY":
-        weeks = (day - first + timedelta(first.weekday())).days // 7
-        return weeks % interval == 0 and day.weekday() in (byday or (first.weekday(),))
-    months = (day.year - first.year) * 12 + day.month - first.month
-    size = monthrange(day.year, day.month)[1]
-    return months % interval == 0 and bool({day.day, day.day - size - 1} & set(bymonthday or (first.day,)))
-
-
-def resolve(wall: datetime, zone: ZoneInfo) -> str:
-    return f"{wall.replace(tzinfo=zone).astimezone(UTC).replace(tzinfo=None).isoformat()}Z"
-
-
-def read(due: str) -> datetime:
-    return datetime.fromisoformat(due)
-
-
-@dataclass
+@dataclass(eq=False)
 class Instance:
     nominal: str
     due: str | None
@@ -73,7 +18,8 @@ class Instance:
     status: str = "open"
     own_title: bool = False
     reopened: bool = False
-    ended_on: date = date.min
+    ended_at: datetime = datetime(1, 1, 2, tzinfo=UTC)
+    skipped: bool = False
 
     @property
     def at(self) -> str:
@@ -123,6 +69,11 @@ class Model:
 
     def due_on(self, day: date) -> str:
         return str(day) if self.time is None else resolve(datetime.combine(day, self.time), self.zone)
+
+    def settle(self, day: date) -> None:
+        """Take over the time of a first due on a day: in a gap of the zone it is moved (decision 0007)."""
+        if self.time is not None:
+            self.time = read(self.due_on(day)).astimezone(self.zone).time()
 
     def day_of(self, due: str) -> date:
         return date.fromisoformat(due) if len(due) == 10 else read(due).astimezone(self.zone).date()
@@ -195,7 +146,7 @@ class Model:
     def _end(self) -> None:
         self.status = "completed"
 
-    def _revive(self, floor: date | None = None, gone: Instance | None = None) -> None:
+    def _revive(self, floor: date | None = None, gone: Instance | None = None, skips_last: bool = False) -> None:
         """Look for the next instance after a call on the series; complete it if there is none and nothing is open."""
         if not self.live:
             return
@@ -203,7 +154,7 @@ class Model:
             has_one = not self.is_reached(self.newest) and self.newest in self.living
             if has_one and (floor is None or self.day_of(self.newest) >= floor):
                 return
-        elif self.open:
+        elif self.open and not skips_last:
             return
         if self.mode == "after_completion":
             found = self._revive_doing(floor, gone)
@@ -213,7 +164,7 @@ class Model:
                 last_second = datetime.combine(floor - timedelta(1), time(23, 59, 59))
                 after = str(floor - timedelta(1)) if self.time is None else resolve(last_second, self.zone)
             found = self.go_on(after)
-        if not found and not self.open:
+        if not found and (skips_last or not self.open):
             self._end()
 
     def _revive_doing(self, floor: date | None, gone: Instance | None) -> bool:
@@ -224,19 +175,20 @@ class Model:
             return self.go_on_doing(max(self.today, self.day_of(gone.nominal)))
         if floor is None and not self.is_over(due := self._last_due()):
             return self.is_within(due) and not self.make(due, 0)
-        days = [floor] if floor is not None else [self.today, self.today + timedelta(1)]
-        dues = [due for due in map(self.due_on, days) if floor is not None or not self.is_over(due)]
-        return self.is_within(dues[0]) and not self.make(dues[0], 0)
+        day = self.today if floor is None else floor
+        while self.is_over(due := self.due_on(day)) or due in self.living:
+            day += timedelta(1)
+        return self.is_within(due) and not self.make(due, 0)
 
     def _last_due(self) -> str:
         """When it was to be done when it was paused or ended."""
-        last = sorted(
-            (each for each in self.instances if each.nominal == self.newest), key=lambda each: each.status != "gone"
-        )
-        if not last:
+        last = self.instances[-1]
+        if last.nominal != self.newest:
             return self.taken_back
         amount = self.plan.interval
-        while (due := self.due_on(self._add(last[-1].ended_on, amount))) in self.living:
+        day = last.ended_at.astimezone(self.zone).date()
+        day = max(day, self.day_of(last.nominal)) if last.skipped else day
+        while (due := self.due_on(self._add(day, amount))) in self.living:
             amount += self.plan.interval
         return due
 
@@ -244,19 +196,34 @@ class Model:
 
     def complete(self, instance: Instance) -> None:
         if instance.status == "open":
-            instance.status, instance.ended_on = "completed", self.today
+            instance.status, instance.ended_at = "completed", self.now
             self._follow(instance, self.today)
 
     def delete(self, instance: Instance) -> None:
-        was_open, ahead = instance.status == "open", not self.is_reached(instance.nominal)
-        instance.status, instance.ended_on = "gone", self.today
-        if was_open and self.mode != "every_occurrence":
+        was_open, instance.status = instance.status == "open", "gone"
+        if not was_open:
+            return
+        self._skip([instance])
+        if self.mode != "every_occurrence":
             self._follow(instance, max(self.today, self.day_of(instance.nominal)))
-        elif was_open and self.live and ahead and instance.nominal == self.newest and not self.go_on(self.newest):
-            self._end()
+        elif self.live and not self.is_reached(self.newest) and not self.is_reached(instance.nominal):
+            is_last = instance.nominal == self.newest or not self._has_open_after(instance)
+            if is_last and self.newest not in self.living and not self.go_on(self.newest):
+                self._end()
+
+    def _skip(self, instances: list[Instance]) -> bool:
+        """Skip open instances; return whether the one of them that was made last is the last that was open."""
+        for each in instances:
+            each.status, each.ended_at, each.skipped = "gone", self.now, True
+        last = max(map(self.instances.index, instances), default=None)
+        return last is not None and not self._has_open_after(self.instances[last])
+
+    def _has_open_after(self, instance: Instance) -> bool:
+        """Whether one made after it is open: then it has had its successor."""
+        return any(each.status == "open" for each in self.instances[self.instances.index(instance) + 1 :])
 
     def _follow(self, instance: Instance, day: date) -> None:
-        if not self.live or self.mode == "every_occurrence" or (instance.nominal != self.newest and self.open):
+        if not self.live or self.mode == "every_occurrence" or self._has_open_after(instance):
             return
         if not (self.go_on_doing(day) if self.mode == "after_completion" else self.go_on(self.newest)):
             self._end()
@@ -309,15 +276,11 @@ class Model:
     def pause_until(self, day: date) -> None:
         self.paused = False
         gone = [each for each in self.open if self.day_of(each.nominal) < day]
-        for each in gone:
-            each.status, each.ended_on = "gone", self.today
-        self._revive(day)
+        self._revive(day, None, self._skip(gone))
 
     def skip(self, gone: list[Instance], ahead: list[str]) -> None:
-        for each in gone:
-            each.status, each.ended_on = "gone", self.today
         self.skipped |= set(ahead)
-        self._revive(None, gone[-1] if gone else None)
+        self._revive(None, gone[-1] if gone else None, self._skip(gone))
 
     def coming(self) -> list[str]:
         return [] if self.mode == "after_completion" else list(self.free(self.newest))
@@ -339,13 +302,15 @@ class Model:
         if not dues or not new.is_within(new.due_on(dues[0])):
             return False
         new.first = dues[0]
+        new.settle(start if first else new.first)
+        new.settle(new.first)
         others = self.instances
         new.instances = []
         if next(new.free(""), None) is None:
             return False
-        self.plan, self.time, self.first, self.skipped, self.status = plan, at, new.first, set(), "open"
+        self.plan, self.time, self.first, self.skipped, self.status = plan, new.time, new.first, set(), "open"
         self.instances = others
-        last = self.open[-1] if self.open else None
+        last = next((each for each in reversed(self.instances) if each.status == "open"), None)
         if last and not self.is_over(last.at) and not (first and self.day_of(last.nominal) < self.first):
             last.status = "gone"
             due = next(self.free(""), None)
@@ -366,10 +331,14 @@ class Model:
         old, past = self.zone, [each for each in self.open if self.is_over(each.at)]
 
         def move(due: str) -> str:
-            return due if len(due) == 10 else resolve(read(due).astimezone(old).replace(tzinfo=None), zone)
+            return due if len(due) <= 10 else resolve(read(due).astimezone(old).replace(tzinfo=None), zone)
 
         ahead = [each for each in self.open if each not in past and len(each.nominal) > 10]
-        self.zone, self.newest, self.skipped = zone, move(self.newest), {move(due) for due in self.skipped}
+        last = self.instances[-1]
+        stays = self.mode == "after_completion" and last.nominal == self.newest and last not in ahead
+        self.newest = self.newest if stays else move(self.newest)
+        self.zone, self.skipped, self.taken_back = zone, {move(due) for due in self.skipped}, move(self.taken_back)
+        self.settle(self.first)
         taken = self.living - {each.nominal for each in ahead}
         for each in ahead:
             due = move(each.nominal)

@@ -24,7 +24,8 @@ from app.identity import SCHEDULER
 from app.main import open_service
 from tests.conftest import CountedIds, MovableClock, make_settings
 from tests.simulation.recurring_harness import Harness
-from tests.simulation.recurring_model import Model, Plan, list_days
+from tests.simulation.recurring_model import Model
+from tests.simulation.recurring_plan import Plan, list_days
 from todo import recurring, revising, schemas, tasks
 from todo.scheduling import step
 
@@ -96,8 +97,10 @@ class Machine(Harness):
             catch_up=catch_up if mode == "every_occurrence" else None,  # type: ignore[arg-type]  # one of the three
         )
         starts = list(model_days(model, first))
+        model.settle(first)
         if starts:
             model.first = starts[0]
+            model.settle(model.first)
         if not starts or not model.is_within(model.due_on(starts[0])) or not model.start():
             self.refuse(recurring.create_recurring_task, request, "rule_never_occurs", "rule_invalid")
             return

@@ -1,0 +1,63 @@
+"""The rules of the model of series: their days, enumerated one by one, and times of day in a zone."""
+
+from calendar import monthrange
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
+HORIZON = 4_000
+"""Days that are enumerated from the first one on: more than a run passes."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A rule that names days; `until` is a day or a wall time."""
+
+    freq: str
+    interval: int = 1
+    byday: tuple[int, ...] = ()
+    bymonthday: tuple[int, ...] = ()
+    count: int | None = None
+    until: date | None = None
+
+    @property
+    def text(self) -> str:
+        parts = [f"FREQ={self.freq}", f"INTERVAL={self.interval}"]
+        parts += [f"BYDAY={','.join(DAYS[day] for day in self.byday)}"] if self.byday else []
+        parts += [f"BYMONTHDAY={','.join(map(str, self.bymonthday))}"] if self.bymonthday else []
+        parts += [f"COUNT={self.count}"] if self.count else []
+        parts += [f"UNTIL={self.until:%Y%m%d}"] if self.until else []
+        return ";".join(parts)
+
+
+@lru_cache(5_000)
+def list_days(freq: str, interval: int, byday: tuple[int, ...], bymonthday: tuple[int, ...], first: date) -> list[date]:
+    """Every day of a rule from its first one on, by asking each day."""
+    return [
+        day
+        for ahead in range(HORIZON)
+        if _is_day(freq, interval, byday, bymonthday, first, day := first + timedelta(ahead))
+    ]
+
+
+def _is_day(
+    freq: str, interval: int, byday: tuple[int, ...], bymonthday: tuple[int, ...], first: date, day: date
+) -> bool:
+    if freq == "DAILY":
+        return (day - first).days % interval == 0 and (not byday or day.weekday() in byday)
+    if freq == "WEEKLY":
+        weeks = (day - first + timedelta(first.weekday())).days // 7
+        return weeks % interval == 0 and day.weekday() in (byday or (first.weekday(),))
+    months = (day.year - first.year) * 12 + day.month - first.month
+    size = monthrange(day.year, day.month)[1]
+    return months % interval == 0 and bool({day.day, day.day - size - 1} & set(bymonthday or (first.day,)))
+
+
+def resolve(wall: datetime, zone: ZoneInfo) -> str:
+    return f"{wall.replace(tzinfo=zone).astimezone(UTC).replace(tzinfo=None).isoformat()}Z"
+
+
+def read(due: str) -> datetime:
+    return datetime.fromisoformat(due)
