@@ -71,3 +71,36 @@ def read_topic(brokers: str, topic: str) -> list[Record]:
     finally:
         consumer.close()
     return found
+
+
+class TopicReader:
+    """Reads topics on from where it stopped the last time, at first from their beginning; in no consumer group."""
+
+    def __init__(self, brokers: str, topics: list[str]) -> None:
+        self._consumer = Consumer(
+            {"bootstrap.servers": brokers, "group.id": "reader", "enable.auto.commit": False, "log_level": 0}
+        )
+        self._topics = topics
+        self._next: dict[tuple[str, int], int] = {}
+
+    def read_new(self) -> list[Record]:
+        """Return the records that have come since the last call, each partition's in its order."""
+        ends: dict[tuple[str, int], int] = {}
+        for topic in self._topics:
+            for number in self._consumer.list_topics(topic, timeout=20).topics[topic].partitions:
+                low, high = self._consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=20)
+                if self._next.setdefault((topic, number), low) < high:
+                    ends[topic, number] = high
+        self._consumer.assign([TopicPartition(*place, self._next[place]) for place in ends])
+        found: list[Record] = []
+        while any(self._next[place] < end for place, end in ends.items()):
+            message = self._consumer.poll(20)
+            assert message is not None, f"records did not come: {ends} {self._next}"
+            assert message.error() is None, message.error()
+            topic, number, offset = message.topic() or "", message.partition() or 0, int(message.offset() or 0)
+            if offset >= ends[topic, number]:
+                continue
+            self._next[topic, number] = offset + 1
+            found.append(Record(topic, number, offset, message.key(), message.value() or b""))
+        self._consumer.assign([])
+        return found
