@@ -201,7 +201,8 @@ class Arena:
         self.refused += driver.tally.refused
 
     def wait_published(self, seconds: float = PUBLISHED_SECONDS) -> None:
-        """Wait until no event waits to be published."""
+        """Wait until nothing is to ring any more and no event waits to be published."""
+        wait_until(lambda: self._ask(self.ledger.count_to_ring) == 0, seconds, "all reminders ring")
         wait_until(lambda: self._ask(self.ledger.count_waiting) == 0, seconds, "all events are published")
 
     def wait_seen(self, seconds: float = SEEN_SECONDS) -> None:

@@ -12,6 +12,7 @@ Rows = list[tuple[Any, ...]]
 
 _COMMITTED = "SELECT seq, event_id, event_type, task_id, version, payload FROM outbox_entry ORDER BY seq"
 _WAITING = "SELECT count(*) FROM outbox_entry WHERE published_at IS NULL"
+_TO_RING = "SELECT count(*) FROM reminder WHERE status = 'scheduled'"
 _UNSEEN = (
     "SELECT count(*) FROM outbox_entry AS o WHERE NOT EXISTS (SELECT 1 FROM activity AS a WHERE a.event_id = o.event_id)"
     " OR event_type NOT IN ('reminder.due', 'recurring.trigger') AND NOT EXISTS (SELECT 1 FROM inbox_entry AS i"
@@ -61,6 +62,10 @@ class Ledger:
     def count_waiting(self) -> int:
         """Return how many events have not been marked as published."""
         return int(self.ask(_WAITING)[0][0])
+
+    def count_to_ring(self) -> int:
+        """Return how many reminders have yet to ring."""
+        return int(self.ask(_TO_RING)[0][0])
 
     def count_unseen(self) -> int:
         """Return how many events some consumer has not reacted to."""

@@ -1,13 +1,15 @@
 """Publishing as the relay does it, reading as a stranger does it: bulk through daprd in, plain Kafka out."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import httpx2
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from app.system import SystemIds
 from events.catalog import SOURCE, EventType
+from infra.live.programs import wait_until
 from infra.live.sidecar import Daprd
 
 
@@ -85,10 +87,10 @@ class TopicReader:
 
     def read_new(self) -> list[Record]:
         """Return the records that have come since the last call, each partition's in its order."""
-        ends: dict[tuple[str, int], int] = {}
+        ends = {}
         for topic in self._topics:
             for number in self._consumer.list_topics(topic, timeout=20).topics[topic].partitions:
-                low, high = self._consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=20)
+                low, high = self._ask_offsets(TopicPartition(topic, number))
                 if self._next.setdefault((topic, number), low) < high:
                     ends[topic, number] = high
         self._consumer.assign([TopicPartition(*place, self._next[place]) for place in ends])
@@ -104,3 +106,15 @@ class TopicReader:
             found.append(Record(topic, number, offset, message.key(), message.value() or b""))
         self._consumer.assign([])
         return found
+
+    def _ask_offsets(self, partition: TopicPartition) -> tuple[int, int]:
+        """Return the first offset and the one after the last; a broker that has just started may not lead yet."""
+        found: list[tuple[int, int]] = []
+
+        def ask() -> bool:
+            with suppress(KafkaException):
+                found.append(self._consumer.get_watermark_offsets(partition, timeout=20))
+            return bool(found)
+
+        wait_until(ask, 20, f"{partition} is led")
+        return found[0]
