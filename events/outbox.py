@@ -65,16 +65,12 @@ _MARK = (
     .where(_T.c.event_id == bindparam("key"), _T.c.published_at.is_(None))
     .values(published_at=bindparam("at"))
 )
-_DELAY = (
+_POSTPONE = (
     update(_T)
     .where(_T.c.event_id == bindparam("key"), _T.c.published_at.is_(None))
-    .values(
-        attempts=_T.c.attempts + 1,
-        next_attempt_at=bindparam("next_at"),
-        last_error=bindparam("error"),
-        parked_at=bindparam("parked"),
-    )
+    .values(next_attempt_at=bindparam("next_at"), last_error=bindparam("error"))
 )
+_DELAY = _POSTPONE.values(attempts=_T.c.attempts + 1, parked_at=bindparam("parked"))
 
 
 def record_event(connection: Connection, event: TaskEvent, traceparent: str | None = None) -> None:
@@ -128,6 +124,11 @@ def mark_published(connection: Connection, event_ids: Sequence[str], now: str) -
     """Note that these events have reached the broker."""
     if event_ids:
         connection.execute(_MARK, [{"key": event_id, "at": now} for event_id in event_ids])
+
+
+def postpone_event(connection: Connection, event_id: str, error: str, next_at: str) -> None:
+    """Note an attempt of which nothing is known: try again at `next_at`."""
+    connection.execute(_POSTPONE, {"key": event_id, "error": error[:500], "next_at": next_at})
 
 
 def delay_event(connection: Connection, event_id: str, error: str, next_at: str | None, parked_at: str | None) -> None:

@@ -9,13 +9,15 @@ from sqlalchemy import Connection
 
 from events.backoff import FIRST_SECONDS, next_attempt
 from events.instants import write_instant
-from events.outbox import claim_events, delay_event, mark_published, read_attempts
+from events.outbox import claim_events, delay_event, mark_published, postpone_event, read_attempts
 from events.ports import Clock, Database, Outcome, Outgoing, Publisher
 
 log = logging.getLogger(__name__)
 
 LONGEST_OUTAGE_WAIT = 5.0
 """Seconds between two tries while the broker is away."""
+UNKNOWN_WAIT = 1.0
+"""Seconds until an event is sent again of which nothing is known, while others of its batch have arrived."""
 
 
 def _no_crash(_point: str) -> None:
@@ -87,9 +89,13 @@ class Relay:
         for outcome in [*outcomes, *unknown]:
             if outcome.status == "published":
                 continue
+            if outcome.status == "unknown":
+                # The broker's trouble, not the event's: it counts towards nothing, and ends when the broker is well.
+                again = write_instant(now + timedelta(seconds=UNKNOWN_WAIT))
+                postpone_event(connection, outcome.event_id, outcome.reason, again)
+                continue
             attempts = read_attempts(connection, outcome.event_id)
-            # Only a refusal of this very event counts towards parking: an unknown outcome is the broker's trouble.
-            parked = outcome.status == "refused" and attempts + 1 >= self.park_after
+            parked = attempts + 1 >= self.park_after
             if parked:
                 log.warning("event %s is parked: %s", outcome.event_id, outcome.reason[:200])
             delay_event(
