@@ -162,6 +162,49 @@ def replay(
     print(f"{count} set free.")
 
 
+@events_cli.command()
+def tail(
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with those that come, until Ctrl-C.")] = False,
+    count: Annotated[int, typer.Option("--count", "-n", min=0, help="How many of the last ones come first.")] = 10,
+    as_json: Annotated[bool, typer.Option("--json", help="The whole CloudEvents, one a line.")] = False,
+) -> None:
+    """Print events as they are recorded, and whether they are published."""
+    from app.tailing import tail_events
+
+    async def print_all() -> None:
+        async for line in tail_events(_settings(), count, follow=follow, as_json=as_json):
+            print(line, flush=True)
+
+    _run(print_all())
+
+
+@events_cli.command()
+def verify(
+    brokers: Annotated[
+        str | None, typer.Option(envvar="TODO_KAFKA_BROKERS", help="Kafka's addresses: host:port, with commas between.")
+    ] = None,
+    database: Annotated[
+        bool, typer.Option("--database/--no-database", help="Compare with the database's outbox, if there is one.")
+    ] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="The whole report.")] = False,
+) -> None:
+    """Read the topics and tell what is missing, doubled, out of order or foreign; exit code 1 if anything is."""
+    from app.verifying import show_report, verify_events
+
+    settings = load_settings(**({"kafka_brokers": brokers} if brokers else {}))
+    if settings.kafka_brokers is None:
+        _fail("Name Kafka's addresses: --brokers host:port, or TODO_KAFKA_BROKERS.")
+    # What the embedded broker has published is on no topic.
+    here = settings.broker == "dapr" and (settings.on_server or settings.database_path.exists())
+    report = _run(verify_events(settings, settings.kafka_brokers, use_database=database and here))
+    if as_json:
+        print(json.dumps(report.write(), ensure_ascii=False))
+    else:
+        show_report(report)
+    if not report.ok:
+        sys.exit(1)
+
+
 @live_cli.command()
 def up(
     detach: Annotated[bool, typer.Option("--detach", help="Return when it is ready; `live down` ends it.")] = False,

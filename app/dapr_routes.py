@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
 from pydantic_core import from_json, to_json
+from sqlalchemy import Connection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.probing import note_probe, read_probe
 from app.problems import write_problem
 from events.catalog import EventType, TopicStyle, name_topic
 from events.cloudevent import Unreadable, decode_event
@@ -72,24 +74,33 @@ class Reception:
         return Answer.RETRY if failed else Answer.SUCCESS
 
     async def bury(self, wrapped: bytes, topic: str) -> Answer:
-        """Keep a dead letter where it is seen and can be replayed; RETRY while it cannot be stored."""
+        """Keep a dead letter where it is seen and can be replayed; RETRY while it cannot be stored.
+
+        A probe of the doctor's is only noted.
+        """
         now = write_instant(self.clock.now())
         body = unwrap_raw(wrapped)
-        try:
-            event = decode_event(body)
-        except Unreadable as error:
-            reason = str(error)
+        probe = read_probe(body)
+
+        def keep(connection: Connection) -> str:
+            if probe is not None:
+                note_probe(connection, probe, now)
+                return "a probe, which has no effect"
             try:
-                await self.database.write(lambda connection: store_unreadable(connection, topic, body, reason, now))
-            except StorageUnavailable:
-                return Answer.RETRY
-            return Answer.SUCCESS
-        consumers = [consumer.name for consumer in self.consumers if event.event_type in consumer.types]
+                event = decode_event(body)
+            except Unreadable as error:
+                store_unreadable(connection, topic, body, str(error), now)
+                return str(error)
+            names = [consumer.name for consumer in self.consumers if event.event_type in consumer.types]
+            if not park_event(connection, names, event, now):
+                store_unreadable(connection, topic, body, "the event is not in this database's outbox", now)
+            return f"event {event.event_id}"
+
         try:
-            await self.database.write(lambda connection: park_event(connection, consumers, event, now))
+            what = await self.database.write(keep)
         except StorageUnavailable:
             return Answer.RETRY
-        log.warning("event %s came back as a dead letter of %s", event.event_id, topic)
+        log.log(logging.WARNING if probe is None else logging.DEBUG, "a dead letter of %s: %s", topic, what)
         return Answer.SUCCESS
 
 

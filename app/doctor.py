@@ -2,15 +2,21 @@
 
 import importlib.metadata
 import sqlite3
+from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from sqlalchemy import Connection, func, select
+
 from app.health import check_readiness
-from app.main import open_service
+from app.main import Service, open_service
 from app.migrations import HEAD
 from app.settings import Settings
-from todo.errors import TodoError
+from todo.errors import StorageUnavailable, TodoError
+
+MOST_SKEW = 2.0
+"""Seconds by which the database's clock may differ from ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,22 +30,55 @@ class Check:
 
 async def examine(settings: Settings) -> list[dict[str, Any]]:
     """Return `[{check, ok, detail}]`; never raises for what it finds."""
-    checks = [
-        Check("sqlite", sqlite3.sqlite_version_info >= (3, 35), f"version {sqlite3.sqlite_version}"),
-        _check_zones(),
-    ]
+    checks = [_check_zones()]
+    if not settings.on_server:
+        version = sqlite3.sqlite_version_info >= (3, 35)
+        checks.append(Check("sqlite", version, f"version {sqlite3.sqlite_version}"))
     try:
         async with open_service(settings) as service:
-            checks.append(Check("database", True, f"{settings.database_place}, schema {HEAD}"))
-            _, body = await check_readiness(service)
-            waiting = [reason for reason in body.get("degraded", []) if "nobody" not in reason]
-            checks.append(Check("events", not waiting, "; ".join(waiting) or f"{body['backlog']} waiting, none parked"))
-            held = await service.database.read(service.background.lease.is_held)
-            detail = "done by a running process" if held else "nobody: start `serve`, or reminders will not fire"
-            checks.append(Check("background", held, detail))
+            checks.append(Check("database", True, settings.database_place))
+            checks.append(Check("schema", True, f"{HEAD}, which this version works with"))
+            checks += [each async for each in _examine_service(service)]
     except TodoError as error:
         checks.append(Check("database", False, error.text))
+    # A later version asks a model; until then there is nothing that could be unwell.
+    checks.append(Check("model", True, "none configured: programs and IDEs can use the service without one"))
     return [asdict(check) for check in checks]
+
+
+async def _examine_service(service: Service) -> AsyncIterator[Check]:
+    yield await _check_clock(service)
+    ready, body = await check_readiness(service, with_broker=False)
+    waiting = [reason for reason in body.get("degraded", body.get("reasons", [])) if "nobody" not in reason]
+    backlog = f"{body.get('backlog', 0)} waiting, none parked"
+    yield Check("events", ready and not waiting, "; ".join(waiting) or backlog)
+    held = await service.database.read(service.background.lease.is_held)
+    detail = "done by a running process" if held else "nobody: start `serve`, or reminders will not fire"
+    yield Check("background", held, detail)
+    if service.sidecar is None:
+        yield Check("broker", True, "memory: embedded, as durable as the database")
+        return
+    from app.roundtrip import examine_sidecar
+
+    async for name, ok, detail in examine_sidecar(service, service.sidecar):
+        yield Check(name, ok, detail)
+
+
+async def _check_clock(service: Service) -> Check:
+    def read(connection: Connection) -> float:
+        return int(connection.execute(select(func.now_ms())).scalar_one()) / 1000
+
+    try:
+        before = service.store.clock.now().timestamp()
+        theirs = await service.database.read(read)
+        after = service.store.clock.now().timestamp()
+    except StorageUnavailable as error:
+        return Check("clock", False, error.text)
+    skew = theirs - (before + after) / 2
+    if abs(skew) <= MOST_SKEW:
+        return Check("clock", True, f"the database's differs by {abs(skew):.1f} s")
+    way = "ahead of" if skew > 0 else "behind"
+    return Check("clock", False, f"the database's is {abs(skew):.1f} s {way} this machine's: set both by NTP")
 
 
 def _check_zones() -> Check:

@@ -1,6 +1,7 @@
 """The settings: environment, then the `.env` file beside `run.py`, then defaults; all problems told at once."""
 
 import os
+import re
 from functools import cached_property
 from ipaddress import ip_address
 from pathlib import Path
@@ -16,6 +17,13 @@ from todo.errors import InvalidTime
 from todo.when import read_zone
 
 POSTGRESQL = ("postgresql://", "postgres://")
+_BROKER = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[^\s:,\[\]]+):[0-9]{1,5}")
+SECRETS = (
+    ("database_url", "database_url_file", "TODO_DATABASE_URL"),
+    ("APP_API_TOKEN", "APP_API_TOKEN_FILE", "APP_API_TOKEN"),
+    ("DAPR_API_TOKEN", "DAPR_API_TOKEN_FILE", "DAPR_API_TOKEN"),
+)
+"""Settings that may stand in a file instead: how they are given, each with its file, and their name."""
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
@@ -45,7 +53,10 @@ class Settings(BaseSettings):
     dapr_http: str | None = None
     app_api_token: str | None = Field(None, validation_alias="APP_API_TOKEN", repr=False)
     dapr_api_token: str | None = Field(None, validation_alias="DAPR_API_TOKEN", repr=False)
+    app_api_token_file: Path | None = Field(None, validation_alias="APP_API_TOKEN_FILE")
+    dapr_api_token_file: Path | None = Field(None, validation_alias="DAPR_API_TOKEN_FILE")
     dapr_http_port: int | None = Field(None, validation_alias="DAPR_HTTP_PORT", ge=1, le=65_535)
+    kafka_brokers: str | None = None
     topic_style: TopicStyle = "type"
     role: Literal["all", "api", "worker"] = "all"
     auth: Literal["local", "token"] = "local"
@@ -57,15 +68,38 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _read_secrets(cls, given: Any) -> Any:
-        file = given.get("database_url_file") if isinstance(given, dict) else None
-        if not file:
+        if not isinstance(given, dict):
             return given
-        if given.get("database_url"):
-            raise ValueError("TODO_DATABASE_URL and TODO_DATABASE_URL_FILE are both set: give one of the two")
-        try:
-            return {**given, "database_url": Path(file).read_text("utf-8").strip()}
-        except (OSError, UnicodeDecodeError):
-            raise ValueError("TODO_DATABASE_URL_FILE: the file cannot be read") from None
+        read = dict(given)
+        problems = []
+        for key, file_key, name in SECRETS:
+            file = given.get(file_key)
+            if not file:
+                continue
+            if given.get(key):
+                problems.append(f"{name} and {name}_FILE are both set: give one of the two")
+                continue
+            try:
+                read[key] = Path(file).read_text("utf-8").strip()
+            except (OSError, UnicodeDecodeError):
+                problems.append(f"{name}_FILE: the file cannot be read")
+        if problems:
+            raise ValueError("\n".join(problems))
+        return read
+
+    @field_validator("dapr_http")
+    @classmethod
+    def _check_address(cls, value: str | None) -> str | None:
+        if value and (urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).hostname):
+            raise ValueError("an address such as http://127.0.0.1:3500 is needed")
+        return value or None
+
+    @field_validator("kafka_brokers")
+    @classmethod
+    def _check_brokers(cls, value: str | None) -> str | None:
+        if value and not all(_BROKER.fullmatch(each) for each in value.split(",")):
+            raise ValueError("host:port is needed, or several with commas between them")
+        return value or None
 
     @field_validator("zone")
     @classmethod
@@ -132,7 +166,9 @@ def load_settings(**overrides: Any) -> Settings:
     except ValidationError as error:
         lines = []
         for problem in error.errors():
-            name = f"TODO_{str(problem['loc'][0]).upper()}: " if problem["loc"] else ""
+            given = str(problem["loc"][0]) if problem["loc"] else ""
+            # Dapr's own names stand in capitals and without our prefix.
+            name = f"{given if given.isupper() else f'TODO_{given.upper()}'}: " if given else ""
             lines += [f"{name}{line}" for line in problem["msg"].removeprefix("Value error, ").splitlines()]
         raise BadSettings("These settings cannot be used:\n" + "\n".join(f"  {line}" for line in lines)) from None
 

@@ -21,14 +21,18 @@ MOST_BYTES = 3 << 20
 DEADLINE_SECONDS = 10.0
 CONNECT_SECONDS = 1.0
 _TOO_LARGE = ("message size", "too large", "toolarge")
+_MISSING = ("ERR_PUBSUB_NOT_CONFIGURED", "ERR_PUBSUB_NOT_FOUND", "ERR_PUBSUB_EMPTY")
+"""Codes of a sidecar without the pub/sub component: whatever is sent, it answers 400."""
 
 
 def open_client(url: str, token: str | None = None) -> httpx2.AsyncClient:
-    """Return an HTTP client for a sidecar; the deadlines are there because a hung broker never answers."""
+    """Return an HTTP client for a sidecar; the deadlines are there because a hung broker never answers.
+
+    It heeds no proxy of the environment: a sidecar is next door.
+    """
     headers = {"dapr-api-token": token} if token else {}
-    return httpx2.AsyncClient(
-        base_url=url, headers=headers, timeout=httpx2.Timeout(DEADLINE_SECONDS, connect=CONNECT_SECONDS)
-    )
+    timeout = httpx2.Timeout(DEADLINE_SECONDS, connect=CONNECT_SECONDS)
+    return httpx2.AsyncClient(base_url=url, headers=headers, timeout=timeout, trust_env=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +46,27 @@ class DaprPublisher:
     client: httpx2.AsyncClient
     pubsub: str
     style: TopicStyle = "type"
+    deadline: float = DEADLINE_SECONDS
 
     async def publish(self, batch: Sequence[Outgoing]) -> list[Outcome]:
-        """Send a batch, one call per topic and 3 MiB, all at once."""
+        """Send a batch, one call per topic and 3 MiB, all at once; what has no answer by the deadline is `unknown`."""
+        until = asyncio.get_running_loop().time() + self.deadline
         by_topic: dict[str, list[Outgoing]] = {}
         for each in batch:
             by_topic.setdefault(name_topic(EventType(each.event_type), self.style), []).append(each)
-        calls = [self._send(topic, part) for topic, events in by_topic.items() for part in _cut(events)]
+        calls = [self._send(topic, part, until) for topic, events in by_topic.items() for part in _cut(events)]
         return [outcome for outcomes in await asyncio.gather(*calls) for outcome in outcomes]
 
-    async def _send(self, topic: str, events: Sequence[Outgoing]) -> list[Outcome]:
+    async def _send(self, topic: str, events: Sequence[Outgoing], until: float) -> list[Outcome]:
         try:
-            response = await self.client.post(
-                f"/v1.0/publish/bulk/{self.pubsub}/{topic}",
-                content=_write_bulk(events),
-                headers={"content-type": "application/json"},
-            )
-        except httpx2.HTTPError as error:
+            # The client's own timeouts are per read and write: a sidecar that drips its answer would outlast them.
+            async with asyncio.timeout_at(until):
+                response = await self.client.post(
+                    f"/v1.0/publish/bulk/{self.pubsub}/{topic}",
+                    content=_write_bulk(events),
+                    headers={"content-type": "application/json"},
+                )
+        except (httpx2.HTTPError, TimeoutError) as error:
             return _all(events, "unknown", f"the sidecar does not answer: {type(error).__name__}")
         if response.is_success:
             return _all(events, "published", "")
@@ -66,22 +74,25 @@ class DaprPublisher:
         if failed is not None:
             return [_judge(each, failed.get(each.event_id)) for each in events]
         reason = f"the sidecar answered {response.status_code}: {response.text[:300]}"
-        if response.status_code in (400, 413) and len(events) > 1:
-            # Something in the batch cannot be sent at all; alone, each shows whether it is the one.
-            return [outcome for each in events for outcome in await self._send(topic, [each])]
-        return _all(events, "refused" if response.status_code in (400, 413) else "unknown", reason)
+        if not _blames_events(response):
+            return _all(events, "unknown", reason)
+        if len(events) == 1:
+            return _all(events, "refused", reason)
+        # Something in the batch cannot be sent at all; alone, each shows whether it is the one.
+        return [outcome for each in events for outcome in await self._send(topic, [each], until)]
 
 
 def _cut(events: Sequence[Outgoing]) -> Iterator[list[Outgoing]]:
     part: list[Outgoing] = []
     size = 0
     for each in events:
-        length = len(each.payload) * 4 if not each.payload.isascii() else len(each.payload)
+        # The entry around an event takes some 250 bytes.
+        length = (len(each.payload) if each.payload.isascii() else len(each.payload.encode())) + 300
         if part and (len(part) == MOST_EVENTS or size + length > MOST_BYTES):
             yield part
             part, size = [], 0
         part.append(each)
-        size += length + 300
+        size += length
     yield part
 
 
@@ -93,6 +104,11 @@ def _write_bulk(events: Sequence[Outgoing]) -> bytes:
         for each in events
     ]
     return b"[" + b",".join(entries) + b"]"
+
+
+def _blames_events(response: httpx2.Response) -> bool:
+    """Return whether the sidecar finds fault with what was sent, and not with its own configuration."""
+    return response.status_code in (400, 413) and not any(sign in response.text for sign in _MISSING)
 
 
 def _read_failures(response: httpx2.Response) -> dict[str, str] | None:
@@ -109,7 +125,7 @@ def _judge(event: Outgoing, reason: str | None) -> Outcome:
     if reason is None:
         return Outcome(event.event_id, "published")
     hopeless = any(sign in reason.lower() for sign in _TOO_LARGE)
-    return Outcome(event.event_id, "refused" if hopeless else "unknown", reason)
+    return Outcome(event.event_id, "refused" if hopeless else "unknown", reason, named=True)
 
 
 def _all(events: Sequence[Outgoing], status: Any, reason: str) -> list[Outcome]:

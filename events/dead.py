@@ -8,6 +8,7 @@ from sqlmodel import Field, SQLModel
 
 from events.catalog import TaskEvent
 from events.memory import park_delivery
+from events.outbox import is_recorded
 from events.tables import RowNumber, table_of
 
 MOST_KEPT = 64 << 10
@@ -15,7 +16,7 @@ MOST_KEPT = 64 << 10
 
 
 class DeadLetter(SQLModel, table=True):
-    """A record of a dead-letter topic that is no event of ours; it can be looked at and not replayed."""
+    """A record of a dead-letter topic that is no event of this database; it can be looked at and not replayed."""
 
     __tablename__ = "dead_letter"
 
@@ -30,10 +31,16 @@ _T = table_of(DeadLetter)
 _INSERT = insert(_T)
 
 
-def park_event(connection: Connection, consumers: Sequence[str], event: TaskEvent, now: str) -> None:
-    """Park an event for those consumers that have not reacted to it; a replay delivers it to them again."""
+def park_event(connection: Connection, consumers: Sequence[str], event: TaskEvent, now: str) -> bool:
+    """Park an event for those consumers that have not reacted to it; a replay delivers it to them again.
+
+    Return False if it is not in the outbox, from which a replay would take it: nothing is parked then.
+    """
+    if not is_recorded(connection, event.event_id):
+        return False
     for name in consumers:
         park_delivery(connection, name, event, "came back as a dead letter", now)
+    return True
 
 
 def store_unreadable(connection: Connection, topic: str, body: bytes, reason: str, now: str) -> None:

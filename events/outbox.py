@@ -65,12 +65,21 @@ _MARK = (
     .where(_T.c.event_id == bindparam("key"), _T.c.published_at.is_(None))
     .values(published_at=bindparam("at"))
 )
-_POSTPONE = (
+_DELAY = (
+    update(_T)
+    .where(_T.c.event_id == bindparam("key"), _T.c.published_at.is_(None))
+    .values(
+        attempts=_T.c.attempts + 1,
+        next_attempt_at=bindparam("next_at"),
+        last_error=bindparam("error"),
+        parked_at=bindparam("parked"),
+    )
+)
+_DEFER = (
     update(_T)
     .where(_T.c.event_id == bindparam("key"), _T.c.published_at.is_(None))
     .values(next_attempt_at=bindparam("next_at"), last_error=bindparam("error"))
 )
-_DELAY = _POSTPONE.values(attempts=_T.c.attempts + 1, parked_at=bindparam("parked"))
 
 
 def record_event(connection: Connection, event: TaskEvent, traceparent: str | None = None) -> None:
@@ -126,19 +135,50 @@ def mark_published(connection: Connection, event_ids: Sequence[str], now: str) -
         connection.execute(_MARK, [{"key": event_id, "at": now} for event_id in event_ids])
 
 
-def postpone_event(connection: Connection, event_id: str, error: str, next_at: str) -> None:
-    """Note an attempt of which nothing is known: try again at `next_at`."""
-    connection.execute(_POSTPONE, {"key": event_id, "error": error[:500], "next_at": next_at})
-
-
 def delay_event(connection: Connection, event_id: str, error: str, next_at: str | None, parked_at: str | None) -> None:
-    """Note a failed attempt: try again at `next_at`, or park the event, and with it its task's stream."""
+    """Note a refusal: try again at `next_at`, or park the event, and with it its task's stream."""
     connection.execute(_DELAY, {"key": event_id, "error": error[:500], "next_at": next_at, "parked": parked_at})
+
+
+def defer_event(connection: Connection, event_id: str, error: str, next_at: str) -> None:
+    """Note that an event may not have arrived: try again at `next_at`; it does not count as a refusal."""
+    connection.execute(_DEFER, {"key": event_id, "error": error[:500], "next_at": next_at})
 
 
 def read_attempts(connection: Connection, event_id: str) -> int:
     """Return how often an event was refused so far."""
     return int(connection.execute(select(_T.c.attempts).where(_T.c.event_id == event_id)).scalar_one())
+
+
+def is_recorded(connection: Connection, event_id: str) -> bool:
+    """Return whether an event is in the outbox, published or not."""
+    return connection.execute(select(_T.c.seq).where(_T.c.event_id == event_id)).first() is not None
+
+
+def find_newest(connection: Connection) -> int:
+    """Return the row number of the newest event, 0 if there is none."""
+    return int(connection.execute(select(func.coalesce(func.max(_T.c.seq), 0))).scalar_one())
+
+
+def list_recorded(connection: Connection, after: int, limit: int) -> list[Any]:
+    """Return rows of `(seq, payload, published_at, parked_at)` after a row number, in their order."""
+    columns = (_T.c.seq, _T.c.payload, _T.c.published_at, _T.c.parked_at)
+    return list(connection.execute(select(*columns).where(_T.c.seq > after).order_by(_T.c.seq).limit(limit)))
+
+
+PublishedPage = list[Any]
+
+
+def find_published_bounds(connection: Connection) -> tuple[str, str]:
+    """Return when the oldest event was recorded and when the newest was published; empty where there is none."""
+    oldest, newest = connection.execute(select(func.min(_T.c.recorded_at), func.max(_T.c.published_at))).one()
+    return oldest or "", newest or ""
+
+
+def list_published(connection: Connection, after: int, limit: int) -> PublishedPage:
+    """Return rows of `(seq, event_id, event_type, task_id, version, payload, published_at)` after a row number."""
+    columns = (_T.c.seq, _T.c.event_id, _T.c.event_type, _T.c.task_id, _T.c.version, _T.c.payload, _T.c.published_at)
+    return list(connection.execute(select(*columns).where(_T.c.seq > after).order_by(_T.c.seq).limit(limit)))
 
 
 def has_pending(connection: Connection) -> bool:

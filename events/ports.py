@@ -38,11 +38,15 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one entry: `unknown` means it may have been written, so the same bytes are sent again."""
+    """What became of one entry: `unknown` means it may have been written, so the same bytes are sent again.
+
+    `named` says that the broker answered and named this entry as failed, so that it may be the entry's own trouble.
+    """
 
     event_id: str
     status: Literal["published", "unknown", "refused"]
     reason: str = ""
+    named: bool = False
 
 
 class Publisher(Protocol):

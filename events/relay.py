@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from events.backoff import FIRST_SECONDS, next_attempt
 from events.instants import write_instant
-from events.outbox import claim_events, delay_event, mark_published, postpone_event, read_attempts
+from events.outbox import claim_events, defer_event, delay_event, mark_published, read_attempts
 from events.ports import Clock, Database, Outcome, Outgoing, Publisher
 
 log = logging.getLogger(__name__)
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 LONGEST_OUTAGE_WAIT = 5.0
 """Seconds between two tries while the broker is away."""
 UNKNOWN_WAIT = 1.0
-"""Seconds until an event is sent again of which nothing is known, while others of its batch have arrived."""
+"""Seconds until an event is tried again that did not arrive while others did."""
 
 
 def _no_crash(_point: str) -> None:
@@ -30,7 +30,8 @@ class Relay:
 
     `park_after` is the number of refusals after which an event, and so its task's stream, is parked. When nothing of a
     batch is known to have arrived, the broker itself is away: then all of it waits, 0.1 s doubling to 5 s and spread
-    by `jitter`, and no row is touched, so that an outage costs the same whatever waits. `trouble` says why.
+    by `jitter`, and no row is touched, so that an outage costs the same whatever waits. `trouble` says why. A single
+    event that the broker names as failed proves nothing about the broker: it waits alone, and holds nobody up.
     """
 
     database: Database
@@ -58,7 +59,7 @@ class Relay:
         self.crash("relay.before_publish")
         outcomes = await self.publisher.publish(claimed)
         self.crash("relay.after_publish")
-        if outcomes and all(outcome.status == "unknown" for outcome in outcomes):
+        if _is_away(outcomes):
             self._back_off(outcomes[0].reason)
             return 0
         self._failures, self._not_before, self.trouble = 0, None, ""
@@ -90,10 +91,10 @@ class Relay:
             if outcome.status == "published":
                 continue
             if outcome.status == "unknown":
-                # The broker's trouble, not the event's: it counts towards nothing, and ends when the broker is well.
-                again = write_instant(now + timedelta(seconds=UNKNOWN_WAIT))
-                postpone_event(connection, outcome.event_id, outcome.reason, again)
+                next_at = write_instant(now + timedelta(seconds=UNKNOWN_WAIT))
+                defer_event(connection, outcome.event_id, outcome.reason, next_at)
                 continue
+            # Only a refusal of this very event counts towards parking: an unknown outcome is the broker's trouble.
             attempts = read_attempts(connection, outcome.event_id)
             parked = attempts + 1 >= self.park_after
             if parked:
@@ -105,3 +106,10 @@ class Relay:
                 write_instant(next_attempt(now, attempts)),
                 write_instant(now) if parked else None,
             )
+
+
+def _is_away(outcomes: list[Outcome]) -> bool:
+    """Return whether nothing of a batch is known to have arrived, and more than one event's own trouble can be why."""
+    if len(outcomes) == 1 and outcomes[0].named:
+        return False
+    return bool(outcomes) and all(outcome.status == "unknown" for outcome in outcomes)

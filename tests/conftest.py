@@ -31,7 +31,19 @@ URL = "http://127.0.0.1:8000"
 DEFAULT = os.environ.get("TODO_TEST_DATABASE", "sqlite")
 """Where worlds live: `postgresql` runs all tests there that are not about a file."""
 ON_BOTH = frozenset(
-    f"test_{name}" for name in ("events", "finding", "isolation", "parity", "port", "processes", "request_id", "storms")
+    f"test_{name}"
+    for name in (
+        "events",
+        "finding",
+        "isolation",
+        "parity",
+        "port",
+        "processes",
+        "relay",
+        "request_id",
+        "storms",
+        "tail",
+    )
 )
 ELSEWHERE = {"test_service": "sqlite", "test_postgres": "postgresql", "test_side_by_side": "postgresql"}
 
@@ -198,14 +210,14 @@ def make_settings(folder: Path, **overrides: Any) -> Settings:
 
 
 @asynccontextmanager
-async def open_world(folder: Path) -> AsyncIterator[World]:
-    """Open a world on a folder; a second one on the same folder is a restart."""
+async def open_world(folder: Path, **overrides: Any) -> AsyncIterator[World]:
+    """Open a world on a folder, with other settings where given; a second one on the same folder is a restart."""
     clock = MovableClock()
     async with AsyncExitStack() as stack:
-        settings = make_settings(folder)
+        settings = make_settings(folder, **overrides)
         if STORAGE.kind == "postgresql":
             assert STORAGE.cluster is not None
-            settings = make_settings(folder, database_url=await STORAGE.cluster.open_for(folder))
+            settings = make_settings(folder, database_url=await STORAGE.cluster.open_for(folder), **overrides)
         service = await stack.enter_async_context(open_service(settings, clock, CountedIds()))
         app = build_app(service, background=False)
         await stack.enter_async_context(app.router.lifespan_context(app))

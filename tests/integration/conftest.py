@@ -5,8 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from app import main
 from app.database import SqliteDatabase
+from events.catalog import EventType
+from events.consumer import Consumer
 from tests.conftest import World, open_world
+from tests.integration.dapr_worlds import Fragile, open_dapr
 from tests.integration.databases import opened, schema
 
 
@@ -29,3 +33,16 @@ async def second(tmp_path: Path, world: World) -> AsyncIterator[World]:
         opened_too.service.store.ids.count = 1_000_000  # type: ignore[attr-defined]  # counted
         opened_too.clock.at = world.clock.at
         yield opened_too
+
+
+@pytest.fixture
+async def dapr(tmp_path: Path, anyio_backend: str, storage: str) -> AsyncIterator[World]:
+    async with open_dapr(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+def fragile(monkeypatch: pytest.MonkeyPatch) -> Fragile:
+    react = Fragile()
+    monkeypatch.setattr(main, "REACTIONS", (Consumer("fragile", frozenset(EventType), react), *main.REACTIONS))
+    return react

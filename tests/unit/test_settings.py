@@ -1,0 +1,98 @@
+"""Settings of the real chain: the sidecar, its tokens, the roles, and secrets in files."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.settings import BadSettings, Settings, load_settings
+
+
+@pytest.fixture
+def load(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    def load_with(**environment: str) -> Settings:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        return load_settings(data_dir=tmp_path)
+
+    return load_with
+
+
+@pytest.mark.parametrize(
+    ("environment", "url"),
+    [
+        ({}, "http://127.0.0.1:3500"),
+        ({"DAPR_HTTP_PORT": "3601"}, "http://127.0.0.1:3601"),
+        ({"TODO_DAPR_HTTP": "http://sidecar:3500/"}, "http://sidecar:3500"),
+        ({"TODO_DAPR_HTTP": "http://sidecar:1", "DAPR_HTTP_PORT": "2"}, "http://sidecar:1"),
+        ({"TODO_DAPR_HTTP": "", "DAPR_HTTP_PORT": "2"}, "http://127.0.0.1:2"),
+    ],
+)
+def test_where_the_sidecar_is(load: Any, environment: dict[str, str], url: str) -> None:
+    assert load(**environment).sidecar_url == url
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DAPR_HTTP_PORT", "x"),
+        ("DAPR_HTTP_PORT", "0"),
+        ("DAPR_HTTP_PORT", "65536"),
+        ("TODO_DAPR_HTTP", "127.0.0.1:3500"),
+        ("TODO_DAPR_HTTP", "http://"),
+        ("TODO_PUBSUB", "a/b"),
+        ("TODO_KAFKA_BROKERS", "kafka"),
+        ("TODO_KAFKA_BROKERS", "kafka:9092, other:9092"),
+        ("TODO_TOPIC_STYLE", "types"),
+        ("TODO_ROLE", "boss"),
+    ],
+)
+def test_a_bad_one_is_told_by_its_own_name(load: Any, name: str, value: str) -> None:
+    with pytest.raises(BadSettings, match=rf"\n *{name}: "):
+        load(**{name: value}, TODO_BROKER="dapr")
+
+
+def test_the_brokers_are_a_list(load: Any) -> None:
+    assert load(TODO_KAFKA_BROKERS="a:9092,b.c:1").kafka_brokers == "a:9092,b.c:1"
+    assert load(TODO_KAFKA_BROKERS="[::1]:9092").kafka_brokers == "[::1]:9092"
+
+
+@pytest.mark.parametrize("role", ["all", "api", "worker"])
+def test_every_role_runs_on_dapr(load: Any, role: str) -> None:
+    assert load(TODO_BROKER="dapr", TODO_ROLE=role).role == role
+
+
+@pytest.mark.parametrize("role", ["api", "worker"])
+def test_no_role_apart_runs_on_memory(load: Any, role: str) -> None:
+    with pytest.raises(BadSettings, match="needs a broker between the processes"):
+        load(TODO_ROLE=role)
+
+
+@pytest.mark.parametrize("tokens", [{}, {"APP_API_TOKEN": "a"}, {"DAPR_API_TOKEN": "b"}])
+def test_dapr_beyond_loopback_wants_both_tokens(load: Any, tokens: dict[str, str]) -> None:
+    with pytest.raises(BadSettings, match="set APP_API_TOKEN and DAPR_API_TOKEN"):
+        load(TODO_BROKER="dapr", TODO_HOST="0.0.0.0", **tokens)  # noqa: S104  # refused, never bound
+
+
+def test_tokens_may_stand_in_files_and_are_never_shown(load: Any, tmp_path: Path) -> None:
+    (tmp_path / "app").write_text("sesame\n", "utf-8")
+    settings = load(APP_API_TOKEN_FILE=str(tmp_path / "app"), DAPR_API_TOKEN="open")  # noqa: S106  # a test's
+    assert (settings.app_api_token, settings.dapr_api_token) == ("sesame", "open")
+    assert "sesame" not in repr(settings)
+    assert "open" not in repr(settings)
+
+
+def test_all_secrets_that_cannot_be_read_are_told_at_once(load: Any, tmp_path: Path) -> None:
+    with pytest.raises(BadSettings) as told:
+        load(
+            APP_API_TOKEN="a",  # noqa: S106  # a test's
+            APP_API_TOKEN_FILE=str(tmp_path / "app"),
+            DAPR_API_TOKEN_FILE=str(tmp_path / "none"),
+            TODO_DATABASE_URL_FILE=str(tmp_path / "none"),
+        )
+    for words in (
+        "APP_API_TOKEN and APP_API_TOKEN_FILE are both set",
+        "DAPR_API_TOKEN_FILE: the file cannot be read",
+        "TODO_DATABASE_URL_FILE: the file cannot be read",
+    ):
+        assert words in str(told.value)
