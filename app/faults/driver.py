@@ -98,8 +98,9 @@ class _Writer:
             tries += 1
             try:
                 url = f"{self.urls[self.at % len(self.urls)]}/api{call.path}"
-                json = {} if call.method == "DELETE" else {"json": call.body}
-                response = http.request(call.method, url, headers=headers, **json)
+                response = http.request(
+                    call.method, url, headers=headers, json=None if call.method == "DELETE" else call.body
+                )
             except httpx2.TransportError:
                 self.at += 1  # the next one of the service's addresses, as a load balancer does it
                 time.sleep(_PAUSE)
@@ -130,7 +131,9 @@ class Driver:
         self._stopping = threading.Event()
         self._failed: list[BaseException] = []
         self._threads = [
-            threading.Thread(target=self._keep(_Writer(urls, Chance(chance.random()), self.tally, pace, self._stopping)))
+            threading.Thread(
+                target=self._keep(_Writer(urls, Chance(chance.random()), self.tally, pace, self._stopping))
+            )
             for _ in range(writers)
         ]
 
@@ -155,6 +158,8 @@ class Driver:
         self._stopping.set()
         for thread in self._threads:
             thread.join(PATIENCE + 10)
+        if self._failed and error is None:
+            raise self._failed[0]
 
     def count(self) -> int:
         """Return how many changes were acknowledged so far."""

@@ -14,7 +14,8 @@ _COMMITTED = "SELECT seq, event_id, event_type, task_id, version, payload FROM o
 _WAITING = "SELECT count(*) FROM outbox_entry WHERE published_at IS NULL"
 _TO_RING = "SELECT count(*) FROM reminder WHERE status = 'scheduled'"
 _UNSEEN = (
-    "SELECT count(*) FROM outbox_entry AS o WHERE NOT EXISTS (SELECT 1 FROM activity AS a WHERE a.event_id = o.event_id)"
+    "SELECT count(*) FROM outbox_entry AS o WHERE NOT EXISTS"
+    " (SELECT 1 FROM activity AS a WHERE a.event_id = o.event_id)"
     " OR event_type NOT IN ('reminder.due', 'recurring.trigger') AND NOT EXISTS (SELECT 1 FROM inbox_entry AS i"
     " WHERE i.event_id = o.event_id AND i.consumer = 'statistics')"
     " OR event_type = 'reminder.due' AND NOT EXISTS (SELECT 1 FROM notification AS n WHERE n.id = o.event_id)"

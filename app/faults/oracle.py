@@ -27,7 +27,7 @@ class Record(Protocol):
         ...
 
     @property
-    def value(self) -> bytes:
+    def value(self) -> bytes | None:
         """Its bytes."""
         ...
 
@@ -91,10 +91,12 @@ def _check_records(
     newest: dict[tuple[str, bytes | None], Committed] = {}
     for record in records:
         try:
-            envelope = {name: value for name, value in json.loads(record.value).items() if name not in _OF_THE_SIDECAR}
+            envelope = {
+                name: value for name, value in json.loads(record.value or b"").items() if name not in _OF_THE_SIDECAR
+            }
             event_id = str(envelope["id"])
         except (ValueError, KeyError, AttributeError):
-            found.foreign.append(f"unreadable in {record.topic}: {record.value[:80]!r}")
+            found.foreign.append(f"unreadable in {record.topic}: {record.value!r:.80}")
             continue
         event = known.get(event_id)
         if event is None:

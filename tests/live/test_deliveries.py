@@ -138,8 +138,8 @@ def test_poison_becomes_a_dead_letter_that_is_seen_and_the_partition_goes_on(are
     print(f"the event behind the poison arrives after {time.monotonic() - began:.1f} s")
 
     def read_letters() -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = httpx2.get(f"{arena.urls[1]}/api/dead-letters", trust_env=False).json().get(
-            "unreadable", []
+        found: list[dict[str, Any]] = (
+            httpx2.get(f"{arena.urls[1]}/api/dead-letters", trust_env=False).json().get("unreadable", [])
         )
         return found
 
