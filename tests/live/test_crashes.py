@@ -18,20 +18,10 @@ import pytest
 from app.faults.arena import Arena
 from app.system import Chance, SystemClock
 from events.instants import write_instant
-from infra.live.chain import LiveChain, Plan
 from infra.live.programs import wait_until
-from tests.live.publishing import TopicReader
 
 TAKE_OVER_SECONDS = 2.0
 """Promised: a holder that ends, however, is followed within it."""
-
-
-@pytest.fixture(scope="module")
-def arena(chain: LiveChain) -> Iterator[Arena]:
-    plan = Plan(brokers=None, database_url=None, styles=["single"])
-    # One topic for all types: the order of each task's events shows across the types. Dapr's cron ticks in both.
-    with LiveChain(plan) as own, Arena(own, TopicReader, "single", schedule="@every 1s") as opened:
-        yield opened
 
 
 def write(url: str, method: str, path: str, **body: Any) -> dict[str, Any]:

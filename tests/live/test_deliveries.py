@@ -81,8 +81,8 @@ def test_an_older_version_that_comes_later_changes_no_count(arena: Arena) -> Non
     reopened = make_event(EventType.TASK_UPDATED, task, 4)
     for kind, body in (
         (EventType.TASK_UPDATED, reopened),
-        (EventType.TASK_COMPLETED, completed),
         (EventType.TASK_CREATED, make_event(EventType.TASK_CREATED, task, 1)),
+        (EventType.TASK_COMPLETED, completed),
     ):
         assert deliver(arena, name_route(kind), body).json() == SUCCESS
 

@@ -2,7 +2,6 @@
 # A failing order of faults comes again with its seed: TODO_FAULT_SEED=<number> pytest tests/live/test_faults.py
 
 import os
-from collections.abc import Iterator
 
 import pytest
 
@@ -10,8 +9,6 @@ from app.faults.arena import Arena
 from app.faults.rounds import play
 from app.faults.strikes import FAULTS, Fault
 from app.system import Chance
-from infra.live.chain import LiveChain, Plan
-from tests.live.publishing import TopicReader
 
 SEED = int(os.environ.get("TODO_FAULT_SEED", "20261125"))
 GROUPS = {
@@ -20,15 +17,7 @@ GROUPS = {
     "product": ["app killed", "all apps killed", "leader hangs beyond its lease", "rolling restart"],
     "database": ["PostgreSQL restarted, immediate", "PostgreSQL hangs", "connections cut"],
 }
-HELD_SECONDS = 1.8
-
-
-@pytest.fixture(scope="module")
-def arena(chain: LiveChain) -> Iterator[Arena]:
-    # A chain of its own: what happens to it here is nothing for the other tests.
-    plan = Plan(brokers=None, database_url=None, styles=["type"])
-    with LiveChain(plan) as own, Arena(own, TopicReader) as opened:
-        yield opened
+HELD_SECONDS = 1.5
 
 
 def test_every_fault_is_in_a_group() -> None:
