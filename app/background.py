@@ -114,6 +114,10 @@ class Background:
                     held = False
             except StorageUnavailable:
                 held = False
+            except Exception:
+                # This loop must outlive what nobody thought of: without it the process never leads again.
+                log.exception("the lease could not be kept; it is tried again")
+                held = False
             if held and not self._leads.is_set():
                 self._leads.set()
                 self.wake()
@@ -126,14 +130,19 @@ class Background:
         again = False
         while True:
             await asyncio.sleep(POLL_SECONDS)
-            with contextlib.suppress(StorageUnavailable):
+            try:
                 if not self.database.seen_from_outside():
                     continue
                 news = await self.database.read(newest_rows)
-                # Once more after each change: on PostgreSQL a lower row number may have come a moment later.
-                if news != known or again:
-                    again, known = news != known, news
-                    self.bell.ring()
+            except StorageUnavailable:
+                continue
+            except Exception:
+                log.exception("watching for other processes' changes failed; it goes on")
+                continue
+            # Once more after each change: on PostgreSQL a lower row number may have come a moment later.
+            if news != known or again:
+                again, known = news != known, news
+                self.bell.ring()
 
     async def _deliver(self) -> int:
         delivered = await self.broker.step()

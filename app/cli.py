@@ -169,6 +169,21 @@ def _tell_rows(rows: Sequence["Row"], note: str, *, as_json: bool) -> None:
         sys.exit(1)
 
 
+@cli.command()
+def faults(
+    rounds: Annotated[int, typer.Option(min=1, help="Of every fault; some four minutes each on two cores.")] = 1,
+    seed: Annotated[int, typer.Option(help="The same number gives the same orders and moments again.")] = 1,
+) -> None:
+    """Kill, stop and hang every part of the real chain under load, and print what was lost; exit code 1 if anything."""
+    from app.faults.table import fill_table, write_table
+
+    rows = []
+    _call_live(lambda: rows.extend(fill_table(rounds, seed, lambda words: print(words, file=sys.stderr, flush=True))))
+    print(write_table(rows))
+    if any(row.problems for row in rows):
+        sys.exit(1)
+
+
 @events_cli.command()
 def replay(
     parked: Annotated[bool, typer.Option("--parked", help="Events that the broker refused for good.")] = False,

@@ -27,3 +27,7 @@ class SystemIds:
 def spread_pauses() -> float:
     """Return a factor around 1 for a pause, so that processes that failed together do not try again together."""
     return _CHANCE.uniform(0.8, 1.2)
+
+
+Chance = Random
+"""Chance that repeats itself: begun with the same seed it takes the same turns."""

@@ -20,7 +20,7 @@ _U = table_of(User)
 _INSERT_NOTIFICATION = HotInsert(insert(_N))
 _INSERT_ACTIVITY = HotInsert(insert(_A))
 _COUNTED = select(_C).where(_C.c.task_id == bindparam("key")).with_for_update()
-_INSERT_COUNTED = HotInsert(insert(_C))
+_INSERT_COUNTED = HotInsert(lambda insert: insert(_C).on_conflict_do_nothing())
 _UPDATE_COUNTED = (
     update(_C).where(_C.c.task_id == bindparam("key")).values(version=bindparam("seen"), completed_day=bindparam("day"))
 )
@@ -104,17 +104,14 @@ def count_task(connection: Connection, event: TaskEvent) -> None:
     zone = when.read_zone(connection.execute(_ZONE, {"key": event.user_id}).scalar_one())
     completed_at = task.get("completed_at")
     completed = None if completed_at is None else str(when.local_day(read_instant(completed_at), zone))
+    created = str(when.local_day(read_instant(task["created_at"]), zone))
+    row = {"task_id": event.task_id, "version": event.version, "created_day": created, "completed_day": completed}
+    if known is None and not _INSERT_COUNTED.run(connection, row):
+        # Another event of the task came first at the same moment, from another topic: now its row can be seen.
+        known = connection.execute(_COUNTED, {"key": event.task_id}).one()
+        if known.version >= event.version:
+            return
     if known is None:
-        created = str(when.local_day(read_instant(task["created_at"]), zone))
-        _INSERT_COUNTED.run(
-            connection,
-            {
-                "task_id": event.task_id,
-                "version": event.version,
-                "created_day": created,
-                "completed_day": completed,
-            },
-        )
         _add(connection, event.user_id, created, created=1)
         was = None
     else:

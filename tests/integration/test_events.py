@@ -73,6 +73,25 @@ async def test_an_unknown_outcome_sends_the_same_bytes_again(world: World) -> No
     assert len(publisher.calls) == 21, "trouble of the broker never parks an event"
 
 
+async def test_what_a_long_outage_leaves_unknown_is_not_held_against_it(world: World) -> None:
+    other = await make_task(world, "Other")
+    publisher = ScriptedPublisher()
+    relay = relay_to(world, publisher, park_after=2)
+    await relay.step()
+    await make_task(world)
+    publisher.outcomes = {"task.created": "unknown"}
+    for number in range(20):  # each time something arrives, so that the broker is not away
+        await world.rest.patch(f"/tasks/{other['id']}", json={"notes": str(number)})
+        assert await relay.step() == 1
+        world.clock.move(seconds=2)
+    publisher.outcomes = {"task.created": "refused"}
+    await relay.step()
+    assert await world.service.database.read(count_backlog) == (1, 0), "one refusal is not yet for good"
+    publisher.outcomes = {}
+    world.clock.move(seconds=2)
+    assert await relay.step() == 1, "the wait has not grown with the outage"
+
+
 async def test_a_refused_event_parks_its_task_and_no_other(world: World) -> None:
     task = await make_task(world)
     await world.rest.delete(f"/tasks/{task['id']}")

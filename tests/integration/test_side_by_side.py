@@ -9,10 +9,12 @@ from sqlalchemy import Connection, text
 
 from app.identity import SCHEDULER, identify_rest
 from app.postgres import TRIES
+from events.catalog import TaskEvent
 from events.lease import Lease
 from events.tables import take_turn
 from tests.conftest import World
 from todo.errors import StorageUnavailable
+from todo.reactions import count_task
 from todo.reminders import fire_due
 from todo.requests import once
 from todo.schemas import CreateTask
@@ -270,3 +272,22 @@ async def test_a_deadlock_is_resolved(world: World) -> None:
     database = world.service.database
     async with asyncio.timeout(10):
         await asyncio.gather(database.write(take(*tasks)), database.write(take(*reversed(tasks))))
+
+
+async def test_events_of_one_task_that_come_at_the_same_moment_are_both_counted(world: World, second: World) -> None:
+    """As from two topics: whichever comes second waits for the first one's row, and neither has to come again."""
+    task = await make(world)
+    await world.rest.post(f"/tasks/{task}/complete")
+    created, completed = [TaskEvent.model_validate(each["data"]) for each in await world.events()]
+    started = asyncio.Event()
+
+    def count_slowly(connection: Connection) -> None:
+        count_task(connection, created)
+        started.set()
+        connection.exec_driver_sql("SELECT pg_sleep(0.2)")
+
+    first = asyncio.create_task(world.service.database.write(count_slowly))
+    await started.wait()
+    await second.service.database.write(lambda connection: count_task(connection, completed))
+    await first
+    assert await world.query("SELECT created, completed FROM day_count") == [(1, 1)]

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from infra.live.chain import LiveChain
+from app.faults.arena import Arena
+from infra.live.chain import LiveChain, Plan
 from infra.live.guard import PR_SET_PDEATHSIG
 from infra.live.programs import ToolsMissing
+from tests.live.publishing import TopicReader
 from tests.live.receiver import Receiver
 
 
@@ -44,3 +46,14 @@ def chain(pytestconfig: pytest.Config) -> Iterator[LiveChain]:
 def receiver(chain: LiveChain) -> Iterator[Receiver]:
     with Receiver(chain.ports.take()) as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def arena(chain: LiveChain) -> Iterator[Arena]:
+    """Two replicas on a chain of their own, to be harmed: what happens to it is nothing for the other tests.
+
+    One topic for all types, so that the order of each task's events shows across the types; Dapr's cron ticks in both.
+    """
+    plan = Plan(brokers=None, database_url=None, styles=["single"])
+    with LiveChain(plan) as own, Arena(own, TopicReader, "single", schedule="@every 1s") as opened:
+        yield opened

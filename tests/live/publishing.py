@@ -1,13 +1,15 @@
 """Publishing as the relay does it, reading as a stranger does it: bulk through daprd in, plain Kafka out."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import httpx2
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from app.system import SystemIds
 from events.catalog import SOURCE, EventType
+from infra.live.programs import wait_until
 from infra.live.sidecar import Daprd
 
 
@@ -71,3 +73,48 @@ def read_topic(brokers: str, topic: str) -> list[Record]:
     finally:
         consumer.close()
     return found
+
+
+class TopicReader:
+    """Reads topics on from where it stopped the last time, at first from their beginning; in no consumer group."""
+
+    def __init__(self, brokers: str, topics: list[str]) -> None:
+        self._consumer = Consumer(
+            {"bootstrap.servers": brokers, "group.id": "reader", "enable.auto.commit": False, "log_level": 0}
+        )
+        self._topics = topics
+        self._next: dict[tuple[str, int], int] = {}
+
+    def read_new(self) -> list[Record]:
+        """Return the records that have come since the last call, each partition's in its order."""
+        ends = {}
+        for topic in self._topics:
+            for number in self._consumer.list_topics(topic, timeout=20).topics[topic].partitions:
+                low, high = self._ask_offsets(TopicPartition(topic, number))
+                if self._next.setdefault((topic, number), low) < high:
+                    ends[topic, number] = high
+        self._consumer.assign([TopicPartition(*place, self._next[place]) for place in ends])
+        found: list[Record] = []
+        while any(self._next[place] < end for place, end in ends.items()):
+            message = self._consumer.poll(20)
+            assert message is not None, f"records did not come: {ends} {self._next}"
+            assert message.error() is None, message.error()
+            topic, number, offset = message.topic() or "", message.partition() or 0, int(message.offset() or 0)
+            if offset >= ends[topic, number]:
+                continue
+            self._next[topic, number] = offset + 1
+            found.append(Record(topic, number, offset, message.key(), message.value() or b""))
+        self._consumer.assign([])
+        return found
+
+    def _ask_offsets(self, partition: TopicPartition) -> tuple[int, int]:
+        """Return the first offset and the one after the last; a broker that has just started may not lead yet."""
+        found: list[tuple[int, int]] = []
+
+        def ask() -> bool:
+            with suppress(KafkaException):
+                found.append(self._consumer.get_watermark_offsets(partition, timeout=20))
+            return bool(found)
+
+        wait_until(ask, 20, f"{partition} is led")
+        return found[0]

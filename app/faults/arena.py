@@ -1,0 +1,225 @@
+"""The arena: two processes of the product on one database, each with its own sidecar, on the real chain."""
+
+import secrets
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+import asyncpg  # type: ignore[import-untyped]  # it ships no types
+import httpx2
+
+from app.faults.driver import Driver
+from app.faults.ledger import Ledger
+from app.faults.oracle import Acknowledged, Findings, Record, examine
+from app.settings import REPOSITORY
+from app.system import Chance
+from events.catalog import EventType, TopicStyle
+from infra.live.chain import LiveChain
+from infra.live.kafka import Kafka
+from infra.live.postgres import Postgres
+from infra.live.programs import Program, run_guarded, wait_until
+from infra.live.resources import PRODUCT
+from infra.live.sidecar import App, Daprd
+
+START_SECONDS = 60.0
+PUBLISHED_SECONDS = 30.0
+"""Seconds after healing within which all that waits is published."""
+SEEN_SECONDS = 60.0
+"""Seconds within which all consumers have reacted: a member of a consumer group that was killed is waited for 10 s."""
+
+
+class Reader(Protocol):
+    """Reads the topics from their beginning, without a consumer group."""
+
+    def read_new(self) -> list[Record]:
+        """Return the records that have come since the last call, each partition's in its order."""
+        ...
+
+
+@dataclass
+class Replica:
+    """One process of the product and its sidecar; both are started again by their guards when they crash."""
+
+    url: str
+    program: Program
+    daprd: Daprd
+
+    def begin(self) -> None:
+        """Start both, without waiting."""
+        self.program.start()
+        self.daprd.begin()
+
+    def is_ready(self) -> bool:
+        """Return whether it serves."""
+        return self.read_readiness() is not None
+
+    def read_readiness(self) -> dict[str, Any] | None:
+        """Return what `/readyz` says, None while it is not 200."""
+        with suppress(httpx2.TransportError):
+            response = httpx2.get(f"{self.url}/readyz", timeout=3, trust_env=False)
+            if response.status_code == 200:
+                body: dict[str, Any] = response.json()
+                return body
+        return None
+
+    def wait_ready(self, seconds: float = START_SECONDS) -> None:
+        """Wait until it serves."""
+        wait_until(self.is_ready, seconds, f"{self.url} serves; {self.program.read_end()}")
+
+
+class Arena:
+    """The product on a chain, from `with` to its end; `check` holds all that happened so far against I1 to I6."""
+
+    def __init__(
+        self,
+        chain: LiveChain,
+        make_reader: Callable[[str, list[str]], Reader],
+        style: TopicStyle = "type",
+        replicas: int = 2,
+        schedule: str | None = None,
+        name: str = "faults",
+    ) -> None:
+        self.chain = chain
+        self.style = style
+        self.name = name
+        self.acknowledged: list[Acknowledged] = []
+        self.refused: list[str] = []
+        self.records: list[Record] = []
+        self.app_token = secrets.token_urlsafe(12)
+        self.replicas: list[Replica] = []
+        self._count = replicas
+        self._schedule = schedule
+        self._make_reader = make_reader
+        self._stack = ExitStack()
+
+    @property
+    def kafka(self) -> Kafka:
+        """The broker, which is ours to harm."""
+        assert self.chain.kafka is not None  # noqa: S101  # the chain was asked for one
+        return self.chain.kafka
+
+    @property
+    def postgres(self) -> Postgres:
+        """The server, which is ours to harm."""
+        assert self.chain.postgres is not None  # noqa: S101
+        return self.chain.postgres
+
+    @property
+    def urls(self) -> list[str]:
+        """Where the replicas serve."""
+        return [replica.url for replica in self.replicas]
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            url = self.postgres.create_database(self.name)
+            self.ledger = Ledger(url)
+            topics = [topic for topic in self.chain.topics if self._is_ours(topic)]
+            self.reader = self._make_reader(self.chain.brokers, topics)
+            self.reader.read_new()  # what others wrote into these topics before is not ours
+            for number in range(self._count):
+                self.replicas.append(self._lay_out(number, url))
+                stack.callback(self._end, self.replicas[-1])
+            first = self.replicas[0].program
+            run_guarded(
+                "migrate", [*first.command[:-1], "migrate"], first.folder, START_SECONDS, environment=first.environment
+            )
+            for replica in self.replicas:
+                replica.begin()
+            for replica in self.replicas:
+                replica.wait_ready()
+                replica.daprd.wait_subscribed(2 if self.style == "single" else 2 * len(EventType))
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def _is_ours(self, topic: str) -> bool:
+        from app.dapr_routes import list_subscriptions
+
+        return topic in list_subscriptions(self.style)
+
+    def _end(self, replica: Replica) -> None:
+        replica.program.kill()
+        replica.daprd.kill()
+
+    def _lay_out(self, number: int, database: str) -> Replica:
+        port = self.chain.ports.take()
+        dapr_token = secrets.token_urlsafe(12)
+        daprd = self.chain.add_daprd(
+            App(PRODUCT, port, app_token=self.app_token, dapr_token=dapr_token), self.style, self._schedule
+        )
+        folder = self.chain.folder / f"{self.name}-{number}"
+        folder.mkdir()
+        environment = {
+            "PYTHONPATH": str(REPOSITORY),
+            "PYTHONTZPATH": "",
+            "TODO_DATA_DIR": str(folder),
+            "TODO_DATABASE_URL": database,
+            "TODO_BROKER": "dapr",
+            "TODO_PUBSUB": "taskevents",
+            "TODO_DAPR_HTTP": daprd.url,
+            "TODO_TOPIC_STYLE": self.style,
+            "TODO_ROLE": "all",
+            "TODO_AUTH": "local",
+            "TODO_HOST": "127.0.0.1",
+            "TODO_PORT": str(port),
+            "TODO_ZONE": "UTC",
+            "APP_API_TOKEN": self.app_token,
+            "DAPR_API_TOKEN": dapr_token,
+        }
+        command: list[str | Path] = [sys.executable, "-P", "-m", "app.cli", "serve"]
+        program = Program(f"serve-{number}", command, folder, environment, restart=True)
+        return Replica(f"http://127.0.0.1:{port}", program, daprd)
+
+    def find_leader(self, seconds: float = 20.0) -> Replica:
+        """Return the replica that does the background work, waiting for one."""
+        found: list[Replica] = []
+
+        def look() -> bool:
+            with suppress(OSError, asyncpg.PostgresError):
+                holder = self.ledger.read_holder()
+                found[:] = [each for each in self.replicas if each.program.pid == holder]
+            return bool(found)
+
+        wait_until(look, seconds, "a replica leads")
+        return found[0]
+
+    def drive(self, chance: Chance, writers: int = 4, pace: float = 10.0) -> Driver:
+        """Return a driver whose tally counts when `keep` has taken it."""
+        return Driver(self.urls, chance, writers, pace)
+
+    def keep(self, driver: Driver) -> None:
+        """Take over what a driver was told."""
+        self.acknowledged += driver.tally.acknowledged
+        self.refused += driver.tally.refused
+
+    def wait_published(self, seconds: float = PUBLISHED_SECONDS) -> None:
+        """Wait until nothing is to ring any more and no event waits to be published."""
+        wait_until(lambda: self._ask(self.ledger.count_to_ring) == 0, seconds, "all reminders ring")
+        wait_until(lambda: self._ask(self.ledger.count_waiting) == 0, seconds, "all events are published")
+
+    def wait_seen(self, seconds: float = SEEN_SECONDS) -> None:
+        """Wait until every consumer has reacted to every event."""
+        wait_until(lambda: self._ask(self.ledger.count_unseen) == 0, seconds, "all events are reacted to")
+
+    def check(self) -> Findings:
+        """Wait until all has come to rest, then return what is wrong of all that happened since the start."""
+        self.wait_published()
+        self.wait_seen()
+        self.records += self.reader.read_new()
+        return examine(
+            self.acknowledged, self.ledger.read_committed(), self.records, self.ledger.read_effects(), self.style
+        )
+
+    @staticmethod
+    def _ask(question: Callable[[], int]) -> int:
+        with suppress(OSError, asyncpg.PostgresError):
+            return question()
+        return -1

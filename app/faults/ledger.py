@@ -1,0 +1,93 @@
+"""The product's database as a stranger reads it: what was committed, and what the consumers made of it."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg  # type: ignore[import-untyped]  # it ships no types
+
+Rows = list[tuple[Any, ...]]
+
+_COMMITTED = "SELECT seq, event_id, event_type, task_id, version, payload FROM outbox_entry ORDER BY seq"
+_WAITING = "SELECT count(*) FROM outbox_entry WHERE published_at IS NULL"
+_TO_RING = "SELECT count(*) FROM reminder WHERE status = 'scheduled'"
+_UNSEEN = (
+    "SELECT count(*) FROM outbox_entry AS o WHERE NOT EXISTS"
+    " (SELECT 1 FROM activity AS a WHERE a.event_id = o.event_id)"
+    " OR event_type NOT IN ('reminder.due', 'recurring.trigger') AND NOT EXISTS (SELECT 1 FROM inbox_entry AS i"
+    " WHERE i.event_id = o.event_id AND i.consumer = 'statistics')"
+    " OR event_type = 'reminder.due' AND NOT EXISTS (SELECT 1 FROM notification AS n WHERE n.id = o.event_id)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """One event of the outbox."""
+
+    seq: int
+    event_id: str
+    event_type: str
+    task_id: str
+    version: int
+    payload: str
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """What the product's own consumers did: lines of activity and notifications by event, and counts by day."""
+
+    activity: Counter[str] = field(default_factory=Counter)
+    notifications: Counter[str] = field(default_factory=Counter)
+    days: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Reads over a connection of its own for each question, so that nothing of it is in the way of a restart."""
+
+    url: str
+
+    def ask(self, statement: str, *values: Any) -> Rows:
+        """Return the rows of one statement; raises `OSError` or `asyncpg.PostgresError` while the server is away."""
+        return asyncio.run(self._ask(statement, values))
+
+    async def _ask(self, statement: str, values: Sequence[Any]) -> Rows:
+        connection = await asyncpg.connect(self.url, timeout=5)
+        try:
+            return [tuple(row) for row in await connection.fetch(statement, *values, timeout=20)]
+        finally:
+            await connection.close(timeout=5)
+
+    def count_waiting(self) -> int:
+        """Return how many events have not been marked as published."""
+        return int(self.ask(_WAITING)[0][0])
+
+    def count_to_ring(self) -> int:
+        """Return how many reminders have yet to ring."""
+        return int(self.ask(_TO_RING)[0][0])
+
+    def count_unseen(self) -> int:
+        """Return how many events some consumer has not reacted to."""
+        return int(self.ask(_UNSEEN)[0][0])
+
+    def read_committed(self) -> list[Committed]:
+        """Return every event that was committed, in the order of its row number."""
+        return [Committed(*row) for row in self.ask(_COMMITTED)]
+
+    def read_effects(self) -> Effects:
+        """Return what the consumers did."""
+        return Effects(
+            Counter(row[0] for row in self.ask("SELECT event_id FROM activity")),
+            Counter(row[0] for row in self.ask("SELECT id FROM notification")),
+            {row[0]: (row[1], row[2]) for row in self.ask("SELECT day, created, completed FROM day_count")},
+        )
+
+    def read_holder(self) -> int | None:
+        """Return the process id of whoever holds the lease now."""
+        rows = self.ask(
+            "SELECT holder FROM lease WHERE name = 'background'"
+            " AND expires_ms > extract(epoch FROM clock_timestamp()) * 1000"
+        )
+        return int(rows[0][0].partition(":")[0]) if rows else None

@@ -1,0 +1,65 @@
+"""A round: the product under load, faults in an order that chance gives, and what is wrong afterwards."""
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from app.faults.arena import Arena
+from app.faults.oracle import Findings
+from app.faults.strikes import Fault
+from app.system import Chance
+
+WARM_SECONDS = 0.7
+
+
+@dataclass(slots=True)
+class Round:
+    """What one round showed; `published` and `seen` are seconds after healing, `meanwhile` counts changes under way."""
+
+    names: list[str]
+    meanwhile: int = 0
+    acknowledged: int = 0
+    repeated: int = 0
+    published: float = 0.0
+    seen: float = 0.0
+    slowest: float = 0.0
+    refused: list[str] = field(default_factory=list)
+    findings: Findings = field(default_factory=Findings)
+
+
+def play(arena: Arena, faults: Sequence[Fault], chance: Chance, seconds: float | None = None) -> Round:
+    """Strike one fault after the other under load, heal each, and check everything that happened in the arena.
+
+    `seconds` holds each fault so long instead of the time that chance gives. Raises `LiveError` if what waits does not
+    come to an end.
+    """
+    played = Round([fault.name for fault in faults])
+    pause = threading.Event()
+    arena.find_leader()  # a round begins with a product that is whole
+    with arena.drive(chance) as driver:
+        for fault in faults:
+            pause.wait(WARM_SECONDS + chance.uniform(0, 0.3))
+            before = driver.count()
+            heal = fault.strike(arena)
+            struck = driver.count()
+            pause.wait(chance.uniform(fault.shortest, fault.longest) if seconds is None else seconds)
+            if fault.serves:
+                played.meanwhile += driver.count() - struck
+            heal()
+            played.acknowledged += driver.count() - before
+        pause.wait(WARM_SECONDS)
+        healed = time.monotonic()
+    for replica in arena.replicas:
+        replica.wait_ready()
+    arena.wait_published()
+    played.published = time.monotonic() - healed
+    arena.wait_seen()
+    played.seen = time.monotonic() - healed
+    arena.keep(driver)
+    played.acknowledged = driver.count()
+    played.repeated = driver.tally.repeated
+    played.slowest = max(driver.tally.seconds, default=0.0)
+    played.refused = driver.tally.refused
+    played.findings = arena.check()
+    return played

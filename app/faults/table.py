@@ -1,0 +1,94 @@
+"""The fault table: every fault, so many rounds each, and what was lost, inverted or done twice."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from app.faults.arena import Arena
+from app.faults.oracle import Findings
+from app.faults.reading import TopicsReader
+from app.faults.rounds import Round, play
+from app.faults.strikes import FAULTS, Fault
+from app.system import Chance
+from infra.live.chain import LiveChain, Plan
+from infra.live.programs import LiveError
+
+Say = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class Row:
+    """One fault over all rounds; the times are the longest ones in seconds after healing."""
+
+    fault: str
+    rounds: int = 0
+    changes: int = 0
+    lost: int = 0
+    inverted: int = 0
+    altered: int = 0
+    doubled: int = 0
+    published: float = 0.0
+    seen: float = 0.0
+    problems: list[str] = field(default_factory=list)
+
+    def add(self, played: Round, known: set[str]) -> None:
+        """Count one round; what is in `known` was found before, in the same arena."""
+        found = played.findings
+        self.rounds += 1
+        self.changes += played.acknowledged
+        self.lost += _count_new(found.lost, known)
+        self.inverted += _count_new(found.inverted, known)
+        self.altered += _count_new([*found.altered, *found.foreign], known)
+        self.doubled += _count_new(found.effects, known)
+        self.published = max(self.published, played.published)
+        self.seen = max(self.seen, played.seen)
+        self.problems += [each for each in (*found.problems, *played.refused) if each not in known]
+        known.update(found.problems)
+
+
+def _count_new(problems: Sequence[str], known: set[str]) -> int:
+    return sum(problem not in known for problem in problems)
+
+
+def fill_table(rounds: int, seed: int, say: Say, faults: Sequence[Fault] = FAULTS) -> list[Row]:
+    """Play so many rounds of every fault, each round on a new chain and in an order of its own; returns the rows.
+
+    A round whose product does not recover is told in its row's problems, and the next one begins. Raises `LiveError`
+    if the chain cannot be had.
+    """
+    rows = {fault.name: Row(fault.name) for fault in faults}
+    for number in range(1, rounds + 1):
+        chance = Chance(seed + number)
+        order = list(faults)
+        chance.shuffle(order)
+        known: set[str] = set()
+        plan = Plan(brokers=None, database_url=None, styles=["type"])
+        with LiveChain(plan, say) as chain, Arena(chain, TopicsReader) as arena:
+            for fault in order:
+                try:
+                    played = play(arena, [fault], chance)
+                except LiveError as error:
+                    rows[fault.name].problems.append(f"round {number}: {error}")
+                    say(f"round {number}, {fault.name}: {error}")
+                    break
+                rows[fault.name].add(played, known)
+                say(f"round {number}, {fault.name}: {_tell(played.findings)}, whole after {played.seen:.1f} s")
+    return list(rows.values())
+
+
+def _tell(findings: Findings) -> str:
+    return f"{len(findings.problems)} problems" if findings.problems else "nothing lost, inverted or done twice"
+
+
+def write_table(rows: Sequence[Row]) -> str:
+    """Return the table in Markdown, and below it what is wrong."""
+    lines = [
+        "| fault | rounds | changes | lost | inverted | altered | doubled | published after | reacted to after |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {row.fault} | {row.rounds} | {row.changes} | {row.lost} | {row.inverted} | {row.altered} | {row.doubled} "
+        f"| {row.published:.1f} s | {row.seen:.1f} s |"
+        for row in rows
+    ]
+    problems = [f"- {row.fault}: {problem}" for row in rows for problem in row.problems[:5]]
+    return "\n".join([*lines, *(["", *problems] if problems else [])])
