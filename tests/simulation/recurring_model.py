@@ -4,9 +4,13 @@ from calendar import monthrange
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import islice, takewhile
 from zoneinfo import ZoneInfo
 
 from tests.simulation.recurring_plan import Plan, list_days, read, resolve
+
+MOST_COUNTED = 1_000
+"""Dates passed over that are counted when an instance is done very late (decision 0007)."""
 
 
 @dataclass(eq=False)
@@ -95,16 +99,24 @@ class Model:
     def dates(self, after: str) -> Iterator[str]:
         """All dates of the rule later than one, whatever becomes of them."""
         plan = self.plan
-        for day in list_days(plan.freq, plan.interval, plan.byday, plan.bymonthday, self.first)[: plan.count]:
+        near = self.day_of(after) - timedelta(2) if after else date.min
+        for day in islice(list_days(plan.freq, plan.interval, plan.byday, plan.bymonthday, self.first), plan.count):
+            if day < near:
+                continue
             due = self.due_on(day)
-            if due > after and self.is_within(due):
+            if not self.is_within(due):
+                return
+            if due > after:
                 yield due
 
     def free(self, after: str) -> Iterator[str]:
         """Dates that can still come."""
         for due in self.dates(after):
-            if not self.is_over(due) and due not in self.skipped and due not in self.living:
+            if not self.is_over(due) and self._is_free(due):
                 yield due
+
+    def _is_free(self, due: str) -> bool:
+        return due not in self.skipped and due not in self.living
 
     # Making
 
@@ -125,7 +137,8 @@ class Model:
         due = next(self.free(after), None)
         if due is None:
             return False
-        self.make(due, sum(each < due for each in self.dates(min(after, self.newest))))
+        passed = takewhile(lambda each: each < due, self.dates(min(after, self.newest)))
+        self.make(due, len(list(islice(passed, MOST_COUNTED))))
         return True
 
     def go_on_doing(self, day: date) -> bool:
@@ -231,11 +244,13 @@ class Model:
     def tick(self) -> None:
         if not self.live or self.mode != "every_occurrence" or not self.is_reached(self.newest):
             return
-        dates = list(self.dates(self.newest))
-        usable = [due for due in dates if due not in self.skipped and due not in self.living]
-        ahead = next((due for due in usable if not self.is_reached(due)), None)
-        reached = [due for due in dates if (ahead is None or due < ahead)]
-        missed = [due for due in usable if self.is_reached(due)]
+        reached, ahead = [], None
+        for due in self.dates(self.newest):
+            if not self.is_reached(due) and self._is_free(due):
+                ahead = due
+                break
+            reached.append(due)
+        missed = [due for due in reached if self.is_reached(due) and self._is_free(due)]
         made = {
             "all": missed,
             "latest": missed[-1:],
@@ -283,7 +298,7 @@ class Model:
         self._revive(None, gone[-1] if gone else None, self._skip(gone))
 
     def coming(self) -> list[str]:
-        return [] if self.mode == "after_completion" else list(self.free(self.newest))
+        return [] if self.mode == "after_completion" else list(islice(self.free(self.newest), 10))
 
     def end(self, plan: Plan) -> None:
         self.plan = plan
@@ -298,10 +313,10 @@ class Model:
         start = first or self.today
         every = plan if first else replace(plan, interval=1)
         days = list_days(every.freq, every.interval, every.byday, every.bymonthday, start)
-        dues = [day for day in days if first or (new.due_on(day) >= self.instant if at else day >= self.today)]
-        if not dues or not new.is_within(new.due_on(dues[0])):
+        dues = (day for day in days if first or (new.due_on(day) >= self.instant if at else day >= self.today))
+        new.first = next(dues)
+        if not new.is_within(new.due_on(new.first)):
             return False
-        new.first = dues[0]
         new.settle(start if first else new.first)
         new.settle(new.first)
         others = self.instances

@@ -1,14 +1,17 @@
 """The rules of the model of series: their days, enumerated one by one, and times of day in a zone."""
 
 from calendar import monthrange
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from itertools import count
+from typing import Any
 from zoneinfo import ZoneInfo
 
 DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
-HORIZON = 4_000
-"""Days that are enumerated from the first one on: more than a run passes."""
+HORIZON = 100_000
+"""Days that are asked at most, from the first one on: more than a run passes and skips."""
 
 
 @dataclass(frozen=True)
@@ -32,14 +35,30 @@ class Plan:
         return ";".join(parts)
 
 
+class Days:
+    """Every day of a rule from a first one on, found by asking each day, and remembered."""
+
+    def __init__(self, *rule: Any) -> None:
+        self.rule = rule
+        self.found: list[date] = []
+        self.asked = 0
+
+    def __iter__(self) -> Iterator[date]:
+        first: date = self.rule[-1]
+        for number in count():
+            while number == len(self.found):
+                if self.asked == HORIZON:
+                    return
+                day = first + timedelta(self.asked)
+                self.asked += 1
+                if _is_day(*self.rule, day):
+                    self.found.append(day)
+            yield self.found[number]
+
+
 @lru_cache(5_000)
-def list_days(freq: str, interval: int, byday: tuple[int, ...], bymonthday: tuple[int, ...], first: date) -> list[date]:
-    """Every day of a rule from its first one on, by asking each day."""
-    return [
-        day
-        for ahead in range(HORIZON)
-        if _is_day(freq, interval, byday, bymonthday, first, day := first + timedelta(ahead))
-    ]
+def list_days(freq: str, interval: int, byday: tuple[int, ...], bymonthday: tuple[int, ...], first: date) -> Days:
+    return Days(freq, interval, byday, bymonthday, first)
 
 
 def _is_day(
