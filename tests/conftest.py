@@ -31,7 +31,11 @@ URL = "http://127.0.0.1:8000"
 DEFAULT = os.environ.get("TODO_TEST_DATABASE", "sqlite")
 """Where worlds live: `postgresql` runs all tests there that are not about a file."""
 ON_BOTH = frozenset(
-    f"test_{name}" for name in ("events", "finding", "isolation", "parity", "port", "processes", "request_id", "storms")
+    f"test_{name}"
+    for name in (
+        *("events", "finding", "isolation", "parity", "port", "processes", "request_id", "storms"),
+        *("undo_races", "plans"),
+    )
 )
 ELSEWHERE = {"test_service": "sqlite", "test_postgres": "postgresql", "test_side_by_side": "postgresql"}
 
