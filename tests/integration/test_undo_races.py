@@ -1,6 +1,7 @@
 """Undo, edits and plans at the same moment, on both databases: whoever comes too late is told so."""
 
 import asyncio
+from itertools import pairwise
 
 import pytest
 
@@ -25,7 +26,7 @@ async def test_undo_and_edits_at_the_same_moment_lose_nothing(world: World) -> N
         versions = [data["version"] for data in events]
         assert versions == list(range(1, len(versions) + 1))
         assert events[-1]["task"]["title"] == (await see(world, task))["title"]
-        for sooner, later in zip(events, events[1:], strict=False):
+        for sooner, later in pairwise(events):
             assert later["changes"]["title"] == [sooner["task"]["title"], later["task"]["title"]], "no lost update"
 
 

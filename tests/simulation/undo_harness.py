@@ -5,13 +5,13 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from anyio.from_thread import BlockingPortal
 from pydantic_core import from_json
 from sqlalchemy import text
 
-from app.identity import SCHEDULER, LOCAL_USER
+from app.identity import LOCAL_USER, SCHEDULER
 from app.main import Service, open_service
 from events.instants import write_instant
 from tests.conftest import CountedIds, MovableClock, make_settings
@@ -57,7 +57,7 @@ class Stage:
         opening = portal.wrap_async_context_manager(open_service(make_settings(folder), self.clock, CountedIds()))
         self.service: Service = self.stack.enter_context(opening)
 
-    def __enter__(self) -> "Stage":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -66,9 +66,7 @@ class Stage:
     def call(self, who: Who, tool: str, **arguments: Any) -> dict[str, Any]:
         model, use_case = CALLS[tool]
         request = read_arguments(model, arguments).request
-        answer: dict[str, Any] = self.portal.call(
-            self.service.store.write, who, lambda work: use_case(work, request)
-        )
+        answer: dict[str, Any] = self.portal.call(self.service.store.write, who, lambda work: use_case(work, request))
         return answer
 
     def query(self, statement: str, **parameters: Any) -> list[Any]:
@@ -108,7 +106,7 @@ class Stage:
         if tool == "plan_changes":
             filled = [(each, self.aim(each, pick + n, more)) for n, (each, more) in enumerate(arguments["steps"])]
             return {"changes": [{"tool": each, "arguments": more} for each, more in filled if more is not None]}
-        if tool == "create_task" or "title" in arguments and tool == "create_recurring_task":
+        if tool == "create_task" or ("title" in arguments and tool == "create_recurring_task"):
             return arguments
         kind = "recurring" if tool == "update_recurring_task" else "task"
         wanted = "AND kind = :kind" if tool != "delete_task" else "AND (kind = 'task' OR :kind = 'task')"
