@@ -11,6 +11,7 @@ from events.catalog import EventType
 from events.tables import table_of
 from todo import when
 from todo.changes import Recorded, Touched, list_since, record_change
+from todo.confirmations import require_person
 from todo.errors import InvalidArguments, TaskNotFound, UndoConflict
 from todo.models import Change, ChangeItem, ChangeSeries
 from todo.queries import Row, find_task, load_any_tasks, load_recurrence
@@ -78,10 +79,25 @@ def undo(work: Work, request: Undo) -> View:
         touched += [_announce(work, seen)] if seen is not None and series_id not in present else []
     # A series looks as its recurrence says, which is only now what it was.
     touched = [_look_again(work, each) for each in touched]
+    if gone := [each.after for each in _list_gone(work, changes, touched)]:
+        require_person(work, "undo", " ".join(sorted(change["id"] for change in changes)), gone)
     recorded = record_change(work, "undo", touched, request.request_id, [change["id"] for change in changes])
     for change in changes:
         _mark(work, change, recorded.change_id)
     return _answer(work, touched, recorded, warnings)
+
+
+def _list_gone(work: Work, changes: Sequence[Row], touched: Sequence[Touched]) -> list[Touched]:
+    """Return what counts as deleted: all that goes, but for what was made from here and is only taken back."""
+    made = {
+        item["task_id"]
+        for change in changes
+        if change["kind"] != "undo" and change["origin"] == work.who.origin
+        for item in _items_of(work, change["id"])
+        if item["before"] is None
+    }
+    gone = [each for each in touched if each.event_type is EventType.TASK_DELETED]
+    return [each for each in gone if each.after["id"] not in made]
 
 
 def _pick_changes(work: Work, change_ids: list[str] | None) -> list[Row]:

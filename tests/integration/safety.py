@@ -46,13 +46,13 @@ def types(answer: Any) -> list[str]:
     return [event["type"] for event in answer["events"]]
 
 
-async def make(world: World, number: int, client: str = "agent", **more: Any) -> list[str]:
+async def make(world: World, number: int, client: str = "agent", surface: Surface = "modern", **more: Any) -> list[str]:
     """Create tasks as an agent and return their ids."""
-    made = [await do(world, "create_task", client, title=f"Task {n}", **more) for n in range(number)]
+    made = [await do(world, "create_task", client, surface, title=f"Task {n}", **more) for n in range(number)]
     return [str(answer["task"]["id"]) for answer in made]
 
 
-async def delete_up_to_the_limit(world: World, client: str = "agent") -> None:
+async def delete_up_to_the_limit(world: World, client: str = "agent", surface: Surface = "modern") -> None:
     """Delete as many as an agent may on its own."""
-    for task_id in await make(world, MANY_DELETIONS - 1, client):
-        await do(world, "delete_task", client, task_id=task_id)
+    for task_id in await make(world, MANY_DELETIONS - 1, client, surface):
+        await do(world, "delete_task", client, surface, task_id=task_id)

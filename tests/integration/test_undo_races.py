@@ -69,3 +69,11 @@ async def test_a_plan_and_an_edit_at_the_same_moment_lose_nothing(world: World) 
         if not edited.code:
             events = [each["data"]["data"] for each in await world.events() if each["subject"] == f"task/{tasks[1]}"]
             assert events[-1]["changes"]["title"] == ["Planned", "Edited"]
+
+
+async def test_deletions_at_the_same_moment_are_counted_one_after_the_other(world: World) -> None:
+    tasks = await make(world, 14)
+    replies = await asyncio.gather(
+        *(call(world, "modern", "delete_task", {"task_id": task_id}, "agent") for task_id in tasks)
+    )
+    assert sorted(reply.code for reply in replies) == [""] * 9 + ["confirmation_required"] * 5
