@@ -161,8 +161,9 @@ def read_past(work: Work, task_id: str, at: str) -> View:
 def erase_task(work: Work, task_id: str) -> View:
     """Erase a task for good, with all that is kept of it; return `{erased, message}`.
 
-    That is its reminders, history, notifications, activity, and the plans and questions that name it. The only hard delete. Its events that wait are published before it can be erased; those that left stay where they
-    are. A series is erased without its instances. Raises `TaskNotFound`.
+    That is its reminders, history, notifications, activity, and the plans and questions that name it. It is the only
+    hard delete. Its events that wait are published before it can be erased; those that left stay where they are. A
+    series is erased without its instances. Raises `TaskNotFound`.
     """
     found = load_any_tasks(work, [task_id])
     if task_id not in found:
