@@ -5,9 +5,11 @@ import json
 from typing import Any
 
 import pytest
+from mcp import Client
 from mcp.shared.exceptions import MCPError
 from mcp.types import PromptReference, ResourceTemplateReference
 
+from app.identity import StdioIdentity
 from app.news import tell_news
 from tests.conftest import World
 from tests.contracts.surfaces import make_foreign_task
@@ -72,16 +74,16 @@ async def test_tags_and_tasks_are_completed_from_the_own_ones(world: World) -> N
 
 
 async def test_whoever_listens_hears_of_the_own_tasks_only(world: World) -> None:
-    client = await world.connect_stdio()
-    made = await world.call(client, "create_task", title="Mine", due="2026-11-23")
-    mine, foreign = made["task"]["id"], await make_foreign_task(world)
-    await world.settle()
-    uris = [f"task://{mine}", f"task://{foreign}", "tasks://today"]
-    async with asyncio.timeout(10), tell_news(world.service), client.listen(resource_subscriptions=uris) as news:
-        honoured = news.honored.resource_subscriptions
-        assert sorted(map(str, honoured or [])) == sorted([uris[0], uris[2]])
-        await world.call(client, "update_task", task_id=mine, title="Changed")
+    async with Client(world.service.build_mcp(StdioIdentity("listener"))) as client:
+        made = await world.call(client, "create_task", title="Mine", due="2026-11-23")
+        mine, foreign = made["task"]["id"], await make_foreign_task(world)
         await world.settle()
-        world.service.background.bell.ring()
-        heard = {str((await anext(news)).uri) for _ in range(2)}
+        uris = [f"task://{mine}", f"task://{foreign}", "tasks://today"]
+        async with asyncio.timeout(10), tell_news(world.service), client.listen(resource_subscriptions=uris) as news:
+            honoured = news.honored.resource_subscriptions
+            assert sorted(map(str, honoured or [])) == sorted([uris[0], uris[2]])
+            await world.call(client, "update_task", task_id=mine, title="Changed")
+            await world.settle()
+            world.service.background.bell.ring()
+            heard = {str((await anext(news)).uri) for _ in range(2)}
     assert heard == {uris[0], uris[2]}
