@@ -33,16 +33,8 @@ DEFAULT = os.environ.get("TODO_TEST_DATABASE", "sqlite")
 ON_BOTH = frozenset(
     f"test_{name}"
     for name in (
-        "events",
-        "finding",
-        "isolation",
-        "parity",
-        "port",
-        "processes",
-        "relay",
-        "request_id",
-        "storms",
-        "tail",
+        *("events", "finding", "isolation", "parity", "port", "processes", "relay", "request_id", "storms", "tail"),
+        "undo_races",
     )
 )
 ELSEWHERE = {"test_service": "sqlite", "test_postgres": "postgresql", "test_side_by_side": "postgresql"}
@@ -140,10 +132,10 @@ class World:
     http: httpx2.AsyncClient
     _stack: AsyncExitStack = field(repr=False)
 
-    async def connect(self, mode: str = "auto") -> Client:
+    async def connect(self, mode: str = "auto", **options: Any) -> Client:
         """Return an MCP client over the whole HTTP stack: `auto` is 2026-07-28, `legacy` 2025-11-25."""
         transport = streamable_http_client(f"{URL}/mcp", http_client=self.http)
-        return await self._stack.enter_async_context(Client(transport, mode=mode))
+        return await self._stack.enter_async_context(Client(transport, mode=mode, **options))
 
     async def connect_stdio(self, mode: str = "auto") -> Client:
         """Return an MCP client over the stdio transport's own framing, on pipes in this process."""

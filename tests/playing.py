@@ -47,6 +47,9 @@ def call_rest(world: Stage) -> Call:
             "create_recurring_task": ("POST", "/recurring-tasks"),
             "update_recurring_task": ("PATCH", f"/recurring-tasks/{task_id}"),
             "preview_occurrences": ("POST", "/recurring-tasks/preview"),
+            "plan_changes": ("POST", "/plans"),
+            "apply_plan": ("POST", f"/plans/{body.pop('plan_id', None)}/apply"),
+            "undo": ("POST", "/undo"),
         }[tool]
         if method == "POST" and path.startswith("/recurring-tasks") and task_id is not None:
             body["task_id"] = task_id
@@ -56,6 +59,15 @@ def call_rest(world: Stage) -> Call:
         return answer
 
     return call
+
+
+def fill(value: Any, names: dict[str, str]) -> Any:
+    """Put what was made in the place of the names that stand for it, however deep they are."""
+    if isinstance(value, dict):
+        return {name: fill(each, names) for name, each in value.items()}
+    if isinstance(value, list):
+        return [fill(each, names) for each in value]
+    return names.get(value, value) if isinstance(value, str) else value
 
 
 async def only_waiting_reminder(world: Stage, task_id: str) -> str:
@@ -86,9 +98,9 @@ async def play(world: Stage, call: Call, scenario: Scenario) -> tuple[list[Any],
         names |= {f"{{r{index}}}": task["reminders"][0]["id"] for index, task in enumerate(made) if "reminders" in task}
         names |= {f"{{s{index}}}": task["recurring_id"] for index, task in enumerate(made) if "recurring_id" in task}
         names["{next}"] = following
-        filled = {
-            name: names.get(value, value) if isinstance(value, str) else value for name, value in arguments.items()
-        }
+        names["{plan}"] = next((each["plan_id"] for each in reversed(answers) if "plan_id" in each), "")
+        names["{change}"] = next((each["change_id"] for each in reversed(answers) if "change_id" in each), "")
+        filled = fill(arguments, names)
         answer = await call(tool, filled)
         if tool.startswith("create") and "replayed" not in answer:
             made.append(answer["task"])

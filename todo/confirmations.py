@@ -9,7 +9,7 @@ from pydantic_core import from_json
 from sqlalchemy import bindparam, insert, select, update
 
 from events.instants import read_instant, write_instant
-from events.tables import table_of
+from events.tables import table_of, take_turn
 from todo.errors import ConfirmationRequired, InvalidArguments, TaskNotFound
 from todo.models import Change, ChangeItem, Confirmation
 from todo.views import View
@@ -23,6 +23,21 @@ _SHOWN = 5
 _T = table_of(Confirmation)
 _C = table_of(Change)
 _I = table_of(ChangeItem)
+_MAKER = _C.alias()
+_MADE = _I.alias()
+# What an undo took away only because it had been made from here is no deletion.
+_TAKEN_BACK = (
+    select(_MADE.c.task_id)
+    .join(_MAKER, _MAKER.c.id == _MADE.c.change_id)
+    .where(
+        _MADE.c.task_id == _I.c.task_id,
+        _MADE.c.before.is_(None),
+        _MAKER.c.undone_by == _C.c.id,
+        _MAKER.c.origin == _C.c.origin,
+        _MAKER.c.kind != "undo",
+    )
+    .exists()
+)
 _DELETED = (
     select(_I.c.change_id, _I.c.task_id, _I.c.before)
     .join(_C, _C.c.id == _I.c.change_id)
@@ -30,10 +45,11 @@ _DELETED = (
         _C.c.user_id == bindparam("user"),
         _C.c.origin == bindparam("origin"),
         _C.c.at >= bindparam("since"),
-        _C.c.kind.in_(["delete_task", "apply_plan"]),
+        _C.c.kind.in_(["delete_task", "apply_plan", "undo"]),
         _C.c.undone_by.is_(None),
         _I.c.after.is_(None),
         _I.c.before.is_not(None),
+        ~_TAKEN_BACK,
     )
     .limit(200)
 )
@@ -59,6 +75,8 @@ def require_person(work: Work, operation: str, subject: str, gone: Sequence[View
     """
     if work.who.kind != "agent":
         return
+    # Of several at the same moment each must count those before it.
+    take_turn(work.connection, "deletions", work.who.user_id, work.who.origin)
     series = [task for task in gone if task.get("kind") == "recurring"]
     count = count_deletions([(task["id"], task.get("recurring_id")) for task in gone])
     if count + _count_recent(work) < MANY_DELETIONS and len(series) <= MANY_SERIES:
@@ -137,7 +155,11 @@ def read_confirmation(work: Work, confirmation_id: str) -> View:
 def _count_recent(work: Work) -> int:
     key = {"user": work.who.user_id, "origin": work.who.origin, "since": _since(work)}
     by_change: dict[str, list[tuple[str, str | None]]] = {}
+    known: set[str] = set()
     for change_id, task_id, before in work.connection.execute(_DELETED, key):
+        if task_id in known:
+            continue
+        known.add(task_id)
         by_change.setdefault(change_id, []).append((task_id, from_json(before).get("recurring_id")))
     return sum(count_deletions(each) for each in by_change.values())
 

@@ -11,7 +11,17 @@ from events.outbox import OutboxEntry
 from events.tables import table_of
 from todo import when
 from todo.errors import InvalidArguments, TaskNotFound
-from todo.models import Activity, Change, ChangeItem, CountedTask, Notification, RequestEntry, TaskTag
+from todo.models import (
+    Activity,
+    Change,
+    ChangeItem,
+    Confirmation,
+    CountedTask,
+    Notification,
+    Plan,
+    RequestEntry,
+    TaskTag,
+)
 from todo.queries import RECURRENCE, REMINDER, TASK, load_any_tasks
 from todo.views import View, diff_views
 from todo.work import Work
@@ -149,12 +159,14 @@ def read_past(work: Work, task_id: str, at: str) -> View:
 
 
 def erase_task(work: Work, task_id: str) -> View:
-    """Erase a task for good, with its reminders, history, notifications and activity; return `{erased, message}`.
+    """Erase a task for good, with all that is kept of it; return `{erased, message}`.
 
-    The only hard delete. Its events that wait are published before it can be erased; those that left stay where they
-    are. A series is erased without its instances. Raises `TaskNotFound`.
+    That is its reminders, history, notifications, activity, and the plans and questions that name it. It is the only
+    hard delete. Its events that wait are published before it can be erased; those that left stay where they are. A
+    series is erased without its instances. Raises `TaskNotFound`.
     """
-    if task_id not in load_any_tasks(work, [task_id]):
+    found = load_any_tasks(work, [task_id])
+    if task_id not in found:
         raise TaskNotFound("There is no task with this id.", "Look the task up with find_tasks and use its id.")
     run = work.connection.execute
     mine = _O.c.task_id == task_id
@@ -168,6 +180,11 @@ def erase_task(work: Work, task_id: str) -> View:
     requests, inbox = table_of(RequestEntry), table_of(InboxEntry)
     owned = requests.c.user_id == work.who.user_id
     run(delete(requests).where(owned, requests.c.answer.contains(task_id, autoescape=True)))
+    plans, asked = table_of(Plan), table_of(Confirmation)
+    mentions = plans.c.calls.contains(task_id, autoescape=True) | plans.c.answer.contains(task_id, autoescape=True)
+    run(delete(plans).where(plans.c.user_id == work.who.user_id, mentions))
+    named = asked.c.summary.contains(f'"{found[task_id]["title"]}"', autoescape=True)
+    run(delete(asked).where(asked.c.user_id == work.who.user_id, named))
     run(delete(inbox).where(inbox.c.event_id.in_(select(_O.c.event_id).where(mine))))
     run(delete(_O).where(mine))
     if work.connection.dialect.name == "sqlite":

@@ -49,6 +49,8 @@ _BY_ID = select(_P).where(
 _APPLIED = update(_P).where(_P.c.id == bindparam("key")).values(answer=bindparam("given"))
 
 Call = dict[str, Any]
+Seen = dict[str, Any]
+"""The version at which the plan saw a task, and the numbers of the steps that mean it: `{version, numbers}`."""
 
 
 class _TakenBack(Exception):
@@ -114,15 +116,17 @@ def apply_plan(work: Work, request: ApplyPlan) -> View:
     gone = [each.after for each in touched if each.event_type is EventType.TASK_DELETED]
     if gone:
         require_person(work, "apply_plan", request.plan_id, gone)
-    recorded = record_change(work, "apply_plan", touched, request.request_id)
     answer = {
         "tasks": [each.after for each in touched],
-        "change_id": recorded.change_id,
-        "events": recorded.events,
-        **({"warnings": warnings} if warnings else {}),
-        "message": f"{len(touched)} tasks are changed in one go; undo takes all of it back.",
-        "now": when.say_now(work.now, work.zone),
+        "events": [],
+        "message": "All was so already: nothing changed.",
     }
+    if touched or work.kept:
+        recorded = record_change(work, "apply_plan", touched, request.request_id)
+        many = "1 task is" if len(touched) == 1 else f"{len(touched)} tasks are"
+        answer |= {"change_id": recorded.change_id, "events": recorded.events}
+        answer["message"] = f"{many} changed in one go; undo takes all of it back."
+    answer |= {**({"warnings": warnings} if warnings else {}), "now": when.say_now(work.now, work.zone)}
     work.connection.execute(_APPLIED, {"key": request.plan_id, "given": to_json(answer).decode()})
     return answer
 
@@ -151,10 +155,11 @@ def _list_calls(work: Work, request: PlanChanges) -> list[Call]:
     return [{"tool": tool, "arguments": {"task_id": row["id"], **fields}} for row in rows]
 
 
-def _rehearse(work: Work, calls: Sequence[Call]) -> tuple[list[View], dict[str, int], list[str]]:
+def _rehearse(work: Work, calls: Sequence[Call]) -> tuple[list[View], dict[str, Seen], list[str]]:
     """Do everything and take it back; return the diff, the versions that were seen, and the warnings."""
     diff: list[View] = []
-    seen: dict[str, int] = {}
+    seen: dict[str, Seen] = {}
+    made: set[str] = set()
     warnings: list[str] = []
     try:
         with savepoint(work.connection):
@@ -162,9 +167,11 @@ def _rehearse(work: Work, calls: Sequence[Call]) -> tuple[list[View], dict[str, 
                 answer, touched = _run(work, number, call)
                 warnings += [f"{number}: {warning}" for warning in answer.get("warnings", [])]
                 diff.append(_tell(number, call, answer, touched))
-                for each in touched:
-                    if each.before is not None:
-                        seen.setdefault(each.after["id"], each.before["version"])
+                made |= {each.after["id"] for each in touched if each.before is None}
+                views = [each.before or each.after for each in touched] or [answer["task"]]
+                for view in views:
+                    if view["id"] not in made:
+                        seen.setdefault(view["id"], {"version": view["version"], "numbers": []})["numbers"] += [number]
             raise _TakenBack
     except _TakenBack:
         work.kept.clear()
@@ -209,20 +216,20 @@ def _leave_out(calls: list[Call], numbers: Sequence[int]) -> list[tuple[int, Cal
     return kept
 
 
-def _check_seen(work: Work, seen: dict[str, int], calls: Sequence[tuple[int, Call]]) -> None:
-    """Refuse if a task of the plan is no longer at the version that the plan saw."""
-    named = {call["arguments"].get("task_id") for _, call in calls}
-    rows = load_any_tasks(work, sorted(seen))
+def _check_seen(work: Work, seen: dict[str, Seen], calls: Sequence[tuple[int, Call]]) -> None:
+    """Refuse if a task that one of these steps means is no longer at the version that the plan saw."""
+    numbers = {number for number, _ in calls}
+    meant = {task_id: each["version"] for task_id, each in seen.items() if numbers & set(each["numbers"])}
+    rows = load_any_tasks(work, sorted(meant))
     moved = []
-    for task_id, version in seen.items():
+    for task_id, version in meant.items():
         row = rows.get(task_id)
         if row is not None and row["version"] == version and row["deleted_at"] is None:
             continue
         title = f'"{row["title"]}"' if row is not None else "a task"
         since = list_since(work, task_id, version)
         who = f" ({', '.join(since[-1].fields)} by {since[-1].who})" if since else ""
-        if task_id in named or len(calls) == len(seen):
-            moved.append(f"{title}{who}")
+        moved.append(f"{title}{who}")
     if moved:
         raise VersionConflict(
             f"Nothing was applied: changed since the plan: {'; '.join(moved[:_SHOWN])}.", "Plan it again: plan_changes."

@@ -7,14 +7,16 @@ from typing import Any
 from pydantic_core import from_json
 from sqlalchemy import bindparam, select, update
 
+from events.catalog import EventType
 from events.tables import table_of
 from todo import when
 from todo.changes import Recorded, Touched, list_since, record_change
+from todo.confirmations import require_person
 from todo.errors import InvalidArguments, TaskNotFound, UndoConflict
 from todo.models import Change, ChangeItem, ChangeSeries
 from todo.queries import Row, find_task, load_any_tasks, load_recurrence
 from todo.restoring import Fields, is_same, read_fields, restore_task
-from todo.saving import show_task
+from todo.saving import show_task, update_task_row
 from todo.schemas import Undo
 from todo.series import read_series, save_series
 from todo.views import View, diff_views
@@ -71,14 +73,31 @@ def undo(work: Work, request: Undo) -> View:
         part, more = restore_task(work, way.rows[task_id], way.targets[task_id])
         warnings += more
         touched += [part] if part is not None else []
+    present = {each.after["id"] for each in touched}
     for series_id, state in way.series.items():
-        _restore_series(work, series_id, state)
+        seen = _restore_series(work, series_id, state)
+        touched += [_announce(work, seen)] if seen is not None and series_id not in present else []
     # A series looks as its recurrence says, which is only now what it was.
     touched = [_look_again(work, each) for each in touched]
+    if gone := [each.after for each in _list_gone(work, changes, touched)]:
+        require_person(work, "undo", " ".join(sorted(change["id"] for change in changes)), gone)
     recorded = record_change(work, "undo", touched, request.request_id, [change["id"] for change in changes])
     for change in changes:
         _mark(work, change, recorded.change_id)
     return _answer(work, touched, recorded, warnings)
+
+
+def _list_gone(work: Work, changes: Sequence[Row], touched: Sequence[Touched]) -> list[Touched]:
+    """Return what counts as deleted: all that goes, but for what was made from here and is only taken back."""
+    made = {
+        item["task_id"]
+        for change in changes
+        if change["kind"] != "undo" and change["origin"] == work.who.origin
+        for item in _items_of(work, change["id"])
+        if item["before"] is None
+    }
+    gone = [each for each in touched if each.event_type is EventType.TASK_DELETED]
+    return [each for each in gone if each.after["id"] not in made]
 
 
 def _pick_changes(work: Work, change_ids: list[str] | None) -> list[Row]:
@@ -168,9 +187,18 @@ def _step_series_back(work: Work, way: _Rewind, row: Row) -> None:
     way.series[series_id] = {**now, **{name: before[name] for name in _STATE}}
 
 
-def _restore_series(work: Work, series_id: str, state: dict[str, Any]) -> None:
+def _restore_series(work: Work, series_id: str, state: dict[str, Any]) -> View | None:
+    """Put back how far a series had come; return how it looked if it looks different now."""
     task = load_any_tasks(work, [series_id])[series_id]
+    before = show_task(work, task)
     save_series(work, read_series(task, load_recurrence(work, series_id)), {name: state[name] for name in _STATE})
+    return before if task["deleted_at"] is None and show_task(work, task) != before else None
+
+
+def _announce(work: Work, before: View) -> Touched:
+    """Raise the version of a series of which only the recurrence was put back, and tell of it."""
+    row = update_task_row(work, load_any_tasks(work, [before["id"]])[before["id"]], {})
+    return Touched(EventType.TASK_UPDATED, before, show_task(work, row))
 
 
 def _look_again(work: Work, touched: Touched) -> Touched:

@@ -73,13 +73,46 @@ RECURRING: Scenario = (
     (1, "delete_task", {"task_id": "{s3}"}),
 )
 
+# Plans and undo: {plan} and {change} are those of the newest answer that had one.
+SAFETY: Scenario = (
+    (0, "create_task", {"title": "Meeting", "due": "2026-11-24T10:00", "tags": ["meeting"], "reminders": ["1h"]}),
+    (1, "create_task", {"title": "Call", "due": "2026-11-24T11:30", "tags": ["meeting"]}),
+    (1, "create_recurring_task", {"title": "Plants", "rule": "FREQ=DAILY;BYHOUR=12"}),
+    (1, "plan_changes", {"filter": {"tags": ["meeting"]}, "change": {"shift": "1d"}}),
+    (1, "apply_plan", {"plan_id": "{plan}"}),
+    (1, "apply_plan", {"plan_id": "{plan}"}),
+    (1, "undo", {}),
+    (1, "undo", {"change_ids": ["{change}"]}),
+    (1, "complete_task", {"task_id": "{2}"}),
+    (1, "undo", {}),
+    (1, "undo", {"change_ids": ["{change}"]}),
+    (1, "update_recurring_task", {"task_id": "{s2}", "rule": "FREQ=WEEKLY;BYDAY=TH"}),
+    (1, "undo", {}),
+    (1, "delete_task", {"task_id": "{0}"}),
+    (86_400 * 2, "undo", {}),
+    (
+        1,
+        "plan_changes",
+        {
+            "changes": [
+                {"tool": "create_task", "arguments": {"title": "New"}},
+                {"tool": "update_task", "arguments": {"task_id": "{1}", "title": "Phone"}},
+                {"tool": "update_task", "arguments": {"task_id": "{1}", "priority": "P1"}},
+                {"tool": "delete_task", "arguments": {"task_id": "{0}"}},
+            ],
+            "apply": True,
+        },
+    ),
+    (1, "undo", {}),
+)
+
 
 async def play_rest(folder: Path, scenario: Scenario) -> tuple[list[Any], list[Any], dict[str, Any]]:
     async with open_world(folder) as world:
         return await play(world, call_rest(world), scenario)
 
 
-@pytest.mark.parametrize("scenario", [SCENARIO, RECURRING], ids=["tasks", "series"])
+@pytest.mark.parametrize("scenario", [SCENARIO, RECURRING, SAFETY], ids=["tasks", "series", "safety"])
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 @pytest.mark.parametrize("transport", ["http", "stdio"])
 async def test_tools_and_rest_give_the_same_answers_events_and_effects(

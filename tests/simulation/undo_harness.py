@@ -1,0 +1,183 @@
+"""One run of the properties of undo: a service of its own, calls by name, what the database holds, what events say."""
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Self
+
+from anyio.from_thread import BlockingPortal
+from pydantic_core import from_json
+from sqlalchemy import text
+
+from app.identity import LOCAL_USER, SCHEDULER
+from app.main import Service, open_service
+from events.instants import write_instant
+from tests.conftest import CountedIds, MovableClock, make_settings
+from todo import plans, schemas, undo
+from todo.arguments import read_arguments
+from todo.errors import TodoError
+from todo.queries import load_any_tasks
+from todo.saving import show_task
+from todo.scheduling import step
+from todo.work import Who, Work
+
+MINE = Who(LOCAL_USER, "person", "mcp", "mine", "mcp:mine")
+THEIRS = Who(LOCAL_USER, "person", "rest", "theirs", "rest:theirs")
+CALLS: dict[str, Any] = {
+    **plans.PLANNABLE,
+    "plan_changes": (schemas.PlanChanges, plans.plan_changes),
+    "apply_plan": (schemas.ApplyPlan, plans.apply_plan),
+    "undo": (schemas.Undo, undo.undo),
+}
+STATE = ("task.created", "task.updated", "task.completed", "task.deleted")
+EVENTS = """SELECT payload, kind FROM outbox_entry o LEFT JOIN change c
+ON c.id = json_extract(o.payload, '$.data.data.change_id') ORDER BY o.seq"""
+COURSE = (
+    *("rule", "rule_text", "first", "zone", "mode", "catch_up", "paused", "reminders", "skipped"),
+    *("newest", "made", "passed", "next_due", "next_at"),
+)
+LEFT_OUT = ("version", "updated_at", "created_at", "reminders")
+"""What a state does not hold; reminders are compared on their own."""
+
+Step = tuple[str, int, dict[str, Any]]
+State = dict[str, dict[str, Any]]
+
+
+class Stage:
+    """A service in a folder of its own, and the ids of what was made on it."""
+
+    def __init__(self, portal: BlockingPortal, template: Path) -> None:
+        self.portal = portal
+        self.stack = ExitStack()
+        folder = Path(self.stack.enter_context(tempfile.TemporaryDirectory()))
+        shutil.copytree(template, folder, dirs_exist_ok=True)
+        self.clock = MovableClock()
+        opening = portal.wrap_async_context_manager(open_service(make_settings(folder), self.clock, CountedIds()))
+        self.service: Service = self.stack.enter_context(opening)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stack.close()
+
+    def call(self, who: Who, tool: str, **arguments: Any) -> dict[str, Any]:
+        model, use_case = CALLS[tool]
+        request = read_arguments(model, arguments).request
+        answer: dict[str, Any] = self.portal.call(self.service.store.write, who, lambda work: use_case(work, request))
+        return answer
+
+    def query(self, statement: str, **parameters: Any) -> list[Any]:
+        run = self.service.database.read
+        return self.portal.call(
+            run, lambda connection: list(connection.execute(text(statement), parameters).mappings())
+        )
+
+    def tick(self, minutes: int) -> None:
+        self.clock.move(minutes=minutes)
+        while self.portal.call(self.service.store.write, SCHEDULER, step):
+            pass
+
+    def play(self, who: Who, steps: Sequence[Step]) -> list[str]:
+        """Play steps, refused ones too, and return the ids of the changes that came of them, oldest first."""
+        changes = []
+        for tool, pick, arguments in steps:
+            self.clock.move(seconds=1)
+            if tool == "wait":
+                self.tick(arguments["minutes"])
+                continue
+            filled = self.aim(tool, pick, arguments)
+            if filled is None:
+                continue
+            try:
+                answer = self.call(who, tool, **filled)
+                if tool == "plan_changes":
+                    answer = self.call(who, "apply_plan", plan_id=answer["plan_id"])
+            except TodoError:
+                continue
+            if answer.get("change_id"):
+                changes.append(answer["change_id"])
+        return changes
+
+    def aim(self, tool: str, pick: int, arguments: dict[str, Any]) -> dict[str, Any] | None:
+        """Fill in which task a step means, by number over those that it can mean."""
+        if tool == "plan_changes":
+            filled = [(each, self.aim(each, pick + n, more)) for n, (each, more) in enumerate(arguments["steps"])]
+            return {"changes": [{"tool": each, "arguments": more} for each, more in filled if more is not None]}
+        if tool == "create_task" or ("title" in arguments and tool == "create_recurring_task"):
+            return arguments
+        kind = "recurring" if tool == "update_recurring_task" else "task"
+        wanted = "AND kind = :kind" if tool != "delete_task" else "AND (kind = 'task' OR :kind = 'task')"
+        if tool == "update_task":
+            wanted = "AND :kind = 'task'"
+        if tool == "create_recurring_task":
+            wanted += " AND recurring_id IS NULL"
+        ids = self.query(f"SELECT id FROM task WHERE deleted_at IS NULL {wanted} ORDER BY number", kind=kind)  # noqa: S608  # ours
+        return {**arguments, "task_id": ids[pick % len(ids)]["id"]} if ids else None
+
+    def look(self) -> State:
+        """Return what is: each living task as it is seen, its reminders by id, and how far its series has come."""
+        state: State = {}
+        for task_id, view in self.portal.call(self.service.store.read, MINE, show_all).items():
+            state[task_id] = {name: value for name, value in view.items() if name not in LEFT_OUT}
+            state[task_id]["rings"] = {
+                each["id"]: (each["remind_at"], each.get("before"), each["status"])
+                for each in view.get("reminders", [])
+            }
+        for row in self.query("SELECT * FROM recurrence"):
+            if row["task_id"] in state:
+                state[row["task_id"]]["course"] = {name: row[name] for name in COURSE}
+        return state
+
+    def replay(self) -> dict[str, dict[str, Any]]:
+        """Return what a consumer knows that applies state events by version and rung reminders by sequence."""
+        versions: dict[str, int] = {}
+        views: dict[str, dict[str, Any] | None] = {}
+        rung: dict[str, int] = {}
+        for row in self.query(EVENTS):
+            event = from_json(row["payload"])["data"]
+            data, task_id = event["data"], event["task_id"]
+            if event["event_type"] in STATE:
+                rise = data["version"] - versions.get(task_id, 0)
+                # Several steps of a plan on one task are one event, at the version of the last.
+                assert rise == 1 or (rise > 1 and row["kind"] == "apply_plan"), "versions rise by one"
+                came = event["event_type"] == "task.created"
+                assert came == (views.get(task_id) is None), f"{event['event_type']} of what was there or not"
+                assert came or "restored" not in data
+                assert not came or data.get("restored", False) == (task_id in versions)
+                versions[task_id] = data["version"]
+                views[task_id] = None if event["event_type"] == "task.deleted" else data["task"]
+            elif event["event_type"] == "reminder.due":
+                rung[data["reminder"]["id"]] = data["reminder"]["sequence"]
+        known = {task_id: view for task_id, view in views.items() if view is not None}
+        for view in known.values():
+            for each in view.get("reminders", []):
+                if each["status"] == "scheduled" and rung.get(each["id"]) == each["sequence"]:
+                    each["status"] = "fired"
+        return known
+
+    def check_events(self) -> None:
+        """Hold what a consumer knows against what the database shows."""
+        shown = self.portal.call(self.service.store.read, MINE, show_all)
+        assert self.replay() == shown
+
+
+def show_all(work: Work) -> dict[str, dict[str, Any]]:
+    rows = load_any_tasks(work, list(work.connection.execute(text("SELECT id FROM task")).scalars()))
+    return {task_id: show_task(work, row) for task_id, row in rows.items() if row["deleted_at"] is None}
+
+
+def assert_same(stage: Stage, now: State, before: State) -> None:
+    """Hold two states together; a reminder whose time has passed may have rung or stay cancelled."""
+    assert now.keys() == before.keys()
+    for task_id, was in before.items():
+        given = now[task_id]
+        assert {**given, "rings": None} == {**was, "rings": None}
+        assert given["rings"].keys() == was["rings"].keys()
+        for key, (at, ahead, status) in was["rings"].items():
+            assert given["rings"][key][:2] == (at, ahead)
+            over = at <= write_instant(stage.clock.now())
+            allowed = {"fired", "cancelled"} if status == "scheduled" and over else {status}
+            assert given["rings"][key][2] in allowed, (key, at, status, given["rings"][key])
