@@ -1,10 +1,11 @@
 """What a Dapr sidecar calls: the subscriptions, one route per event type, and the dead letters."""
 
+import asyncio
 import hmac
 import logging
 from base64 import b64decode
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
@@ -14,9 +15,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.probing import note_probe, read_probe
 from app.problems import write_problem
-from events.catalog import EventType, TopicStyle, name_topic
+from events.catalog import EventType, TaskEvent, TopicStyle, name_topic
 from events.cloudevent import Unreadable, decode_event
-from events.consumer import Answer, Consumer, deliver_to_all
+from events.consumer import Answer, Consumer, deliver_at_once, deliver_to_all
 from events.dead import park_event, store_unreadable
 from events.instants import write_instant
 from events.ports import Clock, Database
@@ -29,6 +30,8 @@ SINGLE_ROUTE = "/events/any"
 PROBE_ID = b'"self-test"'
 """Stands in the unknown event that is sent to each route at the start."""
 _WRAPPED = "com.dapr.event.sent"
+MOST_AT_ONCE = 4
+"""Deliveries at work: a sidecar brings one per partition, and the relay and the API must not stand behind them all."""
 GUARDED = ("/events/", "/dapr/", "/bindings/")
 
 
@@ -52,6 +55,7 @@ class Reception:
     consumers: tuple[Consumer, ...]
     clock: Clock
     on_reacted: Callable[[], None]
+    turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_AT_ONCE))
 
     async def receive(self, body: bytes) -> Answer:
         """Let every consumer react to an event; DROP for what is none of ours, RETRY if a reaction failed."""
@@ -62,9 +66,8 @@ class Reception:
             return Answer.DROP
         now = write_instant(self.clock.now())
         try:
-            failed = await self.database.write(
-                lambda connection: deliver_to_all(connection, self.consumers, event, now)
-            )
+            async with self.turns:
+                failed = await self._deliver(event, now)
         except StorageUnavailable as error:
             log.warning("event %s waits: %s", event.event_id, error)
             return Answer.RETRY
@@ -72,6 +75,15 @@ class Reception:
             log.warning("reaction %s to %s failed: %r", consumer.name, event.event_id, reason)
         self.on_reacted()
         return Answer.RETRY if failed else Answer.SUCCESS
+
+    async def _deliver(self, event: TaskEvent, now: str) -> list[tuple[Consumer, Exception]]:
+        try:
+            await self.database.write(lambda connection: deliver_at_once(connection, self.consumers, event, now))
+        except StorageUnavailable:
+            raise
+        except Exception:  # noqa: BLE001  # whichever it was fails once more, alone
+            return await self.database.write(lambda connection: deliver_to_all(connection, self.consumers, event, now))
+        return []
 
     async def bury(self, wrapped: bytes, topic: str) -> Answer:
         """Keep a dead letter where it is seen and can be replayed; RETRY while it cannot be stored.

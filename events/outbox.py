@@ -12,7 +12,7 @@ from events.ports import Outgoing
 from events.tables import HotInsert, RowNumber, only_where, table_of
 
 WINDOW = 1_000
-"""How many pending rows one claim looks at before it asks for one row per task instead."""
+"""How many pending rows one claim looks at, without their payloads, before it asks for one row per task instead."""
 
 
 class OutboxEntry(SQLModel, table=True):
@@ -51,18 +51,19 @@ _PENDING = _T.c.published_at.is_(None) & _T.c.parked_at.is_(None)
 _INSERT = HotInsert(insert(_T))
 _PARKED_TASKS = select(_T.c.task_id).where(_T.c.parked_at.is_not(None))
 _READY = _PENDING & (_T.c.next_attempt_at.is_(None) | (_T.c.next_attempt_at <= bindparam("now")))
+_WAITING = _PENDING & _T.c.task_id.not_in(_PARKED_TASKS)
+_WHOLE = select(_T.c.seq, _T.c.task_id, _T.c.next_attempt_at, _T.c.event_id, _T.c.event_type, _T.c.payload)
+_OLDEST = _WHOLE.where(_WAITING).order_by(_T.c.seq).limit(bindparam("window"))
+_CHOSEN = _WHOLE.where(_T.c.seq.in_(bindparam("chosen", expanding=True))).order_by(_T.c.seq)
 _SELECT = (
-    select(_T.c.seq, _T.c.event_id, _T.c.event_type, _T.c.task_id, _T.c.payload, _T.c.next_attempt_at)
-    .where(_PENDING, _T.c.task_id.not_in(_PARKED_TASKS))
-    .order_by(_T.c.seq)
-    .limit(bindparam("window"))
+    select(_T.c.seq, _T.c.task_id, _T.c.next_attempt_at).where(_WAITING).order_by(_T.c.seq).limit(bindparam("window"))
 )
-_OLDEST_PER_TASK = select(func.min(_T.c.seq)).where(_PENDING, _T.c.task_id.not_in(_PARKED_TASKS)).group_by(_T.c.task_id)
+_OLDEST_PER_TASK = select(func.min(_T.c.seq)).where(_WAITING).group_by(_T.c.task_id)
 _SELECT_OLDEST = _SELECT.where(_T.c.seq.in_(_OLDEST_PER_TASK))
 _ANY_PENDING = select(_T.c.seq).where(_PENDING).limit(1)
 _MARK = (
     update(_T)
-    .where(_T.c.event_id == bindparam("key"), _T.c.published_at.is_(None))
+    .where(_T.c.event_id.in_(bindparam("keys", expanding=True)), _T.c.published_at.is_(None))
     .values(published_at=bindparam("at"))
 )
 _DELAY = (
@@ -107,32 +108,43 @@ def claim_events(connection: Connection, now: str, limit: int) -> list[Outgoing]
 
     A task whose oldest event waits for its next attempt keeps its later events back.
     """
+    # Mostly the oldest rows are those of as many tasks; a payload is read only of what goes out.
+    oldest = connection.execute(_OLDEST, {"window": limit}).all()
+    batch = _first_per_task(oldest, now, limit)
+    if len(oldest) < limit or 2 * len(batch) >= limit:
+        return [_to_outgoing(row) for row in batch]
     rows = connection.execute(_SELECT, {"window": WINDOW}).all()
     batch = _first_per_task(rows, now, limit)
     if len(rows) == WINDOW and len(batch) < limit:
         # A long backlog of few tasks fills the window: look past it, at one row per task.
         batch = _first_per_task(connection.execute(_SELECT_OLDEST, {"window": WINDOW}).all(), now, limit)
-    return batch
+    chosen = [row.seq for row in batch]
+    return [_to_outgoing(row) for row in connection.execute(_CHOSEN, {"chosen": chosen})] if chosen else []
 
 
-def _first_per_task(rows: Sequence[Any], now: str, limit: int) -> list[Outgoing]:
+def _first_per_task(rows: Sequence[Any], now: str, limit: int) -> list[Any]:
     seen: set[str] = set()
-    batch: list[Outgoing] = []
-    for _seq, event_id, event_type, task_id, payload, next_attempt_at in rows:
+    batch: list[Any] = []
+    for row in rows:
+        _seq, task_id, next_attempt_at, *_ = row
         if task_id in seen:
             continue
         seen.add(task_id)
         if next_attempt_at is None or next_attempt_at <= now:
-            batch.append(Outgoing(event_id, event_type, task_id, payload))
+            batch.append(row)
             if len(batch) == limit:
                 break
     return batch
 
 
+def _to_outgoing(row: Any) -> Outgoing:
+    return Outgoing(row.event_id, row.event_type, row.task_id, row.payload)
+
+
 def mark_published(connection: Connection, event_ids: Sequence[str], now: str) -> None:
     """Note that these events have reached the broker."""
     if event_ids:
-        connection.execute(_MARK, [{"key": event_id, "at": now} for event_id in event_ids])
+        connection.execute(_MARK, {"keys": list(event_ids), "at": now})
 
 
 def delay_event(connection: Connection, event_id: str, error: str, next_at: str | None, parked_at: str | None) -> None:
