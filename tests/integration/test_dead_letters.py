@@ -1,5 +1,7 @@
 """What is told where a sidecar or its routes are not well, and what becomes of dead letters."""
 
+import json
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +142,26 @@ async def test_an_unreadable_dead_letter_is_kept_and_shown(dapr: World) -> None:
     assert letter["payload"].startswith("\\xff\\0 no event")
     assert len(letter["payload"]) < 70_000
     assert any("could not be read" in each for each in (await dapr.http.get("/readyz")).json()["degraded"])
+
+
+@pytest.mark.parametrize("record", [b"", b"\xff no json", b"[1, 2"])
+async def test_a_record_that_daprd_did_not_read_is_kept_as_it_was(dapr: World, record: bytes) -> None:
+    wrapped = {"id": "any", "type": "com.dapr.event.sent", "data_base64": b64encode(record).decode()}
+    assert await deliver(dapr, "/events/dead/task.created", wrapped) == SUCCESS
+    [letter] = (await dapr.rest.get("/dead-letters")).json()["unreadable"]
+    assert letter["payload"] == record.decode("utf-8", "backslashreplace")
+
+
+async def test_an_event_that_daprd_did_not_read_is_parked_as_itself(fragile: Fragile, dapr: World) -> None:
+    _, event = await make_event(dapr)
+    wrapped = {
+        "id": "any",
+        "type": "com.dapr.event.sent",
+        "data_base64": b64encode(json.dumps(event).encode()).decode(),
+    }
+    assert await deliver(dapr, "/events/dead/task.created", wrapped) == SUCCESS
+    letters = (await dapr.rest.get("/dead-letters")).json()["dead_letters"]
+    assert {letter["event_id"] for letter in letters} == {event["id"]}
 
 
 async def test_a_dead_letter_of_another_database_is_kept_and_shown(dapr: World) -> None:
