@@ -13,6 +13,11 @@ from infra.live.programs import LiveError, Program, wait_until
 from infra.live.resources import DAPR
 
 READY_SECONDS = 60.0
+HEALTH_FAILURES = 30
+"""Failed checks, one each second, until daprd gives its subscriptions up."""
+# Not 3: daprd 1.18.2 that takes subscriptions up again while it still ends the old ones may lose a topic for good (the
+# old one's end removes what the new one has just entered). That wants deliveries under way and an app that is back
+# within the 30 s for which daprd waits for them: with 3, any restart that takes longer than 3 s.
 _PORTS = {
     "http": "--dapr-http-port",
     "grpc": "--dapr-grpc-port",
@@ -33,7 +38,7 @@ _ADDRESSES = (
 class App:
     """The application beside a daprd: its id, its port (None: it only publishes), and how its health is asked for.
 
-    daprd asks every second and stops delivering after three failures; `health=None` has it deliver to a dead app.
+    daprd asks every second and stops delivering after `HEALTH_FAILURES`; `health=None` has it deliver to a dead app.
     """
 
     app_id: str
@@ -140,7 +145,7 @@ def lay_out_daprd(daprd: Path, folder: Path, book: PortBook, app: App, brokers: 
         command += [f"--app-port={app.port}", "--app-protocol=http", f"--app-channel-address={LOOPBACK}"]
         if app.health:
             command += ["--enable-app-health-check", f"--app-health-check-path={app.health}"]
-            command += ["--app-health-probe-interval=1", "--app-health-threshold=3"]
+            command += ["--app-health-probe-interval=1", f"--app-health-threshold={HEALTH_FAILURES}"]
     tokens = {"APP_API_TOKEN": app.app_token or "", "DAPR_API_TOKEN": app.dapr_token or ""}
     environment = {"DAPR_HOST_IP": LOOPBACK, "TODO_KAFKA_BROKERS": brokers, **tokens}
     program = Program("daprd", command, folder, environment, restart=True, grace=app.grace + 5)
