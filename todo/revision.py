@@ -73,7 +73,9 @@ def take_back(plan: Revision, instances: list[Row]) -> None:
     plan.gone += instances
     if instances:
         plan.values["made"] = plan.series.row["made"] - len(instances)
-        plan.values["newest"] = just_before(instances[0]["occurrence"])
+        newest, before = plan.revised.row["newest"], just_before(instances[0]["occurrence"])
+        # One that was done early and reopened may lie far ahead: what comes before it is still to come.
+        plan.values["newest"] = before if newest is None else min(newest, before)
 
 
 def resume(plan: Revision) -> None:

@@ -179,3 +179,24 @@ async def test_what_counts_from_doing_counts_in_the_zone_that_the_series_has_the
     await revise(world, made["recurring_id"], zone="Asia/Kathmandu")
     again = await revise(world, made["recurring_id"], ends="never")
     assert again["next_occurrence"]["due"] == "2026-11-25", "It was done on the 24th in Kathmandu."
+
+
+async def test_a_series_that_counts_from_doing_from_now_on_goes_on_from_what_was_done_last(world: World) -> None:
+    made = await create(world, "FREQ=DAILY;COUNT=1", first_due="2026-11-25T12:00")
+    await complete(world, made["task"]["id"])
+    await revise(world, made["recurring_id"], zone="America/New_York")
+    await revise(world, made["recurring_id"], mode="after_completion")
+    again = await revise(world, made["recurring_id"], ends="never")
+    assert again["next_occurrence"]["due"] == "2026-11-24T17:00:00Z"
+
+
+async def test_taking_back_a_reopened_one_far_ahead_loses_no_date_before_it(world: World) -> None:
+    made = await create(world, "FREQ=DAILY", first_due="2026-12-01")
+    last = (await complete(world, made["task"]["id"]))["next_occurrence"]["task_id"]
+    await revise(world, made["recurring_id"], rule="FREQ=DAILY;INTERVAL=1")
+    await reopen(world, made["task"]["id"])
+    await send(world, "PATCH", f"/tasks/{last}", due="2026-11-20")
+    await revise(world, made["recurring_id"], paused=True)
+    assert await instances(world, made["recurring_id"]) == ["2026-11-23"]
+    await complete(world, last)
+    assert (await revise(world, made["recurring_id"], paused=False))["next_occurrence"]["due"] == "2026-11-24"

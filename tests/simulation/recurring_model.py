@@ -24,6 +24,7 @@ class Instance:
     reopened: bool = False
     ended_at: datetime = datetime(1, 1, 2, tzinfo=UTC)
     skipped: bool = False
+    taken_back: bool = False
 
     @property
     def at(self) -> str:
@@ -196,7 +197,7 @@ class Model:
     def _last_due(self) -> str:
         """When it was to be done when it was paused or ended."""
         last = self.instances[-1]
-        if last.nominal != self.newest:
+        if last.taken_back:
             return self.taken_back
         amount = self.plan.interval
         day = last.ended_at.astimezone(self.zone).date()
@@ -269,14 +270,15 @@ class Model:
 
     def _take_back(self, instances: list[Instance]) -> None:
         for each in instances:
-            each.status = "gone"
+            each.status, each.taken_back = "gone", True
             self.made -= 1
         if instances:
-            due = self.taken_back = instances[0].nominal
+            due = instances[0].nominal
             day = str(date.fromisoformat(due[:10]) - timedelta(1))
-            self.newest = (
-                day if len(due) == 10 else f"{(read(due) - timedelta(seconds=1)).replace(tzinfo=None).isoformat()}Z"
-            )
+            second = f"{(read(due) - timedelta(seconds=1)).replace(tzinfo=None).isoformat()}Z"
+            before = day if len(due) == 10 else second
+            if before < self.newest:
+                self.newest, self.taken_back = before, due
 
     def pause(self) -> None:
         if not self.paused:
@@ -333,6 +335,16 @@ class Model:
             if due is not None:
                 last.nominal = last.due = self.newest = due
         self._revive()
+        return True
+
+    def change_mode(self, mode: str, catch_up: str | None) -> bool:
+        """Return False if the rule does not go with the mode."""
+        if mode == "after_completion" and (self.plan.byday or self.plan.bymonthday):
+            return False
+        self.catch_up = catch_up or ("latest" if mode != self.mode else self.catch_up)
+        if mode != self.mode:
+            self.mode, self.mixed = mode, True
+            self._revive()
         return True
 
     def _can_move(self, due: str, taken: set[str]) -> bool:

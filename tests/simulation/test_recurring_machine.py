@@ -280,6 +280,23 @@ class Machine(Harness):
             self.revise(series_id, zone=zone)
 
     @precondition(lambda self: self.series)
+    @rule(
+        number=PICK,
+        mode=st.sampled_from(["one_at_a_time", "every_occurrence", "after_completion"]),
+        catch_up=st.sampled_from([None, "latest", "all", "none"]),
+    )
+    def change_mode(self, number: int, mode: str, catch_up: str | None) -> None:
+        series_id, model = self.pick(number)
+        if not model.live:
+            return
+        catch_up = catch_up if mode == "every_occurrence" else None
+        if model.change_mode(mode, catch_up):
+            self.revise(series_id, mode=mode, catch_up=catch_up)
+        else:
+            request = schemas.UpdateRecurringTask(task_id=series_id, mode=mode)  # type: ignore[arg-type]  # of three
+            self.refuse(revising.update_recurring_task, request, "rule_invalid")
+
+    @precondition(lambda self: self.series)
     @rule(number=st.integers(0, 40))
     def delete_series(self, number: int) -> None:
         if number < len(self.series) and (picked := self.pick(number))[0] not in self.deleted:
