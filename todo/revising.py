@@ -304,23 +304,15 @@ def _find_last_due(plan: Revision, series: Series, taken: frozenset[str]) -> str
     """
     work, course, newest = plan.work, series.course, series.row["newest"]
     last = find_made_last(work, series.task["id"])
-    if last is None or _is_taken_back(last, newest, course):
+    if last is None or last["completed_at"] is not None or last["deleted_at"] is None:
+        from_ = read_instant((last and last["completed_at"]) or work.at)
+    elif last["occurrence"] != newest:
         due = just_after(newest)
         return due if rules.is_within(course.rule, due, course.zone) else None
-    if last["completed_at"] is not None or last["deleted_at"] is None:
-        from_ = read_instant(last["completed_at"] or work.at)
     else:
-        from_ = max(read_instant(last["deleted_at"]), starts_at(last["occurrence"], course.zone))
+        from_ = max(read_instant(last["deleted_at"]), starts_at(newest, course.zone))
     step = next_after_doing(course, from_, series.row["made"], taken)
     return None if step is None else step.due
-
-
-def _is_taken_back(last: Row, newest: str, course: Course) -> bool:
-    """Return whether the instance made last is to come again: then `newest` stands just before a date of its series."""
-    if last["occurrence"] == newest or last["deleted_at"] is None or last["completed_at"] is not None:
-        return False
-    due = just_after(newest)
-    return course.rule.freq in rules.SUB_DAILY or due == at_series_time(course, day_of(due, course.zone))
 
 
 def _carry_out(plan: Revision, request: UpdateRecurringTask) -> View:
