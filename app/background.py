@@ -9,7 +9,7 @@ from functools import partial
 
 from sqlalchemy import Connection
 
-from app.bell import Bell
+from app.bell import Bell, wait_until
 from app.database import Database
 from app.identity import SCHEDULER
 from app.store import DatabaseStore
@@ -99,8 +99,7 @@ class Background:
                 log.exception("%s failed; it goes on", name)
                 done, idle = 0, 1.0
             if done == 0:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(wake.wait(), idle)
+                await wait_until(wake, idle)
             if pause:
                 # What is recorded within this moment travels in one batch.
                 await asyncio.sleep(pause)

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
 from pydantic_core import to_json
 
+from app.bell import wait_until
 from app.identity import identify_rest
 from app.problems import HttpRefusal
 from app.rest.reading import PATCHES, read_body, read_scalars
@@ -58,9 +59,7 @@ class Streams:
                     yield _frame("activity", f"{rang}-{happened}", view)
                 if notifications or activity:
                     continue
-                try:
-                    await asyncio.wait_for(news.wait(), HEARTBEAT_SECONDS)
-                except TimeoutError:
+                if not await wait_until(news, HEARTBEAT_SECONDS):
                     yield b": still here\n\n"
         finally:
             self._open.discard(news)

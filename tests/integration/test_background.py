@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Connection
 
 from app.background import Background
+from app.bell import wait_until
 from events.lease import Lease
 from tests.conftest import World
 from todo.errors import StorageUnavailable
@@ -55,3 +56,28 @@ async def test_no_loop_ends_for_an_error_that_nobody_thought_of(world: World) ->
     finally:
         await background.stop()
     assert not await service.database.read(lease.is_held)
+
+
+@pytest.mark.parametrize("turns", range(4))
+async def test_a_cancellation_that_comes_with_the_event_is_not_swallowed(turns: int) -> None:
+    news = asyncio.Event()
+    ended = asyncio.Event()
+
+    async def follow() -> None:
+        try:
+            while True:
+                await wait_until(news, 60)
+                news.clear()
+        finally:
+            ended.set()
+
+    follower = asyncio.create_task(follow())
+    for _ in range(3):
+        await asyncio.sleep(0)
+    news.set()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    follower.cancel()
+    async with asyncio.timeout(2):
+        await ended.wait()
+    assert await wait_until(asyncio.Event(), 0.01) is False
