@@ -1,0 +1,82 @@
+"""Wishes about tasks that repeat."""
+
+from dataclasses import replace
+from typing import Any
+
+from agent.task_wishes import show_rule
+from agent.wish import Slots, Wish, WishReader
+
+_SERIES = {"kind": "recurring"}
+
+
+class SeriesWishes(WishReader):
+    """Each method makes the wish of one intent of the language's file."""
+
+    def _change_series(self, wish: Wish, **args: Any) -> Wish:
+        return replace(wish, tool="update_recurring_task", args=args, scope=_SERIES)
+
+    def _wish_repeat(self, wish: Wish, slots: Slots, _text: str) -> Wish:
+        text = f"{slots.get('target') or slots['target_when']} {slots.get('when', '')}".strip()
+        split = self._phrases.split(text, self._now)
+        if split.doubt:
+            return self._doubt(split.doubt)
+        if split.when is None or not split.when.rule:
+            return self._ask(wish, "when", "bad_rule")
+        target = self.read_target(split.title)
+        return replace(wish, tool="create_recurring_task", target=target, args=dict(show_rule(split.when)))
+
+    def _wish_change_rule(self, wish: Wish, slots: Slots, _text: str) -> Wish:
+        when = self._phrases.read(slots["when"], self._now)
+        if when is None or not when.rule:
+            return self._ask(wish, "when", "bad_rule")
+        return self._change_series(wish, **show_rule(when))
+
+    def _wish_stop_series(self, wish: Wish, _slots: Slots, _text: str) -> Wish:
+        return replace(wish, tool="delete_task", scope=_SERIES)
+
+    def _wish_pause(self, wish: Wish, slots: Slots, _text: str) -> Wish:
+        if "when" not in slots:
+            return self._change_series(wish, paused=True)
+        day = self._read_day(slots["when"])
+        return self._change_series(wish, pause_until=day) if day else self._refuse_day(slots["when"])
+
+    def _wish_resume(self, wish: Wish, _slots: Slots, _text: str) -> Wish:
+        return self._change_series(wish, paused=False)
+
+    def _wish_skip(self, wish: Wish, slots: Slots, _text: str) -> Wish:
+        if "target_when" in slots:
+            return self._answer("bad_time", text=self._said.restore(slots["target_when"]))
+        if "when" in slots:
+            day = self._read_day(slots["when"])
+            return self._change_series(wish, skip=day) if day else self._refuse_day(slots["when"])
+        if "count" in slots:
+            count = self._read_count(slots["count"])
+            return self._change_series(wish, skip=str(count)) if count else self._refuse_day(slots["count"])
+        split = self._phrases.split(slots["target"], self._now)
+        if split.when is not None or split.doubt:
+            return self._doubt(split.doubt or slots["target"])
+        return self._change_series(wish, skip="1")
+
+    def _wish_next_of(self, wish: Wish, slots: Slots, _text: str) -> Wish:
+        count = self._read_count(slots["count"]) if "count" in slots else 3
+        if not count or count > 50:
+            return self._answer("miss_count")
+        return replace(wish, tool="preview_occurrences", args={"count": count}, scope=_SERIES)
+
+    def _wish_preview(self, wish: Wish, slots: Slots, _text: str) -> Wish:
+        when = self._phrases.read(slots["when"], self._now)
+        if when is None or not when.rule:
+            return self._answer("bad_rule")
+        return replace(wish, tool="preview_occurrences", args=dict(show_rule(when)))
+
+    def _read_day(self, text: str) -> str:
+        when = self._phrases.read(text, self._now)
+        return when.due if when is not None and len(when.due) == 10 else ""
+
+    def _refuse_day(self, text: str) -> Wish:
+        return self._answer("bad_time", text=self._said.restore(text))
+
+    def _read_count(self, text: str) -> int:
+        counts = self._language.table["words"]["count"]
+        low = text.lower()
+        return int(low) if low.isdecimal() and len(low) < 4 else counts.get(low, 0)

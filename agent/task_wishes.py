@@ -1,0 +1,169 @@
+"""Wishes about tasks and their reminders."""
+
+import re
+from dataclasses import replace
+from typing import Any
+
+from agent.moments import When
+from agent.phrases import Split
+from agent.wish import Slots, Wish, WishReader
+
+
+class TaskWishes(WishReader):
+    """Each method makes the wish of one intent of the language's file."""
+
+    def _take_marks(self, text: str) -> tuple[str, dict[str, Any]]:
+        """Take `#tags` and a priority off the end of a text."""
+        marks: dict[str, Any] = {}
+        while True:
+            if match := re.search(r"(?:^| )#(\w[\w-]{0,63})$", text):
+                marks["tags"] = [match[1], *marks.get("tags", [])]
+            elif match := re.search(f"{self._language.reading['level_tail']}$", text, flags=re.IGNORECASE):
+                level = next(group for group in match.groups() if group)
+                marks["priority"] = self._language.reading["levels"][level.lower()]
+            else:
+                return text, marks
+            text = text[: match.start()].rstrip(" ,")
+
+    def _wish_create(self, wish: Wish, slots: Slots, _text: str, reminders: tuple[str, ...] = ()) -> Wish:
+        what, marks = self._take_marks(slots.get("what", ""))
+        if "when" in slots:
+            if self._phrases.read(slots["when"], self._now) is None:
+                return self._answer("bad_time", text=self._said.restore(slots["when"]))
+            what = f"{what} {slots['when']}"
+        split = self._phrases.split(what, self._now)
+        title, more = self._take_marks(split.title)
+        marks = {**more, **marks}
+        if more.get("tags") and marks.get("tags") is not more["tags"]:
+            marks["tags"] = [*more["tags"], *marks["tags"]]
+        if reminders:
+            marks["reminders"] = list(reminders)
+        return self._make(Split(title, split.when, split.doubt), wish, marks)
+
+    def _make(self, split: Split, wish: Wish, marks: dict[str, Any]) -> Wish:
+        if split.doubt:
+            return self._doubt(split.doubt)
+        if not split.title:
+            return self._ask(wish, "what", "no_title")
+        args: dict[str, Any] = {"title": self._said.restore(split.title), **marks}
+        when = split.when
+        if "reminders" in marks and when is None:
+            return self._ask(wish, "when", "no_time")
+        if when is not None and when.rule:
+            return replace(wish, tool="create_recurring_task", args={**args, **show_rule(when)})
+        if when is not None:
+            args["due"] = when.due
+        return replace(wish, tool="create_task", args=args)
+
+    def _wish_create_ahead(self, wish: Wish, slots: Slots, text: str) -> Wish:
+        lead = self._phrases.read_duration(slots["lead"])
+        return self._wish_create(wish, slots, text, (lead,)) if lead else self._answer("bad_lead")
+
+    def _wish_remind(self, wish: Wish, slots: Slots, text: str) -> Wish:
+        return self._wish_create(wish, slots, text, ("0m",))
+
+    def _wish_remind_before(self, wish: Wish, slots: Slots, _text: str) -> Wish:
+        lead = self._phrases.read_duration(slots["lead"])
+        return replace(wish, tool="set_reminder", args={"before": lead}) if lead else self._answer("bad_lead")
+
+    def _wish_remind_about(self, wish: Wish, slots: Slots, _text: str) -> Wish:
+        text = f"{slots.get('target') or slots['target_when']} {slots.get('when', '')}".strip()
+        return self._on_time(wish, text, "set_reminder", "at")
+
+    def _on_time(self, wish: Wish, text: str, tool: str, name: str) -> Wish:
+        """Return a wish on a task and a time that stand in one text."""
+        split = self._phrases.split(text, self._now)
+        if split.doubt:
+            return self._doubt(split.doubt)
+        if split.when is None or not split.title:
+            return self._ask(wish, "when", "no_time")
+        wish = replace(wish, target=self.read_target(split.title), tool=tool)
+        return replace(wish, args={name: split.when.due}) if split.when.due else self._answer("no_rule_here")
+
+    def _wish_cancel_reminder(self, wish: Wish, _slots: Slots, _text: str) -> Wish:
+        return replace(wish, tool="cancel_reminder")
+
+    def _wish_snooze(self, wish: Wish, slots: Slots, _text: str) -> Wish:
+        if "when" in slots:
+            when = self._phrases.read(slots["when"], self._now)
+            if when is None or not when.due:
+                return self._answer("bad_time", text=self._said.restore(slots["when"]))
+            return replace(wish, tool="snooze_reminder", args={"until": when.due})
+        lead = self._phrases.read_duration(slots.get("lead", ""))
+        if lead is None:
+            return self._ask(wish, "lead", "bad_lead")
+        return replace(wish, tool="snooze_reminder", args={"duration": lead})
+
+    def _wish_show(self, wish: Wish, _slots: Slots, _text: str) -> Wish:
+        return replace(wish, tool="get_task", scope={"status": "all"})
+
+    def _wish_due_of(self, wish: Wish, _slots: Slots, _text: str) -> Wish:
+        return replace(wish, tool="get_task")
+
+    def _wish_complete(self, wish: Wish, _slots: Slots, _text: str) -> Wish:
+        return replace(wish, tool="complete_task")
+
+    def _wish_reopen(self, wish: Wish, _slots: Slots, _text: str) -> Wish:
+        return replace(wish, tool="reopen_task", scope={"status": "completed"})
+
+    def _wish_delete(self, wish: Wish, _slots: Slots, _text: str) -> Wish:
+        return replace(wish, tool="delete_task")
+
+    def _update(self, wish: Wish, **args: Any) -> Wish:
+        return replace(wish, tool="update_task", args=args)
+
+    def _wish_rename(self, wish: Wish, slots: Slots, _text: str) -> Wish:
+        return self._update(wish, title=self._said.restore(slots["title"]))
+
+    def _wish_change(self, wish: Wish, slots: Slots, _text: str) -> Wish:
+        split = self._phrases.split(slots["value"], self._now)
+        if split.doubt:
+            return self._doubt(split.doubt)
+        args = {"title": self._said.restore(split.title)} if split.title else {}
+        if split.when is not None:
+            if split.when.rule:
+                return self._answer("no_rule_here")
+            args["due"] = split.when.due
+        return self._update(wish, **args)
+
+    def _wish_move(self, wish: Wish, slots: Slots, _text: str) -> Wish:
+        # "to friday" and "to on friday" are the same; a clock alone needs the word that it stands after.
+        if "when" not in slots:
+            return self._on_time(wish, slots["target_when"], "update_task", "due")
+        when = self._phrases.read(slots["when"], self._now) or self._phrases.read(f"at {slots['when']}", self._now)
+        if when is None:
+            return self._answer("bad_time", text=self._said.restore(slots["when"]))
+        return self._update(wish, due=when.due) if when.due else self._answer("no_rule_here")
+
+    def _wish_postpone(self, wish: Wish, slots: Slots, _text: str) -> Wish:
+        lead = self._phrases.read_duration(slots.get("lead", ""))
+        return self._update(wish, shift=lead) if lead else self._answer("bad_lead")
+
+    def _wish_clear_due(self, wish: Wish, _slots: Slots, _text: str) -> Wish:
+        return self._update(wish, clear=["due"])
+
+    def _wish_tag(self, wish: Wish, slots: Slots, _text: str) -> Wish:
+        return self._tag(wish, slots, "add_tags")
+
+    def _wish_untag(self, wish: Wish, slots: Slots, _text: str) -> Wish:
+        return self._tag(wish, slots, "remove_tags")
+
+    def _tag(self, wish: Wish, slots: Slots, name: str) -> Wish:
+        if " " in slots.get("tag", " "):
+            return self._answer("two_ways")
+        return self._update(wish, **{name: [self._said.restore(slots["tag"]).lstrip("#")]})
+
+    def _wish_priority(self, wish: Wish, slots: Slots, _text: str) -> Wish:
+        level = self._language.reading["levels"].get(slots.get("level", "high").lower())
+        return self._update(wish, priority=level) if level else self._answer("bad_level")
+
+    def _wish_note(self, wish: Wish, slots: Slots, _text: str) -> Wish:
+        if ":" in slots["target"]:
+            # The first colon ends the task's name.
+            return self._answer("two_ways")
+        return self._update(wish, append_notes=self._said.restore(slots["text"]))
+
+
+def show_rule(when: When) -> dict[str, str]:
+    """Return a repetition as the arguments of the tools."""
+    return {"rule": when.rule, "first_due": when.first_due} if when.first_due else {"rule": when.rule}
