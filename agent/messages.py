@@ -33,11 +33,12 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A tool as a model is told of it; `schema` is the JSON Schema of its arguments."""
+    """A tool as a model is told of it; `schema` is the JSON Schema of its arguments, `writes` whether it may change."""
 
     name: str
     description: str
     schema: dict[str, Any]
+    writes: bool = False
 
 
 @dataclass(frozen=True, slots=True)

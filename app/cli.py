@@ -108,6 +108,19 @@ def tool(name: str, arguments: Annotated[str, typer.Argument(help="JSON")] = "{}
 
 
 @cli.command()
+def chat(
+    message: Annotated[str | None, typer.Option("-m", "--message", help="Say this one thing and end.")] = None,
+    conversation: Annotated[str | None, typer.Option(help="Go on with this conversation.")] = None,
+    model: Annotated[str | None, typer.Option(help="tasks-agent or offline-commands")] = None,
+) -> None:
+    """Talk to the assistant in this terminal."""
+    from app.terminal import talk
+
+    if not _run(talk(_settings(), message, conversation, model)):
+        sys.exit(1)
+
+
+@cli.command()
 def migrate() -> None:
     """Bring the database to this version's schema."""
     from app.main import migrate_database

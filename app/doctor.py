@@ -13,6 +13,7 @@ from app.health import check_readiness
 from app.main import Service, open_service
 from app.migrations import HEAD
 from app.settings import Settings
+from app.system import SystemClock
 from todo.errors import StorageUnavailable, TodoError
 
 MOST_SKEW = 2.0
@@ -41,8 +42,7 @@ async def examine(settings: Settings) -> list[dict[str, Any]]:
             checks += [each async for each in _examine_service(service)]
     except TodoError as error:
         checks.append(Check("database", False, error.text))
-    # A later version asks a model; until then there is nothing that could be unwell.
-    checks.append(Check("model", True, "none configured: programs and IDEs can use the service without one"))
+    checks += [each async for each in _examine_model(settings)]
     return [asdict(check) for check in checks]
 
 
@@ -79,6 +79,42 @@ async def _check_clock(service: Service) -> Check:
         return Check("clock", True, f"the database's differs by {abs(skew):.1f} s")
     way = "ahead of" if skew > 0 else "behind"
     return Check("clock", False, f"the database's is {abs(skew):.1f} s {way} this machine's: set both by NTP")
+
+
+async def _examine_model(settings: Settings) -> AsyncIterator[Check]:
+    """Ask the model for its list, for a stream, and for one call, each of which some servers cannot do."""
+    if settings.model is None:
+        unused = "; OPENAI_API_KEY is set, TODO_MODEL would use it" if settings.openai_api_key else ""
+        yield Check("model", True, f"none set: the built-in commands answer{unused}")
+        return
+    from agent.messages import Finished, Message, ModelFailed, ModelRequest, Tool
+    from agent.model import OpenAIModel
+
+    model = OpenAIModel("tasks-agent", settings.model, settings.openai_base_url, settings.openai_api_key)
+    now = SystemClock().now()
+    ping = Tool("ping", "Answers pong.", {"type": "object", "properties": {}})
+    try:
+        try:
+            names = await model.list_models()
+            known = settings.model in names
+            yield Check("model", known, settings.model if known else f"the server lists {', '.join(names[:5])}")
+        except ModelFailed as error:
+            yield Check("model", False, str(error))
+        for name, words, tools, force in (
+            ("model stream", "Say hello.", [], None),
+            ("model call", "Call ping.", [ping], "ping"),
+        ):
+            request = ModelRequest("You are being tested.", [Message("user", words)], tools, now)
+            try:
+                pieces = [piece async for piece in model.answer(request, force_tool=force)]
+                end = pieces[-1] if pieces else None
+                well = isinstance(end, Finished) and (force is None or [call.name for call in end.calls] == [force])
+                wrong = "it did not make the call: a model with tools is needed" if force else "its stream was cut off"
+                yield Check(name, well, "works" if well else wrong)
+            except ModelFailed as error:
+                yield Check(name, False, str(error))
+    finally:
+        await model.close()
 
 
 def _check_zones() -> Check:

@@ -1,5 +1,6 @@
 """Who is calling, as the edge knows it: in `local` mode one person on this machine."""
 
+from contextvars import ContextVar
 from typing import Any
 
 from mcp.server.mcpserver import Context
@@ -41,6 +42,20 @@ class StdioIdentity:
     def __call__(self, context: Context[Any, Any]) -> Who:
         """Return the agent behind a call."""
         return Who(LOCAL_USER, "agent", "mcp", _client_name(context), f"stdio:{self._process}")
+
+
+SPEAKER: ContextVar[Who] = ContextVar("speaker")
+"""For whom the agent of a conversation calls tools; no argument of a tool says it."""
+
+
+def identify_speaker(_context: Context[Any, Any]) -> Who:
+    """Return the agent of the conversation that this call belongs to."""
+    return SPEAKER.get()
+
+
+def identify_chat(client: str = "") -> Who:
+    """Return the person who talks to the agent."""
+    return Who(LOCAL_USER, "person", "chat", client, f"chat:{client}" if client else "chat")
 
 
 SCHEDULER = Who("", "scheduler", "scheduler", "", "scheduler")

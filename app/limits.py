@@ -113,7 +113,11 @@ def _say_too_large(limit: int, scope: Scope) -> Response:
     if scope["path"].startswith("/events/"):
         # The sidecar knows three words; what is too large once is too large for ever.
         return Response(b'{"status":"DROP"}', media_type="application/json")
-    return write_problem(413, "too_large", f"A body of at most {limit // KIB} KiB is taken here.")
+    detail = f"A body of at most {limit // KIB} KiB is taken here."
+    if scope["path"].startswith("/v1/"):
+        error = {"message": detail, "type": "invalid_request_error", "param": None, "code": "too_large"}
+        return Response(to_json({"error": error}), 413, media_type="application/json")
+    return write_problem(413, "too_large", detail)
 
 
 def _shorten_errors(send: Send) -> Send:

@@ -16,9 +16,12 @@ from mcp.server.subscriptions import InMemorySubscriptionBus, SubscriptionBus
 from mcp.server.transport_security import TransportSecuritySettings
 from sqlalchemy import Connection
 
+from agent.messages import ChatModel
+from app.assistant import build_conversation
 from app.background import Background
 from app.bell import Bell
 from app.bindings import build_binding_routes
+from app.chat import build_chat_routes
 from app.confirming import build_confirm_routes
 from app.dapr_routes import AppToken, Reception, add_dapr_routes
 from app.database import Database, SqliteDatabase
@@ -27,6 +30,7 @@ from app.identity import ensure_local_user, identify_http_agent
 from app.limits import MCP_PATH, SMALL_BODY, Branch, Edge
 from app.migrations import check_schema, migrate_file, migrate_server, require_head
 from app.news import tell_news
+from app.openai_api import build_openai_routes
 from app.problems import install_problems
 from app.rest.feeds import Streams, build_feed_routes
 from app.rest.recurring import build_recurring_routes
@@ -163,17 +167,19 @@ async def open_service(
         await database.close()
 
 
-def build_app(service: Service, *, background: bool = True) -> FastAPI:
-    """Return the HTTP application: REST under `/api`, MCP at `/mcp`, what Dapr calls, and health at the root.
+def build_app(service: Service, *, background: bool = True, models: dict[str, ChatModel] | None = None) -> FastAPI:
+    """Return the HTTP application: REST and chat under `/api`, OpenAI's shapes of the chat under `/v1`, MCP at `/mcp`,
+    what Dapr calls, and health at the root.
 
     In the role `worker` it has only the last two, in the role `api` all but the background work. `background=False`
-    leaves relay, deliveries and scheduler to whoever steps them.
+    leaves relay, deliveries and scheduler to whoever steps them. `models` take the place of those of the settings.
     """
     role = service.settings.role
     streams = Streams()
     service.watchers.listeners.append(streams.wake)
     mcp = service.build_mcp(identify_http_agent)
     hosts = _hosts_of(service.settings)
+    conversation = build_conversation(service, models) if role != "worker" else None
     mcp_app = mcp.streamable_http_app(
         json_response=True,
         stateless_http=True,
@@ -197,6 +203,8 @@ def build_app(service: Service, *, background: bool = True) -> FastAPI:
                 yield
             finally:
                 streams.close()
+                if conversation is not None:
+                    await conversation.close()
                 if background:
                     await service.background.stop()
 
@@ -204,11 +212,13 @@ def build_app(service: Service, *, background: bool = True) -> FastAPI:
         title="Evolution Todo", description=DESCRIPTION, version=read_version(), lifespan=lifespan, redoc_url=None
     )
     install_problems(app)
-    if role != "worker":
+    if conversation is not None:
         app.include_router(build_task_routes(service.store), prefix="/api", tags=["tasks"])
         app.include_router(build_recurring_routes(service.store), prefix="/api", tags=["recurring tasks"])
         app.include_router(build_feed_routes(service.store, streams), prefix="/api", tags=["feeds"])
         app.include_router(build_safety_routes(service.store), prefix="/api", tags=["safety"])
+        app.include_router(build_chat_routes(service.store, conversation), prefix="/api", tags=["chat"])
+        app.include_router(build_openai_routes(conversation, service.store.clock), prefix="/v1", tags=["chat"])
         app.include_router(build_confirm_routes(service.store))
     app.include_router(build_binding_routes(service.store))
     if service.sidecar is not None and role != "api":

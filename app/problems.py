@@ -21,6 +21,19 @@ _STATUS = {
     "forbidden": 403,
     "internal_error": 500,
     "storage_unavailable": 503,
+    "conversation_not_found": 404,
+    "conversation_busy": 409,
+    "model_not_found": 404,
+    "model_rate_limited": 429,
+    "model_unavailable": 503,
+    "model_stalled": 504,
+    "model_truncated": 502,
+    "model_nonsense": 502,
+    "model_refused": 502,
+    "model_refused_key": 502,
+    "model_unknown": 502,
+    "turn_limit": 504,
+    "turn_failed": 502,
 }
 _CODES = {400: "bad_request", 403: "forbidden", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 
@@ -49,9 +62,14 @@ def write_problem(status: int, code: str, detail: str, details: dict[str, Any] |
     return Response(to_json(body), status, headers, CONTENT_TYPE)
 
 
+def status_of(code: str) -> int:
+    """Return the HTTP status of a refusal's code."""
+    return _STATUS.get(code, 422)
+
+
 def refuse(error: TodoError, *, precondition: bool = False) -> Response:
     """Return a use case's refusal; a version conflict under `If-Match` is 412 (RFC 9110, section 13.1.1)."""
-    status = _STATUS.get(error.code, 422)
+    status = status_of(error.code)
     if precondition and status == 409:
         status = 412
     return write_problem(status, error.code, error.text, error.details)

@@ -2,6 +2,7 @@
 
 from sqlmodel import SQLModel
 
+from agent.models import ChatConversation, PendingCall, Turn, TurnStep
 from events.dead import DeadLetter
 from events.inbox import InboxEntry
 from events.lease import LeaseRow
@@ -31,6 +32,7 @@ _MODELS: tuple[type[SQLModel], ...] = (
     Change,
     ChangeItem,
     ChangeSeries,
+    ChatConversation,
     Confirmation,
     CountedTask,
     DayCount,
@@ -40,12 +42,15 @@ _MODELS: tuple[type[SQLModel], ...] = (
     LeaseRow,
     Notification,
     OutboxEntry,
+    PendingCall,
     Plan,
     Recurrence,
     Reminder,
     RequestEntry,
     Task,
     TaskTag,
+    Turn,
+    TurnStep,
     User,
 )
 TABLES = tuple(table_of(model) for model in _MODELS)

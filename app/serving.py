@@ -98,4 +98,12 @@ def show_banner(settings: Settings, service: Service) -> None:
     console.print(f"  REST   {url}/docs        MCP   {url}/mcp        health   {url}/readyz")
     console.print(f"  data   {service.settings.database_place}   zone {settings.zone}")
     console.print('  IDE    {"mcpServers": {"evolution-todo": {"url": "' + url + '/mcp"}}}', markup=False)
-    console.print("  model  none: programs and IDEs can use it; the chat comes with a later version")
+    console.print(f"  chat   {say_model(settings)}; OpenAI's shapes at {url}/v1")
+
+
+def say_model(settings: Settings) -> str:
+    """Return which model answers, in words."""
+    if settings.model:
+        return f"{settings.model} at {settings.openai_base_url or 'OpenAI'}"
+    unused = " (OPENAI_API_KEY is set: TODO_MODEL would use it)" if settings.openai_api_key else ""
+    return f"built-in commands, no model is set{unused}"

@@ -22,6 +22,7 @@ SECRETS = (
     ("database_url", "database_url_file", "TODO_DATABASE_URL"),
     ("APP_API_TOKEN", "APP_API_TOKEN_FILE", "APP_API_TOKEN"),
     ("DAPR_API_TOKEN", "DAPR_API_TOKEN_FILE", "DAPR_API_TOKEN"),
+    ("OPENAI_API_KEY", "OPENAI_API_KEY_FILE", "OPENAI_API_KEY"),
 )
 """Settings that may stand in a file instead: how they are given, each with its file, and their name."""
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -56,6 +57,16 @@ class Settings(BaseSettings):
     app_api_token_file: Path | None = Field(None, validation_alias="APP_API_TOKEN_FILE")
     dapr_api_token_file: Path | None = Field(None, validation_alias="DAPR_API_TOKEN_FILE")
     dapr_http_port: int | None = Field(None, validation_alias="DAPR_HTTP_PORT", ge=1, le=65_535)
+    openai_api_key: str | None = Field(None, validation_alias="OPENAI_API_KEY", repr=False)
+    openai_api_key_file: Path | None = Field(None, validation_alias="OPENAI_API_KEY_FILE")
+    openai_base_url: str | None = Field(None, validation_alias="OPENAI_BASE_URL")
+    model: str | None = None
+    llm_api: Literal["auto", "chat"] = "auto"
+    turn_steps: int = Field(12, ge=1, le=100)
+    turn_calls: int = Field(20, ge=1, le=200)
+    turn_repeats: int = Field(3, ge=1, le=100)
+    turn_seconds: float = Field(60.0, ge=1, le=3_600)
+    history_tokens: int = Field(16_000, ge=1_000, le=1_000_000)
     kafka_brokers: str | None = None
     topic_style: TopicStyle = "type"
     role: Literal["all", "api", "worker"] = "all"
@@ -87,11 +98,11 @@ class Settings(BaseSettings):
             raise ValueError("\n".join(problems))
         return read
 
-    @field_validator("dapr_http")
+    @field_validator("dapr_http", "openai_base_url")
     @classmethod
     def _check_address(cls, value: str | None) -> str | None:
         if value and (urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).hostname):
-            raise ValueError("an address such as http://127.0.0.1:3500 is needed")
+            raise ValueError("an address such as http://127.0.0.1:3500 is needed, with http:// or https://")
         return value or None
 
     @field_validator("kafka_brokers")
@@ -118,6 +129,8 @@ class Settings(BaseSettings):
             problems.append(f"TODO_ROLE={self.role}: needs a broker between the processes, which memory is not")
         if self.broker == "dapr" and not _is_loopback(self.host) and not (self.app_api_token and self.dapr_api_token):
             problems.append(f"TODO_HOST={self.host}: with TODO_BROKER=dapr set APP_API_TOKEN and DAPR_API_TOKEN")
+        if self.model and not (self.openai_api_key or self.openai_base_url):
+            problems.append("TODO_MODEL: set OPENAI_API_KEY, or OPENAI_BASE_URL for another server than OpenAI's")
         if self.auth == "token":
             problems.append("TODO_AUTH=token: not served by this version; leave it at local")
         if self.auth == "local" and not _is_loopback(self.host):

@@ -72,6 +72,15 @@ def once(work: Work, operation: str, request: R, use_case: Callable[[Work, R], V
     return answer
 
 
+def find_answer(work: Work, request_id: str) -> View | None:
+    """Return the stored answer of the caller's request, if it was carried out within the time that answers are kept."""
+    row = work.connection.execute(_BY_ID, {"user": work.who.user_id, "request_id": request_id}).one_or_none()
+    if row is None or row.at < write_instant(work.now - KEPT):
+        return None
+    answer: View = from_json(row.answer)
+    return answer
+
+
 def _find_known(work: Work, request_id: str, fingerprint: str) -> View | None:
     key = {"user": work.who.user_id, "request_id": request_id}
     row = work.connection.execute(_BY_ID, key).one_or_none()

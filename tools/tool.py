@@ -96,7 +96,11 @@ class UseCaseTool(Tool):
             )
         link = self._link(confirmation_id)
         refusal = ConfirmationRequired(
-            error.sentence, f"Give them this link; when they have agreed, repeat this very call: {link}", link=link
+            error.sentence,
+            f"Give them this link; when they have agreed, repeat this very call: {link}",
+            link=link,
+            confirmation_id=confirmation_id,
+            summary=summary,
         )
         return show_refusal(refusal)
 

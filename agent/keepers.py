@@ -1,0 +1,58 @@
+"""Where a turn's journal goes: into the database, or nowhere if the client keeps the conversation itself."""
+
+import asyncio
+from dataclasses import dataclass
+
+from agent.journal import Step, add_steps, require_running
+from agent.store import Asked, keep_call
+from events.instants import write_instant
+from todo.confirmations import KEPT
+from todo.errors import TodoError
+from todo.work import Store, Who, Work
+
+ALIVE_SECONDS = 1.5
+"""How often a turn that runs says so; a quarter of the time after which it counts as dead."""
+
+
+@dataclass(frozen=True, slots=True)
+class LooseKeeper:
+    """Keeps nothing of a turn but a call that waits for the person."""
+
+    store: Store
+    who: Who
+    conversation_id: str | None = None
+
+    async def add(self, first: int, steps: list[Step]) -> None:
+        """Keep no entry."""
+
+    async def ask(self, asked: Asked) -> str:
+        """Keep a call that waits for the person; return until when the question holds."""
+
+        def keep(work: Work) -> str:
+            keep_call(work, self.conversation_id, asked)
+            return write_instant(work.now + KEPT)
+
+        return await self.store.write(self.who, keep)
+
+    async def stay_alive(self) -> None:
+        """Need no sign of life."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredKeeper(LooseKeeper):
+    """Keeps the journal of a turn, each entry committed before the next step."""
+
+    turn_id: str = ""
+
+    async def add(self, first: int, steps: list[Step]) -> None:
+        """Write entries, numbered from `first`; raises `ConversationNotFound`, `ConversationBusy`."""
+        await self.store.write(self.who, lambda work: add_steps(work, self.turn_id, first, steps))
+
+    async def stay_alive(self) -> None:
+        """Say now and then that the turn runs, until cancelled; a fault here shows at the next entry."""
+        while True:
+            await asyncio.sleep(ALIVE_SECONDS)
+            try:
+                await self.store.write(self.who, lambda work: require_running(work, self.turn_id))
+            except TodoError:
+                continue
