@@ -41,7 +41,7 @@ class State:
     """Where a conversation stands before a message: the list shown last, the task touched last, the open question."""
 
     shown: list[dict[str, Any]] | None = None
-    touched: str = ""
+    touched: dict[str, Any] | None = None
     pending: Wish | None = None
     page: tuple[dict[str, Any], str] | None = None
     undone: list[str] = field(default_factory=list)
@@ -215,7 +215,7 @@ class Reading:
         """Return the wish with its task, taking what it looked up off the results; or the step that comes before."""
         if target.is_it:
             touched = self._state.touched
-            return replace(wish, args={"task_id": touched, **wish.args}) if touched else Step(say=self._say("no_it"))
+            return _aim(wish, touched) if touched else Step(say=self._say("no_it"))
         if target.number and self._state.shown is not None:
             shown = self._state.shown
             place = target.number - 1 if target.number > 0 else len(shown) - 1
@@ -277,8 +277,11 @@ class Reading:
 
 
 def _aim(wish: Wish, row: dict[str, Any]) -> Wish:
-    """Return the wish on the task of a row; a series has its own tool for changing it."""
-    return replace(wish, target=None, args={"task_id": row["id"], **wish.args})
+    """Return the wish on the task of a row, whose day stays where only a clock was said."""
+    args = {"task_id": row["id"], **wish.args}
+    if wish.keeps_day and len(day := str(row.get("due_local", ""))[:10]) == 10:
+        args["due"] = day + wish.args["due"][10:]
+    return replace(wish, target=None, args=args)
 
 
 def _note_results(state: State, turn: Turn) -> None:
@@ -292,14 +295,14 @@ def _note_results(state: State, turn: Turn) -> None:
             args = {name: value for name, value in result.args.items() if name != "cursor"}
             state.page = (args, cursor) if cursor else None
             # After a list of several, "it" could be any of them.
-            state.touched = str(result.rows[0]["id"]) if len(result.rows) == 1 else ""
+            state.touched = result.rows[0] if len(result.rows) == 1 else None
         else:
             _note_write(state, result)
 
 
 def _note_write(state: State, result: Result) -> None:
     task = result.data.get("task") or (result.data if result.name == "get_task" else {})
-    state.touched = str(task.get("id", state.touched))
+    state.touched = task if "id" in task else state.touched
     if result.name == "undo":
         if result.args.get("change_ids"):
             state.undone = [one for one in state.undone if one not in result.args["change_ids"]]

@@ -29,7 +29,7 @@ class ListWishes(WishReader):
         return self._list(wish, "list_reminders", {"has_reminder": True})
 
     def _wish_search(self, wish: Wish, slots: Slots, _text: str) -> Wish:
-        return self._list(wish, "found", {"text": self._said.restore(slots["text"]), "status": "all"})
+        return self._list(wish, "found", {"text": self.read_target(slots["text"]).text, "status": "all"})
 
     def _wish_list_tagged(self, wish: Wish, slots: Slots, _text: str) -> Wish:
         return self._list(wish, "found", {"tags": [self._said.restore(slots["tag"]).lstrip("#")]})

@@ -14,11 +14,15 @@ Fields = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class When:
-    """A time as it was read: `due` is a date or a local time; `rule` an RRULE whose first date may be given."""
+    """A time as it was read: `due` is a date or a local time; `rule` an RRULE whose first date may be given.
+
+    `is_clock` says that no day was named: it is then the next time that the clock shows this.
+    """
 
     due: str = ""
     rule: str = ""
     first_due: str = ""
+    is_clock: bool = False
 
 
 def _find_weekday(number: int, which: str, today: date) -> date:
@@ -139,7 +143,7 @@ def resolve(fields: Fields, now: datetime, parts: dict[str, str]) -> When | None
         return When(due=day.isoformat())
     if "day" not in fields and (clock.hour, clock.minute) <= (now.hour, now.minute):
         day += timedelta(days=1)
-    return When(due=f"{day}T{clock:%H:%M}")
+    return When(due=f"{day}T{clock:%H:%M}", is_clock="day" not in fields)
 
 
 def _resolve_rule(fields: Fields, clock: time | None, now: datetime) -> When | None:

@@ -22,7 +22,9 @@ _NUMBERS = {
 }
 _FREQUENCIES = {"m": "MINUTELY", "h": "HOURLY", "d": "DAILY", "w": "WEEKLY", "month": "MONTHLY", "year": "YEARLY"}
 _EDGES = '.,;:!?"()'
-_CLOCK_LIKE = re.compile(r"\d{1,2}(?::\d+|[ap]\.?m)|\d{1,2}:\d+[ap]\.?m|\d{1,4}[/-]\d{1,2}([/-]\d{1,4})?")
+_CLOCK_LIKE = re.compile(
+    r"\d{1,2}(?::\d+|[ap]\.?m)|\d{1,2}:\d+[ap]\.?m|\d{1,2}/\d{1,2}(/\d{2,4})?|\d{1,4}-\d{1,2}-\d{1,4}"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,9 +233,9 @@ class Phrases:
                     known = piece.value or "day" in fields or "rule" in fields
                     return {"part": match["part"]} if known else None
                 case "times":
-                    return {"count": found["count"]} if "rule" in fields else None
+                    return {"count": found["count"]}
                 case "until" | "start":
-                    return {"waiting": piece.kind} if "rule" in fields and "waiting" not in fields else None
+                    return {"waiting": piece.kind} if "waiting" not in fields else None
             return MEANINGS[piece.kind](found, piece.value, now)
         except (ValueError, OverflowError):
             return None

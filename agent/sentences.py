@@ -2,12 +2,14 @@
 
 import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import islice
 from typing import Any
 
 MOST_MATCHES = 200
 """Matches that are looked at: a sentence with two free parts has one for every way to cut it."""
+MOST_REMEMBERED = 512
+"""Messages whose matches are kept."""
 
 # hassil drops punctuation, which belongs to titles: it travels as characters of the private use area.
 _PUNCTUATION = ".。,，?¿？؟!¡！;；:：…—–―’()[]{}<>|@\\"  # noqa: RUF001 -- look-alikes are what hassil knows
@@ -15,7 +17,8 @@ _HIDDEN = {ord(mark): chr(0xE000 + place) for place, mark in enumerate(_PUNCTUAT
 _SHOWN = {ord(hidden): chr(mark) for mark, hidden in _HIDDEN.items()}
 _COLON, _COLON_END = "\ue100", re.compile(r"(?<=[^\s:]):(?=\s)")
 _QUOTE = 0xE200
-_PRIVATE = re.compile("[\ue000-\ue3ff]")
+# Lone surrogates are no text: no call could carry them.
+_PRIVATE = re.compile("[\ue000-\ue3ff\ud800-\udfff]")
 _QUOTED = re.compile(r'"([^"]+)"|“([^“”]+)”|„([^„“”]+)[“”]|«([^«»]+)»|(?<!\w)[\'‘]([^\'‘’]+)[\'’](?!\w)')  # noqa: RUF001
 _CURLY = str.maketrans("‘’ʼ", "'''")  # noqa: RUF001 -- the keyboards' apostrophes
 
@@ -68,9 +71,14 @@ class Sentences:
 
     def __init__(self, table: dict[str, Any]) -> None:
         self._table = table
+        # The turns before a message are read again with each step of its answer.
+        self._match = lru_cache(MOST_REMEMBERED)(self._match_text)
 
-    def match(self, text: str) -> list[Match]:
+    def match(self, text: str) -> tuple[Match, ...]:
         """Return the sentences that fit, those with most words of their own first."""
+        return self._match(text)
+
+    def _match_text(self, text: str) -> tuple[Match, ...]:
         import hassil
 
         # A colon that ends a word is another one than that of 5:30, so that a sentence can ask for it.
@@ -85,7 +93,7 @@ class Sentences:
             )
             for result in found
         ]
-        return sorted(matches, key=lambda match: (-match.weight, order.index(match.intent)))
+        return tuple(sorted(matches, key=lambda match: (-match.weight, order.index(match.intent))))
 
     @cached_property
     def _intents(self) -> Any:

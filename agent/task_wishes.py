@@ -78,7 +78,9 @@ class TaskWishes(WishReader):
         if split.when is None or not split.title:
             return self._ask(wish, "when", "no_time")
         wish = replace(wish, target=self.read_target(split.title), tool=tool)
-        return replace(wish, args={name: split.when.due}) if split.when.due else self._answer("no_rule_here")
+        if not split.when.due:
+            return self._answer("no_rule_here")
+        return replace(wish, args={name: split.when.due}, keeps_day=name == "due" and split.when.is_clock)
 
     def _wish_cancel_reminder(self, wish: Wish, _slots: Slots, _text: str) -> Wish:
         return replace(wish, tool="cancel_reminder")
@@ -124,7 +126,7 @@ class TaskWishes(WishReader):
             if split.when.rule:
                 return self._answer("no_rule_here")
             args["due"] = split.when.due
-        return self._update(wish, **args)
+        return replace(self._update(wish, **args), keeps_day=split.when is not None and split.when.is_clock)
 
     def _wish_move(self, wish: Wish, slots: Slots, _text: str) -> Wish:
         # "to friday" and "to on friday" are the same; a clock alone needs the word that it stands after.
@@ -133,7 +135,9 @@ class TaskWishes(WishReader):
         when = self._phrases.read(slots["when"], self._now) or self._phrases.read(f"at {slots['when']}", self._now)
         if when is None:
             return self._answer("bad_time", text=self._said.restore(slots["when"]))
-        return self._update(wish, due=when.due) if when.due else self._answer("no_rule_here")
+        if not when.due:
+            return self._answer("no_rule_here")
+        return replace(self._update(wish, due=when.due), keeps_day=when.is_clock)
 
     def _wish_postpone(self, wish: Wish, slots: Slots, _text: str) -> Wish:
         lead = self._phrases.read_duration(slots.get("lead", ""))

@@ -39,6 +39,8 @@ class Wish:
     say: str = ""
     missing: str = ""
     is_sure: bool = False
+    keeps_day: bool = False
+    """Whether only the clock of the due is new: the task's day stays."""
 
 
 class WishReader:

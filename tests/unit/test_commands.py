@@ -1,0 +1,371 @@
+"""The built-in commands: what each sentence comes to, and that doubt never changes anything."""
+
+import time
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent.commands import HONESTY, NAME, Commands
+from agent.language import load_language
+from agent.messages import Message, ToolCall
+from tests.unit.command_tables import CHANGING, LISTS, MAKING, REPEATING
+from tests.unit.talking import NOW, SHOWN, answer, ask, show
+
+READS = {"find_tasks", "get_task", "preview_occurrences"}
+AFTER_A_LIST = show(SHOWN)
+
+
+@pytest.mark.parametrize(("sentence", "args"), MAKING)
+def test_a_task_is_made(sentence: str, args: dict[str, Any]) -> None:
+    assert ask(sentence)[1] == [("create_task", args)]
+
+
+@pytest.mark.parametrize(("sentence", "args"), REPEATING)
+def test_a_series_is_made(sentence: str, args: dict[str, Any]) -> None:
+    assert ask(sentence)[1] == [("create_recurring_task", args)]
+
+
+@pytest.mark.parametrize(("sentence", "args"), LISTS)
+def test_a_list_is_asked_for(sentence: str, args: dict[str, Any]) -> None:
+    assert ask(sentence)[1] == [("find_tasks", args)]
+
+
+@pytest.mark.parametrize(("sentence", "words", "tool", "args"), CHANGING)
+def test_a_task_is_found_and_changed(sentence: str, words: str | None, tool: str, args: dict[str, Any]) -> None:
+    calls = ask(sentence, AFTER_A_LIST)[1]
+    assert calls[-1] == (tool, args)
+    assert [call[1]["text"] for call in calls[:-1]] == ([words] if words else [])
+
+
+@pytest.mark.parametrize(("sentence", "words"), [row[:2] for row in CHANGING if row[1]])
+def test_a_task_that_is_not_found_is_not_changed(sentence: str, words: str) -> None:
+    said, calls = ask(sentence, found=[])
+    assert [name for name, _ in calls] == ["find_tasks"]
+    assert words in said
+
+
+@pytest.mark.parametrize("sentence", [row[0] for row in CHANGING if row[1]])
+def test_of_several_tasks_none_is_changed(sentence: str) -> None:
+    said, calls = ask(sentence, found=[{"id": "1", "title": "one"}, {"id": "2", "title": "two"}])
+    assert [name for name, _ in calls] == ["find_tasks"]
+    assert "Which one" in said
+    assert "2. two" in said
+
+
+@pytest.mark.parametrize(
+    ("sentence", "expected"),
+    [
+        ("add call mum on fribday at 5", "“on fribday”"),
+        ("add call mum tommorow", "“tommorow”"),
+        ("add call mum at 25:00", "25:00"),
+        ("add call mum at 5:99", "5:99"),
+        ("add call mum at 13pm", "13pm"),
+        ("add call mum on 31 february", "“on 31"),
+        ("add call mum on 10/11", "10/11"),
+        ("add call mum in 3 huors", "“in 3 huors”"),
+        ("add call mum at midnight", "midnight"),
+        ("add call mum on friday and saturday", "friday"),
+        ("add call mum on friday at 5 tomorrow", "friday"),
+        ("add call mum on friday about the car", "“on friday”"),
+        ("add call mum at 5 at 6", "“at 5”"),
+        ("add stay until friday", "until"),
+        ("add call mum before friday", "before"),
+        ("add call mum on monday 27 november", "monday"),
+        ("add call mum tomorrow morning at 5pm", "tomorrow"),
+        ("add call mum starting monday", "starting"),
+        ("add call mum in may", "“in may”"),
+        ("add stretch every fribday", "every fribday"),
+        ("add stretch every second tuesday", "every second"),
+        ("add stretch every full moon", "every full"),
+        ("add take pills twice a day", "twice a day"),
+        ("add stretch every day tomorrow", "every day"),
+        ("add stretch every monday until fribday", "every monday"),
+        ("remind me to call mum on fribday", "“on fribday”"),
+        ("remind me fribday to call mum", "fribday"),
+        ("remind me to call mum", "When?"),
+        ("remind me about the dentist", "When?"),
+        ("remind me a while before the dentist", "How long?"),
+        ("snooze", "How long?"),
+        ("snooze until fribday", "fribday"),
+        ("move the dentist to fribday", "fribday"),
+        ("move the dentist to the garage", "the garage"),
+        ("move the dentist to every friday", "repetition"),
+        ("change the dentist to fribday", "fribday"),
+        ("change task 1 to call mom on fribday", "fribday"),
+        ("repeat the backup", "How often"),
+        ("repeat the backup tomorrow", "How often"),
+        ("skip water plants on fribday", "fribday"),
+        ("pause water plants until fribday", "fribday"),
+        ("pause water plants until friday at 5", "friday at 5"),
+        ("rename a to b to c", "more than one way"),
+        ("tag groceries with home and garden", "more than one way"),
+        ("set priority of groceries to purple", "priorities"),
+        ("delete all completed", "many tasks"),
+        ("delete everything", "many tasks"),
+        ("complete all my tasks", "many tasks"),
+        ("delete tasks 1 and 3", "one task at a time"),
+        ("mark 1, 2 and 3 as done", "one task at a time"),
+        ("delete task 7", "no number"),
+        ("delete 0", "no number"),
+        ("delete it", "do not know which"),
+        ("add", "did not understand"),
+        ("add a task", "What is the task called?"),
+        ("add tomorrow", "What is the task called?"),
+        ("add tomorrow at 5", "What is the task called?"),
+        ("add milk\nadd bread", "one thing at a time"),
+        ("buy milk tomorrow", "did not understand"),
+        ("the weather is nice", "did not understand"),
+        ("what is the meaning of life", "the meaning of life"),
+        ("asdf qwer", "did not understand"),
+        ("", "did not understand"),
+        ("…!?", "did not understand"),
+        ("redo", "nothing to redo"),
+        ("more", "no more"),
+        ("yes", "no open question"),
+        ("never mind", "nothing was changed"),
+        ("hello", "Hello"),
+        ("thanks!", "welcome"),
+        ("help", "sentences I understand"),
+        ("add " + "x" * 600, "too long"),
+        ("add \ud800", "did not understand"),
+        ("add \ue000", "did not understand"),
+    ],
+)
+def test_doubt_changes_nothing_and_asks(sentence: str, expected: str) -> None:
+    said, calls = ask(sentence, AFTER_A_LIST)
+    assert not [name for name, _ in calls if name not in READS]
+    assert expected in said
+
+
+def test_a_number_without_a_list_shows_one_and_waits_for_the_choice() -> None:
+    said, calls = ask("mark task 3 complete", found=SHOWN)
+    assert calls == [("find_tasks", {"limit": 20})]
+    assert "3. dentist" in said
+    messages = [*_searched("mark task 3 complete", {"limit": 20}, SHOWN), Message("assistant", said)]
+    assert ask("3", messages)[1] == [("complete_task", {"task_id": "C"})]
+
+
+def _searched(text: str, args: dict[str, Any], rows: list[dict[str, Any]]) -> list[Message]:
+    turn = show(rows, text)
+    call = ToolCall("call_1", "find_tasks", str(args).replace("'", '"'))
+    return [turn[0], Message("assistant", calls=(call,)), turn[2]]
+
+
+@pytest.mark.parametrize("reply", ["2", "the second", "The second one.", "number 2", "two", "'two'", "“two”", "TWO!"])
+def test_the_choice_is_made_by_number_or_title(reply: str) -> None:
+    rows = [{"id": "1", "title": "one"}, {"id": "2", "title": "two"}]
+    before = [*_searched("delete the thing", {"text": "thing", "limit": 20}, rows), Message("assistant", "Which?")]
+    assert ask(reply, before)[1] == [("delete_task", {"task_id": "2"})]
+
+
+@pytest.mark.parametrize("reply", ["3", "t", "three", "o"])
+def test_a_choice_that_is_none_changes_nothing(reply: str) -> None:
+    rows = [{"id": "1", "title": "one two"}, {"id": "2", "title": "two to"}]
+    before = [*_searched("delete the thing", {"text": "thing", "limit": 20}, rows), Message("assistant", "Which?")]
+    assert not [name for name, _ in ask(reply, before)[1] if name not in READS]
+
+
+def test_a_choice_may_be_missed_once_and_made_then() -> None:
+    rows = [{"id": "1", "title": "one"}, {"id": "2", "title": "two"}]
+    before = [*_searched("delete the thing", {"text": "thing", "limit": 20}, rows), Message("assistant", "Which?")]
+    said, calls = ask("9", before)
+    assert not calls
+    before += [Message("user", "9"), Message("assistant", said)]
+    assert ask("1", before)[1] == [("delete_task", {"task_id": "1"})]
+
+
+def test_after_another_topic_the_question_is_closed() -> None:
+    rows = [{"id": "1", "title": "one"}, {"id": "2", "title": "two"}]
+    before = [*_searched("delete the thing", {"text": "thing", "limit": 20}, rows), Message("assistant", "Which?")]
+    before += [Message("user", "thanks"), Message("assistant", "You are welcome.")]
+    assert not ask("2", before)[1]
+
+
+def test_a_search_of_the_model_itself_does_not_renumber_the_list_that_was_shown() -> None:
+    before = [
+        *AFTER_A_LIST,
+        *_searched("delete the thing", {"text": "thing", "limit": 20}, [{"id": "X", "title": "x"}]),
+    ]
+    delete = ToolCall("call_1", "delete_task", '{"task_id": "X"}')
+    before += [Message("assistant", calls=(delete,)), Message("tool", '{"message": "gone"}', call_id="call_1")]
+    before += [Message("assistant", "gone")]
+    assert ask("mark task 3 complete", before)[1] == [("complete_task", {"task_id": "C"})]
+
+
+def test_a_list_that_another_model_showed_has_numbers_too() -> None:
+    before = show(SHOWN, "What do I have on my plate, dear?")
+    assert ask("delete task 2", before)[1] == [("delete_task", {"task_id": "B"})]
+
+
+def test_what_was_missing_is_taken_from_the_next_message() -> None:
+    before = [Message("user", "remind me to call mum"), Message("assistant", "When?")]
+    due = {"title": "call mum", "reminders": ["0m"], "due": "2026-11-24T09:00"}
+    assert ask("tomorrow at 9", before)[1] == [("create_task", due)]
+    assert ask("tomorrow", before)[1] == [("create_task", {**due, "due": "2026-11-24"})]
+    before = [Message("user", "add tomorrow"), Message("assistant", "What?")]
+    assert ask("buy milk", before)[1] == [("create_task", {"title": "buy milk", "due": "2026-11-24"})]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "invalid_time: That is no time. Give a date. See find_tasks.",
+            "That did not work: That is no time. Give a date.",
+        ),
+        ("version_conflict: Somebody changed it.", "That did not work: Somebody changed it."),
+        (
+            "confirmation_required: The person has to agree. Open http://127.0.0.1/confirm_it.",
+            "That did not work: The person has to agree. Open http://127.0.0.1/confirm_it.",
+        ),
+    ],
+)
+def test_a_failed_call_is_told_as_such(text: str, expected: str) -> None:
+    call = ToolCall("call_1", "create_task", '{"title": "x"}')
+    before = [Message("user", "add x"), Message("assistant", calls=(call,))]
+    said, finished = answer([*before, Message("tool", text, call_id="call_1", failed=True)])
+    assert said == expected
+    assert not finished.calls
+
+
+def test_a_result_that_cannot_be_read_is_no_success() -> None:
+    call = ToolCall("call_1", "create_task", '{"title": "x"}')
+    before = [Message("user", "add x"), Message("assistant", calls=(call,))]
+    for text in ("", "[", "[1]", "null", "[" * 100_000):
+        said, finished = answer([*before, Message("tool", text, call_id="call_1")])
+        assert "could not be read" in said
+        assert not finished.calls
+
+
+def test_yes_repeats_the_call_that_wanted_a_confirmation() -> None:
+    call = ToolCall("call_1", "delete_task", '{"task_id": "A"}')
+    refusal = Message("tool", "confirmation_required: Agree first.", call_id="call_1", failed=True)
+    before = [*AFTER_A_LIST, Message("user", "delete 1"), Message("assistant", calls=(call,)), refusal]
+    before.append(Message("assistant", "Agree first."))
+    assert ask("yes", before)[1] == [("delete_task", {"task_id": "A"})]
+    assert not ask("no", before)[1]
+
+
+def test_the_first_answer_says_what_this_is_and_no_other_does() -> None:
+    assert Commands().name == NAME == "offline-commands"
+    assert Commands().honesty == HONESTY
+    assert ask("hello")[0].startswith(HONESTY)
+    assert answer([Message("user", "add x")])[0] == HONESTY
+    assert HONESTY not in ask("hello", [Message("user", "hi"), Message("assistant", "hi")])[0]
+
+
+def test_without_tools_it_only_talks() -> None:
+    said, finished = answer([Message("user", "add x")], tools=())
+    assert "cannot reach" in said
+    assert not finished.calls
+
+
+@pytest.mark.parametrize("sentence", [one for group in Commands().list_examples().values() for one in group])
+def test_every_example_is_understood(sentence: str) -> None:
+    said, calls = ask(sentence, AFTER_A_LIST)
+    assert calls or sentence in ("help", "redo", "more")
+    assert "did not understand" not in said
+
+
+def test_a_clock_alone_keeps_the_day_of_the_task() -> None:
+    row = {"id": "T", "title": "dentist", "due_local": "2026-11-27T15:00"}
+    assert ask("move the dentist to 5pm", found=[row])[1][-1][1] == {"task_id": "T", "due": "2026-11-27T17:00"}
+    assert ask("move it to 5", show([row]))[1][-1][1] == {"task_id": "T", "due": "2026-11-27T17:00"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a" * 10_000,
+        "move " + "to " * 190,
+        "rename " + "to as " * 95,
+        "set the priority of " + "of for to as " * 40,
+        "add " + "at 5 " * 118,
+        "remind me " + "every monday " * 45,
+        "remind me " + "to " * 190,
+        "'" * 600,
+        "“" * 600,
+        "([{<|" * 100,
+        "İ" * 500,
+        "\u202eadd x\u0000\u200d🏳️‍🌈",
+        "please " * 80,
+        "tag " + "a " * 250,
+    ],
+)
+def test_bad_input_is_answered_fast(text: str) -> None:
+    ask("hello")
+    spent = []
+    for _ in range(3):
+        load_language().sentences._match.cache_clear()
+        start = time.perf_counter()
+        answer([Message("user", text)])
+        spent.append(time.perf_counter() - start)
+    assert min(spent) < 0.05
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(max_size=80))
+def test_no_text_breaks_it(text: str) -> None:
+    ask(text)
+    ask(f"add {text} tomorrow")
+    ask(f"move {text} to {text}")
+
+
+DAYS = st.dates(date(2026, 11, 23), date(2035, 12, 31))
+FORMS = ["on {0.day} {0:%B} {0.year}", "on {0:%b} {0.day} {0.year}", "by {0}", "{0:%A} {0.day} {0:%B} {0.year}"]
+
+
+@settings(max_examples=200, deadline=None)
+@given(DAYS, st.times(), st.sampled_from(FORMS), st.booleans())
+def test_a_printed_time_reads_back(day: date, clock: Any, form: str, first: bool) -> None:
+    said = form.format(day)
+    # A leading zero, like am and pm, says which half of the day is meant.
+    text = f"at {clock:%H:%M} {said}" if first else f"{said} at {clock:%I:%M}{'am' if clock.hour < 12 else 'pm'}"
+    split = load_language().phrases.split(f"call mum {text}", NOW)
+    assert split.doubt == ""
+    assert split.title == "call mum"
+    assert split.when is not None
+    assert split.when.due == f"{day}T{clock:%H:%M}"
+    assert load_language().phrases.split(f"call mum {said}", NOW).when.due == str(day)
+
+
+@given(st.integers(0, 1500), st.sampled_from(["day", "week"]), st.integers(1, 60))
+def test_days_ahead_are_counted_on_the_calendar(offset: int, unit: str, count: int) -> None:
+    now = NOW + timedelta(days=offset)
+    when = load_language().phrases.read(f"in {count} {unit}s", now)
+    assert when is not None
+    assert when.due == str(now.date() + timedelta(days=count * (7 if unit == "week" else 1)))
+
+
+@pytest.mark.parametrize(
+    ("now", "said", "due"),
+    [
+        ("2026-11-27T10:00", "on friday", "2026-12-04"),
+        ("2026-11-27T10:00", "this friday", "2026-11-27"),
+        ("2026-11-27T10:00", "next friday", "2026-12-04"),
+        ("2026-11-28T10:00", "next friday", "2026-12-04"),
+        ("2026-11-29T10:00", "next monday", "2026-11-30"),
+        ("2026-11-23T18:00", "at 5", "2026-11-24T17:00"),
+        ("2026-11-23T16:59", "at 5", "2026-11-23T17:00"),
+        ("2026-11-23T17:00", "at 5", "2026-11-24T17:00"),
+        ("2027-01-31T10:00", "in a month", "2027-02-28"),
+        ("2026-12-31T10:00", "next month", "2027-01-01"),
+        ("2026-12-31T23:30", "in 1 hour", "2027-01-01T00:30"),
+        ("2027-03-28T01:30", "in 1 hour", "2027-03-28T03:30"),
+        ("2026-10-25T01:30", "in 1 hour", "2026-10-25T02:30+02:00"),
+        ("2026-11-23T09:00", "on 23 november", "2026-11-23"),
+        ("2026-11-23T09:00", "on 22 november", "2027-11-22"),
+        ("2026-11-23T09:00", "tomorrow at noon", "2026-11-24T12:00"),
+        ("2026-11-23T09:00", "at 12", "2026-11-23T12:00"),
+        ("2026-11-23T09:00", "at 12am", "2026-11-24T00:00"),
+        ("2026-11-23T09:00", "tonight at 8:30", "2026-11-23T20:30"),
+    ],
+)
+def test_times_around_edges(now: str, said: str, due: str) -> None:
+    when = load_language().phrases.read(said, datetime.fromisoformat(now).replace(tzinfo=ZoneInfo("Europe/Berlin")))
+    assert when is not None
+    assert when.due == due
