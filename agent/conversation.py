@@ -43,6 +43,7 @@ class Conversation:
     connect: Connect
     look: Look
     ids: Ids
+    disconnect: Callable[[], Awaitable[None]]
     bounds: Bounds = field(default_factory=Bounds)
     _tools: list[Tool] = field(default_factory=list)
     _running: dict[str, _Running] = field(default_factory=dict)
@@ -114,11 +115,12 @@ class Conversation:
         return running is not None
 
     async def close(self) -> None:
-        """Stop every turn and wait until each has recorded what it did."""
+        """Stop every turn, wait until each has recorded what it did, and let the tools go."""
         tasks = [running.task for running in self._running.values() if running.task is not None]
         for turn_id in list(self._running):
             self.stop(turn_id)
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self.disconnect()
 
     def _choose(self, model: str | None) -> str:
         name = model or next(iter(self.models))
@@ -191,17 +193,11 @@ class Conversation:
         return end
 
     async def _run_with_tools(self, run: TurnRun, who: Who) -> Done | Failed:
-        # What is raised inside a client comes out of it wrapped in groups: it is carried out by hand.
-        raised: Exception | None = None
         async with self.connect(who) as client:
             if not self._tools:
                 self._tools = await list_tools(client)
             run.client, run.tools = client, self._tools
-            try:
-                return await run.run()
-            except Exception as error:  # noqa: BLE001  # raised again just below
-                raised = error
-        raise raised
+            return await run.run()
 
     async def _take_decision(self, run: TurnRun, keeper: LooseKeeper) -> Done | None:
         taken = await take_decision(self.store, keeper.who, keeper.conversation_id, run.message, run.turn_id)

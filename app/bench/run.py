@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from app.bench.calls import measure_calls
+from app.bench.chatting import measure_chatting
 from app.bench.filling import fill_file
 from app.bench.idling import measure_idling
 from app.bench.reactions import measure_reactions
@@ -29,6 +30,7 @@ class Plan:
         self.settle, self.idle = (0.5, 0.5) if tiny else (2.0, 2.0) if quick else (5.0, 10.0)
         self.waiting, self.series = (2_000, 200) if tiny else (20_000, 2_000) if quick else (1_000_000, 100_000)
         self.burst = 20 if tiny else 200 if quick else 1_000
+        self.turns = 3 if tiny else 20 if quick else 200
         self.note = "A quick run: its figures do not count." if quick else ""
 
 
@@ -36,7 +38,7 @@ async def measure_all(plan: Plan) -> list[Row]:
     """Measure everything and leave nothing behind."""
     with tempfile.TemporaryDirectory(prefix="evolution-todo-bench-") as folder:
         root = Path(folder)
-        for name in ("few", "many", "held", "whole", "paced", "idle", "scheduling"):
+        for name in ("few", "many", "held", "whole", "paced", "idle", "scheduling", "chat"):
             (root / name).mkdir()
         few, many = root / "few/todo.db", root / "many/todo.db"
         _say(f"filling a file with {plan.many} tasks")
@@ -53,6 +55,8 @@ async def measure_all(plan: Plan) -> list[Row]:
         rows += measure_searches(few, many, plan.repeats)
         _say("scheduling")
         rows += await measure_scheduling(root / "scheduling", plan.waiting, plan.burst, plan.series, plan.repeats)
+        _say("chatting")
+        rows += await measure_chatting(root / "chat", plan.turns)
         _say("idling")
         rows += await measure_idling(root / "idle", plan.settle, plan.idle)
         return rows

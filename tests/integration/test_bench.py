@@ -21,6 +21,8 @@ async def test_a_tiny_run_gives_well_formed_rows(capsys: pytest.CaptureFixture[s
         "commit to reaction",
         "find: one tag",
         "tick, 10 due",
+        "chat: CPU of a turn",
+        "200 idle streams",
         "serve, idle",
     ):
         assert any(name.startswith(part) for name in names), part

@@ -329,3 +329,21 @@ async def test_a_long_history_is_cut_at_whole_turns(tmp_path: Path) -> None:
             assert called == {each.call_id for each in request.messages if each.role == "tool"}
         assert len(model.asked[-1].messages) < 20
         assert from_json(model.asked[-1].messages[1].calls[0].arguments)["title"] != "Task 0"
+
+
+async def test_conversations_at_the_same_time_keep_their_own_undo(tmp_path: Path) -> None:
+    def add(request: Any) -> Any:
+        word = request.messages[-1].text if request.messages[-1].role == "user" else ""
+        if word.startswith("add"):
+            return [("create_task", {"title": word[4:]})]
+        return [("undo", {})] if word == "undo" else "Done."
+
+    async with open_talk(tmp_path, *[add] * 400) as (world, _):
+        begun = await asyncio.gather(*(say(world, f"add {n}") for n in range(40)))
+        ids = [answer["conversation_id"] for answer in begun]
+        await asyncio.gather(*(say(world, "undo", each) for each in ids[::2]))
+        left = (await world.rest.get("/tasks", params={"limit": 50})).json()["tasks"]
+        assert sorted(int(task["title"]) for task in left) == list(range(1, 40, 2))
+        # A conversation without a change of its own has nothing to undo.
+        answer = await say(world, "undo")
+        assert answer["calls"][0]["ok"] is False
