@@ -1,5 +1,6 @@
 """The use cases on recurring tasks: create, preview, edit what all instances share, delete; `revising` has the rest."""
 
+from datetime import datetime, time
 from itertools import islice
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -36,11 +37,15 @@ _SHARED = ("title", "notes", "priority", "tags")
 
 
 class Schedule(NamedTuple):
-    """A rule that was read, with the due that sets its phase and what is to be said about both."""
+    """A rule that was read, with the due that sets its phase and what is to be said about both.
+
+    `wall` is the local time that `first` was to have, if the clocks jump over it.
+    """
 
     rule: Rule
     first: str
     warnings: list[str]
+    wall: str | None = None
 
 
 def read_schedule(work: Work, rule_text: str, first_due: str | None, zone: ZoneInfo) -> Schedule:
@@ -49,12 +54,15 @@ def read_schedule(work: Work, rule_text: str, first_due: str | None, zone: ZoneI
     warnings: list[str] = []
     if first_due is None:
         first = rules.default_first(rule, zone, work.now)
+        start = datetime.combine(day_of(first, zone), time())
     else:
         reading = when.read_time(first_due, zone, work.now)
         warnings.extend(reading.warnings)
-        first, moved = rules.snap(rule, reading.due, zone)
+        first, moved = rules.snap(rule, reading.due, zone, reading.wall)
+        start = rules.local_start(reading.due, zone, reading.wall)
         warnings += [moved] if moved else []
-    return Schedule(rule, first, [*warnings, *rules.check(rule, first, zone)])
+    wall = rules.find_wall(rule, start, zone, first)
+    return Schedule(rule, first, [*warnings, *rules.check(rule, first, zone, wall)], wall)
 
 
 def preview_occurrences(work: Work, request: PreviewOccurrences) -> View:
@@ -71,10 +79,10 @@ def preview_occurrences(work: Work, request: PreviewOccurrences) -> View:
     zone = work.zone if request.zone is None else when.read_zone(request.zone)
     schedule = read_schedule(work, request.rule, request.first_due, zone)
     after = None if request.after is None else when.read_time(request.after, zone, work.now).due
-    dues = rules.occurrences(schedule.rule, schedule.first, zone, after, request.count)
+    dues = islice(rules.walk(schedule.rule, schedule.first, zone, after, schedule.wall), request.count)
     view: View = {
         "occurrences": [_view_date(due, zone) for due in dues],
-        "rule_text": rules.describe(schedule.rule, schedule.first, zone),
+        "rule_text": rules.describe(schedule.rule, schedule.first, zone, schedule.wall),
     }
     if schedule.warnings:
         view["warnings"] = schedule.warnings
@@ -161,7 +169,7 @@ def create_recurring_task(work: Work, request: CreateRecurringTask) -> View:
     check_mode(schedule.rule, mode, request.catch_up)
     befores = read_befores(request.reminders or [])
     values = _template_of(request, task)
-    course = Course(schedule.rule, schedule.first, zone, mode)
+    course = Course(schedule.rule, schedule.first, zone, mode, wall=schedule.wall)
     step = next_on_rule(course, None, work.now)
     if step is None:
         raise RuleNeverOccurs("This rule has no date after now.", "Give a later UNTIL or first_due, or more COUNT.")
@@ -176,6 +184,7 @@ def create_recurring_task(work: Work, request: CreateRecurringTask) -> View:
             "rule": schedule.rule.text,
             "rule_text": describe_course(course),
             "first": schedule.first,
+            "wall": schedule.wall,
             "zone": zone.key,
             "mode": mode,
             "catch_up": request.catch_up or "latest",
@@ -340,7 +349,7 @@ def read_befores(specs: list[ReminderSpec]) -> list[str]:
 
 def describe_course(course: Course) -> str:
     """Return a series' rule in words."""
-    said = rules.describe(course.rule, course.first, course.zone)
+    said = rules.describe(course.rule, course.first, course.zone, course.wall)
     return f"{said}, counted from when it is done" if course.mode == "after_completion" else said
 
 

@@ -38,8 +38,8 @@ _SERIES = select(_S).where(_S.c.change_id == bindparam("key"))
 _MARK = update(_C).where(_C.c.id == bindparam("key")).values(undone_by=bindparam("by"))
 
 _STATE = (
-    *("rule", "rule_text", "first", "zone", "mode", "catch_up", "paused", "reminders", "skipped"),
-    *("newest", "made", "passed"),
+    *("rule", "rule_text", "first", "wall", "zone", "mode", "catch_up", "paused", "reminders", "skipped"),
+    *("newest", "awaits", "made", "passed"),
 )
 """What of a recurrence is put back; the rest follows from it."""
 _SHOWN = 3
@@ -181,10 +181,11 @@ def _step_series_back(work: Work, way: _Rewind, row: Row) -> None:
     series_id = row["series_id"]
     before, after = from_json(row["before"]), from_json(row["after"])
     now = way.series.get(series_id) or load_recurrence(work, series_id)
-    if any(now[name] != after[name] for name in _STATE):
+    # What an older version kept lacks the newer columns; they were empty then.
+    if any(now[name] != after.get(name) for name in _STATE):
         way.conflicts.append((series_id, "recurrence", 0))
         return
-    way.series[series_id] = {**now, **{name: before[name] for name in _STATE}}
+    way.series[series_id] = {**now, **{name: before.get(name) for name in _STATE}}
 
 
 def _restore_series(work: Work, series_id: str, state: dict[str, Any]) -> View | None:
