@@ -8,7 +8,7 @@ from pydantic_core import from_json
 from sqlalchemy import bindparam, select, update
 
 from events.catalog import EventType
-from events.tables import table_of
+from events.tables import table_of, take_turn
 from todo import when
 from todo.changes import Recorded, Touched, list_since, record_change
 from todo.confirmations import require_person
@@ -62,6 +62,8 @@ def undo(work: Work, request: Undo) -> View:
     a change itself: taking it back is to do again. Raises `UndoConflict`, naming what was changed since and by whom,
     and `InvalidArguments` where there is nothing to undo.
     """
+    # Of several at the same moment each must see what those before it took back.
+    take_turn(work.connection, "undo", work.who.user_id)
     changes = _pick_changes(work, request.change_ids)
     way = _rewind(work, changes)
     if way.conflicts:
