@@ -12,6 +12,7 @@ from events.outbox import record_event
 from events.tables import HotInsert, table_of
 from todo.errors import InvalidArguments, VersionConflict
 from todo.models import Change, ChangeItem, ChangeSeries, Recurrence
+from todo.quoting import quote_title, show_text
 from todo.views import View, diff_views
 from todo.work import Work
 
@@ -153,7 +154,7 @@ def check_version(work: Work, task: dict[str, Any], expected: int | None) -> Non
     parts = [f"{', '.join(each.fields) or 'nothing'} by {each.who} at {each.at[:16]}Z" for each in since]
     told = f" Changed since: {'; '.join(parts[-3:])}." if parts else ""
     raise VersionConflict(
-        f'"{task["title"]}" is at version {task["version"]}, not {expected}.{told}',
+        f"{quote_title(task['title'])} is at version {task['version']}, not {expected}.{told}",
         "Read it with get_task and repeat the change with the version that you see there.",
         version=task["version"],
         fields={name: each.client for each in since for name in each.fields},
@@ -176,7 +177,7 @@ def list_since(work: Work, task_id: str, version: int) -> list[Since]:
     found = []
     for before, after, actor, at in work.connection.execute(_SINCE, key):
         who = from_json(actor)
-        client = who.get("client") or who["surface"]
+        client = show_text(who.get("client") or who["surface"])
         changed = diff_views(from_json(before) if before else {}, from_json(after) if after else {})
         found.append(Since(list(changed), client, f"{client} ({who['kind']})", at))
     return found

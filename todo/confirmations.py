@@ -12,6 +12,7 @@ from events.instants import read_instant, write_instant
 from events.tables import table_of, take_turn
 from todo.errors import ConfirmationRequired, InvalidArguments, TaskNotFound
 from todo.models import Change, ChangeItem, Confirmation
+from todo.quoting import quote_title
 from todo.views import View
 from todo.work import Work
 
@@ -86,7 +87,7 @@ def require_person(work: Work, operation: str, subject: str, gone: Sequence[View
     if row is not None and row.state == "accepted":
         work.connection.execute(_DECIDE, {"key": row.id, "was": "accepted", "now": "used"})
         return
-    titles = [f'"{task["title"]}"' for task in gone[:_SHOWN]]
+    titles = [quote_title(task["title"]) for task in gone[:_SHOWN]]
     more = f" and {len(gone) - _SHOWN} more" if len(gone) > _SHOWN else ""
     summary = f"Delete {', '.join(titles)}{more}"
     raise ConfirmationRequired(

@@ -1,18 +1,21 @@
 """Every SELECT on tasks and what belongs to them; each begins at its owner."""
 
+import re
 from typing import Any
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, case, func, literal, select
 
 from events.tables import table_of
 from todo.errors import IsSeries, TaskNotFound
-from todo.folding import fold_words
+from todo.folding import TITLE_END, fold_words
 from todo.models import Recurrence, Reminder, Task
+from todo.quoting import quote_title
 from todo.when import say_due
 from todo.work import Work
 
 Row = dict[str, Any]
 
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 TASK = table_of(Task)
 REMINDER = table_of(Reminder)
 RECURRENCE = table_of(Recurrence)
@@ -30,10 +33,19 @@ _REMINDERS = (
 _REMINDER_BY_ID = select(REMINDER).where(
     REMINDER.c.id == bindparam("reminder_id"), REMINDER.c.user_id == bindparam("user")
 )
+MOST_WORDS = 8
+_MATCHED = sum(
+    (
+        case((func.instr(literal(" ") + TASK.c.title_key, bindparam(f"word{number}")) > 0, 1), else_=0)
+        for number in range(MOST_WORDS)
+    ),
+    literal(0),
+)
+"""How many of the words begin a word of the title."""
 _SIMILAR = (
     select(TASK.c.id, TASK.c.title)
-    .where(_OWNED, _ALIVE, func.instr(TASK.c.words, bindparam("word")) > 0)
-    .order_by(TASK.c.status.desc(), TASK.c.deadline)
+    .where(_OWNED, _ALIVE, _MATCHED > 0)
+    .order_by(_MATCHED.desc(), TASK.c.status.desc(), TASK.c.deadline, TASK.c.id)
     .limit(3)
 )
 _NEXT_REMINDER = select(func.min(REMINDER.c.remind_at)).where(REMINDER.c.status == "scheduled")
@@ -92,7 +104,7 @@ def load_single_task(work: Work, task_id: str) -> Row:
     task = load_task(work, task_id)
     if task["kind"] == "task":
         return task
-    series = f'"{task["title"]}" is a recurring task; only one occurrence of it can be done or reminded of.'
+    series = f"{quote_title(task['title'])} is a recurring task; only one occurrence of it can be done or reminded of."
     open_ones = load_open_instances(work, task_id)
     if not open_ones:
         raise IsSeries(series, "None is open now: preview_occurrences shows when the next ones come.")
@@ -203,11 +215,20 @@ def next_reminder_at(work: Work) -> str | None:
 
 
 def _not_found(work: Work, task_id: str) -> TaskNotFound:
-    similar = []
-    for word in fold_words(task_id[:200])[:1]:
-        rows = work.connection.execute(_SIMILAR, {"user": work.who.user_id, "word": f" {word}"})
-        similar = [{"task_id": row.id, "title": row.title} for row in rows]
+    similar = _list_similar(work, task_id)
     if similar:
-        near = "; ".join(f'"{each["title"]}" ({each["task_id"]})' for each in similar)
+        near = "; ".join(f"{quote_title(each['title'])} ({each['task_id']})" for each in similar)
         return TaskNotFound("There is no task with this id.", f"Did you mean {near}?", similar=similar)
     return TaskNotFound("There is no task with this id.", "Look the task up with find_tasks and use its id.")
+
+
+def _list_similar(work: Work, text: str) -> list[Row]:
+    """Return up to three `{task_id, title}` whose titles hold most of the words of what was given for an id."""
+    words = list(dict.fromkeys(fold_words(text)))[:MOST_WORDS]
+    if not words or _UUID.fullmatch(text):
+        return []
+    # What no title holds stands for the words that there are not.
+    given = {f"word{number}": f" {word}" for number, word in enumerate(words)}
+    rest = {f"word{number}": TITLE_END for number in range(len(words), MOST_WORDS)}
+    rows = work.connection.execute(_SIMILAR, {"user": work.who.user_id, **given, **rest})
+    return [{"task_id": row.id, "title": row.title} for row in rows]

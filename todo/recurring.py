@@ -16,6 +16,7 @@ from todo.course import Course, Mode, Step, day_of, is_over, next_after_doing, n
 from todo.editing import clean_tags, read_edits
 from todo.errors import InvalidArguments, RuleInvalid, RuleNeverOccurs
 from todo.queries import Row, load_open_instances, load_reminders, load_task
+from todo.quoting import quote_title
 from todo.reminders import MOST_PER_TASK, follow_due, replace_reminders
 from todo.rules import Rule
 from todo.saving import insert_task, show_task, update_task_row
@@ -212,9 +213,9 @@ def _load_convertible(work: Work, request: CreateRecurringTask) -> Row:
     task = load_task(work, request.task_id or "")
     check_version(work, task, request.expected_version)
     if task["kind"] == "recurring" or task["recurring_id"] is not None:
-        raise InvalidArguments(f'"{task["title"]}" recurs already.', "Change it with update_recurring_task.")
+        raise InvalidArguments(f"{quote_title(task['title'])} recurs already.", "Change it with update_recurring_task.")
     if task["status"] == "completed":
-        raise InvalidArguments(f'"{task["title"]}" is completed.', "Reopen it with reopen_task first.")
+        raise InvalidArguments(f"{quote_title(task['title'])} is completed.", "Reopen it with reopen_task first.")
     return task
 
 
@@ -259,7 +260,9 @@ def _join(
 
 
 def _say_created(work: Work, series: Series, instance: View) -> str:
-    said = f'"{instance["title"]}" is saved, {say_rule(series.row, work.zone)}. First: {instance["due_text"]}'
+    said = (
+        f"{quote_title(instance['title'])} is saved, {say_rule(series.row, work.zone)}. First: {instance['due_text']}"
+    )
     ahead = [each for each in list_ahead(work, series, None, 4) if each.get("task_id") != instance["id"]][:2]
     if series.course.mode == "after_completion" or not ahead:
         return f"{said}."
@@ -276,7 +279,7 @@ def edit_template(work: Work, task: Row, request: UpdateTask) -> View:
     check_version(work, task, request.expected_version)
     values = {name: value for name, value in read_edits(task, request).items() if value != task[name]}
     if not values:
-        return answer_nothing(work, task, f'"{task["title"]}" is like that already; nothing was changed.')
+        return answer_nothing(work, task, f"{quote_title(task['title'])} is like that already; nothing was changed.")
     before = show_task(work, task)
     row = update_task_row(work, task, values)
     touched = [Touched(EventType.TASK_UPDATED, before, show_task(work, row))]
@@ -287,7 +290,7 @@ def edit_template(work: Work, task: Row, request: UpdateTask) -> View:
             now = show_task(work, update_task_row(work, each, reached))
             touched.append(Touched(EventType.TASK_UPDATED, was, now))
     recorded = record_change(work, "update_task", touched, request.request_id)
-    message = f'The recurring task "{row["title"]}" is changed, with its open occurrences.'
+    message = f"The recurring task {quote_title(row['title'])} is changed, with its open occurrences."
     return answer_write(work, touched[0].after, recorded, message)
 
 
@@ -315,7 +318,7 @@ def delete_series(work: Work, task: Row, request_id: str | None) -> View:
     recorded = record_change(work, "delete_task", touched, request_id)
     count = len(open_ones)
     with_open = f" with {count} open occurrence{'s' if count > 1 else ''}" if count else ""
-    message = f'The recurring task "{task["title"]}" is deleted{with_open}; completed occurrences stay.'
+    message = f"The recurring task {quote_title(task['title'])} is deleted{with_open}; completed occurrences stay."
     return answer_write(work, touched[0].after, recorded, message)
 
 

@@ -23,6 +23,7 @@ from todo.course import (
 from todo.editing import read_edits
 from todo.errors import InvalidArguments
 from todo.queries import Row, find_made_last, load_open_instances, load_taken
+from todo.quoting import quote_title
 from todo.recurring import reach_instance, read_befores
 from todo.redating import set_end, set_schedule
 from todo.reminders import follow_due, replace_reminders
@@ -84,7 +85,8 @@ def _refuse_contradictions(series: Series, request: UpdateRecurringTask) -> None
         raise InvalidArguments(f"{given[0]} and {dated[0]} do not go into one call.", "Change the dates first.")
     if given and series.task["status"] == "completed":
         raise InvalidArguments(
-            f'The recurring task "{series.task["title"]}" is completed.', "Let it go on with ends, rule or first_due."
+            f"The recurring task {quote_title(series.task['title'])} is completed.",
+            "Let it go on with ends, rule or first_due.",
         )
 
 
@@ -164,7 +166,10 @@ def _carry_out(plan: Revision, request: UpdateRecurringTask) -> View:
     if not (plan.values or plan.shared or plan.moved or plan.gone or steps):
         return {
             **answer_nothing(
-                work, task, f'"{task["title"]}" recurs like that already; nothing was changed.', plan.warnings
+                work,
+                task,
+                f"{quote_title(task['title'])} recurs like that already; nothing was changed.",
+                plan.warnings,
             ),
             "recurring_id": task["id"],
         }
@@ -185,7 +190,7 @@ def _carry_out(plan: Revision, request: UpdateRecurringTask) -> View:
         _, outcome = make_instances(work, series, steps, {})
     recorded = record_change(work, "update_recurring_task", [*touched, *outcome.touched], request.request_id)
     said = " ".join(
-        [f'The recurring task "{after["title"]}" is changed: {say_rule(series.row, work.zone)}.', *plan.said]
+        [f"The recurring task {quote_title(after['title'])} is changed: {say_rule(series.row, work.zone)}.", *plan.said]
     )
     warnings = [*plan.warnings, *outcome.warnings]
     answer = answer_write(work, after, recorded, f"{said}{outcome.tell()}", warnings, outcome.next)

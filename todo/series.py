@@ -34,6 +34,7 @@ from todo.queries import (
     load_taken,
     load_task,
 )
+from todo.quoting import quote_title
 from todo.saving import insert_task, show_task, update_task_row
 from todo.views import View
 from todo.work import Work
@@ -104,7 +105,9 @@ def load_series(work: Work, task_id: str) -> Series:
     if series is None:
         gone = task["recurring_id"] is not None
         raise InvalidArguments(
-            f'The series of "{task["title"]}" is deleted.' if gone else f'"{task["title"]}" is not a recurring task.',
+            f"The series of {quote_title(task['title'])} is deleted."
+            if gone
+            else f"{quote_title(task['title'])} is not a recurring task.",
             "create_recurring_task with its task_id lets it recur.",
         )
     return series

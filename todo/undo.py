@@ -15,6 +15,7 @@ from todo.confirmations import require_person
 from todo.errors import InvalidArguments, TaskNotFound, UndoConflict
 from todo.models import Change, ChangeItem, ChangeSeries
 from todo.queries import Row, find_task, load_any_tasks, load_recurrence
+from todo.quoting import quote_title
 from todo.restoring import Fields, is_same, read_fields, restore_task
 from todo.saving import show_task, update_task_row
 from todo.schemas import Undo
@@ -214,7 +215,7 @@ def _refuse(work: Work, way: _Rewind) -> UndoConflict:
     parts, fields = [], {}
     for task_id, name, version in dict.fromkeys(way.conflicts):
         row = way.rows.get(task_id)
-        title = f'"{row["title"]}"' if row is not None else "a task"
+        title = quote_title(row["title"]) if row is not None else "a task"
         since = [each for each in list_since(work, task_id, version) if name in each.fields or name.startswith("the ")]
         who = f", by {since[-1].who} at {since[-1].at[:16]}Z" if since else ""
         parts.append(f"{name} of {title}{who}")
@@ -250,7 +251,7 @@ def _answer(work: Work, touched: list[Touched], recorded: Recorded, warnings: li
 
 
 def _tell(touched: Touched) -> str:
-    title = f'"{touched.after["title"]}"'
+    title = quote_title(touched.after["title"])
     match touched.event_type.value:
         case "task.deleted":
             return f"{title} is gone"
