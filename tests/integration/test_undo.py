@@ -260,3 +260,26 @@ async def test_an_erased_task_stands_in_the_way(world: World) -> None:
     await world.settle()
     assert (await world.rest.delete(f"/tasks/{task}/permanently")).is_success
     assert (await fail(world, "undo")).code in ("undo_conflict", "invalid_arguments")
+
+
+@pytest.mark.parametrize("surface", AGENTS)
+async def test_a_bare_undo_with_a_new_id_goes_one_step_further_and_is_no_repeat(world: World, surface: Surface) -> None:
+    [task] = await make(world, 1, surface=surface)
+    for title in ("One", "Two", "Three"):
+        await do(world, "update_task", surface=surface, task_id=task, title=title)
+    first = await do(world, "undo", surface=surface)
+    second = await do(world, "undo", surface=surface, request_id="second")
+    assert "replayed" not in second
+    assert second["change_id"] != first["change_id"]
+    assert (await see(world, task))["title"] == "One"
+    again = await do(world, "undo", surface=surface, request_id="second")
+    assert (again["replayed"], again["change_id"]) == (True, second["change_id"])
+    assert (await see(world, task))["title"] == "One"
+
+
+async def test_an_undo_that_names_its_change_is_a_repeat_under_a_new_id(world: World) -> None:
+    [task] = await make(world, 1)
+    changed = await do(world, "update_task", task_id=task, title="One")
+    first = await do(world, "undo", change_ids=[changed["change_id"]])
+    again = await do(world, "undo", change_ids=[changed["change_id"]], request_id="later")
+    assert (again["replayed"], again["change_id"]) == (True, first["change_id"])
