@@ -66,36 +66,12 @@ def record_change(
         work.gathered.extend(touched)
         return Recorded("", [])
     change_id = work.ids.new()
+    write_history(work, change_id, kind, touched, undoes)
     actor = work.who.actor()
-    _INSERT_CHANGE.run(
-        work.connection,
-        {
-            "id": change_id,
-            "user_id": work.who.user_id,
-            "origin": work.who.origin,
-            "actor": to_json(actor).decode(),
-            "kind": kind,
-            "at": work.at,
-            "undoes": to_json(list(undoes)).decode() if undoes else None,
-        },
-    )
-    if work.kept:
-        _keep_series(work, change_id)
     events = []
     for each in touched:
-        gone = each.event_type is EventType.TASK_DELETED
-        _INSERT_ITEM.run(
-            work.connection,
-            {
-                "change_id": change_id,
-                "task_id": each.after["id"],
-                "version": each.after["version"],
-                "before": to_json(each.before).decode() if each.before is not None else None,
-                "after": None if gone else to_json(each.after).decode(),
-            },
-        )
         data: dict[str, Any] = {"version": each.after["version"], "task": each.after}
-        if each.before is not None and not gone:
+        if each.before is not None and each.event_type is not EventType.TASK_DELETED:
             data["changes"] = diff_views(each.before, each.after)
         if each.restored:
             data["restored"] = True
@@ -108,6 +84,38 @@ def record_change(
             came = {"version": each.after["version"], "task": each.after, "actor": actor, **each.trigger}
             events.append(emit(work, EventType.RECURRING_TRIGGER, each.after["id"], came))
     return Recorded(change_id, events)
+
+
+def write_history(
+    work: Work, change_id: str, kind: str, touched: Sequence[Touched], undoes: Sequence[str] = ()
+) -> None:
+    """Write what history and undo need of a change: who and when, each task before and after, how far series were."""
+    _INSERT_CHANGE.run(
+        work.connection,
+        {
+            "id": change_id,
+            "user_id": work.who.user_id,
+            "origin": work.who.origin,
+            "actor": to_json(work.who.actor()).decode(),
+            "kind": kind,
+            "at": work.at,
+            "undoes": to_json(list(undoes)).decode() if undoes else None,
+        },
+    )
+    if work.kept:
+        _keep_series(work, change_id)
+    for each in touched:
+        gone = each.event_type is EventType.TASK_DELETED
+        _INSERT_ITEM.run(
+            work.connection,
+            {
+                "change_id": change_id,
+                "task_id": each.after["id"],
+                "version": each.after["version"],
+                "before": to_json(each.before).decode() if each.before is not None else None,
+                "after": None if gone else to_json(each.after).decode(),
+            },
+        )
 
 
 def _keep_series(work: Work, change_id: str) -> None:

@@ -11,6 +11,7 @@ from app.bench.filling import fill_file
 from app.bench.idling import measure_idling
 from app.bench.reactions import measure_reactions
 from app.bench.rows import Row
+from app.bench.safety import measure_safety
 from app.bench.scheduling import measure_scheduling
 from app.bench.searches import measure_searches
 from app.serving import calm_collector
@@ -53,6 +54,8 @@ async def measure_all(plan: Plan) -> list[Row]:
         rows += measure_searches(few, many, plan.repeats)
         _say("scheduling")
         rows += await measure_scheduling(root / "scheduling", plan.waiting, plan.burst, plan.series, plan.repeats)
+        _say("safety")
+        rows += await asyncio.to_thread(measure_safety, root / "safety.db", max(plan.repeats // 10, 1))
         _say("idling")
         rows += await measure_idling(root / "idle", plan.settle, plan.idle)
         return rows

@@ -21,6 +21,9 @@ async def test_a_tiny_run_gives_well_formed_rows(capsys: pytest.CaptureFixture[s
         "commit to reaction",
         "find: one tag",
         "tick, 10 due",
+        "apply_plan of 100",
+        "undo of these 100",
+        "of it the history",
         "serve, idle",
     ):
         assert any(name.startswith(part) for name in names), part
