@@ -264,7 +264,10 @@ def remove_reminder(work: Work, reminder_id: str) -> None:
 
 
 def put_back(work: Work, task: Row, reminder_id: str, at: str, before: str | None, status: str, sequence: int) -> None:
-    """Write a reminder as it was; one that is armed again rings under a number that it has not had yet."""
+    """Write a reminder as it was; one that is armed again rings under a number that it has not had yet.
+
+    One that waited, but whose time has passed meanwhile, is given as `passed`: it stays cancelled.
+    """
     why = "completed" if task["status"] == "completed" else "person"
     known = load_reminder(work, reminder_id)
     last = sequence if known is None else max(sequence, known["sequence"])
@@ -275,7 +278,9 @@ def put_back(work: Work, task: Row, reminder_id: str, at: str, before: str | Non
         "sequence": last + 1 if status == "scheduled" else last,
         "cancelled_by": None,
     }
-    if status == "cancelled":
+    if status == "passed":
+        row |= {"status": "cancelled", "cancelled_by": "past"}
+    elif status == "cancelled":
         row["cancelled_by"] = why if known is None else known["cancelled_by"] or why
     if known is None:
         work.connection.execute(_INSERT, {**row, "id": reminder_id, "user_id": work.who.user_id, "task_id": task["id"]})

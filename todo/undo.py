@@ -16,7 +16,7 @@ from todo.errors import InvalidArguments, TaskNotFound, UndoConflict
 from todo.models import Change, ChangeItem, ChangeSeries
 from todo.queries import Row, find_task, load_any_tasks, load_recurrence
 from todo.quoting import quote_title
-from todo.restoring import Fields, is_same, read_fields, restore_task
+from todo.restoring import Fields, is_same, read_fields, read_present, restore_task
 from todo.saving import show_task, update_task_row
 from todo.schemas import Undo
 from todo.series import read_series, save_series
@@ -138,7 +138,7 @@ def _rewind(work: Work, changes: Sequence[Row]) -> _Rewind:
     items = [(change, _items_of(work, change["id"])) for change in changes]
     way = _Rewind(load_any_tasks(work, [item["task_id"] for _, many in items for item in many]))
     for task_id, row in way.rows.items():
-        way.targets[task_id] = None if row["deleted_at"] is not None else read_fields(show_task(work, row))
+        way.targets[task_id] = read_present(work, row)
     for change, many in items:
         for item in many:
             _step_back(way, item)
