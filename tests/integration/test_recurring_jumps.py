@@ -143,6 +143,22 @@ async def test_what_was_skipped_before_a_pause_does_not_come_again_in_another_zo
     assert await instances(world, made["recurring_id"]) == ["2026-12-01T17:00:00Z"]
 
 
+async def test_what_came_again_after_a_pause_and_is_skipped_then_does_not_come_once_more(world: World) -> None:
+    made = await create(world, "FREQ=DAILY;INTERVAL=5", first_due="2026-12-10", mode="after_completion")
+    await revise(world, made["recurring_id"], paused=True)
+    again = (await revise(world, made["recurring_id"], paused=False))["next_occurrence"]
+    assert again["due"] == "2026-12-10"
+    assert (await delete(world, again["task_id"]))["next_occurrence"]["due"] == "2026-12-15"
+
+
+async def test_a_date_that_is_skipped_while_it_waits_does_not_come_in_another_mode(world: World) -> None:
+    made = await create(world, "FREQ=DAILY;INTERVAL=5", first_due="2026-12-10")
+    await revise(world, made["recurring_id"], paused=True)
+    await revise(world, made["recurring_id"], skip="2026-12-10")
+    await revise(world, made["recurring_id"], mode="after_completion")
+    assert (await revise(world, made["recurring_id"], paused=False))["next_occurrence"]["due"] == "2026-12-15"
+
+
 async def test_pause_until_lets_a_date_that_was_taken_back_and_lies_later_come(world: World) -> None:
     made = await create(world, "FREQ=DAILY;INTERVAL=5", first_due="2026-12-10", mode="after_completion")
     await revise(world, made["recurring_id"], paused=True)
