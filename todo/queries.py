@@ -3,11 +3,11 @@
 import re
 from typing import Any
 
-from sqlalchemy import bindparam, case, func, literal, select
+from sqlalchemy import bindparam, case, func, literal, or_, select
 
 from events.tables import table_of
 from todo.errors import IsSeries, TaskNotFound
-from todo.folding import TITLE_END, fold_words
+from todo.folding import fold_words
 from todo.models import Recurrence, Reminder, Task
 from todo.quoting import quote_title
 from todo.when import say_due
@@ -33,21 +33,8 @@ _REMINDERS = (
 _REMINDER_BY_ID = select(REMINDER).where(
     REMINDER.c.id == bindparam("reminder_id"), REMINDER.c.user_id == bindparam("user")
 )
-MOST_WORDS = 8
-_MATCHED = sum(
-    (
-        case((func.instr(literal(" ") + TASK.c.title_key, bindparam(f"word{number}")) > 0, 1), else_=0)
-        for number in range(MOST_WORDS)
-    ),
-    literal(0),
-)
-"""How many of the words begin a word of the title."""
-_SIMILAR = (
-    select(TASK.c.id, TASK.c.title)
-    .where(_OWNED, _ALIVE, _MATCHED > 0)
-    .order_by(_MATCHED.desc(), TASK.c.status.desc(), TASK.c.deadline, TASK.c.id)
-    .limit(3)
-)
+MOST_WORDS = 6
+"""Words of what was given for an id that are looked for in titles."""
 _NEXT_REMINDER = select(func.min(REMINDER.c.remind_at)).where(REMINDER.c.status == "scheduled")
 _RECURRENCE = select(RECURRENCE).where(
     RECURRENCE.c.task_id == bindparam("task_id"), RECURRENCE.c.user_id == bindparam("user")
@@ -224,11 +211,18 @@ def _not_found(work: Work, task_id: str) -> TaskNotFound:
 
 def _list_similar(work: Work, text: str) -> list[Row]:
     """Return up to three `{task_id, title}` whose titles hold most of the words of what was given for an id."""
-    words = list(dict.fromkeys(fold_words(text)))[:MOST_WORDS]
+    # The longest tell most, and cost least: few titles hold them.
+    words = sorted(dict.fromkeys(fold_words(text)), key=len, reverse=True)[:MOST_WORDS]
     if not words or _UUID.fullmatch(text):
         return []
-    # What no title holds stands for the words that there are not.
-    given = {f"word{number}": f" {word}" for number, word in enumerate(words)}
-    rest = {f"word{number}": TITLE_END for number in range(len(words), MOST_WORDS)}
-    rows = work.connection.execute(_SIMILAR, {"user": work.who.user_id, **given, **rest})
+    # A blank before each word of the title, as before each word that is looked for.
+    title = literal(" ") + TASK.c.title_key
+    matched = sum((case((func.instr(title, f" {word}") > 0, 1), else_=0) for word in words), literal(0))
+    statement = (
+        select(TASK.c.id, TASK.c.title)
+        .where(_OWNED, _ALIVE, or_(*(func.instr(title, f" {word}") > 0 for word in words)))
+        .order_by(matched.desc(), TASK.c.status.desc(), TASK.c.deadline, TASK.c.id)
+        .limit(3)
+    )
+    rows = work.connection.execute(statement, {"user": work.who.user_id})
     return [{"task_id": row.id, "title": row.title} for row in rows]
