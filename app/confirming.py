@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse
 from app.identity import identify_rest
 from todo.confirmations import decide_confirmation, read_confirmation
 from todo.errors import TodoError
+from todo.quoting import show_text
 from todo.views import View
 from todo.work import Store
 
@@ -71,7 +72,11 @@ def _show(view: View) -> HTMLResponse:
     }
     heading, note = told[view["state"]]
     expires = view["expires_at"][11:16]
-    form = _FORM.format(origin=escape(view["origin"]), expires=f"{expires} UTC") if view["state"] == "pending" else ""
+    form = (
+        _FORM.format(origin=escape(show_text(view["origin"])), expires=f"{expires} UTC")
+        if view["state"] == "pending"
+        else ""
+    )
     return _say(heading, view["summary"], 200, form or f'<p class="note">{note}</p>')
 
 

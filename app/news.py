@@ -1,8 +1,8 @@
-"""The news of resources: what the activity feed tells goes to those who listen over MCP."""
+"""The news of resources: what the activity feed tells, and what time makes overdue, for those who listen over MCP."""
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING
 from mcp.server.subscriptions import ResourceUpdated, SubscriptionBus
 from sqlalchemy import func, select
 
+from app.bell import wait_until
 from app.database import Database
+from events.instants import read_instant, write_instant
+from events.ports import Clock
 from events.tables import table_of
 from todo.errors import StorageUnavailable
+from todo.feeds import next_deadline
 from todo.models import Activity
-from tools.resources import tell_changed
+from tools.resources import OVERDUE, tell_changed
 
 if TYPE_CHECKING:
     from app.main import Service
@@ -23,13 +27,21 @@ _A = table_of(Activity)
 _NEWEST = select(func.coalesce(func.max(_A.c.seq), 0))
 _AFTER = select(_A.c.seq, _A.c.task_id).order_by(_A.c.seq).limit(500)
 
+LONGEST_SECONDS = 30.0
+"""How late a task may be told that became overdue while the machine slept: such a sleep stops the waiting too."""
+
 
 @dataclass(slots=True)
 class News:
-    """Follows the activity feed of all users and publishes each task that it names; `wake` when there may be more."""
+    """Follows the activity feed of all users and publishes each task that it names; `wake` when there may be more.
+
+    Where nothing happens it sleeps until the next deadline: then only the list of the overdue has changed.
+    """
 
     database: Database
     bus: SubscriptionBus
+    clock: Clock
+    wait: Callable[[asyncio.Event, float], Awaitable[bool]] = wait_until
     _more: asyncio.Event = field(default_factory=asyncio.Event)
 
     def wake(self) -> None:
@@ -39,11 +51,14 @@ class News:
     async def follow(self) -> None:
         """Publish what comes from now on, until cancelled."""
         last = int(await self.database.read(lambda connection: connection.execute(_NEWEST).scalar_one()))
+        told, ahead = write_instant(self.clock.now()), 0.0
         while True:
-            await self._more.wait()
+            await self.wait(self._more, ahead)
             self._more.clear()
+            ahead = LONGEST_SECONDS
             with contextlib.suppress(StorageUnavailable):
                 last = await self._tell_after(last)
+                told, ahead = await self._tell_passed(told)
 
     async def _tell_after(self, last: int) -> int:
         rows = await self.database.read(
@@ -52,6 +67,19 @@ class News:
         await tell_changed(self._publish, list(dict.fromkeys(task_id for _, task_id in rows)))
         return int(rows[-1][0]) if rows else last
 
+    async def _tell_passed(self, told: str) -> tuple[str, float]:
+        """Tell of deadlines that have passed since an instant; return that of now, and for how long none passes."""
+        now = self.clock.now()
+        at = write_instant(now)
+        first = await self.database.read(lambda connection: next_deadline(connection, told))
+        if first is not None and first < at:
+            await self._publish(OVERDUE)
+            first = await self.database.read(lambda connection: next_deadline(connection, at))
+        if first is None:
+            return at, LONGEST_SECONDS
+        # At its deadline a task is not overdue yet, but just after it.
+        return at, min((read_instant(first) - now).total_seconds() + 0.001, LONGEST_SECONDS)
+
     async def _publish(self, uri: str) -> None:
         await self.bus.publish(ResourceUpdated(uri=uri))
 
@@ -59,7 +87,7 @@ class News:
 @asynccontextmanager
 async def tell_news(service: "Service") -> AsyncIterator[None]:
     """Tell those who listen of what happens, in this process or another, while the context lasts."""
-    news = News(service.database, service.bus)
+    news = News(service.database, service.bus, service.store.clock)
     service.watchers.listeners.append(news.wake)
     following = asyncio.create_task(news.follow(), name="news")
     try:

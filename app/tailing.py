@@ -12,6 +12,7 @@ from app.database import Database
 from app.main import open_database
 from app.settings import Settings
 from events.outbox import find_newest, list_recorded
+from todo.quoting import show_text
 
 LOOK_SECONDS = 0.2
 PAGE = 500
@@ -65,7 +66,6 @@ def describe_row(row: Any) -> str:
     data = event["data"]["data"]
     how = "parked" if row.parked_at else "published" if row.published_at else "waiting"
     who = f"{data['actor']['kind']}/{data['actor']['surface']}"
-    title = str(data["task"].get("title", ""))
-    words = "".join(each if each.isprintable() else " " for each in title)
+    words = show_text(str(data["task"].get("title", "")))
     what = f"{event['type']:<17} {event['data']['task_id']} v{data['version']:<4}"
     return f"{event['time']}  {what} {who:<19} {how:<9} {words}"

@@ -34,7 +34,7 @@ ON_BOTH = frozenset(
     f"test_{name}"
     for name in (
         *("events", "finding", "isolation", "parity", "port", "processes", "relay", "request_id", "storms", "tail"),
-        "undo_races",
+        *("undo_races", "killed", "crowds", "shown_titles"),
     )
 )
 ELSEWHERE = {"test_service": "sqlite", "test_postgres": "postgresql", "test_side_by_side": "postgresql"}

@@ -12,6 +12,7 @@ from events.outbox import record_event
 from events.tables import HotInsert, table_of
 from todo.errors import InvalidArguments, VersionConflict
 from todo.models import Change, ChangeItem, ChangeSeries, Recurrence
+from todo.quoting import quote_title, show_text
 from todo.views import View, diff_views
 from todo.work import Work
 
@@ -65,36 +66,12 @@ def record_change(
         work.gathered.extend(touched)
         return Recorded("", [])
     change_id = work.ids.new()
+    write_history(work, change_id, kind, touched, undoes)
     actor = work.who.actor()
-    _INSERT_CHANGE.run(
-        work.connection,
-        {
-            "id": change_id,
-            "user_id": work.who.user_id,
-            "origin": work.who.origin,
-            "actor": to_json(actor).decode(),
-            "kind": kind,
-            "at": work.at,
-            "undoes": to_json(list(undoes)).decode() if undoes else None,
-        },
-    )
-    if work.kept:
-        _keep_series(work, change_id)
     events = []
     for each in touched:
-        gone = each.event_type is EventType.TASK_DELETED
-        _INSERT_ITEM.run(
-            work.connection,
-            {
-                "change_id": change_id,
-                "task_id": each.after["id"],
-                "version": each.after["version"],
-                "before": to_json(each.before).decode() if each.before is not None else None,
-                "after": None if gone else to_json(each.after).decode(),
-            },
-        )
         data: dict[str, Any] = {"version": each.after["version"], "task": each.after}
-        if each.before is not None and not gone:
+        if each.before is not None and each.event_type is not EventType.TASK_DELETED:
             data["changes"] = diff_views(each.before, each.after)
         if each.restored:
             data["restored"] = True
@@ -107,6 +84,38 @@ def record_change(
             came = {"version": each.after["version"], "task": each.after, "actor": actor, **each.trigger}
             events.append(emit(work, EventType.RECURRING_TRIGGER, each.after["id"], came))
     return Recorded(change_id, events)
+
+
+def write_history(
+    work: Work, change_id: str, kind: str, touched: Sequence[Touched], undoes: Sequence[str] = ()
+) -> None:
+    """Write what history and undo need of a change: who and when, each task before and after, how far series were."""
+    _INSERT_CHANGE.run(
+        work.connection,
+        {
+            "id": change_id,
+            "user_id": work.who.user_id,
+            "origin": work.who.origin,
+            "actor": to_json(work.who.actor()).decode(),
+            "kind": kind,
+            "at": work.at,
+            "undoes": to_json(list(undoes)).decode() if undoes else None,
+        },
+    )
+    if work.kept:
+        _keep_series(work, change_id)
+    for each in touched:
+        gone = each.event_type is EventType.TASK_DELETED
+        _INSERT_ITEM.run(
+            work.connection,
+            {
+                "change_id": change_id,
+                "task_id": each.after["id"],
+                "version": each.after["version"],
+                "before": to_json(each.before).decode() if each.before is not None else None,
+                "after": None if gone else to_json(each.after).decode(),
+            },
+        )
 
 
 def _keep_series(work: Work, change_id: str) -> None:
@@ -153,7 +162,7 @@ def check_version(work: Work, task: dict[str, Any], expected: int | None) -> Non
     parts = [f"{', '.join(each.fields) or 'nothing'} by {each.who} at {each.at[:16]}Z" for each in since]
     told = f" Changed since: {'; '.join(parts[-3:])}." if parts else ""
     raise VersionConflict(
-        f'"{task["title"]}" is at version {task["version"]}, not {expected}.{told}',
+        f"{quote_title(task['title'])} is at version {task['version']}, not {expected}.{told}",
         "Read it with get_task and repeat the change with the version that you see there.",
         version=task["version"],
         fields={name: each.client for each in since for name in each.fields},
@@ -176,7 +185,7 @@ def list_since(work: Work, task_id: str, version: int) -> list[Since]:
     found = []
     for before, after, actor, at in work.connection.execute(_SINCE, key):
         who = from_json(actor)
-        client = who.get("client") or who["surface"]
+        client = show_text(who.get("client") or who["surface"])
         changed = diff_views(from_json(before) if before else {}, from_json(after) if after else {})
         found.append(Since(list(changed), client, f"{client} ({who['kind']})", at))
     return found

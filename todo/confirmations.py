@@ -5,13 +5,14 @@ from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 from sqlalchemy import bindparam, insert, select, update
 
 from events.instants import read_instant, write_instant
 from events.tables import table_of, take_turn
-from todo.errors import ConfirmationRequired, InvalidArguments, TaskNotFound
+from todo.errors import ConfirmationRequired, Forbidden, InvalidArguments, TaskNotFound
 from todo.models import Change, ChangeItem, Confirmation
+from todo.quoting import quote_title
 from todo.views import View
 from todo.work import Work
 
@@ -57,7 +58,7 @@ _OWNED = _T.c.user_id == bindparam("user")
 _SAME = (
     select(_T)
     .where(_OWNED, _T.c.origin == bindparam("origin"), _T.c.fingerprint == bindparam("fingerprint"))
-    .where(_T.c.asked_at >= bindparam("since"), _T.c.state.in_(["pending", "accepted"]))
+    .where(_T.c.asked_at >= bindparam("since"), _T.c.state.in_(["accepted", "pending", "rejected"]))
     .order_by(_T.c.state, _T.c.asked_at.desc())
     .limit(1)
 )
@@ -71,7 +72,8 @@ def require_person(work: Work, operation: str, subject: str, gone: Sequence[View
     """Let an agent delete `gone` only if that is little, or if the person has agreed to exactly this.
 
     The person has to agree to the tenth deletion from one origin within ten minutes, to ten or more at once, and to
-    ending more than three series. An agreement holds for ten minutes and for one use. Raises `ConfirmationRequired`.
+    ending more than three series. An agreement holds for ten minutes and for one use, and for these tasks under the
+    titles that were shown. Raises `ConfirmationRequired`, and `Forbidden` where the person has said no to this already.
     """
     if work.who.kind != "agent":
         return
@@ -81,12 +83,15 @@ def require_person(work: Work, operation: str, subject: str, gone: Sequence[View
     count = count_deletions([(task["id"], task.get("recurring_id")) for task in gone])
     if count + _count_recent(work) < MANY_DELETIONS and len(series) <= MANY_SERIES:
         return
-    fingerprint = sha256(f"{operation}\0{subject}".encode()).hexdigest()
+    meant = sorted((task["id"], task["title"]) for task in gone)
+    fingerprint = sha256(to_json([operation, subject, meant])).hexdigest()
     row = work.connection.execute(_SAME, _find_key(work, fingerprint)).one_or_none()
     if row is not None and row.state == "accepted":
         work.connection.execute(_DECIDE, {"key": row.id, "was": "accepted", "now": "used"})
         return
-    titles = [f'"{task["title"]}"' for task in gone[:_SHOWN]]
+    if row is not None and row.state == "rejected":
+        raise refuse_again()
+    titles = [quote_title(task["title"]) for task in gone[:_SHOWN]]
     more = f" and {len(gone) - _SHOWN} more" if len(gone) > _SHOWN else ""
     summary = f"Delete {', '.join(titles)}{more}"
     raise ConfirmationRequired(
@@ -95,6 +100,11 @@ def require_person(work: Work, operation: str, subject: str, gone: Sequence[View
         fingerprint=fingerprint,
         summary=summary,
     )
+
+
+def refuse_again() -> Forbidden:
+    """Return what an agent is told when the person has said no: it does not ask the same again at once."""
+    return Forbidden("The person has refused this; nothing was done.", "Leave it be, unless they ask for it anew.")
 
 
 def count_deletions(deleted: Sequence[tuple[str, str | None]]) -> int:
@@ -131,11 +141,14 @@ def list_confirmations(work: Work) -> View:
 
 
 def decide_confirmation(work: Work, confirmation_id: str, decision: str) -> View:
-    """Accept or reject a question as the person; return it. Raises `TaskNotFound`, `InvalidArguments`."""
+    """Accept or reject a question as the person, or as the agent that asked it and brings the person's answer.
+
+    Returns the question. Raises `TaskNotFound`, for an agent also of another's question, and `InvalidArguments`.
+    """
     if decision not in ("accept", "reject"):
         raise InvalidArguments("decision is accept or reject.", 'Send {"decision": "accept"}.')
     row = work.connection.execute(_BY_ID, {"user": work.who.user_id, "key": confirmation_id}).one_or_none()
-    if row is None:
+    if row is None or (work.who.kind == "agent" and row.origin != work.who.origin):
         raise TaskNotFound("There is no such question.", "GET /api/confirmations lists those that wait.")
     if row.state != "pending" or row.asked_at < _since(work):
         raise InvalidArguments("This question is decided or too old.", "The agent can ask again.")

@@ -25,13 +25,26 @@ MOST_MADE = 20
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """What decides the dates of a series; `skipped` are dates that the person has taken out."""
+    """What decides the dates of a series; `skipped` are dates that the person has taken out.
+
+    `wall` is the local time that `first` was to have, if the clocks jump over it: later dates are at that time.
+    """
 
     rule: Rule
     first: str
     zone: ZoneInfo
     mode: Mode
     skipped: frozenset[str] = frozenset()
+    wall: str | None = None
+
+    @property
+    def start(self) -> datetime:
+        """The naive local time at which the course begins."""
+        return rules.local_start(self.first, self.zone, self.wall)
+
+    def walk(self, after: str | datetime | None) -> Iterator[str]:
+        """Yield the dates of the rule that are later than `after`, skipped ones too."""
+        return rules.walk(self.rule, self.first, self.zone, after, self.wall)
 
 
 class Step(NamedTuple):
@@ -86,7 +99,7 @@ def just_after(floor: str) -> str:
 def dates_ahead(course: Course, after: str | None, now: datetime, taken: Container[str] = ()) -> Iterator[str]:
     """Yield the dates of the rule that are later than `after` and not over, but for those skipped or taken."""
     floor = _floor(course, after, now)
-    for due in rules.walk(course.rule, course.first, course.zone, floor):
+    for due in course.walk(floor):
         if due not in course.skipped and due not in taken:
             yield due
 
@@ -101,7 +114,7 @@ def next_on_rule(
     if after is None:
         return Step(due, 0)
     between = 0
-    for each in islice(rules.walk(course.rule, course.first, course.zone, since or after), MOST_COUNTED):
+    for each in islice(course.walk(since or after), MOST_COUNTED):
         if each >= due:
             break
         between += 1
@@ -138,7 +151,7 @@ def catch_up(
     reached: list[str] = []
     ahead = None
     ended = True
-    for due in rules.walk(course.rule, course.first, course.zone, newest):
+    for due in course.walk(newest):
         free = due not in course.skipped and due not in taken
         if free and starts_at(due, course.zone) > now:
             ahead, ended = due, False
@@ -194,8 +207,7 @@ def at_series_time(course: Course, day: date) -> str:
     """Return the due on a local day: the day itself, or the series' time on it."""
     if is_date(course.first):
         return day.isoformat()
-    wall = read_instant(course.first).astimezone(course.zone).time()
-    return shorten_instant(write_instant(resolve_local(datetime.combine(day, wall.replace(fold=0)), course.zone)))
+    return shorten_instant(write_instant(resolve_local(datetime.combine(day, course.start.time()), course.zone)))
 
 
 def _add_period(day: date, freq: str, amount: int) -> date:

@@ -28,6 +28,18 @@ _NEWEST = select(
     select(func.coalesce(func.max(_A.c.seq), 0)).where(_A.c.user_id == bindparam("user")).scalar_subquery(),
 )
 _NEWEST_ROWS = select(*(select(func.max(table.c.seq)).scalar_subquery() for table in (table_of(OutboxEntry), _N, _A)))
+# One step along the index for each person, however many tasks they have.
+_NEXT_DEADLINE = select(
+    func.min(
+        select(func.min(TASK.c.deadline))
+        .where(
+            *(TASK.c.user_id == _U.c.id, TASK.c.kind == "task", TASK.c.status == "open", TASK.c.deleted_at.is_(None)),
+            *(TASK.c.deadline >= bindparam("since"), TASK.c.deadline < NO_DEADLINE),
+        )
+        .correlate(_U)
+        .scalar_subquery()
+    )
+).select_from(_U)
 _NOTIFICATIONS_AFTER = (
     select(_N).where(_N.c.user_id == bindparam("user"), _N.c.seq > bindparam("after")).order_by(_N.c.seq).limit(200)
 )
@@ -132,6 +144,12 @@ def update_me(work: Work, request: UpdateMe) -> View:
             "update_recurring_task with zone moves one. Reminders that are set already keep their instant."
         )
     return view
+
+
+def next_deadline(connection: Connection, since: str) -> str | None:
+    """Return the first instant from `since` on after which an open task of anybody is overdue, or nothing."""
+    deadline: str | None = connection.execute(_NEXT_DEADLINE, {"since": since}).scalar_one()
+    return deadline
 
 
 def newest_rows(connection: Connection) -> Sequence[int | None]:

@@ -23,6 +23,7 @@ from todo.models import (
     TaskTag,
 )
 from todo.queries import RECURRENCE, REMINDER, TASK, load_any_tasks
+from todo.quoting import quote_title, show_text
 from todo.views import View, diff_views
 from todo.work import Work
 
@@ -88,7 +89,7 @@ def _view_change(work: Work, row: dict[str, Any]) -> View:
     view: View = {"change_id": row["id"], "kind": row["kind"], "at": row["at"], "actor": from_json(row["actor"])}
     if row["undone_by"] is not None:
         view["undone_by"] = row["undone_by"]
-    titles = [f'"{each["title"]}"' for each in tasks]
+    titles = [quote_title(each["title"]) for each in tasks]
     more = f" and {len(items) - len(titles)} more" if len(items) > len(titles) and titles else ""
     said = _SAID.get(row["kind"], "changed")
     return {**view, "tasks": tasks, "text": f"{', '.join(titles) or 'An erased task'}{more} {said} by {_tell_who(row)}"}
@@ -142,7 +143,7 @@ def _title_of(item: dict[str, Any]) -> str | None:
 def _tell_who(row: dict[str, Any]) -> str:
     actor = from_json(row["actor"])
     client = actor.get("client")
-    return f"{actor['kind']} ({client or actor['surface']})"
+    return f"{actor['kind']} ({show_text(client or actor['surface'])})"
 
 
 def read_past(work: Work, task_id: str, at: str) -> View:
@@ -183,7 +184,7 @@ def erase_task(work: Work, task_id: str) -> View:
     plans, asked = table_of(Plan), table_of(Confirmation)
     mentions = plans.c.calls.contains(task_id, autoescape=True) | plans.c.answer.contains(task_id, autoescape=True)
     run(delete(plans).where(plans.c.user_id == work.who.user_id, mentions))
-    named = asked.c.summary.contains(f'"{found[task_id]["title"]}"', autoescape=True)
+    named = asked.c.summary.contains(quote_title(found[task_id]["title"]), autoescape=True)
     run(delete(asked).where(asked.c.user_id == work.who.user_id, named))
     run(delete(inbox).where(inbox.c.event_id.in_(select(_O.c.event_id).where(mine))))
     run(delete(_O).where(mine))

@@ -97,10 +97,11 @@ class TaskTag(SQLModel, table=True):
 class Recurrence(SQLModel, table=True):
     """How a series recurs, beside its task; what the person sets, and how far it has come.
 
-    `first` is the due that sets the phase; `reminders` and `skipped` are JSON lists: durations before the due, and
-    dates to leave out. `newest` is the nominal date up to which every occurrence is dealt with, `made` how many
-    instances there were. `next_due` is the date after it; `next_at` the instant at which the scheduler has to make
-    that one's instance, if it has to. `revision` guards against two who go on at the same moment.
+    `first` is the due that sets the phase, `wall` the local time that it was to have, if the clocks jump over it.
+    `reminders` and `skipped` are JSON lists: durations before the due, and dates to leave out. `newest` is the nominal
+    date up to which every occurrence is dealt with, `awaits` the one that comes first when the series goes on, if that
+    is settled, `made` how many instances there were. `next_due` is the date after it; `next_at` the instant at which
+    the scheduler has to make that one's instance, if it has to. `revision` guards against two who go on at once.
     """
 
     __tablename__ = "recurrence"
@@ -114,6 +115,7 @@ class Recurrence(SQLModel, table=True):
     rule: str
     rule_text: str
     first: str
+    wall: str | None = None
     zone: str
     mode: str
     catch_up: str
@@ -121,6 +123,7 @@ class Recurrence(SQLModel, table=True):
     reminders: str = "[]"
     skipped: str = "[]"
     newest: str | None = None
+    awaits: str | None = None
     made: int = 0
     passed: int = 0
     next_due: str | None = None

@@ -18,6 +18,7 @@ from todo.confirmations import require_person
 from todo.errors import ConfirmationRequired, InvalidArguments, PlanExpired, TodoError, VersionConflict
 from todo.models import Plan
 from todo.queries import load_any_tasks
+from todo.quoting import quote_title
 from todo.schemas import ApplyPlan, FindTasks, PlanChange, PlanChanges, PlanFilter
 from todo.views import View, diff_views
 from todo.work import Work
@@ -226,7 +227,7 @@ def _check_seen(work: Work, seen: dict[str, Seen], calls: Sequence[tuple[int, Ca
         row = rows.get(task_id)
         if row is not None and row["version"] == version and row["deleted_at"] is None:
             continue
-        title = f'"{row["title"]}"' if row is not None else "a task"
+        title = quote_title(row["title"]) if row is not None else "a task"
         since = list_since(work, task_id, version)
         who = f" ({', '.join(since[-1].fields)} by {since[-1].who})" if since else ""
         moved.append(f"{title}{who}")

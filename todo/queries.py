@@ -1,18 +1,21 @@
 """Every SELECT on tasks and what belongs to them; each begins at its owner."""
 
+import re
 from typing import Any
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, case, func, literal, or_, select
 
 from events.tables import table_of
 from todo.errors import IsSeries, TaskNotFound
 from todo.folding import fold_words
 from todo.models import Recurrence, Reminder, Task
+from todo.quoting import quote_title
 from todo.when import say_due
 from todo.work import Work
 
 Row = dict[str, Any]
 
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 TASK = table_of(Task)
 REMINDER = table_of(Reminder)
 RECURRENCE = table_of(Recurrence)
@@ -30,12 +33,8 @@ _REMINDERS = (
 _REMINDER_BY_ID = select(REMINDER).where(
     REMINDER.c.id == bindparam("reminder_id"), REMINDER.c.user_id == bindparam("user")
 )
-_SIMILAR = (
-    select(TASK.c.id, TASK.c.title)
-    .where(_OWNED, _ALIVE, func.instr(TASK.c.words, bindparam("word")) > 0)
-    .order_by(TASK.c.status.desc(), TASK.c.deadline)
-    .limit(3)
-)
+MOST_WORDS = 6
+"""Words of what was given for an id that are looked for in titles."""
 _NEXT_REMINDER = select(func.min(REMINDER.c.remind_at)).where(REMINDER.c.status == "scheduled")
 _RECURRENCE = select(RECURRENCE).where(
     RECURRENCE.c.task_id == bindparam("task_id"), RECURRENCE.c.user_id == bindparam("user")
@@ -92,7 +91,7 @@ def load_single_task(work: Work, task_id: str) -> Row:
     task = load_task(work, task_id)
     if task["kind"] == "task":
         return task
-    series = f'"{task["title"]}" is a recurring task; only one occurrence of it can be done or reminded of.'
+    series = f"{quote_title(task['title'])} is a recurring task; only one occurrence of it can be done or reminded of."
     open_ones = load_open_instances(work, task_id)
     if not open_ones:
         raise IsSeries(series, "None is open now: preview_occurrences shows when the next ones come.")
@@ -203,11 +202,27 @@ def next_reminder_at(work: Work) -> str | None:
 
 
 def _not_found(work: Work, task_id: str) -> TaskNotFound:
-    similar = []
-    for word in fold_words(task_id[:200])[:1]:
-        rows = work.connection.execute(_SIMILAR, {"user": work.who.user_id, "word": f" {word}"})
-        similar = [{"task_id": row.id, "title": row.title} for row in rows]
+    similar = _list_similar(work, task_id)
     if similar:
-        near = "; ".join(f'"{each["title"]}" ({each["task_id"]})' for each in similar)
+        near = "; ".join(f"{quote_title(each['title'])} ({each['task_id']})" for each in similar)
         return TaskNotFound("There is no task with this id.", f"Did you mean {near}?", similar=similar)
     return TaskNotFound("There is no task with this id.", "Look the task up with find_tasks and use its id.")
+
+
+def _list_similar(work: Work, text: str) -> list[Row]:
+    """Return up to three `{task_id, title}` whose titles hold most of the words of what was given for an id."""
+    # The longest tell most, and cost least: few titles hold them.
+    words = sorted(dict.fromkeys(fold_words(text)), key=len, reverse=True)[:MOST_WORDS]
+    if not words or _UUID.fullmatch(text):
+        return []
+    # A blank before each word of the title, as before each word that is looked for.
+    title = literal(" ") + TASK.c.title_key
+    matched = sum((case((func.instr(title, f" {word}") > 0, 1), else_=0) for word in words), literal(0))
+    statement = (
+        select(TASK.c.id, TASK.c.title)
+        .where(_OWNED, _ALIVE, or_(*(func.instr(title, f" {word}") > 0 for word in words)))
+        .order_by(matched.desc(), TASK.c.status.desc(), TASK.c.deadline, TASK.c.id)
+        .limit(3)
+    )
+    rows = work.connection.execute(statement, {"user": work.who.user_id})
+    return [{"task_id": row.id, "title": row.title} for row in rows]

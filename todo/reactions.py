@@ -10,6 +10,7 @@ from events.instants import read_instant
 from events.tables import HotInsert, table_of
 from todo import when
 from todo.models import Activity, CountedTask, DayCount, Notification, User
+from todo.quoting import quote_title, show_text
 
 _N = table_of(Notification)
 _A = table_of(Activity)
@@ -47,7 +48,7 @@ _SAID = {
 def notify(connection: Connection, event: TaskEvent) -> None:
     """Write the notification of a reminder that rang; it says by how much it is late."""
     late = int(event.data["late_by_seconds"])
-    text = f'Reminder: "{event.task["title"]}"'
+    text = f"Reminder: {quote_title(event.task['title'])}"
     if "due_text" in event.task:
         text += f", due {event.task['due_text']}"
     if late >= 60:
@@ -69,12 +70,12 @@ def notify(connection: Connection, event: TaskEvent) -> None:
 
 def log_activity(connection: Connection, event: TaskEvent) -> None:
     """Write one line of the activity feed."""
-    text = f'{_SAID[event.event_type]} "{event.task["title"]}"'
+    text = f"{_SAID[event.event_type]} {quote_title(event.task['title'])}"
     if event.event_type is EventType.TASK_UPDATED and (names := event.data.get("changes")):
         text += f" ({', '.join(names)})"
     actor = event.data.get("actor", {})
     if actor.get("kind") == "agent":
-        text += f" by {actor.get('client') or actor['surface']}"
+        text += f" by {show_text(actor.get('client') or actor['surface'])}"
     _INSERT_ACTIVITY.run(
         connection,
         {

@@ -1,5 +1,6 @@
 """The use cases on recurring tasks: create, preview, edit what all instances share, delete; `revising` has the rest."""
 
+from datetime import datetime, time
 from itertools import islice
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -15,6 +16,7 @@ from todo.course import Course, Mode, Step, day_of, is_over, next_after_doing, n
 from todo.editing import clean_tags, read_edits
 from todo.errors import InvalidArguments, RuleInvalid, RuleNeverOccurs
 from todo.queries import Row, load_open_instances, load_reminders, load_task
+from todo.quoting import quote_title
 from todo.reminders import MOST_PER_TASK, follow_due, replace_reminders
 from todo.rules import Rule
 from todo.saving import insert_task, show_task, update_task_row
@@ -36,11 +38,15 @@ _SHARED = ("title", "notes", "priority", "tags")
 
 
 class Schedule(NamedTuple):
-    """A rule that was read, with the due that sets its phase and what is to be said about both."""
+    """A rule that was read, with the due that sets its phase and what is to be said about both.
+
+    `wall` is the local time that `first` was to have, if the clocks jump over it.
+    """
 
     rule: Rule
     first: str
     warnings: list[str]
+    wall: str | None = None
 
 
 def read_schedule(work: Work, rule_text: str, first_due: str | None, zone: ZoneInfo) -> Schedule:
@@ -49,12 +55,15 @@ def read_schedule(work: Work, rule_text: str, first_due: str | None, zone: ZoneI
     warnings: list[str] = []
     if first_due is None:
         first = rules.default_first(rule, zone, work.now)
+        start = datetime.combine(day_of(first, zone), time())
     else:
         reading = when.read_time(first_due, zone, work.now)
         warnings.extend(reading.warnings)
-        first, moved = rules.snap(rule, reading.due, zone)
+        first, moved = rules.snap(rule, reading.due, zone, reading.wall)
+        start = rules.local_start(reading.due, zone, reading.wall)
         warnings += [moved] if moved else []
-    return Schedule(rule, first, [*warnings, *rules.check(rule, first, zone)])
+    wall = rules.find_wall(rule, start, zone, first)
+    return Schedule(rule, first, [*warnings, *rules.check(rule, first, zone, wall)], wall)
 
 
 def preview_occurrences(work: Work, request: PreviewOccurrences) -> View:
@@ -71,10 +80,10 @@ def preview_occurrences(work: Work, request: PreviewOccurrences) -> View:
     zone = work.zone if request.zone is None else when.read_zone(request.zone)
     schedule = read_schedule(work, request.rule, request.first_due, zone)
     after = None if request.after is None else when.read_time(request.after, zone, work.now).due
-    dues = rules.occurrences(schedule.rule, schedule.first, zone, after, request.count)
+    dues = islice(rules.walk(schedule.rule, schedule.first, zone, after, schedule.wall), request.count)
     view: View = {
         "occurrences": [_view_date(due, zone) for due in dues],
-        "rule_text": rules.describe(schedule.rule, schedule.first, zone),
+        "rule_text": rules.describe(schedule.rule, schedule.first, zone, schedule.wall),
     }
     if schedule.warnings:
         view["warnings"] = schedule.warnings
@@ -161,7 +170,7 @@ def create_recurring_task(work: Work, request: CreateRecurringTask) -> View:
     check_mode(schedule.rule, mode, request.catch_up)
     befores = read_befores(request.reminders or [])
     values = _template_of(request, task)
-    course = Course(schedule.rule, schedule.first, zone, mode)
+    course = Course(schedule.rule, schedule.first, zone, mode, wall=schedule.wall)
     step = next_on_rule(course, None, work.now)
     if step is None:
         raise RuleNeverOccurs("This rule has no date after now.", "Give a later UNTIL or first_due, or more COUNT.")
@@ -176,6 +185,7 @@ def create_recurring_task(work: Work, request: CreateRecurringTask) -> View:
             "rule": schedule.rule.text,
             "rule_text": describe_course(course),
             "first": schedule.first,
+            "wall": schedule.wall,
             "zone": zone.key,
             "mode": mode,
             "catch_up": request.catch_up or "latest",
@@ -203,9 +213,9 @@ def _load_convertible(work: Work, request: CreateRecurringTask) -> Row:
     task = load_task(work, request.task_id or "")
     check_version(work, task, request.expected_version)
     if task["kind"] == "recurring" or task["recurring_id"] is not None:
-        raise InvalidArguments(f'"{task["title"]}" recurs already.', "Change it with update_recurring_task.")
+        raise InvalidArguments(f"{quote_title(task['title'])} recurs already.", "Change it with update_recurring_task.")
     if task["status"] == "completed":
-        raise InvalidArguments(f'"{task["title"]}" is completed.', "Reopen it with reopen_task first.")
+        raise InvalidArguments(f"{quote_title(task['title'])} is completed.", "Reopen it with reopen_task first.")
     return task
 
 
@@ -250,7 +260,9 @@ def _join(
 
 
 def _say_created(work: Work, series: Series, instance: View) -> str:
-    said = f'"{instance["title"]}" is saved, {say_rule(series.row, work.zone)}. First: {instance["due_text"]}'
+    said = (
+        f"{quote_title(instance['title'])} is saved, {say_rule(series.row, work.zone)}. First: {instance['due_text']}"
+    )
     ahead = [each for each in list_ahead(work, series, None, 4) if each.get("task_id") != instance["id"]][:2]
     if series.course.mode == "after_completion" or not ahead:
         return f"{said}."
@@ -267,7 +279,7 @@ def edit_template(work: Work, task: Row, request: UpdateTask) -> View:
     check_version(work, task, request.expected_version)
     values = {name: value for name, value in read_edits(task, request).items() if value != task[name]}
     if not values:
-        return answer_nothing(work, task, f'"{task["title"]}" is like that already; nothing was changed.')
+        return answer_nothing(work, task, f"{quote_title(task['title'])} is like that already; nothing was changed.")
     before = show_task(work, task)
     row = update_task_row(work, task, values)
     touched = [Touched(EventType.TASK_UPDATED, before, show_task(work, row))]
@@ -278,7 +290,7 @@ def edit_template(work: Work, task: Row, request: UpdateTask) -> View:
             now = show_task(work, update_task_row(work, each, reached))
             touched.append(Touched(EventType.TASK_UPDATED, was, now))
     recorded = record_change(work, "update_task", touched, request.request_id)
-    message = f'The recurring task "{row["title"]}" is changed, with its open occurrences.'
+    message = f"The recurring task {quote_title(row['title'])} is changed, with its open occurrences."
     return answer_write(work, touched[0].after, recorded, message)
 
 
@@ -306,7 +318,7 @@ def delete_series(work: Work, task: Row, request_id: str | None) -> View:
     recorded = record_change(work, "delete_task", touched, request_id)
     count = len(open_ones)
     with_open = f" with {count} open occurrence{'s' if count > 1 else ''}" if count else ""
-    message = f'The recurring task "{task["title"]}" is deleted{with_open}; completed occurrences stay.'
+    message = f"The recurring task {quote_title(task['title'])} is deleted{with_open}; completed occurrences stay."
     return answer_write(work, touched[0].after, recorded, message)
 
 
@@ -340,7 +352,7 @@ def read_befores(specs: list[ReminderSpec]) -> list[str]:
 
 def describe_course(course: Course) -> str:
     """Return a series' rule in words."""
-    said = rules.describe(course.rule, course.first, course.zone)
+    said = rules.describe(course.rule, course.first, course.zone, course.wall)
     return f"{said}, counted from when it is done" if course.mode == "after_completion" else said
 
 

@@ -21,6 +21,7 @@ from todo.queries import (
     load_single_task,
     load_task,
 )
+from todo.quoting import quote_title
 from todo.saving import note_edited, show_task, update_task_row
 from todo.schemas import CancelReminder, SetReminder, SnoozeReminder
 from todo.views import View, view_task
@@ -68,7 +69,7 @@ def set_reminder(work: Work, request: SetReminder) -> View:
     task = load_single_task(work, request.task_id)
     check_version(work, task, request.expected_version)
     if task["status"] == "completed":
-        raise InvalidArguments(f'"{task["title"]}" is completed.', "Reopen it with reopen_task first.")
+        raise InvalidArguments(f"{quote_title(task['title'])} is completed.", "Reopen it with reopen_task first.")
     before = show_task(work, task)
     remind_at, ahead, warnings = resolve_time(work, task, request.at, request.before)
     text = when.say_due(_whole_seconds(remind_at), work.zone)
@@ -81,7 +82,7 @@ def set_reminder(work: Work, request: SetReminder) -> View:
     after = show_task(work, row)
     recorded = record_change(work, "set_reminder", [Touched(EventType.TASK_UPDATED, before, after)], request.request_id)
     relative = f" ({ahead} before the due)" if ahead and ahead != "0m" else ""
-    message = f'You will be reminded of "{task["title"]}" on {text}{relative}.{only_this(task)}'
+    message = f"You will be reminded of {quote_title(task['title'])} on {text}{relative}.{only_this(task)}"
     return answer_write(work, after, recorded, message, warnings)
 
 
@@ -92,7 +93,7 @@ def snooze_reminder(work: Work, request: SnoozeReminder) -> View:
     task, reminder = _pick_reminder(work, request.reminder_id, request.task_id)
     check_version(work, task, request.expected_version)
     if task["status"] == "completed":
-        raise InvalidArguments(f'"{task["title"]}" is completed.', "Reopen it with reopen_task first.")
+        raise InvalidArguments(f"{quote_title(task['title'])} is completed.", "Reopen it with reopen_task first.")
     warnings: list[str] = []
     if request.until is not None:
         reading = when.read_time(request.until, work.zone, work.now)
@@ -109,7 +110,7 @@ def snooze_reminder(work: Work, request: SnoozeReminder) -> View:
     touched = [Touched(EventType.TASK_UPDATED, before, after)]
     recorded = record_change(work, "snooze_reminder", touched, request.request_id)
     text = when.say_due(_whole_seconds(remind_at), work.zone)
-    message = f'"{task["title"]}" will ring again on {text}.{only_this(task)}'
+    message = f"{quote_title(task['title'])} will ring again on {text}.{only_this(task)}"
     return answer_write(work, after, recorded, message, warnings)
 
 
@@ -125,7 +126,7 @@ def cancel_reminder(work: Work, request: CancelReminder) -> View:
         waiting = [each for each in load_reminders(work, task["id"]) if each["status"] == "scheduled"]
     check_version(work, task, request.expected_version)
     if not waiting:
-        return answer_nothing(work, task, f'No reminder of "{task["title"]}" waits; nothing was changed.')
+        return answer_nothing(work, task, f"No reminder of {quote_title(task['title'])} waits; nothing was changed.")
     before = show_task(work, task)
     row = update_task_row(work, task, note_edited(task, "reminders"))
     for each in waiting:
@@ -135,7 +136,7 @@ def cancel_reminder(work: Work, request: CancelReminder) -> View:
     recorded = record_change(work, "cancel_reminder", touched, request.request_id)
     count = "The reminder" if len(waiting) == 1 else f"All {len(waiting)} reminders"
     verb = "is" if len(waiting) == 1 else "are"
-    message = f'{count} of "{task["title"]}" {verb} cancelled.{only_this(task)}'
+    message = f"{count} of {quote_title(task['title'])} {verb} cancelled.{only_this(task)}"
     return answer_write(work, after, recorded, message)
 
 
@@ -181,7 +182,8 @@ def resolve_time(work: Work, task: Row, at: str | None, before: str | None) -> t
     ahead = when.read_duration(before or "")
     if task["due"] is None:
         raise InvalidArguments(
-            f'"{task["title"]}" has no due from which a reminder could count.', "Give the reminder a time with at."
+            f"{quote_title(task['title'])} has no due from which a reminder could count.",
+            "Give the reminder a time with at.",
         )
     remind_at = _relative(work, task, ahead)
     _refuse_past(work, remind_at)
@@ -262,7 +264,10 @@ def remove_reminder(work: Work, reminder_id: str) -> None:
 
 
 def put_back(work: Work, task: Row, reminder_id: str, at: str, before: str | None, status: str, sequence: int) -> None:
-    """Write a reminder as it was; one that is armed again rings under a number that it has not had yet."""
+    """Write a reminder as it was; one that is armed again rings under a number that it has not had yet.
+
+    One that waited, but whose time has passed meanwhile, is given as `passed`: it stays cancelled.
+    """
     why = "completed" if task["status"] == "completed" else "person"
     known = load_reminder(work, reminder_id)
     last = sequence if known is None else max(sequence, known["sequence"])
@@ -273,7 +278,9 @@ def put_back(work: Work, task: Row, reminder_id: str, at: str, before: str | Non
         "sequence": last + 1 if status == "scheduled" else last,
         "cancelled_by": None,
     }
-    if status == "cancelled":
+    if status == "passed":
+        row |= {"status": "cancelled", "cancelled_by": "past"}
+    elif status == "cancelled":
         row["cancelled_by"] = why if known is None else known["cancelled_by"] or why
     if known is None:
         work.connection.execute(_INSERT, {**row, "id": reminder_id, "user_id": work.who.user_id, "task_id": task["id"]})
@@ -339,7 +346,7 @@ def _pick_reminder(work: Work, reminder_id: str | None, task_id: str | None) -> 
     rung = [each for each in load_reminders(work, task["id"]) if each["fired_at"] is not None]
     if not rung:
         raise InvalidArguments(
-            f'No reminder of "{task["title"]}" has rung yet.', "Name the one to move with reminder_id."
+            f"No reminder of {quote_title(task['title'])} has rung yet.", "Name the one to move with reminder_id."
         )
     return task, max(rung, key=lambda each: str(each["fired_at"]))
 

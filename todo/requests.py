@@ -63,7 +63,8 @@ def once(work: Work, operation: str, request: R, use_case: Callable[[Work, R], V
         known = _find_known(work, request_id, fingerprint)
         if known is not None:
             return known
-        if agent and (repeat := _find_unnamed(work, fingerprint)) is not None:
+        means_it = getattr(request, "means_the_same_again", True)
+        if agent and means_it and (repeat := _find_unnamed(work, fingerprint)) is not None:
             # Bound to the id from now on, so that a third attempt finds it too.
             _remember(work, request_id, fingerprint, repeat[0], repeat[1])
             return _replay(work, *repeat)

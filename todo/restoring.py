@@ -32,13 +32,28 @@ def read_fields(view: View) -> Fields:
     return fields
 
 
-def is_same(name: str, one: Any, other: Any) -> bool:
-    """Return whether a field has not been changed between two views; that a reminder rang is none."""
-    if name.startswith("reminder ") and one is not None and other is not None:
-        rang = {one["status"], other["status"]} <= {"scheduled", "fired"}
-        same = all(one.get(part) == other.get(part) for part in ("remind_at", "before"))
-        return same and (rang or one["status"] == other["status"])
-    return bool(one == other)
+def read_present(work: Work, row: Row) -> Fields | None:
+    """Return the fields of a task as it is, or nothing for one that is gone.
+
+    Reminders that are cancelled only because they missed their time are marked as `passed`.
+    """
+    if row["deleted_at"] is not None:
+        return None
+    fields = read_fields(show_task(work, row))
+    for each in load_reminders(work, row["id"]):
+        if each["cancelled_by"] == "past":
+            fields[f"reminder {each['id']}"]["passed"] = True
+    return fields
+
+
+def is_same(name: str, then: Any, now: Any) -> bool:
+    """Return whether a field has not been changed since a view; that a reminder rang, or missed its time, is none."""
+    if name.startswith("reminder ") and then is not None and now is not None:
+        both = {then["status"], now["status"]}
+        over = both <= {"scheduled", "fired"} or ("passed" in now and both <= {"scheduled", "fired", "cancelled"})
+        same = all(then.get(part) == now.get(part) for part in ("remind_at", "before"))
+        return same and (over or len(both) == 1)
+    return bool(then == now)
 
 
 def restore_task(work: Work, row: Row, target: Fields | None) -> tuple[Touched | None, list[str]]:
@@ -112,7 +127,7 @@ def _restore_reminder(work: Work, row: Row, key: str, target: Fields) -> str | N
         return None
     at = write_instant(read_instant(wanted["remind_at"]))
     arm = wanted["status"] == "scheduled" and at > work.at
-    status = "scheduled" if arm else "cancelled" if wanted["status"] == "scheduled" else wanted["status"]
+    status = "scheduled" if arm else "passed" if wanted["status"] == "scheduled" else wanted["status"]
     reminders.put_back(work, row, key, at, wanted.get("before"), status, int(wanted["sequence"]))
     if wanted["status"] == "scheduled" and not arm:
         return f"The reminder of {when.say_due(f'{at[:19]}Z', work.zone)} has passed and stays cancelled."

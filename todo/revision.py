@@ -73,6 +73,7 @@ def take_back(plan: Revision, instances: list[Row]) -> None:
     plan.gone += instances
     if instances:
         plan.values["made"] = plan.series.row["made"] - len(instances)
+        plan.values["awaits"] = instances[0]["occurrence"]
         newest, before = plan.revised.row["newest"], just_before(instances[0]["occurrence"])
         # One that was done early and reopened may lie far ahead: what comes before it is still to come.
         plan.values["newest"] = before if newest is None else min(newest, before)
@@ -99,6 +100,9 @@ def pause_until(plan: Revision, text: str) -> None:
     resume(plan)
     plan.said.clear()
     _skip_open(plan, [each for each in plan.open_ones if day_of(each["occurrence"], zone) < day_of(due, zone)])
+    awaits = plan.series.row["awaits"]
+    if awaits is not None and day_of(awaits, zone) < day_of(due, zone):
+        plan.values["awaits"] = None
     plan.floor = str(day_of(due, zone) - timedelta(days=1))
     plan.stirred = True
     plan.said.append(f"What comes before {when.say_due(due, zone)} is skipped.")
@@ -128,6 +132,8 @@ def skip(plan: Revision, text: str) -> None:
     if ahead:
         still = [due for due in sorted(plan.series.course.skipped) if not is_over(due, zone, now)]
         plan.values["skipped"] = to_json(sorted({*still, *ahead})).decode()
+        if plan.series.row["awaits"] in ahead:
+            plan.values["awaits"] = next((due for due in list_after_open(plan) if due not in ahead), None)
     plan.stirred = True
     skipped = [each["occurrence"] for each in plan.gone] + ahead
     more = f" and {len(skipped) - 5} more" if len(skipped) > 5 else ""

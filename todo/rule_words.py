@@ -24,9 +24,12 @@ _WORKDAYS = tuple((0, day) for day in range(5))
 _MOST_TIMES = 6
 
 
-def describe(rule: Rule, first: str | None, zone: ZoneInfo) -> str:
-    """Return a rule in plain words; what the rule leaves open is said from `first`, if there is one."""
-    start = None if first is None else _local_start(first, zone)
+def describe(rule: Rule, first: str | None, zone: ZoneInfo, wall: str | None = None) -> str:
+    """Return a rule in plain words; what the rule leaves open is said from `first`, if there is one.
+
+    `wall` is the local time that `first` was to have, if the clocks jump over it.
+    """
+    start = None if first is None else datetime.fromisoformat(wall) if wall else _local_start(first, zone)
     if start is not None:
         rule = _fill_days(rule, start)
     if rule.freq in SUB_DAILY:

@@ -21,6 +21,7 @@ __all__ = [
     "check",
     "default_first",
     "describe",
+    "find_wall",
     "is_within",
     "next_after",
     "occurrences",
@@ -32,6 +33,8 @@ __all__ = [
 LEAST_SECONDS = 15 * 60
 MOST_YEARS = 10
 _SAMPLE = 400
+_LONGEST_GAP = timedelta(days=1, hours=1)
+"""Longer than any jump of the clocks: Apia left out a whole day of 2011."""
 _MIDNIGHT = time()
 _CHECK_DAYS = "Check the day and the month: FREQ=MONTHLY;BYMONTHDAY=-1 is the last day of every month."
 
@@ -46,13 +49,18 @@ def occurrences(rule: Rule, first: str, zone: ZoneInfo, after: str | datetime | 
     return list(islice(walk(rule, first, zone, after), limit))
 
 
-def walk(rule: Rule, first: str, zone: ZoneInfo, after: str | datetime | None) -> Iterator[str]:
-    """Yield the dues that `occurrences` returns, one at a time and maybe without an end."""
+def walk(
+    rule: Rule, first: str, zone: ZoneInfo, after: str | datetime | None, wall: str | None = None
+) -> Iterator[str]:
+    """Yield the dues that `occurrences` returns, one at a time and maybe without an end.
+
+    `wall` is the local time that `first` was to have, if the clocks jump over it.
+    """
     if is_date(first):
         yield from _walk_dates(rule, first, zone, after)
         return
     bound = None if after is None else _read_after(after, zone)
-    for at in _walk_instants(rule, _local_start(first, zone), read_instant(first), zone, bound):
+    for at in _walk_instants(rule, local_start(first, zone, wall), read_instant(first), zone, bound):
         yield shorten_instant(write_instant(at))
 
 
@@ -72,7 +80,7 @@ def is_within(rule: Rule, due: str, zone: ZoneInfo) -> bool:
     return until is None or read_instant(due) <= until
 
 
-def check(rule: Rule, first: str, zone: ZoneInfo) -> tuple[str, ...]:
+def check(rule: Rule, first: str, zone: ZoneInfo, wall: str | None = None) -> tuple[str, ...]:
     """Return the warnings of a rule that starts at `first`.
 
     Raises `RuleInvalid` (UNTIL before `first`, no time of day for HOURLY), `RuleTooFrequent` (two dates closer than
@@ -80,18 +88,19 @@ def check(rule: Rule, first: str, zone: ZoneInfo) -> tuple[str, ...]:
     """
     _need_time(rule, first)
     _refuse_early_end(rule, first, zone)
-    due = next_after(rule, first, zone, None)
+    due = next(walk(rule, first, zone, None, wall), None)
     if due is None or due[:10] > _add_years(first, MOST_YEARS):
         raise RuleNeverOccurs(
             f"This rule has no date in the {MOST_YEARS} years after {say_due(first, zone)}.",
             _CHECK_DAYS,
         )
-    if _is_too_frequent(rule, _local_start(first, zone)):
+    start = local_start(first, zone, wall)
+    if _is_too_frequent(rule, start):
         raise RuleTooFrequent(
             "Two dates of this rule are closer than 15 minutes.",
             "Leave 15 minutes or more, for example FREQ=MINUTELY;INTERVAL=15 or FREQ=HOURLY;BYMINUTE=0,30.",
         )
-    return _warn_of_skipped(rule, _local_start(first, zone).date())
+    return _warn_of_skipped(rule, start.date())
 
 
 def default_first(rule: Rule, zone: ZoneInfo, now: datetime) -> str:
@@ -116,7 +125,7 @@ def default_first(rule: Rule, zone: ZoneInfo, now: datetime) -> str:
     return found
 
 
-def snap(rule: Rule, first: str, zone: ZoneInfo) -> tuple[str, str | None]:
+def snap(rule: Rule, first: str, zone: ZoneInfo, wall: str | None = None) -> tuple[str, str | None]:
     """Return `first` if it is on the rule, else the next due that is, and a sentence about it.
 
     A date becomes timed if the rule names hours. Raises `RuleInvalid` and `RuleNeverOccurs`.
@@ -127,7 +136,7 @@ def snap(rule: Rule, first: str, zone: ZoneInfo) -> tuple[str, str | None]:
         found = _write_first(_walk_instants(rule, datetime.combine(day, _MIDNIGHT), start, zone, None))
     else:
         _need_time(rule, first)
-        found = next_after(rule, first, zone, None)
+        found = next(walk(rule, first, zone, None, wall), None)
     if found is None:
         _refuse_early_end(rule, first, zone)
         raise RuleNeverOccurs(
@@ -138,6 +147,34 @@ def snap(rule: Rule, first: str, zone: ZoneInfo) -> tuple[str, str | None]:
     if is_date(first) and not is_date(found) and local_day(read_instant(found), zone).isoformat() == first:
         return found, f"The rule names a time, so the first due is {say_due(found, zone)}."
     return found, f"{say_due(first, zone)} is not on the rule; the first due is {say_due(found, zone)}."
+
+
+def find_wall(rule: Rule, start: datetime, zone: ZoneInfo, due: str) -> str | None:
+    """Return the local time that a date of a rule was to have, if the clocks jump over it; `start` gives its time."""
+    if is_date(due) or rule.freq in SUB_DAILY:
+        return None
+    at = read_instant(due)
+    local = at.astimezone(zone).replace(tzinfo=None)
+    if at.astimezone(zone).utcoffset() == (at - _LONGEST_GAP).astimezone(zone).utcoffset():
+        return None
+    every = replace(rule, interval=1, count=None, until=None)
+    for wall in walk_walls(
+        every, datetime.combine(min(start, local).date(), start.time()), local.date() - _LONGEST_GAP
+    ):
+        if wall >= local:
+            return None
+        if resolve_local(wall, zone) == at:
+            return wall.isoformat()
+    return None
+
+
+def local_start(first: str, zone: ZoneInfo, wall: str | None = None) -> datetime:
+    """Return the naive local time from which a rule is walked: that of `first`, or the one that it was to have."""
+    if wall is not None:
+        return datetime.fromisoformat(wall)
+    if is_date(first):
+        return datetime.combine(date.fromisoformat(first), _MIDNIGHT)
+    return read_instant(first).astimezone(zone).replace(tzinfo=None)
 
 
 def _walk_dates(rule: Rule, first: str, zone: ZoneInfo, after: str | datetime | None) -> Iterator[str]:
@@ -231,12 +268,6 @@ def _read_after(after: str | datetime, zone: ZoneInfo) -> datetime:
 def _write_first(found: Iterator[datetime]) -> str | None:
     at = next(found, None)
     return None if at is None else shorten_instant(write_instant(at))
-
-
-def _local_start(first: str, zone: ZoneInfo) -> datetime:
-    if is_date(first):
-        return datetime.combine(date.fromisoformat(first), _MIDNIGHT)
-    return read_instant(first).astimezone(zone).replace(tzinfo=None)
 
 
 def _need_time(rule: Rule, first: str) -> None:

@@ -45,6 +45,11 @@ class WriteRequest(Request):
         Field(min_length=1, max_length=255, description="Leave out, except to repeat a call whose answer was lost"),
     ] = None
 
+    @property
+    def means_the_same_again(self) -> bool:
+        """Whether the same call, made once more, can only be a repeat: not where it means "the next one"."""
+        return True
+
 
 class ChangeRequest(WriteRequest):
     """A change of one task that exists."""
@@ -170,6 +175,11 @@ class Undo(WriteRequest):
         list[Id] | None,
         Field(min_length=1, max_length=100, description="Default: the newest change from here not yet undone"),
     ] = None
+
+    @property
+    def means_the_same_again(self) -> bool:
+        """Whether it names what it takes back: without, each call goes one step further."""
+        return self.change_ids is not None
 
 
 class PlannedCall(BaseModel):

@@ -18,6 +18,7 @@ from todo.course import (
     Mode,
     Step,
     dates_ahead,
+    is_over,
     just_before,
     next_after_doing,
     next_on_rule,
@@ -33,6 +34,7 @@ from todo.queries import (
     load_taken,
     load_task,
 )
+from todo.quoting import quote_title
 from todo.saving import insert_task, show_task, update_task_row
 from todo.views import View
 from todo.work import Work
@@ -86,6 +88,7 @@ def read_series(task: Row, row: Row) -> Series:
         when.read_zone(row["zone"]),
         cast("Mode", row["mode"]),
         frozenset(from_json(row["skipped"])) if row["skipped"] != "[]" else frozenset(),
+        row["wall"],
     )
     return Series(task, row, course)
 
@@ -102,7 +105,9 @@ def load_series(work: Work, task_id: str) -> Series:
     if series is None:
         gone = task["recurring_id"] is not None
         raise InvalidArguments(
-            f'The series of "{task["title"]}" is deleted.' if gone else f'"{task["title"]}" is not a recurring task.',
+            f"The series of {quote_title(task['title'])} is deleted."
+            if gone
+            else f"{quote_title(task['title'])} is not a recurring task.",
             "create_recurring_task with its task_id lets it recur.",
         )
     return series
@@ -120,7 +125,9 @@ def insert_series(work: Work, task: Row, row: Row) -> Series:
     row = {
         "paused": False,
         "skipped": "[]",
+        "wall": None,
         "newest": None,
+        "awaits": None,
         "made": 0,
         "passed": 0,
         "next_due": None,
@@ -156,7 +163,7 @@ def _foresee(series: Series) -> dict[str, Any]:
     if not series.is_live or series.course.mode == "after_completion":
         return {"next_due": None, "next_at": None}
     course = series.course
-    ahead = (due for due in rules.walk(course.rule, course.first, course.zone, newest) if due not in course.skipped)
+    ahead = (due for due in course.walk(newest) if due not in course.skipped)
     waits = course.mode == "every_occurrence" and newest is not None
     return {
         "next_due": next(ahead, None),
@@ -176,6 +183,7 @@ def make_instances(
     moved = {"made": series.row["made"] + len(steps), "passed": 0, **values}
     if steps:
         moved.setdefault("newest", steps[-1].due)
+        moved["awaits"] = None
     series = save_series(work, series, moved)
     outcome = Outcome()
     for step in steps:
@@ -258,6 +266,9 @@ def find_step(work: Work, series: Series, occurrence: str | None, *, done: bool)
     newest = series.row["newest"]
     if series.course.mode != "after_completion":
         return next_on_rule(series.course, newest, work.now, load_taken(work, series.task["id"], newest))
+    awaits = series.row["awaits"]
+    if awaits is not None and _may_come(work, series, awaits):
+        return Step(awaits, 0)
     from_ = work.now
     if not done and occurrence is not None:
         # Skipped ahead of time, the interval counts from the date that is skipped.
@@ -265,6 +276,15 @@ def find_step(work: Work, series: Series, occurrence: str | None, *, done: bool)
     # Nominal dates are kept in UTC, so a day earlier is early enough in every zone.
     taken = load_taken(work, series.task["id"], str((from_ - timedelta(days=2)).date()))
     return next_after_doing(series.course, from_, series.row["made"], taken)
+
+
+def _may_come(work: Work, series: Series, awaits: str) -> bool:
+    """Return whether the date that waits can be the next one of a series that counts from doing."""
+    course, most = series.course, series.course.rule.count
+    if (most is not None and series.row["made"] >= most) or is_over(awaits, course.zone, work.now):
+        return False
+    taken = load_taken(work, series.task["id"], just_before(awaits))
+    return awaits not in taken and rules.is_within(course.rule, awaits, course.zone)
 
 
 def list_free(work: Work, series: Series, after: str | None = None) -> Iterator[str]:

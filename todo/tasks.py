@@ -11,6 +11,7 @@ from todo.editing import clean_tags, read_edits
 from todo.errors import InvalidArguments
 from todo.history import list_history
 from todo.queries import Row, load_single_task, load_task
+from todo.quoting import quote_title
 from todo.saving import insert_task, note_edited, show_task, update_task_row
 from todo.schemas import CompleteTask, CreateTask, DeleteTask, GetTask, ReopenTask, UpdateTask
 from todo.series import delete_row, go_on, load_series
@@ -30,7 +31,7 @@ def create_task(work: Work, request: CreateTask) -> View:
     added = [reminders.add_reminder(work, row, spec.at, spec.before) for spec in request.reminders or []]
     task = show_task(work, row) if added else view_task(row, (), work.zone)
     recorded = record_change(work, "create_task", [Touched(EventType.TASK_CREATED, None, task)], request.request_id)
-    saved = f'"{task["title"]}" is saved'
+    saved = f"{quote_title(task['title'])} is saved"
     if "due_text" in task:
         saved += f", due {task['due_text']}"
     if scheduled := [each for each in task.get("reminders", []) if each["status"] == "scheduled"]:
@@ -65,7 +66,9 @@ def update_task(work: Work, request: UpdateTask) -> View:
     values = _read_changes(work, task, request, warnings)
     values = {name: value for name, value in values.items() if value != task[name]}
     if not values:
-        return answer_nothing(work, task, f'"{task["title"]}" is like that already; nothing was changed.', warnings)
+        return answer_nothing(
+            work, task, f"{quote_title(task['title'])} is like that already; nothing was changed.", warnings
+        )
     before = show_task(work, task)
     row = update_task_row(work, task, {**values, **note_edited(task, *values)})
     if "due" in values:
@@ -73,7 +76,7 @@ def update_task(work: Work, request: UpdateTask) -> View:
     after = show_task(work, row)
     recorded = record_change(work, "update_task", [Touched(EventType.TASK_UPDATED, before, after)], request.request_id)
     due = f", due {after['due_text']}" if "due" in values and "due_text" in after else ""
-    message = f'"{after["title"]}" is changed{due}.{only_this(task)}'
+    message = f"{quote_title(after['title'])} is changed{due}.{only_this(task)}"
     return answer_write(work, after, recorded, message, warnings)
 
 
@@ -85,7 +88,7 @@ def complete_task(work: Work, request: CompleteTask) -> View:
     task = load_single_task(work, request.task_id)
     check_version(work, task, request.expected_version)
     if task["status"] == "completed":
-        return answer_nothing(work, task, f'"{task["title"]}" was completed already; nothing was changed.')
+        return answer_nothing(work, task, f"{quote_title(task['title'])} was completed already; nothing was changed.")
     before = show_task(work, task)
     row = update_task_row(work, task, {"status": "completed", "completed_at": work.at})
     if "reminders" in before:
@@ -94,10 +97,10 @@ def complete_task(work: Work, request: CompleteTask) -> View:
     touched = [Touched(EventType.TASK_COMPLETED, before, after)]
     if task["recurring_id"] is None:
         recorded = record_change(work, "complete_task", touched, request.request_id)
-        return answer_write(work, after, recorded, f'"{after["title"]}" is completed.')
+        return answer_write(work, after, recorded, f"{quote_title(after['title'])} is completed.")
     outcome = go_on(work, row, done=True)
     recorded = record_change(work, "complete_task", [*touched, *outcome.touched], request.request_id)
-    message = f'"{after["title"]}" is completed.{outcome.tell()}'
+    message = f"{quote_title(after['title'])} is completed.{outcome.tell()}"
     return answer_write(work, after, recorded, message, outcome.warnings, outcome.next)
 
 
@@ -109,13 +112,13 @@ def reopen_task(work: Work, request: ReopenTask) -> View:
     task = load_single_task(work, request.task_id)
     check_version(work, task, request.expected_version)
     if task["status"] == "open":
-        return answer_nothing(work, task, f'"{task["title"]}" is open already; nothing was changed.')
+        return answer_nothing(work, task, f"{quote_title(task['title'])} is open already; nothing was changed.")
     before = show_task(work, task)
     row = update_task_row(work, task, {"status": "open", "completed_at": None})
     warnings = reminders.rearm_cancelled(work, row, "completed")
     after = show_task(work, row)
     recorded = record_change(work, "reopen_task", [Touched(EventType.TASK_UPDATED, before, after)], request.request_id)
-    return answer_write(work, after, recorded, f'"{after["title"]}" is open again.', warnings)
+    return answer_write(work, after, recorded, f"{quote_title(after['title'])} is open again.", warnings)
 
 
 def delete_task(work: Work, request: DeleteTask) -> View:
@@ -132,10 +135,12 @@ def delete_task(work: Work, request: DeleteTask) -> View:
         require_person(work, "delete_task", task["id"], [gone.after])
     if task["recurring_id"] is None or task["status"] == "completed":
         recorded = record_change(work, "delete_task", [gone], request.request_id)
-        return answer_write(work, gone.after, recorded, f'"{task["title"]}" is deleted.')
+        return answer_write(work, gone.after, recorded, f"{quote_title(task['title'])} is deleted.")
     outcome = go_on(work, task, done=False)
     recorded = record_change(work, "delete_task", [gone, *outcome.touched], request.request_id)
-    message = f'This occurrence of "{task["title"]}" is skipped.{outcome.tell()} To end the series, delete its id.'
+    message = (
+        f"This occurrence of {quote_title(task['title'])} is skipped.{outcome.tell()} To end the series, delete its id."
+    )
     return answer_write(work, gone.after, recorded, message, outcome.warnings, outcome.next)
 
 
@@ -171,7 +176,7 @@ def _read_changes(work: Work, task: Row, request: UpdateTask, warnings: list[str
 
 def _read_shift(work: Work, task: Row, text: str, warnings: list[str]) -> dict[str, Any]:
     if task["due"] is None:
-        raise InvalidArguments(f'"{task["title"]}" has no due that could be moved.', "Set one with due.")
+        raise InvalidArguments(f"{quote_title(task['title'])} has no due that could be moved.", "Set one with due.")
     by = when.read_duration(text, signed=True)
     zone = work.zone if task["zone"] is None else when.read_zone(task["zone"])
     return _read_due(work, when.shift(task["due"], by, zone).due, warnings)

@@ -8,14 +8,15 @@ from pydantic_core import from_json
 from sqlalchemy import bindparam, select, update
 
 from events.catalog import EventType
-from events.tables import table_of
+from events.tables import table_of, take_turn
 from todo import when
 from todo.changes import Recorded, Touched, list_since, record_change
 from todo.confirmations import require_person
 from todo.errors import InvalidArguments, TaskNotFound, UndoConflict
 from todo.models import Change, ChangeItem, ChangeSeries
 from todo.queries import Row, find_task, load_any_tasks, load_recurrence
-from todo.restoring import Fields, is_same, read_fields, restore_task
+from todo.quoting import quote_title
+from todo.restoring import Fields, is_same, read_fields, read_present, restore_task
 from todo.saving import show_task, update_task_row
 from todo.schemas import Undo
 from todo.series import read_series, save_series
@@ -38,8 +39,8 @@ _SERIES = select(_S).where(_S.c.change_id == bindparam("key"))
 _MARK = update(_C).where(_C.c.id == bindparam("key")).values(undone_by=bindparam("by"))
 
 _STATE = (
-    *("rule", "rule_text", "first", "zone", "mode", "catch_up", "paused", "reminders", "skipped"),
-    *("newest", "made", "passed"),
+    *("rule", "rule_text", "first", "wall", "zone", "mode", "catch_up", "paused", "reminders", "skipped"),
+    *("newest", "awaits", "made", "passed"),
 )
 """What of a recurrence is put back; the rest follows from it."""
 _SHOWN = 3
@@ -62,6 +63,8 @@ def undo(work: Work, request: Undo) -> View:
     a change itself: taking it back is to do again. Raises `UndoConflict`, naming what was changed since and by whom,
     and `InvalidArguments` where there is nothing to undo.
     """
+    # Of several at the same moment each must see what those before it took back.
+    take_turn(work.connection, "undo", work.who.user_id)
     changes = _pick_changes(work, request.change_ids)
     way = _rewind(work, changes)
     if way.conflicts:
@@ -135,7 +138,7 @@ def _rewind(work: Work, changes: Sequence[Row]) -> _Rewind:
     items = [(change, _items_of(work, change["id"])) for change in changes]
     way = _Rewind(load_any_tasks(work, [item["task_id"] for _, many in items for item in many]))
     for task_id, row in way.rows.items():
-        way.targets[task_id] = None if row["deleted_at"] is not None else read_fields(show_task(work, row))
+        way.targets[task_id] = read_present(work, row)
     for change, many in items:
         for item in many:
             _step_back(way, item)
@@ -181,10 +184,11 @@ def _step_series_back(work: Work, way: _Rewind, row: Row) -> None:
     series_id = row["series_id"]
     before, after = from_json(row["before"]), from_json(row["after"])
     now = way.series.get(series_id) or load_recurrence(work, series_id)
-    if any(now[name] != after[name] for name in _STATE):
+    # What an older version kept lacks the newer columns; they were empty then.
+    if any(now[name] != after.get(name) for name in _STATE):
         way.conflicts.append((series_id, "recurrence", 0))
         return
-    way.series[series_id] = {**now, **{name: before[name] for name in _STATE}}
+    way.series[series_id] = {**now, **{name: before.get(name) for name in _STATE}}
 
 
 def _restore_series(work: Work, series_id: str, state: dict[str, Any]) -> View | None:
@@ -211,7 +215,7 @@ def _refuse(work: Work, way: _Rewind) -> UndoConflict:
     parts, fields = [], {}
     for task_id, name, version in dict.fromkeys(way.conflicts):
         row = way.rows.get(task_id)
-        title = f'"{row["title"]}"' if row is not None else "a task"
+        title = quote_title(row["title"]) if row is not None else "a task"
         since = [each for each in list_since(work, task_id, version) if name in each.fields or name.startswith("the ")]
         who = f", by {since[-1].who} at {since[-1].at[:16]}Z" if since else ""
         parts.append(f"{name} of {title}{who}")
@@ -247,7 +251,7 @@ def _answer(work: Work, touched: list[Touched], recorded: Recorded, warnings: li
 
 
 def _tell(touched: Touched) -> str:
-    title = f'"{touched.after["title"]}"'
+    title = quote_title(touched.after["title"])
     match touched.event_type.value:
         case "task.deleted":
             return f"{title} is gone"

@@ -40,10 +40,14 @@ _HOST_DEPENDENT = re.compile(r"(localtime|posixrules|Factory|(right|posix)/.*)")
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A due as it is stored (a date, or an instant in UTC), and what had to be decided to read it."""
+    """A due as it is stored (a date, or an instant in UTC), and what had to be decided to read it.
+
+    `wall` is the local time that was given, if the clocks jump over it.
+    """
 
     due: str
     warnings: tuple[str, ...] = ()
+    wall: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,13 +269,15 @@ def _read_moment(match: re.Match[str], zone: ZoneInfo) -> Reading:
     day, clock, offset = match.groups()
     _check_year(date.fromisoformat(day))
     wall = datetime.fromisoformat(f"{day}T{clock}")
+    jumped = None
     if offset is None:
         at, warnings = _resolve(wall, zone)
+        jumped = wall.isoformat() if at.astimezone(zone).replace(tzinfo=None) != wall else None
     else:
         at = datetime.fromisoformat(f"{day}T{clock}{'Z' if offset in 'Zz' else offset}").astimezone(UTC)
         warnings = ()
     _check_year(at.date())
-    return Reading(shorten_instant(write_instant(at)), warnings)
+    return Reading(shorten_instant(write_instant(at)), warnings, jumped)
 
 
 def _check_year(day: date) -> date:

@@ -13,7 +13,7 @@ from mcp.types import CallToolResult, InputRequiredResult, ToolAnnotations
 from pydantic import PrivateAttr
 
 from todo.arguments import Request, describe_model, read_arguments
-from todo.confirmations import ask_person, decide_confirmation
+from todo.confirmations import ask_person, decide_confirmation, refuse_again
 from todo.errors import ConfirmationRequired, InternalError, TodoError
 from todo.requests import once
 from todo.views import View
@@ -63,7 +63,7 @@ class UseCaseTool(Tool):
             given = read_arguments(spec.request, arguments)
             who = self._identify(context)
             if await self._has_refused(who, context):
-                return show_refusal(ConfirmationRequired("The person has refused; nothing was done.", "Leave it be."))
+                return show_refusal(refuse_again())
             if spec.writes:
                 answer = await self._store.write(
                     who, partial(once, operation=spec.name, request=given.request, use_case=spec.use_case)

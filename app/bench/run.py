@@ -12,6 +12,7 @@ from app.bench.filling import fill_file
 from app.bench.idling import measure_idling
 from app.bench.reactions import measure_reactions
 from app.bench.rows import Row
+from app.bench.safety import measure_safety
 from app.bench.scheduling import measure_scheduling
 from app.bench.searches import measure_searches
 from app.serving import calm_collector
@@ -57,6 +58,8 @@ async def measure_all(plan: Plan) -> list[Row]:
         rows += await measure_scheduling(root / "scheduling", plan.waiting, plan.burst, plan.series, plan.repeats)
         _say("chatting")
         rows += await measure_chatting(root / "chat", plan.turns)
+        _say("safety")
+        rows += await asyncio.to_thread(measure_safety, root / "safety.db", max(plan.repeats // 10, 1))
         _say("idling")
         rows += await measure_idling(root / "idle", plan.settle, plan.idle)
         return rows

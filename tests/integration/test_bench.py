@@ -23,6 +23,9 @@ async def test_a_tiny_run_gives_well_formed_rows(capsys: pytest.CaptureFixture[s
         "tick, 10 due",
         "chat: CPU of a turn",
         "200 idle streams",
+        "apply_plan of 100",
+        "undo of these 100",
+        "of it the history",
         "serve, idle",
     ):
         assert any(name.startswith(part) for name in names), part

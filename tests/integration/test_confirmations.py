@@ -154,7 +154,14 @@ async def test_a_refusal_holds(world: World) -> None:
     link = (await fail(world, "delete_task", task_id=task)).answer["link"]
     assert (await decide(world, link, "reject", origin=URL)).is_success
     assert (await decide(world, link, "accept", origin=URL)).status_code == 409
-    assert (await fail(world, "delete_task", task_id=task)).code == "confirmation_required"
+    for _ in range(2):
+        refused = await fail(world, "delete_task", task_id=task)
+        assert refused.code == "forbidden"
+        assert "The person has refused this" in refused.sentence
+    assert len(await questions(world)) == 1, "it is not asked again"
+    world.clock.move(minutes=10, seconds=1)
+    await delete_up_to_the_limit(world)
+    assert (await fail(world, "delete_task", task_id=task)).code == "confirmation_required", "later it may be asked"
     assert await see(world, task) is not None
 
 
@@ -251,7 +258,7 @@ async def test_anything_but_a_ticked_box_is_a_no(world: World, answer: Any) -> N
     person = Person(*answer)
     result, task = await delete_ten(world, person)
     assert result.is_error
-    assert result.structured_content["code"] == "confirmation_required"
+    assert result.structured_content["code"] == "forbidden"
     assert await see(world, task) is not None
     assert len(person.asked) == 1
 

@@ -2,16 +2,18 @@
 
 import asyncio
 import json
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 from mcp import Client
+from mcp.server.subscriptions import InMemorySubscriptionBus
 from mcp.shared.exceptions import MCPError
 from mcp.types import PromptReference, ResourceTemplateReference
 
 from app.identity import StdioIdentity
-from app.news import tell_news
-from tests.conftest import World
+from app.news import LONGEST_SECONDS, News, tell_news
+from tests.conftest import MovableClock, World
 from tests.contracts.surfaces import make_foreign_task
 
 pytestmark = pytest.mark.anyio
@@ -87,3 +89,91 @@ async def test_whoever_listens_hears_of_the_own_tasks_only(world: World) -> None
             world.service.background.bell.ring()
             heard = {str((await anext(news)).uri) for _ in range(2)}
     assert heard == {uris[0], uris[2]}
+
+
+@dataclass
+class Sleeper:
+    """Sleeps by moving the clock: at most as often as it is allowed to, and only when nothing wakes it."""
+
+    clock: MovableClock
+    most: int
+    slept: list[float] = field(default_factory=list)
+
+    async def __call__(self, woken: asyncio.Event, seconds: float) -> bool:
+        await asyncio.sleep(0)
+        if not woken.is_set() and len(self.slept) == self.most:
+            await woken.wait()
+        if not woken.is_set():
+            self.slept.append(seconds)
+            self.clock.move(seconds=seconds)
+        return woken.is_set()
+
+
+async def test_a_task_that_becomes_overdue_while_nothing_happens_is_told_to_who_listens(world: World) -> None:
+    service = replace(world.service, bus=InMemorySubscriptionBus())
+    async with Client(service.build_mcp(StdioIdentity("listener"))) as client:
+        await world.call(client, "create_task", title="Soon", due="2026-11-23T10:00:20")
+        await world.call(client, "create_task", title="Today", due="2026-11-23")
+        await world.settle()
+        sleeper = Sleeper(world.clock, most=3)
+        news = News(service.database, service.bus, world.clock, sleeper)
+        uris = ["tasks://overdue", "tasks://today"]
+        async with asyncio.timeout(10), client.listen(resource_subscriptions=uris) as heard:
+            following = asyncio.create_task(news.follow())
+            assert str((await anext(heard)).uri) == "tasks://overdue"
+            assert [task["title"] for task in (await load(client, "tasks://overdue"))["tasks"]] == ["Soon"]
+            assert sleeper.slept[:2] == [0.0, pytest.approx(20.001)]
+            following.cancel()
+    assert sleeper.slept[2:] in ([], [LONGEST_SECONDS]), "it sleeps, and does not look more often than that"
+
+
+async def test_a_deadline_that_comes_nearer_wakes_who_sleeps_for_a_later_one(world: World) -> None:
+    service = replace(world.service, bus=InMemorySubscriptionBus())
+    async with Client(service.build_mcp(StdioIdentity("listener"))) as client:
+        sleeper = Sleeper(world.clock, most=1)
+        news = News(service.database, service.bus, world.clock, sleeper)
+        async with asyncio.timeout(10), client.listen(resource_subscriptions=["tasks://overdue"]) as heard:
+            following = asyncio.create_task(news.follow())
+            while not sleeper.slept:
+                await asyncio.sleep(0)
+            made = await world.call(client, "create_task", title="Soon", due="2026-11-23T10:00:05")
+            await world.settle()
+            sleeper.most = 2
+            news.wake()
+            assert str((await anext(heard)).uri) == "tasks://overdue", "that it came"
+            assert str((await anext(heard)).uri) == "tasks://overdue", "that its time has passed"
+            assert sleeper.slept == [0.0, pytest.approx(5.001)]
+            following.cancel()
+    assert made["task"]["due"] == "2026-11-23T09:00:05Z"
+
+
+@pytest.mark.parametrize(
+    ("due", "change", "hears"),
+    [
+        ("2026-11-23T11:00", {}, True),
+        ("2026-11-22", {}, False),
+        ("2026-11-23T11:00", {"complete": True}, False),
+        ("2026-11-23T11:00", {"delete": True}, False),
+        (None, {}, False),
+    ],
+)
+async def test_only_open_tasks_whose_time_passes_are_told(
+    world: World, due: str | None, change: dict[str, bool], hears: bool
+) -> None:
+    body = {"title": "One"} if due is None else {"title": "One", "due": due}
+    task_id = (await world.rest.post("/tasks", json=body)).json()["task"]["id"]
+    if "complete" in change:
+        await world.rest.post(f"/tasks/{task_id}/complete")
+    if "delete" in change:
+        await world.rest.delete(f"/tasks/{task_id}")
+    told: list[str] = []
+    news = News(world.service.database, InMemorySubscriptionBus(), world.clock)
+    news.bus.subscribe(lambda event: told.append(str(event.uri)))  # type: ignore[union-attr]  # a resource's
+    since = "2026-11-23T09:00:00.000000Z"
+    world.clock.move(hours=1)
+    since, ahead = await news._tell_passed(since)
+    assert told == []
+    assert ahead == (pytest.approx(0.001) if hears else LONGEST_SECONDS)
+    world.clock.move(seconds=1)
+    await news._tell_passed(since)
+    assert told == (["tasks://overdue"] if hears else [])

@@ -14,7 +14,8 @@ from mcp import Client, StdioServerParameters
 from app.clients import known_clients, write_config
 from app.migrations import HEAD
 from app.settings import BadSettings, load_settings
-from tests.conftest import World
+from tests.conftest import World, open_world
+from tests.integration.recurring import create, delete, revise
 from tests.integration.test_processes import environment
 from tools.server import TOOLS
 
@@ -162,3 +163,25 @@ async def test_a_stdio_server_answers_both_revisions(tmp_path: Path, mode: str) 
         result = await client.call_tool("create_task", {"title": "From an IDE"})
         assert not result.is_error
         assert len((await client.list_tools()).tools) == len(TOOLS)
+
+
+@pytest.mark.parametrize(("first", "skips"), [("2026-11-30", False), ("2026-11-30T12:00", False), ("2026-11-30", True)])
+async def test_an_older_file_keeps_what_a_pause_took_back(tmp_path: Path, first: str, skips: bool) -> None:
+    async with open_world(tmp_path) as old:
+        made = await create(old, "FREQ=DAILY;INTERVAL=5", first_due=first, mode="after_completion")
+        if skips:
+            old.clock.move(days=14)
+        await revise(old, made["recurring_id"], paused=True)
+        if skips:
+            await delete(old, made["task"]["id"])
+    file = sqlite3.connect(tmp_path / "todo.db")
+    for column in ("wall", "awaits"):
+        file.execute(f"ALTER TABLE recurrence DROP COLUMN {column}")
+    file.execute("UPDATE alembic_version SET version_num = '0003'")
+    file.commit()
+    file.close()
+    async with open_world(tmp_path) as new:
+        new.service.store.ids.count = 1_000_000  # type: ignore[attr-defined]  # counted
+        new.clock.move(days=14 if skips else 0)
+        resumed = await revise(new, made["recurring_id"], paused=False)
+        assert resumed["next_occurrence"]["due"][:10] == ("2026-12-12" if skips else "2026-11-30")

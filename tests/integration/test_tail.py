@@ -76,7 +76,7 @@ async def test_without_follow_it_ends_and_json_is_the_event_itself(world: World,
     assert len(said) == 1
     assert "person/rest" in said[0]
     assert "published" in said[0]
-    assert said[0].endswith("Line feed ")
+    assert said[0].endswith("Line⟨U+2028⟩feed⟨U+0007⟩")
 
 
 async def test_following_goes_on(world: World) -> None:

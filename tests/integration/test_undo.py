@@ -260,3 +260,47 @@ async def test_an_erased_task_stands_in_the_way(world: World) -> None:
     await world.settle()
     assert (await world.rest.delete(f"/tasks/{task}/permanently")).is_success
     assert (await fail(world, "undo")).code in ("undo_conflict", "invalid_arguments")
+
+
+@pytest.mark.parametrize("surface", AGENTS)
+async def test_a_bare_undo_with_a_new_id_goes_one_step_further_and_is_no_repeat(world: World, surface: Surface) -> None:
+    [task] = await make(world, 1, surface=surface)
+    for title in ("One", "Two", "Three"):
+        await do(world, "update_task", surface=surface, task_id=task, title=title)
+    first = await do(world, "undo", surface=surface)
+    second = await do(world, "undo", surface=surface, request_id="second")
+    assert "replayed" not in second
+    assert second["change_id"] != first["change_id"]
+    assert (await see(world, task))["title"] == "One"
+    again = await do(world, "undo", surface=surface, request_id="second")
+    assert (again["replayed"], again["change_id"]) == (True, second["change_id"])
+    assert (await see(world, task))["title"] == "One"
+
+
+async def test_an_undo_that_names_its_change_is_a_repeat_under_a_new_id(world: World) -> None:
+    [task] = await make(world, 1)
+    changed = await do(world, "update_task", task_id=task, title="One")
+    first = await do(world, "undo", change_ids=[changed["change_id"]])
+    again = await do(world, "undo", change_ids=[changed["change_id"]], request_id="later")
+    assert (again["replayed"], again["change_id"]) == (True, first["change_id"])
+
+
+async def test_a_reminder_that_missed_its_time_while_its_task_was_done_stands_in_no_way(world: World) -> None:
+    made = await do(world, "create_task", title="Call", due="2026-11-23T12:00", reminders=["0m"])
+    await do(world, "update_task", task_id=made["task"]["id"], notes="Ask about the bill")
+    await do(world, "complete_task", task_id=made["task"]["id"])
+    await world.tick(hours=10)
+    back = await do(world, "undo")
+    assert "has passed and stays cancelled" in back["warnings"][0]
+    await do(world, "undo")
+    assert "notes" not in await see(world, made["task"]["id"])
+    await do(world, "undo")
+    assert await see(world, made["task"]["id"]) is None
+
+
+async def test_a_reminder_that_the_person_cancelled_stands_in_the_way_though_its_time_has_passed(world: World) -> None:
+    made = await do(world, "create_task", title="Call", due="2026-11-23T12:00", reminders=["0m"])
+    await world.rest.delete(f"/reminders/{made['task']['reminders'][0]['id']}")
+    await world.tick(hours=10)
+    refused = await fail(world, "undo")
+    assert (refused.code, list(refused.answer["fields"])) == ("undo_conflict", ["reminders"])

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice, takewhile
 from zoneinfo import ZoneInfo
 
-from tests.simulation.recurring_plan import Plan, list_days, read, resolve
+from tests.simulation.recurring_plan import Plan, just_before, list_days, read, resolve
 
 MOST_COUNTED = 1_000
 """Dates passed over that are counted when an instance is done very late (decision 0007)."""
@@ -24,7 +24,6 @@ class Instance:
     reopened: bool = False
     ended_at: datetime = datetime(1, 1, 2, tzinfo=UTC)
     skipped: bool = False
-    taken_back: bool = False
 
     @property
     def at(self) -> str:
@@ -50,7 +49,7 @@ class Model:
     newest: str = ""
     made: int = 0
     passed: int = 0
-    taken_back: str = ""
+    awaits: str = ""
     came: list[tuple[str, int]] = field(default_factory=list)
     mixed: bool = False
 
@@ -75,10 +74,10 @@ class Model:
     def due_on(self, day: date) -> str:
         return str(day) if self.time is None else resolve(datetime.combine(day, self.time), self.zone)
 
-    def settle(self, day: date) -> None:
-        """Take over the time of a first due on a day: in a gap of the zone it is moved (decision 0007)."""
-        if self.time is not None:
-            self.time = read(self.due_on(day)).astimezone(self.zone).time()
+    def is_later(self, due: str, after: str) -> bool:
+        if not after or (len(due) > 10 and len(after) > 10):
+            return due > after
+        return self.day_of(due) > self.day_of(after)
 
     def day_of(self, due: str) -> date:
         return date.fromisoformat(due) if len(due) == 10 else read(due).astimezone(self.zone).date()
@@ -95,7 +94,7 @@ class Model:
             return True
         if not isinstance(until, datetime):
             return self.day_of(due) <= until
-        return due <= (str(until.date()) if self.time is None else resolve(until, self.zone))
+        return due <= (str(until.date()) if len(due) == 10 else resolve(until, self.zone))
 
     def dates(self, after: str) -> Iterator[str]:
         """All dates of the rule later than one, whatever becomes of them."""
@@ -107,7 +106,7 @@ class Model:
             due = self.due_on(day)
             if not self.is_within(due):
                 return
-            if due > after:
+            if self.is_later(due, after):
                 yield due
 
     def free(self, after: str) -> Iterator[str]:
@@ -124,7 +123,7 @@ class Model:
     def make(self, due: str, passed: int) -> None:
         self.instances.append(Instance(due, due, self.title))
         self.came.append((due, passed))
-        self.newest = due
+        self.newest, self.awaits = due, ""
         self.made += 1
         self.passed = 0
 
@@ -146,6 +145,9 @@ class Model:
         plan = self.plan
         if plan.count is not None and self.made >= plan.count:
             return False
+        awaits = self.awaits
+        if awaits and not self.is_over(awaits) and awaits not in self.living and self.is_within(awaits):
+            return not self.make(awaits, 0)
         amount = plan.interval
         while (due := self.due_on(self._add(day, amount))) in self.living:
             amount += plan.interval
@@ -185,20 +187,22 @@ class Model:
         plan = self.plan
         if plan.count is not None and self.made >= plan.count:
             return False
-        if floor is None and gone is not None:
+        due = self.awaits
+        if not due and floor is not None:
+            day = floor
+        elif floor is None and gone is not None:
             return self.go_on_doing(max(self.today, self.day_of(gone.nominal)))
-        if floor is None and not self.is_over(due := self._last_due()):
-            return self.is_within(due) and not self.make(due, 0)
-        day = self.today if floor is None else floor
-        while self.is_over(due := self.due_on(day)) or due in self.living:
-            day += timedelta(1)
+        else:
+            due = due or self._last_due()
+            day = self.today if self.is_over(due) else self.day_of(due)
+        if not due or self.is_over(due) or due in self.living:
+            while self.is_over(due := self.due_on(day)) or due in self.living:
+                day += timedelta(1)
         return self.is_within(due) and not self.make(due, 0)
 
     def _last_due(self) -> str:
-        """When it was to be done when it was paused or ended."""
+        """An interval after the last one was done or skipped."""
         last = self.instances[-1]
-        if last.taken_back:
-            return self.taken_back
         amount = self.plan.interval
         day = last.ended_at.astimezone(self.zone).date()
         day = max(day, self.day_of(last.nominal)) if last.skipped else day
@@ -270,15 +274,11 @@ class Model:
 
     def _take_back(self, instances: list[Instance]) -> None:
         for each in instances:
-            each.status, each.taken_back = "gone", True
+            each.status, each.ended_at, each.skipped = "gone", self.now, True
             self.made -= 1
         if instances:
-            due = instances[0].nominal
-            day = str(date.fromisoformat(due[:10]) - timedelta(1))
-            second = f"{(read(due) - timedelta(seconds=1)).replace(tzinfo=None).isoformat()}Z"
-            before = day if len(due) == 10 else second
-            if before < self.newest:
-                self.newest, self.taken_back = before, due
+            self.awaits = instances[0].nominal
+            self.newest = min(self.newest, just_before(self.awaits))
 
     def pause(self) -> None:
         if not self.paused:
@@ -292,10 +292,14 @@ class Model:
 
     def pause_until(self, day: date) -> None:
         self.paused = False
+        if self.awaits and self.day_of(self.awaits) < day:
+            self.awaits = ""
         gone = [each for each in self.open if self.day_of(each.nominal) < day]
         self._revive(day, None, self._skip(gone))
 
     def skip(self, gone: list[Instance], ahead: list[str]) -> None:
+        if self.awaits in ahead:
+            self.awaits = next((due for due in self.free(self.newest) if due not in ahead), "")
         self.skipped |= set(ahead)
         self._revive(None, gone[-1] if gone else None, self._skip(gone))
 
@@ -312,21 +316,28 @@ class Model:
     def change_rule(self, plan: Plan, first: date | None, at: time | None) -> bool:
         """Return False if the new rule has nothing after now: then nothing is changed."""
         new = replace(self, plan=plan, time=at, skipped=set(), instances=self.instances, came=self.came)
-        start = first or self.today
-        every = plan if first else replace(plan, interval=1)
+        keeps = self.mode == "after_completion" and first is None
+        start = self.first if keeps else first or self.today
+        every = plan if first or keeps else replace(plan, interval=1)
         days = list_days(every.freq, every.interval, every.byday, every.bymonthday, start)
-        dues = (day for day in days if first or (new.due_on(day) >= self.instant if at else day >= self.today))
+        dues = (day for day in days if first or keeps or (new.due_on(day) >= self.instant if at else day >= self.today))
         new.first = next(dues)
         if not new.is_within(new.due_on(new.first)):
             return False
-        new.settle(start if first else new.first)
-        new.settle(new.first)
         others = self.instances
         new.instances = []
         if next(new.free(""), None) is None:
             return False
+        was_live = self.live
         self.plan, self.time, self.first, self.skipped, self.status = plan, new.time, new.first, set(), "open"
         self.instances = others
+        if first and (not was_live or self.mode == "after_completion"):
+            self.awaits = next(self.free(""), "")
+        elif self.awaits and self.mode != "after_completion":
+            self.awaits = next(self.free(self.newest), "")
+        if keeps:
+            self._revive()
+            return True
         last = next((each for each in reversed(self.instances) if each.status == "open"), None)
         if last and not self.is_over(last.at) and not (first and self.day_of(last.nominal) < self.first):
             last.status = "gone"
@@ -334,6 +345,7 @@ class Model:
             last.status = "open"
             if due is not None:
                 last.nominal = last.due = self.newest = due
+                self.awaits = ""
         self._revive()
         return True
 
@@ -358,14 +370,21 @@ class Model:
         old, past = self.zone, [each for each in self.open if self.is_over(each.at)]
 
         def move(due: str) -> str:
-            return due if len(due) <= 10 else resolve(read(due).astimezone(old).replace(tzinfo=None), zone)
+            if len(due) <= 10:
+                return due
+            wall = read(due).astimezone(old).replace(tzinfo=None)
+            if self.time is not None and due == resolve(datetime.combine(wall.date(), self.time), old):
+                wall = datetime.combine(wall.date(), self.time)
+            return resolve(wall, zone)
 
         ahead = [each for each in self.open if each not in past and len(each.nominal) > 10]
         last = self.instances[-1]
         stays = self.mode == "after_completion" and last.nominal == self.newest and last not in ahead
-        self.newest = self.newest if stays else move(self.newest)
-        self.zone, self.skipped, self.taken_back = zone, {move(due) for due in self.skipped}, move(self.taken_back)
-        self.settle(self.first)
+        if self.awaits and self.newest == just_before(self.awaits):
+            self.newest = just_before(move(self.awaits))
+        else:
+            self.newest = self.newest if stays else move(self.newest)
+        self.zone, self.skipped, self.awaits = zone, {move(due) for due in self.skipped}, move(self.awaits)
         taken = self.living - {each.nominal for each in ahead}
         for each in ahead:
             due = move(each.nominal)

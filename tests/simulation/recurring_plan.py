@@ -80,3 +80,9 @@ def resolve(wall: datetime, zone: ZoneInfo) -> str:
 
 def read(due: str) -> datetime:
     return datetime.fromisoformat(due)
+
+
+def just_before(due: str) -> str:
+    if len(due) == 10:
+        return str(date.fromisoformat(due) - timedelta(1))
+    return f"{(read(due) - timedelta(seconds=1)).replace(tzinfo=None).isoformat()}Z"

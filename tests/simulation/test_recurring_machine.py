@@ -98,10 +98,8 @@ class Machine(Harness):
             catch_up=catch_up if mode == "every_occurrence" else None,  # type: ignore[arg-type]  # one of the three
         )
         starts = list(model_days(model, first))
-        model.settle(first)
         if starts:
             model.first = starts[0]
-            model.settle(model.first)
         if not starts or not model.is_within(model.due_on(starts[0])) or not model.start():
             self.refuse(recurring.create_recurring_task, request, "rule_never_occurs", "rule_invalid")
             return
@@ -259,11 +257,13 @@ class Machine(Harness):
     @rule(number=PICK, plan=PLANS, ends=ENDS, first=st.one_of(st.none(), OFFSETS), at=TIMES)
     def change_rule(self, number: int, plan: Plan, ends: Any, first: int | None, at: time | None) -> None:
         series_id, model = self.pick(number)
-        if series_id in self.deleted or model.mode == "after_completion":
+        if series_id in self.deleted:
             return
+        if model.mode == "after_completion":
+            plan = replace(plan, byday=(), bymonthday=())
         plan = self.end(plan, ends, model.today)
         day = None if first is None else model.today + timedelta(first)
-        at = model.time if day is None or model.time is None else at or model.time
+        at = model.time if day is None else at
         due = {} if day is None else {"first_due": self.write_due(day, at)}
         request = schemas.UpdateRecurringTask(task_id=series_id, rule=plan.text, **due)
         if model.change_rule(plan, day, at):
@@ -287,7 +287,7 @@ class Machine(Harness):
     )
     def change_mode(self, number: int, mode: str, catch_up: str | None) -> None:
         series_id, model = self.pick(number)
-        if not model.live:
+        if series_id in self.deleted:
             return
         catch_up = catch_up if mode == "every_occurrence" else None
         if model.change_mode(mode, catch_up):

@@ -1,0 +1,108 @@
+"""What safety costs: a big plan and its undo beside the same changes one by one, and the history of a create."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import TypeVar
+
+from app.bench.rows import Row, compare
+from app.identity import ensure_local_user, identify_rest
+from app.migrations import migrate_file
+from app.sqlite import SqliteFile
+from app.system import SystemClock, SystemIds
+from events.catalog import EventType
+from todo.changes import Touched, write_history
+from todo.plans import apply_plan, plan_changes
+from todo.schemas import ApplyPlan, CreateTask, PlanChanges, PlannedCall, Undo, UpdateTask
+from todo.tasks import create_task, update_task
+from todo.undo import undo
+from todo.work import Work
+
+T = TypeVar("T")
+
+MANY = 100
+"""Tasks of one plan, as many as it may have."""
+
+
+def measure_safety(path: Path, repeats: int) -> list[Row]:
+    """Measure on a new file: the transactions alone, without any surface, each with its BEGIN and durable COMMIT.
+
+    A plan's making is not in its row, only its applying. The history is held against the harder base, the create's own
+    work without the commit that it waits for.
+    """
+    file = _File(path)
+    try:
+        apart, at_once, applied, undone = zip(*(file.change_all(number) for number in range(repeats)), strict=True)
+        creates, histories = zip(*(file.create() for _ in range(repeats * 10)), strict=True)
+    finally:
+        file.close()
+    base = (f"{MANY} update_task in one transaction", median(at_once) * 1e3)
+    create = ("create_task, without its commit", median(creates) * 1e6)
+    return [
+        Row(f"{MANY} update_task, a transaction each", median(apart) * 1e3, "ms"),
+        Row(base[0], base[1], "ms"),
+        compare(f"apply_plan of {MANY} update_task", median(applied) * 1e3, "ms", base, at_most=2),
+        compare(f"undo of these {MANY}", median(undone) * 1e3, "ms", base, at_most=2),
+        Row(create[0], create[1], "us"),
+        compare("of it the history", median(histories) * 1e6, "us", create, at_most=0.1),
+    ]
+
+
+class _File:
+    """A file with as many tasks as a plan may change."""
+
+    def __init__(self, path: Path) -> None:
+        migrate_file(path)
+        self._clock, self._ids = SystemClock(), SystemIds()
+        self._handle = SqliteFile(path).writer()
+        self._run(lambda work: ensure_local_user(work.connection, "UTC", work.at))
+        self._tasks = [self._run(self._create)[0] for _ in range(MANY)]
+
+    def change_all(self, number: int) -> tuple[float, float, float, float]:
+        """Change all tasks in four ways; return the seconds of each: one by one, at once, by a plan, by its undo."""
+
+        def change(work: Work, title: str) -> None:
+            for task_id in self._tasks:
+                update_task(work, UpdateTask(task_id=task_id, title=title))
+
+        apart = 0.0
+        for task_id in self._tasks:
+            request = UpdateTask(task_id=task_id, title=f"Apart {number}")
+            apart += self._run(partial(update_task, request=request))[1]
+        at_once = self._run(lambda work: change(work, f"At once {number}"))[1]
+        steps = [
+            PlannedCall(tool="update_task", arguments={"task_id": task_id, "title": f"Planned {number}"})
+            for task_id in self._tasks
+        ]
+        plan = self._run(lambda work: plan_changes(work, PlanChanges(changes=steps)))[0]
+        done, applied = self._run(lambda work: apply_plan(work, ApplyPlan(plan_id=plan["plan_id"])))
+        _, undone = self._run(lambda work: undo(work, Undo(change_ids=[done["change_id"]])))
+        return apart, at_once, applied, undone
+
+    def create(self) -> tuple[float, float]:
+        """Create a task; return the seconds of it, and of writing such a history once more beside it."""
+
+        def write(work: Work) -> tuple[float, float]:
+            since = perf_counter()
+            view = create_task(work, CreateTask(title="Call the dentist"))["task"]
+            made = perf_counter()
+            write_history(work, work.ids.new(), "create_task", [Touched(EventType.TASK_CREATED, None, view)])
+            return made - since, perf_counter() - made
+
+        return self._run(write)[0]
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._handle.close()
+
+    def _create(self, work: Work) -> str:
+        return str(create_task(work, CreateTask(title="Call the dentist"))["task"]["id"])
+
+    def _run(self, use_case: Callable[[Work], T]) -> tuple[T, float]:
+        since = perf_counter()
+        self._handle.raw.execute("BEGIN IMMEDIATE")
+        answer = use_case(Work(self._handle.connection, identify_rest(), self._clock.now(), self._ids))
+        self._handle.raw.execute("COMMIT")
+        return answer, perf_counter() - since
