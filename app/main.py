@@ -27,6 +27,7 @@ from app.identity import ensure_local_user, identify_http_agent
 from app.limits import MCP_PATH, SMALL_BODY, Branch, Edge
 from app.migrations import check_schema, migrate_file, migrate_server, require_head
 from app.news import tell_news
+from app.pages import build_page_routes
 from app.problems import install_problems
 from app.rest.feeds import Streams, build_feed_routes
 from app.rest.recurring import build_recurring_routes
@@ -164,7 +165,7 @@ async def open_service(
 
 
 def build_app(service: Service, *, background: bool = True) -> FastAPI:
-    """Return the HTTP application: REST under `/api`, MCP at `/mcp`, what Dapr calls, and health at the root.
+    """Return the HTTP application: the page at `/`, REST under `/api`, MCP at `/mcp`, what Dapr calls, and health.
 
     In the role `worker` it has only the last two, in the role `api` all but the background work. `background=False`
     leaves relay, deliveries and scheduler to whoever steps them.
@@ -210,6 +211,7 @@ def build_app(service: Service, *, background: bool = True) -> FastAPI:
         app.include_router(build_feed_routes(service.store, streams), prefix="/api", tags=["feeds"])
         app.include_router(build_safety_routes(service.store), prefix="/api", tags=["safety"])
         app.include_router(build_confirm_routes(service.store))
+        app.include_router(build_page_routes())
     app.include_router(build_binding_routes(service.store))
     if service.sidecar is not None and role != "api":
         # A reaction leaves no work behind: it wakes those who watch, not the loops. Measured on a busy machine, 100
