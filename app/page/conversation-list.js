@@ -1,5 +1,5 @@
 // The conversations there were: open one, or delete it.
-import { make, makeButton, quote, whisper } from "./elements.js";
+import { make, makeButton, quote } from "./elements.js";
 import { call } from "./service.js";
 import { state } from "./state.js";
 import { sayShort, toLocal } from "./when.js";
@@ -35,7 +35,7 @@ class ConversationList extends HTMLElement {
           quote(title),
           make("span", { class: "fact" }, ` ${at}`),
         ),
-        makeButton(["Delete", whisper(`: ${title}`)], drop, { class: "quiet" }),
+        makeButton("Delete", drop, { class: "quiet", "aria-label": `Delete: ${title}` }),
       );
       return row;
     });

@@ -2,6 +2,7 @@
 import { load, loadSoon } from "./loading.js";
 import { call } from "./service.js";
 import { state } from "./state.js";
+import { tellProblem } from "./words.js";
 
 const lost = (title) => `No connection: “${title}” is as it was. Try again when the service is back.`;
 
@@ -20,7 +21,7 @@ async function attempt(task, patch, send) {
   } catch (problem) {
     settle(true);
     if (problem.unreachable) state.connected = false;
-    state.say(problem.unreachable ? lost(task.title) : `“${task.title}” is as it was. ${problem.message}`, true);
+    state.say(problem.unreachable ? lost(task.title) : `“${task.title}” is as it was. ${tellProblem(problem)}`, true);
     if (!problem.unreachable) loadSoon();
     return null;
   }
@@ -109,7 +110,7 @@ export async function undo(change) {
     await call("POST", "/api/undo", { body: { change_ids: [change.change_id] } });
     await load();
   } catch (problem) {
-    state.say(problem.unreachable ? "No connection: nothing was taken back." : problem.message, true);
+    state.say(problem.unreachable ? "No connection: nothing was taken back." : tellProblem(problem), true);
   }
 }
 

@@ -27,7 +27,7 @@ const SIGNS = {
 
 /** Return a small drawn sign: `bell`, `again` or `dots`; what it means has to stand in words beside it. */
 export function drawSign(name) {
-  const box = { viewBox: "0 0 20 20", "aria-hidden": "true", class: `sign ${name}` };
+  const box = { viewBox: "0 0 20 20", "aria-hidden": "true", class: `sign sign-${name}` };
   return make("svg:svg", box, make("svg:path", { d: SIGNS[name] }));
 }
 

@@ -61,8 +61,8 @@ class ReminderLines extends HTMLElement {
       if (!rang) state.say(`“${notification.title}” has no reminder left to snooze.`, true);
       else if (await snooze(task, rang.id, choice)) this.#end(notification);
     };
-    const of = whisper(`: ${notification.title}`);
-    const act = (text, deed, name) => makeButton([text, of.cloneNode(true)], deed, { class: "quiet", title: name });
+    const act = (text, deed, name) =>
+      makeButton(text, deed, { class: "quiet", title: name, "aria-label": `${text}: ${notification.title}` });
     const open = () => {
       document.querySelector("task-list").reach(notification.task_id);
       this.#end(notification);

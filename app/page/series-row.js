@@ -1,6 +1,6 @@
 // One recurring task: its rule in words, and what can be done to all of its occurrences.
 import { editSeries, remove } from "./deeds.js";
-import { drawSign, make, makeButton, quote, whisper } from "./elements.js";
+import { drawSign, make, makeButton, quote } from "./elements.js";
 import { state } from "./state.js";
 
 class SeriesRow extends HTMLElement {
@@ -16,8 +16,8 @@ class SeriesRow extends HTMLElement {
     this.setAttribute("role", "listitem");
     this.className = `row series${series.waiting ? " waiting" : ""}`;
     const { rule_text: rule, paused } = series.recurrence;
-    const of = whisper(`: ${series.title}`);
-    const act = (text, deed, note) => makeButton([text, of.cloneNode(true)], deed, { class: "quiet", title: note });
+    const act = (text, deed, note) =>
+      makeButton(text, deed, { class: "quiet", title: note, "aria-label": `${text}: ${series.title}` });
     this.replaceChildren(
       drawSign("again"),
       make("span", { class: "title" }, quote(series.title)),

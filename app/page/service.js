@@ -1,9 +1,10 @@
 // The way to the service: one function, with problems as sentences and repeats that cannot double anything.
 
-/** A refusal of the service, or no answer from it (`status` 0). */
+/** A refusal of the service, or no answer from it (`status` 0); `fields` are those that others changed, each by whom. */
 export class Problem extends Error {
-  constructor(status, code, detail) {
+  constructor(status, code, detail, fields = {}) {
     super(detail);
+    this.fields = fields;
     this.status = status;
     this.code = code;
   }
@@ -39,7 +40,12 @@ export async function readAnswer(response) {
   if (response.status === 204) return {};
   const answer = await response.json().catch(() => ({}));
   if (!response.ok) {
-    throw new Problem(response.status, answer.code ?? "", answer.detail ?? answer.title ?? "That did not work.");
+    throw new Problem(
+      response.status,
+      answer.code ?? "",
+      answer.detail ?? answer.title ?? "That did not work.",
+      answer.fields,
+    );
   }
   return answer;
 }

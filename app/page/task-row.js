@@ -122,7 +122,10 @@ class TaskRow extends HTMLElement {
     field.addEventListener("keydown", (event) => {
       if (event.key === "Enter" && !event.isComposing) end(true);
       if (event.key === "Escape") end(false);
-      if (event.key === "Enter" || event.key === "Escape") event.stopPropagation();
+      if (event.key !== "Enter" && event.key !== "Escape") return;
+      event.stopPropagation();
+      // Else the same key would press the button that has just come back.
+      event.preventDefault();
     });
     field.addEventListener("blur", () => end(true));
     this.querySelector(".title").replaceWith(field);

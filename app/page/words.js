@@ -53,3 +53,15 @@ function nameTasks(change) {
   const rest = titles.length > 1 ? [` and ${titles.length - 1} more`] : [];
   return ["“", quote(titles[0]), "”", ...rest];
 }
+
+/** Return a refusal as a sentence for a person: in a conflict, who changed what meanwhile. */
+export function tellProblem(problem) {
+  const names = Object.keys(problem.fields);
+  const whom = [...new Set(Object.values(problem.fields).filter(Boolean))].join(" and ") || "Somebody else";
+  const what = names.map((name) => `its ${name.replaceAll("_", " ")}`).join(" and ");
+  if (problem.code === "version_conflict" && names.length) return `${whom} has changed ${what} meanwhile.`;
+  if (problem.code === "undo_conflict" && names.length) {
+    return `That cannot be taken back: ${whom} has changed ${what.replaceAll("its the ", "the ")} since.`;
+  }
+  return problem.message;
+}
