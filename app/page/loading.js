@@ -45,8 +45,8 @@ async function loadOnce() {
       state.me = answer;
       state.setClock(answer.instant);
     });
+    const tasks = loadTasks();
     const rest = [
-      loadTasks(),
       call("GET", address("/api/tasks", { kind: "recurring", limit: PAGE })).then((answer) => {
         state.series = answer.tasks;
       }),
@@ -60,8 +60,15 @@ async function loadOnce() {
       loadQuestions(),
       me.then(loadDone),
     ];
-    await Promise.all([me, ...rest]);
-    state.loaded = true;
+    const all = Promise.all([me, tasks, ...rest]);
+    if (!state.loaded) {
+      // What people come for is shown as soon as it is here.
+      await Promise.race([Promise.all([me, tasks]), all]);
+      state.loaded = true;
+      state.show();
+      performance.mark("page-ready");
+    }
+    await all;
     state.connected = true;
     state.show();
     return true;

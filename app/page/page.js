@@ -126,8 +126,6 @@ async function begin() {
   follow(ring);
   watchNetwork(ring);
   await load();
-  await Promise.resolve();
-  performance.mark("page-ready");
   document.documentElement.dataset.ready = "yes";
   find("conversation-view").open();
   watchQuestions();

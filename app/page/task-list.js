@@ -14,6 +14,31 @@ class TaskList extends HTMLElement {
 
   #draw() {
     if (!state.loaded) return;
+    const held = this.#hold();
+    this.#drawParts();
+    this.#giveBack(held);
+  }
+
+  /** Remember where the keys are, since a row that goes to another section is made anew there. */
+  #hold() {
+    const focused = document.activeElement;
+    const row = focused?.closest?.("task-row");
+    if (!row || !this.contains(row)) return null;
+    const index = [...this.querySelectorAll("task-row")].indexOf(row);
+    return { focused, id: row.dataset.id, part: focused.classList[0], index, shown: focused.matches(":focus-visible") };
+  }
+
+  #giveBack(held) {
+    if (!held || (held.focused.isConnected && document.activeElement === held.focused)) return;
+    if (document.activeElement !== document.body) return;
+    const rows = [...this.querySelectorAll("task-row")];
+    const same = rows.find((row) => row.dataset.id === held.id && row.checkVisibility());
+    // Where the task is gone, the keys go on with the one that has taken its place.
+    const next = held.shown ? rows.filter((row) => row.checkVisibility())[held.index] : null;
+    (same?.querySelector(`.${held.part}`) ?? next?.querySelector(".circle"))?.focus({ preventScroll: true });
+  }
+
+  #drawParts() {
     if (state.found) {
       const found = state.view(state.found);
       const name = found.length ? `Found ${found.length}` : "Nothing found";
@@ -46,11 +71,11 @@ class TaskList extends HTMLElement {
       return make(
         "section",
         { class: "part", "aria-labelledby": id },
-        make("h2", { id }),
+        make("h3", { id }),
         make("div", { role: "list", class: "rows" }),
       );
     });
-    section.querySelector("h2").textContent = name;
+    section.querySelector("h3").textContent = name;
     section.classList.toggle("overdue", name === "Overdue");
     this.#rows(section.querySelector(".rows"), tasks, kind, name);
     return section;
@@ -60,7 +85,7 @@ class TaskList extends HTMLElement {
     const fold = this.#part(name, () => {
       const kept = `open ${name}`;
       const toggle = (event) => localStorage.setItem(kept, event.target.open ? "yes" : "no");
-      const heading = make("summary", {}, make("h2", {}, name), make("span", { class: "count" }));
+      const heading = make("summary", {}, make("h3", {}, name), make("span", { class: "count" }));
       return make(
         "details",
         { class: "part", open: localStorage.getItem(kept) === "yes", toggle },
