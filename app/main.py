@@ -204,6 +204,7 @@ def build_app(service: Service, *, background: bool = True) -> FastAPI:
     app = FastAPI(
         title="Evolution Todo", description=DESCRIPTION, version=read_version(), lifespan=lifespan, redoc_url=None
     )
+    app.state.end_streams = streams.close
     install_problems(app)
     if role != "worker":
         app.include_router(build_task_routes(service.store), prefix="/api", tags=["tasks"])

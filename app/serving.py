@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import uvicorn
@@ -47,20 +47,33 @@ async def serve_aside(settings: Settings) -> AsyncIterator[tuple[str, Service]]:
 
 
 class QuietServer(uvicorn.Server):
-    """An HTTP server that looks twice a second, not ten times, whether it shall end: idle costs next to nothing."""
+    """An HTTP server that looks twice a second, not ten times, whether it shall end: idle costs next to nothing.
+
+    It ends the open event streams itself, since it waits for all answers to end before the application hears of it.
+    """
+
+    def __init__(self, config: uvicorn.Config, end_streams: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._end_streams = end_streams
 
     async def main_loop(self) -> None:
         """Run until asked to end; each look also renews the Date header."""
         while not await self.on_tick(0):  # noqa: ASYNC110  # a signal handler sets a flag, it cannot set an event
             await asyncio.sleep(0.5)
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the streams, then all else."""
+        self._end_streams()
+        await super().shutdown(sockets)
+
 
 def build_server(service: Service) -> uvicorn.Server:
     """Return the HTTP server of a service."""
+    app = build_app(service)
     config = uvicorn.Config(
-        build_app(service), log_level="warning", access_log=False, timeout_graceful_shutdown=3, server_header=False
+        app, log_level="warning", access_log=False, timeout_graceful_shutdown=3, server_header=False
     )
-    return QuietServer(config)
+    return QuietServer(config, app.state.end_streams)
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -37,7 +37,8 @@ class TaskRow extends HTMLElement {
 
   #makeTitle() {
     const click = () => this.edit();
-    const title = make("button", { class: "title", type: "button", click }, quote(this.#task.title), whisper(", edit"));
+    const names = { class: "title", type: "button", "aria-label": `${this.#task.title}, edit` };
+    const title = make("button", { ...names, click }, quote(this.#task.title));
     if (!this.#task.notes) return title;
     title.setAttribute("title", this.#task.notes);
     return title;

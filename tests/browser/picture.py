@@ -2,7 +2,9 @@
 
 import sys
 import tempfile
+from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Browser, Page
 
@@ -12,6 +14,7 @@ from tests.browser.spoken import Event, Spoken
 
 ZONE = "Europe/Berlin"
 ASKED = "Remind me to call mum on friday at 5"
+LATE = "One thing: the invoice was due yesterday at 17:00. Shall I move it to today?"
 TOLD = '"Call mum" is due Friday, 17:00. I will remind you half an hour before.'
 
 
@@ -29,7 +32,8 @@ def fill(served: Served) -> str:
     served.rest("POST", "/recurring-tasks", water)
     for title in ("Pay the rent", "Buy milk"):
         served.rest("POST", f"/tasks/{served.add(title)['id']}/complete")
-    friday = f"{day(2)}T17:00"
+    today = date.fromisoformat(day())
+    friday = f"{today + timedelta((3 - today.weekday()) % 7 + 1)}T17:00"
     call = {"title": "Call mum", "due": friday, "reminders": ["30m"], "tags": ["family"]}
     served.rest("POST", "/tasks", call)
     dentist = served.find("Book the dentist")
@@ -38,14 +42,18 @@ def fill(served: Served) -> str:
 
 
 def answer(friday: str) -> list[Event]:
-    """Return what the conversation answers."""
+    """Return what the conversation answers to the last thing that is said in the picture."""
     arguments = {"title": "Call mum", "due": friday, "reminders": ["30m"]}
+    return _answer("create_task", arguments, {"task": {"title": "Call mum"}}, TOLD)
+
+
+def _answer(tool: str, arguments: dict[str, Any], result: dict[str, Any], text: str) -> list[Event]:
     return [
         ("conversation", {"conversation_id": "c1", "turn_id": "t1", "model": "tasks-agent"}),
-        ("tool_started", {"call": 1, "name": "create_task", "arguments": arguments}),
-        ("tool_finished", {"call": 1, "name": "create_task", "ok": True, "result": {"task": {"title": "Call mum"}}}),
-        ("text", {"text": TOLD}),
-        ("done", {"turn_id": "t1", "text": TOLD, "finish": "stop"}),
+        ("tool_started", {"call": 1, "name": tool, "arguments": arguments}),
+        ("tool_finished", {"call": 1, "name": tool, "ok": True, "result": result}),
+        ("text", {"text": text}),
+        ("done", {"turn_id": "t1", "text": text, "finish": "stop"}),
     ]
 
 
@@ -69,11 +77,15 @@ def main(path: Path) -> None:
         served = Served(Path(folder))
         served.start()
         try:
-            spoken = Spoken(answers=[answer(fill(served))])
+            spoken = Spoken(
+                answers=[_answer("find_tasks", {"status": "overdue"}, {"total": 1}, LATE), answer(fill(served))]
+            )
             page = open_page(browser, served, spoken, viewport={"width": 1200, "height": 800}, color_scheme="light")
-            page.get_by_label("Message").fill(ASKED)
-            page.keyboard.press("Enter")
-            page.get_by_text(TOLD).wait_for()
+            for asked, told in (("What have I missed?", LATE), (ASKED, TOLD)):
+                page.get_by_label("Message").fill(asked)
+                page.keyboard.press("Enter")
+                page.get_by_text(told.split("\n")[0]).wait_for()
+                page.get_by_role("button", name="Send", exact=True).wait_for()
             page.locator("body").click(position={"x": 5, "y": 5})
             take(page, path)
             page.context.close()

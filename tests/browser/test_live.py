@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Watch, Windows
@@ -120,11 +121,14 @@ def test_without_a_network_the_list_stays_and_it_heals(page: Page, served: Serve
     expect(foot(page)).not_to_contain_text("Connection lost")
 
 
-def test_a_server_that_ends_and_comes_back_is_noticed_both_times(page: Page, served: Served, watch: Watch) -> None:
+def test_a_server_that_ends_and_comes_back_is_noticed_both_times(
+    page: Page, served: Served, watch: Watch, capfd: pytest.CaptureFixture[str]
+) -> None:
     watch.allow("ERR_|Failed to load|503")
     add(page, "Buy milk")
     expect(foot(page)).to_contain_text("You added")
     served.stop()
+    assert "graceful" not in capfd.readouterr().err, "an open page holds the end of the server up"
     expect(foot(page)).to_contain_text("Connection lost")
     expect(row(page, "Buy milk")).to_be_visible()
     served.start()
