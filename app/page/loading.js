@@ -6,6 +6,7 @@ const PAGE = 50;
 const AT_ONCE = 200;
 const TOGETHER = 40;
 const QUESTIONS_EVERY = 4_000;
+const HEAL_EVERY = 2_000;
 let wanted = AT_ONCE;
 let running = null;
 let again = false;
@@ -112,4 +113,14 @@ export function watchQuestions() {
     await loadQuestions().catch(() => {});
     if (JSON.stringify(state.questions) !== before) state.show();
   }, QUESTIONS_EVERY);
+}
+
+/** Look again while the service is out of reach, also when it was only one call that found it so; and on a new day. */
+export function keepFresh() {
+  let { today } = state;
+  setInterval(() => {
+    const turned = today !== state.today;
+    today = state.today;
+    if ((!state.connected && navigator.onLine) || turned) load();
+  }, HEAL_EVERY);
 }

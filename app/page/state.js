@@ -2,6 +2,7 @@
 import { addDays, countDays, toLocal } from "./when.js";
 
 const BACK_AGAIN = 1_500;
+const SAID_FOR = 20_000;
 
 class State extends EventTarget {
   me = { zone: "UTC", day_start: "09:00" };
@@ -45,9 +46,15 @@ class State extends EventTarget {
     return toLocal(this.now, this.me.zone).slice(0, 10);
   }
 
-  /** Say one sentence at the foot; the next change takes its place. */
+  /** Say one sentence at the foot; the next change takes its place, or the last one again after a while. */
   say(text, bad = false) {
-    this.said = { text, bad };
+    const said = { text, bad };
+    this.said = said;
+    setTimeout(() => {
+      if (this.said !== said) return;
+      this.said = null;
+      this.show();
+    }, SAID_FOR);
     this.show();
   }
 

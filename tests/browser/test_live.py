@@ -1,6 +1,7 @@
 """What happens elsewhere shows itself on the page by itself, and a lost connection heals."""
 
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -59,11 +60,12 @@ def test_what_is_being_edited_stays_when_something_else_changes(page: Page, serv
     expect(field).to_be_focused()
 
 
-def test_a_reminder_arrives_and_rings_later_when_asked_to(page: Page, served: Served) -> None:
+def test_a_reminder_arrives_and_rings_later_when_asked_to(page: Page, served: Served, artefacts: Path) -> None:
     served.add("Call mum", reminders=[soon(served, 2)])
     line = page.locator(".reminder", has_text="Call mum")
     expect(line).to_be_visible()
     expect(page.locator(".reminder.ask")).to_contain_text("without a sound")
+    page.screenshot(path=artefacts / "reminder.png")
     line.get_by_role("button", name="1 h: Call mum").click()
     expect(line).to_have_count(0)
     expect(row(page, "Call mum").locator(".bell")).to_be_visible()
@@ -145,7 +147,7 @@ def test_two_windows_show_the_same(windows: Windows) -> None:
     expect(foot(one)).to_contain_text("You completed “Buy milk”")
 
 
-def test_an_agents_question_waits_for_the_person(page: Page, served: Served) -> None:
+def test_an_agents_question_waits_for_the_person(page: Page, served: Served, artefacts: Path) -> None:
     for number in range(11):
         served.add(f"Meeting {number}", tags=["meeting"])
     plan = served.tool("plan_changes", filter={"tags": ["meeting"]}, change={"delete": True})
@@ -156,6 +158,7 @@ def test_an_agents_question_waits_for_the_person(page: Page, served: Served) -> 
     expect(card).to_contain_text("Claude asks for your word")
     expect(card.get_by_role("listitem")).to_have_count(6)
     assert not card.evaluate("each => each.contains(document.activeElement)")
+    page.screenshot(path=artefacts / "question.png")
     card.get_by_role("button", name="Agree").click()
     expect(card).to_have_count(0)
     assert not served.tool("apply_plan", plan_id=plan_id).is_error

@@ -163,7 +163,6 @@ def test_a_change_of_what_another_has_changed_is_a_conflict_told_in_a_sentence(
     edit(page, "Dentist", "Dentist on Friday")
     expect(foot(page)).to_contain_text("“Dentist” is as it was. Claude has changed its title meanwhile.")
     page.unroute("**/api/tasks?**")
-    page.evaluate("dispatchEvent(new Event('online'))")
     expect(row(page, "Dentist, Dr. Wu")).to_be_visible()
 
 
