@@ -3,7 +3,7 @@ import { undo } from "./deeds.js";
 import { isWriting } from "./elements.js";
 import { keepFresh, load, watchQuestions } from "./loading.js";
 import { state } from "./state.js";
-import { follow, watchNetwork } from "./stream.js";
+import { follow, watchNetwork, watchWindow } from "./stream.js";
 import { sayHeading } from "./when.js";
 import "./add-task.js";
 import "./conversation-view.js";
@@ -125,6 +125,7 @@ async function begin() {
   const ring = (notification) => find("reminder-lines").ring(notification);
   follow(ring);
   watchNetwork(ring);
+  watchWindow(ring);
   await load();
   document.documentElement.dataset.ready = "yes";
   find("conversation-view").open();

@@ -2,6 +2,7 @@
 import { load, loadSoon } from "./loading.js";
 import { state } from "./state.js";
 
+const UNSEEN = 60_000;
 const WAITS = [300, 1_000, 2_000, 4_000];
 let source = null;
 let failures = 0;
@@ -37,6 +38,29 @@ function lose(ring) {
   }
   clearTimeout(timer);
   timer = setTimeout(() => follow(ring), WAITS[Math.min(failures, WAITS.length) - 1]);
+}
+
+/**
+ * Give the connection back while nobody looks: browsers share six among all windows of one service, and a seventh
+ * window would wait for ever. Whoever wants reminders outside the page keeps it.
+ */
+export function watchWindow(ring) {
+  let rest = null;
+  document.addEventListener("visibilitychange", () => {
+    clearTimeout(rest);
+    if (!document.hidden) {
+      if (source.readyState === EventSource.CLOSED) {
+        failures = Math.max(failures, 1);
+        follow(ring);
+      }
+      return;
+    }
+    rest = setTimeout(() => {
+      if (window.Notification?.permission === "granted") return;
+      clearTimeout(timer);
+      source.close();
+    }, UNSEEN);
+  });
 }
 
 /** Notice at once when the machine loses its network, or has it again. */

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Watch, Windows
+from tests.browser.conftest import Watch, Windows, wait_ready
 from tests.browser.served import Served
 from tests.browser.sheet import add, circle, edit, foot, open_menu, row, section
 
@@ -184,3 +184,21 @@ def test_the_menu_follows_what_happens_to_its_task(page: Page, served: Served) -
     expect(menu).to_contain_text("tomorrow 09:00")
     served.rest("DELETE", f"/tasks/{task['id']}")
     expect(menu).to_be_hidden()
+
+
+def test_a_window_that_nobody_sees_rests_and_catches_up(windows: Windows, served: Served) -> None:
+    page = windows.open(path="/confirm/none")
+    windows.watch.allow("404")
+    page.clock.install()
+    page.goto(served.url)
+    wait_ready(page)
+    hide = "hidden => { Object.defineProperty(document, 'hidden', { value: hidden, configurable: true });"
+    hide += "document.dispatchEvent(new Event('visibilitychange')); }"
+    page.evaluate(hide, True)
+    page.clock.fast_forward(61_000)
+    served.add("Call mum")
+    served.tool("find_tasks")
+    expect(row(page, "Call mum")).to_have_count(0)
+    page.evaluate(hide, False)
+    expect(row(page, "Call mum")).to_be_visible()
+    expect(foot(page)).to_contain_text("You added “Call mum”")
