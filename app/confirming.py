@@ -1,4 +1,4 @@
-"""The plain page on which a person agrees to what an agent asks for, until there is a better one."""
+"""The plain page on which a person agrees to what an agent asks for, wherever they follow its link."""
 
 from html import escape
 from urllib.parse import parse_qsl
@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from app.identity import identify_rest
+from app.pages import SAFETY
 from todo.confirmations import decide_confirmation, read_confirmation
 from todo.errors import TodoError
 from todo.quoting import show_text
@@ -14,25 +15,22 @@ from todo.views import View
 from todo.work import Store
 
 HEADERS = {
+    **SAFETY,
+    # No script: nothing but the person's own hand sends this form.
     "Content-Security-Policy": (
-        "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'"
+        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; "
+        "frame-ancestors 'none'"
     ),
     "Cache-Control": "no-store",
-    "Referrer-Policy": "same-origin",
 }
 _PAGE = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>Evolution Todo: your agreement</title>
-<style>
-body {{ font: 17px/1.5 system-ui, sans-serif; max-width: 34rem; margin: 12vh auto; padding: 0 1.5rem; color: #1d2530 }}
-h1 {{ font-size: 1.3rem }} p {{ margin: 1rem 0 }} button {{ font: inherit; padding: .5rem 1.2rem; margin-right: .6rem }}
-.note {{ color: #5b6675; font-size: .9rem }}
-@media (prefers-color-scheme: dark) {{ body {{ background: #14181e; color: #e6e9ee }} .note {{ color: #9aa5b4 }} }}
-</style>
-<h1>{heading}</h1><p>{text}</p>{form}</html>"""
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Evolution Todo: your agreement</title><link rel="icon" href="/page/mark.svg" type="image/svg+xml">
+<link rel="stylesheet" href="/page/tokens.css"></head>
+<body><main class="question"><h1>{heading}</h1><p dir="auto">{text}</p>{form}</main></body></html>"""
 _FORM = """<form method="post"><button name="decision" value="accept">Agree</button>
 <button name="decision" value="reject" autofocus>Refuse</button></form>
-<p class="note">Asked by {origin}. The question holds until {expires}; an agreement is good for one use.</p>"""
+<p class="fact">Asked by {origin}. The question holds until {expires}; an agreement is good for one use.</p>"""
 
 
 def build_confirm_routes(store: Store) -> APIRouter:
@@ -77,7 +75,7 @@ def _show(view: View) -> HTMLResponse:
         if view["state"] == "pending"
         else ""
     )
-    return _say(heading, view["summary"], 200, form or f'<p class="note">{note}</p>')
+    return _say(heading, view["summary"], 200, form or f'<p class="fact">{note}</p>')
 
 
 def _say(heading: str, text: str, status: int, form: str = "") -> HTMLResponse:

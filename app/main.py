@@ -31,6 +31,7 @@ from app.limits import MCP_PATH, SMALL_BODY, Branch, Edge
 from app.migrations import check_schema, migrate_file, migrate_server, require_head
 from app.news import tell_news
 from app.openai_api import build_openai_routes
+from app.pages import build_page_routes
 from app.problems import install_problems
 from app.rest.feeds import Streams, build_feed_routes
 from app.rest.recurring import build_recurring_routes
@@ -168,8 +169,8 @@ async def open_service(
 
 
 def build_app(service: Service, *, background: bool = True, models: dict[str, ChatModel] | None = None) -> FastAPI:
-    """Return the HTTP application: REST and chat under `/api`, OpenAI's shapes of the chat under `/v1`, MCP at `/mcp`,
-    what Dapr calls, and health at the root.
+    """Return the HTTP application: the page at `/`, REST and chat under `/api`, OpenAI's shapes of the chat under `/v1`,
+    MCP at `/mcp`, what Dapr calls, and health at the root.
 
     In the role `worker` it has only the last two, in the role `api` all but the background work. `background=False`
     leaves relay, deliveries and scheduler to whoever steps them. `models` take the place of those of the settings.
@@ -211,6 +212,7 @@ def build_app(service: Service, *, background: bool = True, models: dict[str, Ch
     app = FastAPI(
         title="Evolution Todo", description=DESCRIPTION, version=read_version(), lifespan=lifespan, redoc_url=None
     )
+    app.state.end_streams = streams.close
     install_problems(app)
     if conversation is not None:
         app.include_router(build_task_routes(service.store), prefix="/api", tags=["tasks"])
@@ -220,6 +222,7 @@ def build_app(service: Service, *, background: bool = True, models: dict[str, Ch
         app.include_router(build_chat_routes(service.store, conversation), prefix="/api", tags=["chat"])
         app.include_router(build_openai_routes(conversation, service.store.clock), prefix="/v1", tags=["chat"])
         app.include_router(build_confirm_routes(service.store))
+        app.include_router(build_page_routes())
     app.include_router(build_binding_routes(service.store))
     if service.sidecar is not None and role != "api":
         # A reaction leaves no work behind: it wakes those who watch, not the loops. Measured on a busy machine, 100

@@ -3,12 +3,13 @@
 import asyncio
 import gc
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import uvicorn
 from rich.console import Console
 
+from app.bell import wait_until
 from app.main import Service, build_app, open_service
 from app.settings import Settings
 
@@ -42,25 +43,45 @@ async def serve_aside(settings: Settings) -> AsyncIterator[tuple[str, Service]]:
                 await asyncio.sleep(0.01)
             yield f"http://{settings.host}:{listener.getsockname()[1]}", service
         finally:
-            server.should_exit = True
+            server.end()
             await serving
 
 
 class QuietServer(uvicorn.Server):
-    """An HTTP server that looks twice a second, not ten times, whether it shall end: idle costs next to nothing."""
+    """An HTTP server that looks twice a second, not ten times, whether it shall end: idle costs next to nothing.
+
+    It ends the open event streams itself, since it waits for all answers to end before the application hears of it.
+    """
+
+    def __init__(self, config: uvicorn.Config, end_streams: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._end_streams = end_streams
+        self._asked = asyncio.Event()
 
     async def main_loop(self) -> None:
         """Run until asked to end; each look also renews the Date header."""
-        while not await self.on_tick(0):  # noqa: ASYNC110  # a signal handler sets a flag, it cannot set an event
-            await asyncio.sleep(0.5)
+        while not await self.on_tick(0):
+            # A signal handler sets a flag, it cannot set an event.
+            await wait_until(self._asked, 0.5)
+
+    def end(self) -> None:
+        """Let it end now."""
+        self.should_exit = True
+        self._asked.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the streams, then all else."""
+        self._end_streams()
+        await super().shutdown(sockets)
 
 
-def build_server(service: Service) -> uvicorn.Server:
+def build_server(service: Service) -> QuietServer:
     """Return the HTTP server of a service."""
+    app = build_app(service)
     config = uvicorn.Config(
-        build_app(service), log_level="warning", access_log=False, timeout_graceful_shutdown=3, server_header=False
+        app, log_level="warning", access_log=False, timeout_graceful_shutdown=3, server_header=False
     )
-    return QuietServer(config)
+    return QuietServer(config, app.state.end_streams)
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -1,0 +1,79 @@
+// The line where a task is added: words, and if wanted a day, a time and a reminder.
+import { add } from "./deeds.js";
+import { make } from "./elements.js";
+import { state } from "./state.js";
+
+class AddTask extends HTMLElement {
+  #title;
+  #more;
+
+  connectedCallback() {
+    this.#title = make("input", {
+      class: "words",
+      placeholder: "Add a task",
+      "aria-label": "Add a task",
+      dir: "auto",
+      maxlength: 200,
+      autocomplete: "off",
+    });
+    const day = make("input", { type: "date", "aria-label": "Due date" });
+    const time = make("input", { type: "time", "aria-label": "Due time" });
+    const choices = {
+      "": "no reminder",
+      "0m": "remind at due",
+      "30m": "remind 30 min before",
+      "1d": "remind a day before",
+    };
+    const reminder = make(
+      "select",
+      { "aria-label": "Reminder", disabled: true },
+      ...Object.entries(choices).map(([value, text]) => make("option", { value }, text)),
+    );
+    const send = make("button", { type: "submit" }, "Add");
+    this.#more = make("div", { class: "line", hidden: true }, day, time, reminder, send);
+    const form = make(
+      "form",
+      { class: "add" },
+      make("span", { class: "plus", "aria-hidden": "true" }, "+"),
+      this.#title,
+      this.#more,
+    );
+    form.addEventListener("focusin", () => this.#open(true));
+    form.addEventListener("focusout", () => setTimeout(() => this.#open(form.contains(document.activeElement)), 150));
+    form.addEventListener("input", () => {
+      if (time.value && !day.value) day.value = state.today;
+      reminder.disabled = !day.value;
+      if (reminder.disabled) reminder.value = "";
+    });
+    form.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      const title = this.#title.value.trim();
+      if (!title) return;
+      const fields = { title };
+      if (day.value) fields.due = time.value ? `${day.value}T${time.value}` : day.value;
+      if (day.value && reminder.value) fields.reminders = [{ before: reminder.value }];
+      send.disabled = true;
+      const taken = await add(fields);
+      send.disabled = false;
+      if (!taken) return;
+      form.reset();
+      reminder.disabled = true;
+      this.#title.focus();
+    });
+    form.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") this.#title.blur();
+    });
+    this.append(form);
+  }
+
+  #open(wanted) {
+    this.#more.hidden = !wanted && !this.#title.value;
+  }
+
+  /** Bring the keys here. */
+  reach() {
+    this.#title.focus();
+  }
+}
+
+customElements.define("add-task", AddTask);

@@ -1,0 +1,48 @@
+// The conversations there were: open one, or delete it.
+import { make, makeButton, quote } from "./elements.js";
+import { call } from "./service.js";
+import { state } from "./state.js";
+import { sayShort, toLocal } from "./when.js";
+
+class ConversationList extends HTMLElement {
+  /** Load and show them; `pick` is told which one is opened, `lose` which one is deleted. */
+  async open({ pick, lose }) {
+    let conversations;
+    try {
+      ({ conversations } = await call("GET", "/api/conversations?limit=50"));
+    } catch (problem) {
+      this.replaceChildren(make("p", { class: "fact" }, problem.message));
+      return;
+    }
+    const rows = conversations.map((each) => {
+      const at = sayShort(toLocal(each.updated_at, state.me.zone), state.today);
+      const title = each.title || "Untitled";
+      const drop = async () => {
+        try {
+          await call("DELETE", `/api/conversations/${each.id}`);
+          row.remove();
+          lose(each.id);
+        } catch (problem) {
+          state.say(problem.message, true);
+        }
+      };
+      const row = make(
+        "li",
+        {},
+        make(
+          "button",
+          { type: "button", class: "open", click: () => pick(each.id) },
+          quote(title),
+          make("span", { class: "fact" }, ` ${at}`),
+        ),
+        makeButton("Delete", drop, { class: "quiet", "aria-label": `Delete: ${title}` }),
+      );
+      return row;
+    });
+    this.replaceChildren(
+      rows.length ? make("ul", {}, ...rows) : make("p", { class: "fact" }, "There is no earlier conversation."),
+    );
+  }
+}
+
+customElements.define("conversation-list", ConversationList);

@@ -1,0 +1,90 @@
+// One message and its answer: what was said, what was called, and what is asked back.
+import { make } from "./elements.js";
+import { layOut } from "./spoken-text.js";
+import "./confirmation-card.js";
+import "./tool-call.js";
+
+class ConversationTurn extends HTMLElement {
+  #calls = new Map();
+  #text = null;
+  #said = "";
+  #waiting = null;
+
+  /** Show what the person said; an empty text shows nothing. */
+  ask(text) {
+    if (text) this.append(make("div", { class: "mine", dir: "auto" }, text));
+  }
+
+  /** Show that an answer is coming. */
+  wait() {
+    this.#waiting = make("p", { class: "thinking" }, make("span"), make("span"), make("span"));
+    this.#waiting.setAttribute("aria-label", "An answer is coming");
+    this.append(this.#waiting);
+  }
+
+  /** Add to what is being said. */
+  addText(delta) {
+    this.#arrive();
+    if (!this.#text) this.append((this.#text = make("div", { class: "theirs" })));
+    this.#said += delta;
+    this.#text.replaceChildren(...layOut(this.#said));
+  }
+
+  /** Show that a call begins, or how it ended; what is said after it stands below it. */
+  showCall(number, call) {
+    this.#arrive();
+    if (!this.#calls.has(number)) {
+      const line = document.createElement("tool-call");
+      this.#calls.set(number, { line, call: {} });
+      this.append(line);
+      this.#text = null;
+      this.#said = "";
+    }
+    const known = this.#calls.get(number);
+    Object.assign(known.call, call);
+    known.line.show(known.call);
+  }
+
+  /** Show a question that only the person may answer. */
+  showQuestion(question, after) {
+    this.#arrive();
+    if (this.querySelector(`confirmation-card[data-id="${CSS.escape(question.id)}"]`)) return;
+    const card = document.createElement("confirmation-card");
+    const done = (decision) => {
+      card.replaceChildren(
+        make("p", { class: "fact" }, decision === "accept" ? "You agreed." : "You refused; nothing was done."),
+      );
+      after(decision);
+    };
+    card.show({ ...question, own: true }, done);
+    this.append(card);
+  }
+
+  /** Say that it did not work, with a way to try again. */
+  fail(text, again) {
+    this.#arrive();
+    const button = again && make("button", { type: "button", class: "quiet", click: again }, "Try again");
+    this.append(make("p", { class: "failed", role: "alert" }, `${text} `, button));
+  }
+
+  /** End the turn: nothing runs any more. */
+  end(text = "") {
+    this.#arrive();
+    if (text && !this.querySelector(".theirs")) this.addText(text);
+    for (const { line, call } of this.#calls.values())
+      if (call.ok === undefined) line.show({ ...call, ok: false, result: null });
+  }
+
+  /** Say in a muted line that it was stopped. */
+  stop() {
+    this.end();
+    this.append(make("p", { class: "fact" }, "Stopped. What was done until then is done."));
+  }
+
+  #arrive() {
+    this.#waiting?.remove();
+    this.#waiting = null;
+  }
+}
+
+customElements.define("conversation-turn", ConversationTurn);

@@ -1,0 +1,249 @@
+// The conversation: what was said, what is asked, and where to write.
+import { sendMessage } from "./chat-stream.js";
+import { arrange, make, makeButton } from "./elements.js";
+import { loadSoon } from "./loading.js";
+import { call } from "./service.js";
+import { state } from "./state.js";
+import "./conversation-list.js";
+import "./conversation-turn.js";
+
+const EXAMPLES = [
+  "Remind me to call mum on Friday at 5",
+  "What is due this week?",
+  "Water the plants every Monday at 18:00",
+];
+const KEPT = "conversation";
+const NEAR = 80;
+
+class ConversationView extends HTMLElement {
+  #id = localStorage.getItem(KEPT);
+  #busy = null;
+  #log = make("div", { class: "log", role: "log", "aria-label": "Conversation", tabindex: "0" });
+  #cards = make("div", { class: "asked", "aria-live": "polite" });
+  #list = make("conversation-list", { hidden: true, id: "earlier" });
+  #note = make("p", { class: "offline", hidden: true });
+  #field;
+  #send = make("button", { type: "submit", class: "send" }, "Send");
+  #stop = makeButton("Stop", () => this.#busy?.abort(), { class: "send", hidden: true });
+  #own = new Set();
+
+  connectedCallback() {
+    this.#field = make("textarea", {
+      rows: 1,
+      placeholder: "Write, or press / from anywhere",
+      "aria-label": "Message",
+      dir: "auto",
+      maxlength: 20_000,
+    });
+    const earlier = makeButton("Earlier", () => this.#toggleList(), {
+      class: "quiet",
+      "aria-expanded": "false",
+      "aria-controls": "earlier",
+    });
+    const fresh = makeButton("New", () => this.#begin(), { class: "quiet", title: "A new conversation" });
+    const head = make(
+      "header",
+      {},
+      make("h2", { class: "whisper" }, "Conversation"),
+      this.#note,
+      make("span", { class: "acts" }, earlier, fresh),
+    );
+    const form = make("form", { class: "say" }, this.#field, this.#send, this.#stop);
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#submit();
+    });
+    this.#field.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+        event.preventDefault();
+        this.#submit();
+      }
+      if (event.key === "Escape") this.#field.blur();
+    });
+    this.#field.addEventListener("input", () => this.#fit());
+    this.append(head, this.#list, this.#log, this.#cards, form);
+    state.addEventListener("change", () => this.#drawCards());
+    this.#drawEmpty();
+  }
+
+  /** Learn who answers here, and show the conversation that was open before. */
+  async open() {
+    const models = await call("GET", "/v1/models").catch(() => null);
+    const ids = models?.data?.map((model) => model.id) ?? [];
+    this.#note.hidden = ids.includes("tasks-agent");
+    if (models === null) this.#note.textContent = "The conversation cannot be reached now; the list works without it.";
+    else {
+      const help = makeButton("help", () => this.say("help"), { class: "inline" });
+      this.#note.replaceChildren(
+        "Built-in commands answer here, without a model. Send ",
+        help,
+        " to see what they understand.",
+      );
+    }
+    if (this.#id) await this.#show(this.#id);
+  }
+
+  /** Bring the keys here. */
+  reach() {
+    this.#field.focus();
+  }
+
+  /** Say something as the person. */
+  async say(message) {
+    if (this.#busy || !message) return;
+    const turn = document.createElement("conversation-turn");
+    this.querySelector(".examples")?.remove();
+    this.#log.append(turn);
+    turn.ask(message);
+    turn.wait();
+    this.#scroll(true);
+    this.#busy = new AbortController();
+    this.#showBusy();
+    const body = { message, ...(this.#id ? { conversation_id: this.#id } : {}) };
+    try {
+      await sendMessage(body, (name, data) => this.#hear(turn, name, data), this.#busy.signal);
+      turn.end();
+    } catch (problem) {
+      if (problem.name === "AbortError") turn.stop();
+      else {
+        turn.end();
+        if (problem.status === 404 && this.#id) this.#remember(null);
+        turn.fail(problem.message, () => this.say(message));
+      }
+    } finally {
+      this.#busy = null;
+      this.#showBusy();
+      this.#scroll();
+      loadSoon();
+    }
+  }
+
+  #hear(turn, name, data) {
+    if (name === "conversation") this.#remember(data.conversation_id);
+    else if (name === "text") turn.addText(data.text);
+    else if (name === "tool_started") turn.showCall(data.call, { name: data.name, arguments: data.arguments });
+    else if (name === "tool_finished") turn.showCall(data.call, { name: data.name, ok: data.ok, result: data.result });
+    else if (name === "confirmation") {
+      this.#own.add(data.confirmation_id);
+      turn.showQuestion({ ...data, id: data.confirmation_id }, (decision) => this.#goOn(decision));
+      this.#drawCards();
+    } else if (name === "done") turn.end(data.text);
+    else if (name === "error") {
+      turn.end();
+      turn.fail(data.detail ?? data.title ?? "That did not work.");
+    }
+    this.#scroll();
+  }
+
+  async #goOn(decision) {
+    if (decision !== "accept") return;
+    while (this.#busy) await new Promise((resolve) => setTimeout(resolve, 50));
+    this.say("yes");
+  }
+
+  #submit() {
+    const message = this.#field.value.trim();
+    if (!message || this.#busy) return;
+    this.#field.value = "";
+    this.#fit();
+    this.say(message);
+  }
+
+  #remember(id) {
+    this.#id = id;
+    if (id) localStorage.setItem(KEPT, id);
+    else localStorage.removeItem(KEPT);
+  }
+
+  #begin() {
+    this.#busy?.abort();
+    this.#remember(null);
+    this.#log.replaceChildren();
+    this.#drawEmpty();
+    this.#toggleList(false);
+    this.reach();
+  }
+
+  async #show(id) {
+    let conversation;
+    try {
+      conversation = await call("GET", `/api/conversations/${id}`);
+    } catch (problem) {
+      if (problem.status === 404) this.#remember(null);
+      return;
+    }
+    this.#remember(id);
+    this.#log.replaceChildren();
+    let turn = null;
+    for (const message of conversation.messages) {
+      if (message.role === "user" || !turn) this.#log.append((turn = document.createElement("conversation-turn")));
+      if (message.role === "user") turn.ask(message.text);
+      else {
+        const base = turn.querySelectorAll("tool-call").length;
+        (message.calls ?? []).forEach((each, index) => turn.showCall(base + index, each));
+        if (message.text) turn.addText(message.text);
+      }
+    }
+    if (!conversation.messages.length) this.#drawEmpty();
+    this.#scroll(true);
+  }
+
+  async #toggleList(wanted = this.#list.hidden) {
+    this.#list.hidden = !wanted;
+    this.querySelector("[aria-controls=earlier]").setAttribute("aria-expanded", String(wanted));
+    if (!wanted) return;
+    const pick = (id) => {
+      this.#busy?.abort();
+      this.#toggleList(false);
+      this.#show(id);
+    };
+    await this.#list.open({ pick, lose: (id) => id === this.#id && this.#begin() });
+  }
+
+  #drawEmpty() {
+    const examples = EXAMPLES.map((text) =>
+      make(
+        "li",
+        {},
+        makeButton(text, () => this.say(text), { class: "example" }),
+      ),
+    );
+    const hint = "Say what you have in mind; it becomes tasks, reminders and things that come again.";
+    this.#log.append(make("div", { class: "examples" }, make("p", {}, hint), make("ul", {}, ...examples)));
+  }
+
+  #drawCards() {
+    // What this conversation asked stands in it already; here is what other agents ask.
+    const shown = new Set([...this.#log.querySelectorAll("confirmation-card")].map((card) => card.dataset.id));
+    const known = new Map([...this.#cards.children].map((card) => [card.dataset.id, card]));
+    const others = state.questions.filter((question) => !shown.has(question.id) && !this.#own.has(question.id));
+    const cards = others.map((question) => {
+      const card = known.get(question.id) ?? document.createElement("confirmation-card");
+      const here = this.#id && question.origin?.includes(this.#id);
+      if (!known.has(question.id))
+        card.show({ ...question, own: here }, here ? (decision) => this.#goOn(decision) : undefined);
+      return card;
+    });
+    arrange(this.#cards, cards);
+    document.body.classList.toggle("asks", cards.length > 0);
+  }
+
+  #showBusy() {
+    const busy = Boolean(this.#busy);
+    this.#log.setAttribute("aria-busy", String(busy));
+    this.#send.hidden = busy;
+    this.#stop.hidden = !busy;
+  }
+
+  #scroll(always = false) {
+    const { scrollHeight, scrollTop, clientHeight } = this.#log;
+    if (always || scrollHeight - scrollTop - clientHeight < NEAR * 3) this.#log.scrollTop = scrollHeight;
+  }
+
+  #fit() {
+    this.#field.style.height = "auto";
+    this.#field.style.height = `${Math.min(this.#field.scrollHeight, 200)}px`;
+  }
+}
+
+customElements.define("conversation-view", ConversationView);

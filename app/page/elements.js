@@ -1,0 +1,58 @@
+// How elements are made: text is always text, never markup.
+
+/** Return an element; attributes that are functions are listeners, `true` and `false` switch, null is left out. */
+export function make(tag, attributes = {}, ...children) {
+  const element = tag.startsWith("svg:")
+    ? document.createElementNS("http://www.w3.org/2000/svg", tag.slice(4))
+    : document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (typeof value === "function") element.addEventListener(name, value);
+    else if (value === true) element.setAttribute(name, "");
+    else if (value !== false && value !== null && value !== undefined) element.setAttribute(name, value);
+  }
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+/** Return a button; `name` is what it is called where its text alone does not say it. */
+export function makeButton(text, onClick, attributes = {}) {
+  return make("button", { type: "button", click: onClick, ...attributes }, text);
+}
+
+const SIGNS = {
+  bell: "M10 3.2a4.6 4.6 0 0 0-4.6 4.6c0 4-1.6 5-1.6 5h12.4s-1.6-1-1.6-5A4.6 4.6 0 0 0 10 3.2zM8.6 15.6a1.5 1.5 0 0 0 2.8 0",
+  again: "M4 9.2a6 6 0 0 1 10.6-3.1l1.6 1.7M16.3 4v3.9h-3.9M16 10.8a6 6 0 0 1-10.6 3.1l-1.6-1.7M3.7 16v-3.9h3.9",
+  dots: "M5 10h.01M10 10h.01M15 10h.01",
+};
+
+/** Return a small drawn sign: `bell`, `again` or `dots`; what it means has to stand in words beside it. */
+export function drawSign(name) {
+  const box = { viewBox: "0 0 20 20", "aria-hidden": "true", class: `sign sign-${name}` };
+  return make("svg:svg", box, make("svg:path", { d: SIGNS[name] }));
+}
+
+/** Return text that only screen readers get. */
+export function whisper(text) {
+  return make("span", { class: "whisper" }, text);
+}
+
+/** Return what a person wrote, in its own direction, so that it does not turn what stands around it. */
+export function quote(text) {
+  return make("bdi", { dir: "auto" }, text);
+}
+
+/** Put `wanted` elements in this order into `parent`, moving only what is out of place, so that the focus stays. */
+export function arrange(parent, wanted) {
+  const focused = document.activeElement;
+  const kept = new Set(wanted);
+  for (const child of [...parent.children]) if (!kept.has(child)) child.remove();
+  wanted.forEach((child, index) => {
+    if (parent.children[index] !== child) parent.insertBefore(child, parent.children[index] ?? null);
+  });
+  if (focused !== document.activeElement && focused?.isConnected) focused.focus({ preventScroll: true });
+}
+
+/** Return whether somebody is writing there, so that letters are not keys. */
+export function isWriting(element) {
+  return element?.matches?.("input:not([type=checkbox]), textarea, select") ?? false;
+}

@@ -1,0 +1,47 @@
+// The line at the foot: what changed last and who did it, with a way back; or that the service is out of reach.
+import { undo } from "./deeds.js";
+import { make, makeButton } from "./elements.js";
+import { state } from "./state.js";
+import { tellChange } from "./words.js";
+
+class FootLine extends HTMLElement {
+  #text = make("p", { role: "status", "aria-live": "polite" });
+  #back = makeButton("Undo", () => undo(this.#change), { class: "quiet", title: "Take it back (z)" });
+  #change;
+  #drawn = "";
+
+  connectedCallback() {
+    this.append(this.#text, this.#back);
+    state.addEventListener("change", () => this.#draw());
+  }
+
+  #draw() {
+    const redo = state.redoable;
+    this.#change = redo ?? state.undoable;
+    this.#back.textContent = redo ? "Redo" : "Undo";
+    this.#back.title = redo ? "Do it again (Shift Z)" : "Take it back (z)";
+    this.#back.hidden = !this.#change || !state.connected;
+    this.classList.toggle("lost", !state.connected);
+    this.classList.toggle("bad", state.connected && Boolean(state.said?.bad));
+    const parts = this.#tell();
+    const looks = parts.map((part) => part.textContent ?? part).join("");
+    if (looks === this.#drawn) return;
+    this.#drawn = looks;
+    this.#text.replaceChildren(...parts);
+  }
+
+  #tell() {
+    if (!state.connected) {
+      const refused = state.said?.bad ? `${state.said.text} ` : "";
+      return [`${refused}Connection lost. What you see is the last known; it comes back by itself.`];
+    }
+    if (state.said) return [state.said.text];
+    const [last] = state.changes;
+    if (!last) return [""];
+    // The button takes back what stands beside it.
+    const shown = last.kind === "make_instances" ? (this.#change ?? last) : last;
+    return tellChange(shown, state.changes, { zone: state.me.zone, today: state.today });
+  }
+}
+
+customElements.define("foot-line", FootLine);

@@ -1,0 +1,126 @@
+// How the state comes from the service: all of it at first, again whenever something happened, and after a silence.
+import { address, call } from "./service.js";
+import { state } from "./state.js";
+
+const PAGE = 50;
+const AT_ONCE = 200;
+const TOGETHER = 40;
+const QUESTIONS_EVERY = 4_000;
+const HEAL_EVERY = 2_000;
+let wanted = AT_ONCE;
+let running = null;
+let again = false;
+let timer = null;
+
+/** Load what the page shows; several wishes at the same time are one. Returns whether the service answered. */
+export function load() {
+  if (running) {
+    again = true;
+    return running;
+  }
+  running = loadOnce().finally(() => {
+    running = null;
+    if (again) {
+      again = false;
+      load();
+    }
+  });
+  return running;
+}
+
+/** Load soon: what happens close together is looked at once. */
+export function loadSoon() {
+  clearTimeout(timer);
+  timer = setTimeout(load, TOGETHER);
+}
+
+/** Show more tasks than the page begins with. */
+export function loadMore() {
+  wanted += AT_ONCE;
+  return load();
+}
+
+async function loadOnce() {
+  try {
+    const me = call("GET", "/api/me").then((answer) => {
+      state.me = answer;
+      state.setClock(answer.instant);
+    });
+    const tasks = loadTasks();
+    const rest = [
+      call("GET", address("/api/tasks", { kind: "recurring", limit: PAGE })).then((answer) => {
+        state.series = answer.tasks;
+      }),
+      call("GET", "/api/changes?limit=20").then(({ changes }) => {
+        if (changes[0]?.change_id !== state.changes[0]?.change_id) state.said = null;
+        state.changes = changes;
+      }),
+      call("GET", "/api/notifications?limit=20").then((answer) => {
+        state.notifications = answer.notifications;
+      }),
+      loadQuestions(),
+      me.then(loadDone),
+    ];
+    const all = Promise.all([me, tasks, ...rest]);
+    if (!state.loaded) {
+      // What people come for is shown as soon as it is here.
+      await Promise.race([Promise.all([me, tasks]), all]);
+      state.loaded = true;
+      state.show();
+      performance.mark("page-ready");
+    }
+    await all;
+    state.connected = true;
+    state.show();
+    return true;
+  } catch (problem) {
+    if (problem.unreachable || problem.status >= 500) state.connected = false;
+    else state.say(problem.message, true);
+    state.show();
+    return false;
+  }
+}
+
+async function loadTasks() {
+  const tasks = [];
+  let cursor;
+  let total;
+  do {
+    const answer = await call("GET", address("/api/tasks", { limit: PAGE, cursor }));
+    tasks.push(...answer.tasks);
+    total = answer.total;
+    cursor = answer.next_cursor;
+  } while (cursor && tasks.length < wanted);
+  state.tasks = tasks;
+  state.unseen = cursor ? Math.max(1, total - tasks.length) : 0;
+}
+
+async function loadDone() {
+  const query = { status: "completed", completed_from: state.today, sort: "completed", limit: PAGE };
+  state.done = (await call("GET", address("/api/tasks", query))).tasks;
+}
+
+async function loadQuestions() {
+  const { confirmations } = await call("GET", "/api/confirmations");
+  state.questions = confirmations.filter((question) => question.state === "pending");
+}
+
+/** Look for questions of agents now and then: a question changes no task, so that no event tells of it. */
+export function watchQuestions() {
+  setInterval(async () => {
+    if (document.hidden || !state.connected) return;
+    const before = JSON.stringify(state.questions);
+    await loadQuestions().catch(() => {});
+    if (JSON.stringify(state.questions) !== before) state.show();
+  }, QUESTIONS_EVERY);
+}
+
+/** Look again while the service is out of reach, also when it was only one call that found it so; and on a new day. */
+export function keepFresh() {
+  let { today } = state;
+  setInterval(() => {
+    const turned = today !== state.today;
+    today = state.today;
+    if ((!state.connected && navigator.onLine) || turned) load();
+  }, HEAL_EVERY);
+}

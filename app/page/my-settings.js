@@ -1,0 +1,79 @@
+// What is the person's own: zone, start of the day; and the offer to take the browser's zone.
+import { make, makeButton } from "./elements.js";
+import { load } from "./loading.js";
+import { call } from "./service.js";
+import { state } from "./state.js";
+
+const KEPT = "zone kept";
+
+async function save(fields) {
+  try {
+    const answer = await call("PATCH", "/api/me", { body: fields });
+    await load();
+    state.say(answer.message ?? "Saved.");
+  } catch (problem) {
+    state.say(problem.message, true);
+  }
+}
+
+class MySettings extends HTMLElement {
+  /** Show what is set now. */
+  open() {
+    const zones = Intl.supportedValuesOf?.("timeZone") ?? [];
+    const list = make("datalist", { id: "zones" }, ...zones.map((name) => make("option", { value: name })));
+    const zone = make("input", {
+      list: "zones",
+      value: state.me.zone,
+      autocomplete: "off",
+      spellcheck: "false",
+      required: true,
+    });
+    const start = make("input", { type: "time", value: state.me.day_start, required: true });
+    const submit = (event) => {
+      event.preventDefault();
+      save({ zone: zone.value.trim(), day_start: start.value });
+    };
+    const form = make(
+      "form",
+      { submit },
+      make("label", {}, "Time zone", zone),
+      make("label", {}, "My day begins at", start),
+      make("button", { type: "submit" }, "Save"),
+      list,
+    );
+    this.replaceChildren(
+      form,
+      make("p", { class: "fact" }, "Reminders of tasks with only a date count from the beginning of the day."),
+    );
+  }
+}
+
+class ZoneOffer extends HTMLElement {
+  connectedCallback() {
+    this.hidden = true;
+    state.addEventListener("change", () => this.#draw());
+  }
+
+  #draw() {
+    const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    this.hidden =
+      !state.loaded || !here || here === state.me.zone || localStorage.getItem(KEPT) === `${here} ${state.me.zone}`;
+    if (this.hidden || this.firstChild) return;
+    const keep = () => {
+      localStorage.setItem(KEPT, `${here} ${state.me.zone}`);
+      state.show();
+    };
+    this.append(
+      make("p", {}, `This browser is in ${here}; times are shown in ${state.me.zone}.`),
+      make(
+        "span",
+        { class: "acts" },
+        makeButton(`Use ${here}`, () => save({ zone: here }), { class: "quiet" }),
+        makeButton("Keep", keep, { class: "quiet" }),
+      ),
+    );
+  }
+}
+
+customElements.define("my-settings", MySettings);
+customElements.define("zone-offer", ZoneOffer);

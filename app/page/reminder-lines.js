@@ -1,0 +1,125 @@
+// Reminders that rang: a line each, with what one does then; outside the page only after a yes.
+import { snooze, toggle } from "./deeds.js";
+import { arrange, drawSign, make, makeButton, quote, whisper } from "./elements.js";
+import { call } from "./service.js";
+import { state } from "./state.js";
+import { addDays, sayShort, toLocal } from "./when.js";
+
+const SHOWN = 3;
+const FRESH = 86_400_000;
+const ANSWER = "reminders outside";
+
+class ReminderLines extends HTMLElement {
+  #lines = new Map();
+  #gone = new Set();
+  #question = null;
+
+  connectedCallback() {
+    this.setAttribute("role", "status");
+    this.setAttribute("aria-label", "Reminders");
+    state.addEventListener("change", () => this.#draw());
+  }
+
+  /** Tell of a reminder that rings now. */
+  ring(notification) {
+    if (!state.notifications.some((each) => each.id === notification.id)) {
+      state.notifications = [notification, ...state.notifications];
+    }
+    if (window.Notification?.permission === "granted" && localStorage.getItem(ANSWER) === "yes") {
+      const shown = new Notification(notification.title, {
+        body: notification.text,
+        tag: notification.id,
+        silent: true,
+      });
+      shown.addEventListener("click", () => window.focus());
+    }
+    state.show();
+  }
+
+  #draw() {
+    const now = state.now.getTime();
+    const fresh = state.notifications.filter(
+      (each) => !each.read && !this.#gone.has(each.id) && now - Date.parse(each.remind_at) < FRESH,
+    );
+    const lines = fresh.slice(0, SHOWN).map((each) => this.#line(each));
+    if (fresh.length > SHOWN) lines.push(make("p", { class: "rest" }, `and ${fresh.length - SHOWN} more`));
+    const ask = fresh.length && window.Notification?.permission === "default" && !localStorage.getItem(ANSWER);
+    if (ask) lines.push((this.#question ??= this.#ask()));
+    arrange(this, lines);
+    this.hidden = !lines.length;
+  }
+
+  #line(notification) {
+    const known = this.#lines.get(notification.id);
+    if (known) return known;
+    const at = sayShort(toLocal(notification.remind_at, state.me.zone), state.today, { plain: true });
+    const find = () =>
+      state.find(notification.task_id) ?? { id: notification.task_id, title: notification.title, status: "open" };
+    const later = (choice) => async () => {
+      const task = await call("GET", `/api/tasks/${notification.task_id}`).catch(() => null);
+      const rang = task?.reminders?.filter((each) => each.status === "fired").pop();
+      if (!rang) state.say(`“${notification.title}” has no reminder left to snooze.`, true);
+      else if (await snooze(task, rang.id, choice)) this.#end(notification);
+    };
+    const act = (text, deed, name) =>
+      makeButton(text, deed, { class: "quiet", title: name, "aria-label": `${text}: ${notification.title}` });
+    const open = () => {
+      document.querySelector("task-list").reach(notification.task_id);
+      this.#end(notification);
+    };
+    const line = make(
+      "div",
+      { class: "reminder" },
+      drawSign("bell"),
+      make(
+        "p",
+        { title: notification.text },
+        whisper("Reminder: "),
+        make("strong", {}, quote(notification.title)),
+        make("span", { class: "fact" }, ` ${at}`),
+      ),
+      make(
+        "span",
+        { class: "acts" },
+        act("10 min", later({ duration: "10m" }), "Ring again in ten minutes"),
+        act("1 h", later({ duration: "1h" }), "Ring again in an hour"),
+        act("Tomorrow", later({ until: addDays(state.today, 1) }), "Ring again tomorrow"),
+        act("Done", () => toggle(find()).then((taken) => taken && this.#end(notification)), "Complete the task"),
+        act("Open", open, "Show the task"),
+        makeButton("×", () => this.#end(notification), {
+          class: "quiet",
+          "aria-label": `Put away: ${notification.title}`,
+        }),
+      ),
+    );
+    this.#lines.set(notification.id, line);
+    return line;
+  }
+
+  #end(notification) {
+    this.#gone.add(notification.id);
+    state.show();
+    call("POST", `/api/notifications/${notification.id}/read`).catch(() => {});
+  }
+
+  #ask() {
+    const answer = async (wanted) => {
+      localStorage.setItem(ANSWER, wanted ? "yes" : "no");
+      if (wanted) await Notification.requestPermission();
+      state.show();
+    };
+    return make(
+      "div",
+      { class: "reminder ask" },
+      make("p", {}, "Show reminders outside this page too, without a sound?"),
+      make(
+        "span",
+        { class: "acts" },
+        makeButton("Yes", () => answer(true), { class: "quiet" }),
+        makeButton("No", () => answer(false), { class: "quiet" }),
+      ),
+    );
+  }
+}
+
+customElements.define("reminder-lines", ReminderLines);

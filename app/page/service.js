@@ -1,0 +1,65 @@
+// The way to the service: one function, with problems as sentences and repeats that cannot double anything.
+
+/** A refusal of the service, or no answer from it (`status` 0); `fields` are those that others changed, each by whom. */
+export class Problem extends Error {
+  constructor(status, code, detail, fields = {}) {
+    super(detail);
+    this.fields = fields;
+    this.status = status;
+    this.code = code;
+  }
+
+  get unreachable() {
+    return this.status === 0;
+  }
+}
+
+const PATIENCE = 400;
+
+/** Return the JSON answer of a call. A write carries a key, so that it may be repeated when its answer was lost. */
+export async function call(method, path, { body, version } = {}) {
+  const headers = { Accept: "application/json" };
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  if (method !== "GET") headers["Idempotency-Key"] = makeKey();
+  if (version !== undefined) headers["If-Match"] = `"${version}"`;
+  const request = { method, headers, body: body === undefined ? undefined : JSON.stringify(body) };
+  let response;
+  try {
+    response = await fetch(path, request);
+  } catch {
+    await new Promise((resolve) => setTimeout(resolve, PATIENCE));
+    response = await fetch(path, request).catch(() => {
+      throw new Problem(0, "unreachable", "The service cannot be reached.");
+    });
+  }
+  return readAnswer(response);
+}
+
+/** Return the JSON of a response; throws `Problem`. */
+export async function readAnswer(response) {
+  if (response.status === 204) return {};
+  const answer = await response.json().catch(() => ({}));
+  if (!response.ok) {
+    throw new Problem(
+      response.status,
+      answer.code ?? "",
+      answer.detail ?? answer.title ?? "That did not work.",
+      answer.fields,
+    );
+  }
+  return answer;
+}
+
+/** Return a path with a query; a list repeats its name. */
+export function address(path, query) {
+  const words = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    for (const each of [value].flat()) if (each !== undefined && each !== "") words.append(name, each);
+  }
+  return `${path}?${words}`;
+}
+
+function makeKey() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,152 @@
+// What the page knows: the service's answers, and on top of them what was just asked for and is not yet answered.
+import { addDays, countDays, toLocal } from "./when.js";
+
+const BACK_AGAIN = 1_500;
+const SAID_FOR = 20_000;
+
+class State extends EventTarget {
+  me = { zone: "UTC", day_start: "09:00" };
+  tasks = [];
+  unseen = 0;
+  series = [];
+  done = [];
+  found = null;
+  changes = [];
+  notifications = [];
+  questions = [];
+  models = null;
+  loaded = false;
+  connected = true;
+  said = null;
+  reverted = new Set();
+  #wishes = new Map();
+  #ahead = 0;
+  #waiting = false;
+
+  /** Tell every part of the page, once, however much has changed until then. */
+  show() {
+    if (this.#waiting) return;
+    this.#waiting = true;
+    queueMicrotask(() => {
+      this.#waiting = false;
+      this.dispatchEvent(new Event("change"));
+    });
+  }
+
+  /** Let the service's clock count, not this machine's. */
+  setClock(instant) {
+    this.#ahead = Date.parse(instant) - Date.now();
+  }
+
+  get now() {
+    return new Date(Date.now() + this.#ahead);
+  }
+
+  get today() {
+    return toLocal(this.now, this.me.zone).slice(0, 10);
+  }
+
+  /** Say one sentence at the foot; the next change takes its place, or the last one again after a while. */
+  say(text, bad = false) {
+    const said = { text, bad };
+    this.said = said;
+    setTimeout(() => {
+      if (this.said !== said) return;
+      this.said = null;
+      this.show();
+    }, SAID_FOR);
+    this.show();
+  }
+
+  /** Show a task as it is wished until the service has answered; returns what ends that, with a refusal visibly. */
+  wish(taskId, patch) {
+    const wish = { taskId, patch };
+    this.#wishes.set(wish, wish);
+    this.show();
+    return (refused) => {
+      this.#wishes.delete(wish);
+      if (refused) {
+        this.reverted.add(taskId);
+        setTimeout(() => this.reverted.delete(taskId), BACK_AGAIN);
+      }
+      this.show();
+    };
+  }
+
+  /** Put a task as the service answered it in the place of what was known. */
+  replace(task) {
+    const swap = (list) => list?.map((each) => (each.id === task.id ? { ...each, ...task, due: task.due } : each));
+    const open = task.status === "open";
+    if (task.kind === "recurring") this.series = swap(this.series);
+    else {
+      const known = this.tasks.some((each) => each.id === task.id);
+      this.tasks = known || !open ? swap(this.tasks).filter((each) => each.status === "open") : [...this.tasks, task];
+      this.done = this.done.filter((each) => each.id !== task.id);
+      if (!open) this.done = [task, ...this.done];
+    }
+    this.found = swap(this.found ?? undefined) ?? null;
+    this.show();
+  }
+
+  /** Return a list as it is to be seen, with every wish that waits. */
+  view(list) {
+    const wishes = [...this.#wishes.values()];
+    return list
+      .map((task) => {
+        const mine = wishes.filter((wish) => wish.taskId === task.id);
+        return mine.length ? Object.assign({}, task, ...mine.map((wish) => wish.patch), { waiting: true }) : task;
+      })
+      .filter((task) => !task.gone);
+  }
+
+  find(taskId) {
+    const all = [...this.tasks, ...this.done, ...(this.found ?? []), ...this.series];
+    return this.view(all.filter((task) => task.id === taskId))[0];
+  }
+
+  /** Return the sections of the sheet: `[[name, tasks]]`, in order, empty ones left out. */
+  sections() {
+    const today = this.today;
+    const now = this.now.getTime();
+    const lists = { Overdue: [], Today: [], Next: [], Later: [], "No date": [] };
+    for (const task of this.view([...this.tasks, ...this.done.filter((each) => this.isWished(each.id))])) {
+      if (task.status === "open" || task.waiting) lists[nameSection(task, today, now)].push(task);
+    }
+    for (const [name, list] of Object.entries(lists)) if (name !== "No date") list.sort(byDue);
+    return Object.entries(lists).filter(([, list]) => list.length);
+  }
+
+  isWished(taskId) {
+    return [...this.#wishes.values()].some((wish) => wish.taskId === taskId);
+  }
+
+  /** Return the change that `z` takes back, or nothing. */
+  get undoable() {
+    return this.changes.find(
+      (change) => change.kind !== "undo" && !change.undone_by && change.actor.kind !== "scheduler",
+    );
+  }
+
+  /** Return the undo that can be turned round, if that was the last thing done. */
+  get redoable() {
+    const [last] = this.changes.filter((change) => change.kind !== "make_instances");
+    return last?.kind === "undo" && !last.undone_by ? last : undefined;
+  }
+}
+
+function nameSection(task, today, now) {
+  if (!task.due) return "No date";
+  const date = (task.due_local ?? task.due).slice(0, 10);
+  const ahead = countDays(today, date);
+  if (task.due.length === 10 ? ahead < 0 : Date.parse(task.due) < now) return "Overdue";
+  if (ahead <= 0) return "Today";
+  return date <= addDays(today, 7) ? "Next" : "Later";
+}
+
+function byDue(one, other) {
+  // A date without a time is for the whole day, and stands below its times.
+  const [left, right] = [one, other].map((task) => `${task.due_local ?? task.due}`.padEnd(16, "~"));
+  return left < right ? -1 : Number(left > right);
+}
+
+export const state = new State();

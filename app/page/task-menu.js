@@ -1,0 +1,245 @@
+// The one small menu of a row: move, remind, snooze, repeat, tags and priority, delete.
+import { edit, editSeries, remind, remove, repeat, snooze, unremind } from "./deeds.js";
+import { drawSign, make, makeButton, quote } from "./elements.js";
+import { call } from "./service.js";
+import { state } from "./state.js";
+import { addDays, nextMonday, sayHeading, sayShort, toLocal } from "./when.js";
+
+const RULES = {
+  "every day": "FREQ=DAILY",
+  "every weekday": "FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR",
+  "every week": "FREQ=WEEKLY",
+  "every month": "FREQ=MONTHLY",
+  "every year": "FREQ=YEARLY",
+};
+const OWN = "a rule of your own";
+const LATER = { "10 min": { duration: "10m" }, "1 h": { duration: "1h" } };
+let menu = null;
+let opener = null;
+let drawn = "";
+
+/** Open the menu of a task beside the button that asked for it; the same button again closes it. */
+export function openMenu(task, button) {
+  menu ??= build();
+  const same = opener === button && menu.matches(":popover-open");
+  close(false);
+  if (same) return;
+  opener = button;
+  menu.dataset.id = task.id;
+  drawn = "";
+  draw();
+  menu.showPopover();
+  place(button);
+  menu.querySelector("button").focus();
+}
+
+function build() {
+  const made = make("div", { class: "menu", popover: "auto", role: "dialog", "aria-label": "Change the task" });
+  document.body.append(made);
+  state.addEventListener("change", () => made.matches(":popover-open") && draw());
+  made.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") event.stopPropagation();
+  });
+  return made;
+}
+
+function close(back = true) {
+  if (!menu?.matches(":popover-open")) return;
+  menu.hidePopover();
+  const row = document.querySelector(`task-row[data-id="${CSS.escape(menu.dataset.id)}"]`);
+  if (back) (row?.querySelector(".more") ?? opener)?.focus();
+}
+
+function place(button) {
+  const { right, bottom, top } = button.getBoundingClientRect();
+  const { offsetWidth: width, offsetHeight: height } = menu;
+  const below = bottom + height + 8 < innerHeight;
+  menu.style.left = `${Math.max(8, Math.min(right - width, innerWidth - width - 8))}px`;
+  menu.style.top = `${Math.max(8, below ? bottom + 4 : Math.min(top - height - 4, innerHeight - height - 8))}px`;
+}
+
+function draw() {
+  const task = state.find(menu.dataset.id);
+  if (!task) {
+    close();
+    return;
+  }
+  // What is being written stays as it is.
+  const looks = JSON.stringify([task.due, task.reminders, task.recurring_id, task.tags, task.priority]);
+  if (looks === drawn) return;
+  drawn = looks;
+  const kept = [...menu.querySelectorAll("button")].indexOf(document.activeElement);
+  menu.replaceChildren(
+    make("p", { class: "of" }, quote(task.title)),
+    drawMoves(task),
+    drawReminders(task),
+    task.recurring_id ? drawSeries(task) : drawRepeat(task),
+    drawMarks(task),
+    makeButton("Delete", () => act(remove(task)), { class: "danger" }),
+  );
+  if (kept >= 0) (menu.querySelectorAll("button")[kept] ?? menu.querySelector("button")).focus();
+}
+
+function act(deed) {
+  close();
+  return deed;
+}
+
+function group(name, ...children) {
+  return make("fieldset", {}, make("legend", {}, name), ...children);
+}
+
+function drawMoves(task) {
+  const { today } = state;
+  const time = task.due_local?.slice(11, 16) ?? "";
+  const move = (date) => act(edit(task, { due: time ? `${date}T${time}` : date }));
+  const to = (text, date) => makeButton(text, () => move(date), { title: sayHeading(date) });
+  const day = make("input", { type: "date", "aria-label": "Date", value: task.due_local?.slice(0, 10) ?? today });
+  const clock = make("input", { type: "time", "aria-label": "Time, may be empty", value: time });
+  const submit = (event) => {
+    event.preventDefault();
+    if (day.value) act(edit(task, { due: clock.value ? `${day.value}T${clock.value}` : day.value }));
+  };
+  return group(
+    "Move to",
+    make(
+      "div",
+      { class: "choices" },
+      to("Today", today),
+      to("Tomorrow", addDays(today, 1)),
+      to("Next week", nextMonday(today)),
+      task.due && makeButton("No date", () => act(edit(task, { due: null }))),
+    ),
+    make("form", { class: "line", submit }, day, clock, make("button", { type: "submit" }, "Move")),
+  );
+}
+
+function drawReminders(task) {
+  const { zone } = state.me;
+  const armed = (task.reminders ?? [])
+    .filter((each) => each.status !== "cancelled")
+    .map((each) => {
+      const rang = each.status === "fired";
+      const said = `${rang ? "rang " : ""}${sayShort(toLocal(each.remind_at, zone), state.today)}`;
+      const later = Object.entries({ ...LATER, tomorrow: { until: addDays(state.today, 1) } }).map(([text, choice]) =>
+        makeButton(text, () => act(snooze(task, each.id, choice)), { "aria-label": `Snooze the reminder, ${text}` }),
+      );
+      const stop = rang
+        ? null
+        : makeButton("×", () => act(unremind(task, each.id)), { "aria-label": `Cancel the reminder ${said}` });
+      return make("div", { class: "choices" }, make("span", { class: "fact" }, drawSign("bell"), said), ...later, stop);
+    });
+  const at = make("input", {
+    type: "datetime-local",
+    "aria-label": "Reminder at",
+    value: `${state.today}T${state.me.day_start}`,
+  });
+  const submit = (event) => {
+    event.preventDefault();
+    if (at.value) act(remind(task, { at: at.value.slice(0, 16) }));
+  };
+  const before = (text, span) => makeButton(text, () => act(remind(task, { before: span })));
+  return group(
+    "Remind",
+    ...armed,
+    task.due &&
+      make(
+        "div",
+        { class: "choices" },
+        before("At due", "0m"),
+        before("30 min before", "30m"),
+        before("A day before", "1d"),
+      ),
+    make("form", { class: "line", submit }, at, make("button", { type: "submit" }, "Remind")),
+  );
+}
+
+function drawRepeat(task) {
+  const preview = make("p", { class: "preview", role: "status" });
+  const own = make("input", {
+    hidden: true,
+    "aria-label": "Rule (RFC 5545)",
+    placeholder: "FREQ=MONTHLY;BYDAY=-1FR",
+    spellcheck: "false",
+  });
+  const pick = make(
+    "select",
+    { "aria-label": "Repeat" },
+    ...["never", ...Object.keys(RULES), OWN].map((name) => make("option", {}, name)),
+  );
+  const save = make("button", { type: "submit", disabled: true }, "Repeat");
+  const look = async () => {
+    own.hidden = pick.value !== OWN;
+    const rule = RULES[pick.value] ?? own.value.trim();
+    save.disabled = true;
+    preview.textContent = "";
+    if (pick.value === "never" || !rule) return;
+    const first = task.due_local ? { first_due: task.due_local } : {};
+    try {
+      const answer = await call("POST", "/api/recurring-tasks/preview", { body: { rule, count: 3, ...first } });
+      const dates = answer.occurrences.map((each) => sayShort(each.due_local, state.today));
+      preview.textContent = `${answer.rule_text}: ${dates.join(", ")} …`;
+      save.disabled = false;
+    } catch (problem) {
+      preview.textContent = problem.message;
+    }
+  };
+  pick.addEventListener("change", look);
+  own.addEventListener("input", look);
+  const submit = (event) => {
+    event.preventDefault();
+    act(repeat(task, RULES[pick.value] ?? own.value.trim()));
+  };
+  return group("Repeat", make("form", { class: "line", submit }, pick, own, save), preview);
+}
+
+function drawSeries(task) {
+  const series = state.series.find((each) => each.id === task.recurring_id);
+  if (!series) return null;
+  const { paused, rule_text: rule } = series.recurrence;
+  const on = (text, fields) => makeButton(text, () => act(editSeries(series, fields)));
+  return group(
+    "Repeats",
+    make("p", { class: "preview" }, rule),
+    make(
+      "div",
+      { class: "choices" },
+      on("Skip this one", { skip: "1" }),
+      on(paused ? "Go on" : "Pause", { paused: !paused }),
+      makeButton("End all", () => act(remove(series))),
+    ),
+  );
+}
+
+function drawMarks(task) {
+  const tags = make("input", {
+    "aria-label": "Tags, with blanks between",
+    value: (task.tags ?? []).join(" "),
+    placeholder: "tags",
+    dir: "auto",
+  });
+  const levels = ["none", "low", "medium", "high"];
+  const priority = make(
+    "select",
+    { "aria-label": "Priority" },
+    ...levels.map((name) =>
+      make(
+        "option",
+        { value: name, selected: name === task.priority },
+        name === "none" ? "no priority" : `${name} priority`,
+      ),
+    ),
+  );
+  const submit = (event) => {
+    event.preventDefault();
+    const words = tags.value
+      .split(/[\s,]+/)
+      .map((word) => word.replace(/^#/, ""))
+      .filter(Boolean);
+    act(edit(task, { tags: words, priority: priority.value }));
+  };
+  return group(
+    "Marks",
+    make("form", { class: "line", submit }, tags, priority, make("button", { type: "submit" }, "Save")),
+  );
+}

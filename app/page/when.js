@@ -1,0 +1,75 @@
+// Dates in short words, in the person's own zone, whatever the browser's is.
+
+const DAYS = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+const MONTHS = [
+  "January",
+  "February",
+  "March",
+  "April",
+  "May",
+  "June",
+  "July",
+  "August",
+  "September",
+  "October",
+  "November",
+  "December",
+];
+const clocks = new Map();
+
+/** Return an instant (a Date or text) as local `YYYY-MM-DDTHH:MM` of a zone. */
+export function toLocal(instant, zone) {
+  if (!clocks.has(zone)) {
+    const form = { year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit" };
+    clocks.set(zone, new Intl.DateTimeFormat("en-GB", { ...form, hourCycle: "h23", timeZone: zone }));
+  }
+  const parts = {};
+  for (const { type, value } of clocks.get(zone).formatToParts(new Date(instant))) parts[type] = value;
+  return `${parts.year.padStart(4, "0")}-${parts.month}-${parts.day}T${parts.hour}:${parts.minute}`;
+}
+
+/** Return a date some days later. */
+export function addDays(date, days) {
+  const moved = new Date(`${date}T00:00:00Z`);
+  moved.setUTCDate(moved.getUTCDate() + days);
+  return moved.toISOString().slice(0, 10);
+}
+
+/** Return how many days the date `to` is after `from`. */
+export function countDays(from, to) {
+  return Math.round((Date.parse(`${to}T00:00:00Z`) - Date.parse(`${from}T00:00:00Z`)) / 86_400_000);
+}
+
+/** Return the Monday after a date. */
+export function nextMonday(date) {
+  return addDays(date, (8 - new Date(`${date}T00:00:00Z`).getUTCDay()) % 7 || 7);
+}
+
+/** Return a date as a heading: `Monday 23 November`. */
+export function sayHeading(date) {
+  const day = new Date(`${date}T00:00:00Z`);
+  return `${DAYS[day.getUTCDay()]} ${day.getUTCDate()} ${MONTHS[day.getUTCMonth()]}`;
+}
+
+/** Return a local date or time in short words: `18:00`, `yesterday 17:00`, `Fri 17:00`, `3 Dec`. */
+export function sayShort(local, today, { plain = false } = {}) {
+  const date = local.slice(0, 10);
+  const time = local.slice(11, 16);
+  const ahead = countDays(today, date);
+  if (ahead === 0) return plain && time ? time : ["today", time].join(" ").trim();
+  return [sayDay(date, ahead, today), time].join(" ").trim();
+}
+
+function sayDay(date, ahead, today) {
+  if (ahead === 1) return "tomorrow";
+  if (ahead === -1) return "yesterday";
+  const day = new Date(`${date}T00:00:00Z`);
+  if (ahead > 1 && ahead < 7) return DAYS[day.getUTCDay()].slice(0, 3);
+  const year = date.slice(0, 4) === today.slice(0, 4) ? "" : ` ${date.slice(0, 4)}`;
+  return `${day.getUTCDate()} ${MONTHS[day.getUTCMonth()].slice(0, 3)}${year}`;
+}
+
+/** Return a local form of a due: a date stays one, an instant becomes local time. */
+export function localDue(due, zone) {
+  return due.length === 10 ? due : toLocal(due, zone);
+}

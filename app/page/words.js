@@ -1,0 +1,67 @@
+// What a change was, in a sentence: who did what to which task.
+import { quote } from "./elements.js";
+import { localDue, sayShort } from "./when.js";
+
+const SAID = {
+  create_task: "added",
+  create_recurring_task: "added",
+  complete_task: "completed",
+  reopen_task: "reopened",
+  delete_task: "deleted",
+  set_reminder: "set a reminder on",
+  snooze_reminder: "snoozed",
+  cancel_reminder: "took a reminder off",
+  update_recurring_task: "changed all of",
+};
+
+/** Return a change as parts of a sentence, titles as elements of their own. */
+export function tellChange(change, changes, { zone, today }) {
+  const who = tellWho(change.actor);
+  if (change.kind === "make_instances") return [...nameTasks(change), " came round"];
+  if (change.kind === "undo") {
+    const undone = changes.find((other) => other.undone_by === change.change_id);
+    if (undone && undone.kind !== "undo") return [`${who} took back: `, ...tellWhat(undone, zone, today)];
+    return [`${who} put back `, ...nameTasks(change)];
+  }
+  return [`${who} `, ...tellWhat(change, zone, today)];
+}
+
+function tellWho(actor) {
+  if (actor.kind === "person") return "You";
+  if (actor.kind === "scheduler") return "The clock";
+  if (actor.surface === "chat") return "The assistant";
+  return actor.client || "An agent";
+}
+
+function tellWhat(change, zone, today) {
+  const [first] = change.tasks;
+  const differs = first?.changes ?? {};
+  if (change.tasks.length === 1 && change.kind === "update_task") {
+    if ("due" in differs) {
+      const due = differs.due[1];
+      if (!due) return ["took the date off ", ...nameTasks(change)];
+      return ["moved ", ...nameTasks(change), ` to ${sayShort(localDue(due, zone), today)}`];
+    }
+    if ("title" in differs) return ["renamed “", quote(differs.title[0]), "” to “", quote(differs.title[1]), "”"];
+  }
+  return [`${SAID[change.kind] ?? "changed"} `, ...nameTasks(change)];
+}
+
+function nameTasks(change) {
+  const titles = [...new Set(change.tasks.map((task) => task.title))];
+  if (titles.length === 0) return ["a task"];
+  const rest = titles.length > 1 ? [` and ${titles.length - 1} more`] : [];
+  return ["“", quote(titles[0]), "”", ...rest];
+}
+
+/** Return a refusal as a sentence for a person: in a conflict, who changed what meanwhile. */
+export function tellProblem(problem) {
+  const names = Object.keys(problem.fields);
+  const whom = [...new Set(Object.values(problem.fields).filter(Boolean))].join(" and ") || "Somebody else";
+  const what = names.map((name) => `its ${name.replaceAll("_", " ")}`).join(" and ");
+  if (problem.code === "version_conflict" && names.length) return `${whom} has changed ${what} meanwhile.`;
+  if (problem.code === "undo_conflict" && names.length) {
+    return `That cannot be taken back: ${whom} has changed ${what.replaceAll("its the ", "the ")} since.`;
+  }
+  return problem.message;
+}

@@ -1,0 +1,154 @@
+"""A browser for each module, and for each test a server, a person's window and somebody who watches what goes wrong."""
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect
+
+from tests.browser.chromium import do_without, run_chromium
+from tests.browser.served import Served
+from tests.browser.spoken import Spoken
+
+DESKTOP = {"width": 1200, "height": 800}
+PHONE = {"width": 390, "height": 844}
+expect.set_options(timeout=8_000)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    # For a module, not for the session: while its driver runs, no other event loop can run in this thread.
+    try:
+        running = run_chromium()
+        opened = running.__enter__()
+    except FileNotFoundError as why:
+        do_without(str(why))
+        raise
+    try:
+        yield opened
+    finally:
+        running.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="module")
+def empty_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a migrated database, to begin from."""
+    folder = tmp_path_factory.mktemp("empty")
+    server = Served(folder)
+    server.start()
+    server.http.close()
+    server.stop()
+    return folder
+
+
+@pytest.fixture
+def served(tmp_path: Path, empty_data: Path) -> Iterator[Served]:
+    shutil.copytree(empty_data, tmp_path / "data")
+    server = Served(tmp_path / "data")
+    server.start()
+    try:
+        yield server
+    finally:
+        server.http.close()
+        server.stop()
+
+
+@pytest.fixture
+def spoken() -> Spoken:
+    return Spoken()
+
+
+@dataclass
+class Watch:
+    """What a window asked for and complained of; a test says beforehand which complaints are part of it."""
+
+    home: str
+    foreign: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+    allowed: list[str] = field(default_factory=list)
+
+    def allow(self, pattern: str) -> None:
+        self.allowed.append(pattern)
+
+    def follow(self, page: Page) -> None:
+        page.on("request", self._see_request)
+        page.on("console", self._see_message)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def _see_request(self, request: Request) -> None:
+        if urlsplit(request.url).scheme in ("http", "https") and not request.url.startswith(f"{self.home}/"):
+            self.foreign.append(request.url)
+
+    def _see_message(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(f"{message.text} {message.location.get('url', '')}")
+
+    def judge(self) -> None:
+        assert not self.foreign
+        assert not [each for each in self.complaints if not any(re.search(known, each) for known in self.allowed)]
+
+
+@dataclass
+class Windows:
+    """Opens windows on the page, each with a memory of its own."""
+
+    browser: Browser
+    served: Served
+    spoken: Spoken
+    watch: Watch
+    contexts: list[BrowserContext] = field(default_factory=list)
+
+    def open(self, path: str = "/", *, conversation: bool = True, **looks: Any) -> Page:
+        """Open one and wait until it is ready."""
+        looks = {"viewport": DESKTOP, "timezone_id": "Europe/Berlin", "reduced_motion": "reduce", **looks}
+        context = self.browser.new_context(**looks)
+        self.contexts.append(context)
+        if conversation:
+            self.spoken.install(context)
+        page = context.new_page()
+        self.watch.follow(page)
+        page.goto(f"{self.served.url}{path}")
+        if path == "/":
+            wait_ready(page)
+        return page
+
+
+def wait_ready(page: Page) -> None:
+    page.wait_for_selector("html[data-ready]")
+
+
+@pytest.fixture
+def windows(browser: Browser, served: Served, spoken: Spoken) -> Iterator[Windows]:
+    watch = Watch(served.url)
+    opened = Windows(browser, served, spoken, watch)
+    try:
+        yield opened
+    finally:
+        for context in opened.contexts:
+            context.close()
+    watch.judge()
+
+
+@pytest.fixture
+def page(windows: Windows) -> Page:
+    """One window at a desk."""
+    return windows.open()
+
+
+@pytest.fixture
+def watch(windows: Windows) -> Watch:
+    return windows.watch
+
+
+@pytest.fixture
+def artefacts(tmp_path: Path) -> Path:
+    """Where pictures go: the folder that TODO_TEST_ARTEFACTS names, or one that pytest clears away."""
+    folder = Path(os.environ.get("TODO_TEST_ARTEFACTS") or tmp_path / "artefacts")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

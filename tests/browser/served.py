@@ -1,0 +1,99 @@
+"""The real server on a port of loopback, in a thread beside the browser, with data of its own."""
+
+import asyncio
+import socket
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx2
+from mcp import Client
+from mcp.types import Implementation
+
+from app.serving import serve_aside
+from tests.conftest import make_settings
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Served:
+    """One server that can be stopped and started again on the same data and port."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._port = free_port()
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._end: asyncio.Event | None = None
+        self.url = f"http://127.0.0.1:{self._port}"
+        self.http = httpx2.Client(base_url=f"{self.url}/api", timeout=10)
+
+    def start(self) -> None:
+        ready: Future[None] = Future()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(ready)), daemon=True)
+        self._thread.start()
+        ready.result(20)
+
+    def stop(self) -> None:
+        if self._thread is None or self._loop is None or self._end is None:
+            return
+        self._loop.call_soon_threadsafe(self._end.set)
+        self._thread.join(20)
+        self._thread = None
+
+    async def _serve(self, ready: Future[None]) -> None:
+        self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
+        try:
+            settings = make_settings(self._folder, port=self._port)
+            async with serve_aside(settings):
+                ready.set_result(None)
+                await self._end.wait()
+        except BaseException as error:
+            if not ready.done():
+                ready.set_exception(error)
+                return
+            raise
+
+    def rest(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
+        """Call REST as another program of the same person; it must succeed."""
+        response = self.http.request(method, path, json=body)
+        assert response.is_success, response.text
+        answer: dict[str, Any] = response.json()
+        return answer
+
+    def add(self, title: str, **fields: Any) -> dict[str, Any]:
+        """Add a task over REST and return it."""
+        task: dict[str, Any] = self.rest("POST", "/tasks", {"title": title, **fields})["task"]
+        return task
+
+    def find(self, title: str) -> dict[str, Any]:
+        """Return the one task of this title, in whatever state."""
+        tasks = self.rest("GET", "/tasks?status=all&limit=50")["tasks"]
+        [task] = [each for each in tasks if each["title"] == title]
+        found: dict[str, Any] = task
+        return found
+
+    def tool(self, name: str, *, client: str = "Claude", **arguments: Any) -> Any:
+        """Call a tool as an agent that says its name; return the result, refused or not."""
+
+        async def call() -> Any:
+            async with Client(f"{self.url}/mcp", client_info=Implementation(name=client, version="1")) as agent:
+                return await agent.call_tool(name, arguments)
+
+        # The browser's driver holds this thread's event loop.
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(lambda: asyncio.run(call())).result(30)
+
+    def local_day(self, ahead: int = 0) -> str:
+        """Return a date, counted from the person's today."""
+        from datetime import datetime, timedelta
+        from zoneinfo import ZoneInfo
+
+        me = self.rest("GET", "/me")
+        now = datetime.fromisoformat(me["instant"]).astimezone(ZoneInfo(me["zone"]))
+        return str(now.date() + timedelta(days=ahead))

@@ -1,0 +1,37 @@
+"""What a person sees and touches on the sheet, by the names they would use."""
+
+from playwright.sync_api import Locator, Page, expect
+
+
+def row(page: Page, title: str) -> Locator:
+    return page.locator("task-row").filter(has=page.locator(".title bdi", has_text=title))
+
+
+def section(page: Page, name: str) -> Locator:
+    return page.locator("task-list .part").filter(has=page.get_by_role("heading", name=name, exact=True))
+
+
+def circle(page: Page, title: str) -> Locator:
+    return page.get_by_role("checkbox", name=f"Done: {title}")
+
+
+def add(page: Page, title: str) -> None:
+    page.get_by_role("textbox", name="Add a task").fill(title)
+    page.keyboard.press("Enter")
+
+
+def open_menu(page: Page, title: str) -> Locator:
+    page.get_by_role("button", name=f"More for {title}").click()
+    menu = page.get_by_role("dialog", name="Change the task")
+    expect(menu).to_be_visible()
+    return menu
+
+
+def foot(page: Page) -> Locator:
+    return page.locator("foot-line")
+
+
+def edit(page: Page, title: str, new: str) -> None:
+    row(page, title).locator("button.title").click()
+    page.get_by_role("textbox", name="Title").fill(new)
+    page.keyboard.press("Enter")
