@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Any
 
 from agent.language import Language
-from agent.turns import Result
+from agent.turns import Result, read_object
 
 _CODE = re.compile(r"^[a-z]+(?:_[a-z]+)*: ")
 # Advice in answers that is meant for programs: it names tools and arguments.
@@ -39,7 +39,7 @@ class Replies:
 
     def say_failure(self, text: str) -> str:
         """Return a refusal in words for a person: without its code and the advice to programs."""
-        plain = _CODE.sub("", text.strip())
+        plain = _CODE.sub("", str(read_object(text).get("message") or text).strip())
         kept = [part for part in re.split(r"(?<=[.?!]) ", plain) if not _FOR_PROGRAMS.search(part) or "://" in part]
         return self._say("failed", text=" ".join(kept) or plain)
 

@@ -3,6 +3,10 @@
 from typing import Any
 
 MAKING: list[tuple[str, dict[str, Any]]] = [
+    ("add buy milk on friday the 27th", {"title": "buy milk", "due": "2026-11-27"}),
+    ("add buy milk at 5 p.m.", {"title": "buy milk", "due": "2026-11-23T17:00"}),
+    ("add buy milk at 5 tomorrow", {"title": "buy milk", "due": "2026-11-24T17:00"}),
+    ("ADD BUY MILK TOMORROW", {"title": "BUY MILK", "due": "2026-11-24"}),
     ("add buy milk", {"title": "buy milk"}),
     ("Add buy milk.", {"title": "buy milk"}),
     ("add buy milk tomorrow at 5", {"title": "buy milk", "due": "2026-11-24T17:00"}),
@@ -93,6 +97,18 @@ MAKING: list[tuple[str, dict[str, Any]]] = [
 
 REPEATING: list[tuple[str, dict[str, Any]]] = [
     (
+        "remind me every hour to stand up",
+        {"title": "stand up", "reminders": ["0m"], "rule": "FREQ=HOURLY", "first_due": "2026-11-23T10:00"},
+    ),
+    (
+        "remind me every day at 8 to take pills until friday",
+        {"title": "take pills", "reminders": ["0m"], "rule": "FREQ=DAILY;BYHOUR=8;UNTIL=20261127"},
+    ),
+    (
+        "add pills every day at 8 and remind me 10 minutes before",
+        {"title": "pills", "reminders": ["10m"], "rule": "FREQ=DAILY;BYHOUR=8"},
+    ),
+    (
         "remind me to call mum every friday at 5",
         {"title": "call mum", "reminders": ["0m"], "rule": "FREQ=WEEKLY;BYDAY=FR;BYHOUR=17"},
     ),
@@ -148,6 +164,8 @@ REPEATING: list[tuple[str, dict[str, Any]]] = [
 """`create_recurring_task`."""
 
 LISTS: list[tuple[str, dict[str, Any]]] = [
+    ("what is due by friday?", {"due_until": "2026-11-27"}),
+    ("how many tasks do I have?", {}),
     ("show all my tasks", {"status": "all"}),
     ("Show me all my tasks", {"status": "all"}),
     ("list all tasks", {"status": "all"}),

@@ -123,6 +123,11 @@ def test_of_several_tasks_none_is_changed(sentence: str) -> None:
         ("asdf qwer", "did not understand"),
         ("", "did not understand"),
         ("…!?", "did not understand"),
+        ("cancel that", "nothing was changed"),
+        ("don't delete task 1", "did not understand"),
+        ("do not complete task 1", "did not understand"),
+        ("I'm not done with task 1", "did not understand"),
+        ("should I delete task 1?", "did not understand"),
         ("redo", "nothing to redo"),
         ("more", "no more"),
         ("yes", "no open question"),
@@ -199,6 +204,21 @@ def test_a_search_of_the_model_itself_does_not_renumber_the_list_that_was_shown(
 def test_a_list_that_another_model_showed_has_numbers_too() -> None:
     before = show(SHOWN, "What do I have on my plate, dear?")
     assert ask("delete task 2", before)[1] == [("delete_task", {"task_id": "B"})]
+
+
+@pytest.mark.parametrize("sentence", ["task 2 is done?", "is task 2 done?", "did I finish task 2?", "I've finished 2?"])
+def test_a_question_is_not_taken_for_news(sentence: str) -> None:
+    assert ask(sentence, AFTER_A_LIST)[1] == [("get_task", {"task_id": "B"})]
+    assert ask("task 2 is done.", AFTER_A_LIST)[1] == [("complete_task", {"task_id": "B"})]
+
+
+def test_a_time_that_is_not_understood_leaves_the_question_open() -> None:
+    before = [Message("user", "remind me to call mum"), Message("assistant", "When?")]
+    said, calls = ask("on fribday", before)
+    assert "fribday" in said
+    assert not calls
+    before += [Message("user", "on fribday"), Message("assistant", said)]
+    assert ask("on friday", before)[1][0][1]["due"] == "2026-11-27"
 
 
 def test_what_was_missing_is_taken_from_the_next_message() -> None:
