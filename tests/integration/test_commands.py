@@ -168,7 +168,7 @@ async def test_lists_by_time_and_their_pages(world: World, talk: Talk) -> None:
     await talk.say("add late on 2026-11-20")
     await talk.say("add now today")
     await talk.say("add soon on sunday")
-    await talk.say("add later on monday")
+    await talk.say("add third on monday")
     assert "overdue" in await talk.say("what's overdue")
     assert await talk.say("what is due today") == "Due (1):\n1. now, due Mon 23 Nov 2026"
     assert (

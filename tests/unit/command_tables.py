@@ -3,6 +3,11 @@
 from typing import Any
 
 MAKING: list[tuple[str, dict[str, Any]]] = [
+    ("add buy milk at 6", {"title": "buy milk", "due": "2026-11-23T18:00"}),
+    ("add buy milk at 7", {"title": "buy milk", "due": "2026-11-24T07:00"}),
+    ("add upgrade to version 1.12", {"title": "upgrade to version 1.12"}),
+    ("add write the weekly report", {"title": "write the weekly report"}),
+    ("add call 555-1234", {"title": "call 555-1234"}),
     ("add buy milk on friday the 27th", {"title": "buy milk", "due": "2026-11-27"}),
     ("add buy milk at 5 p.m.", {"title": "buy milk", "due": "2026-11-23T17:00"}),
     ("add buy milk at 5 tomorrow", {"title": "buy milk", "due": "2026-11-24T17:00"}),
@@ -96,6 +101,7 @@ MAKING: list[tuple[str, dict[str, Any]]] = [
 """`create_task`, on Monday 23 November 2026 at 09:00 in Berlin."""
 
 REPEATING: list[tuple[str, dict[str, Any]]] = [
+    ("add stretch on mondays and fridays", {"title": "stretch", "rule": "FREQ=WEEKLY;BYDAY=MO,FR"}),
     (
         "remind me every hour to stand up",
         {"title": "stand up", "reminders": ["0m"], "rule": "FREQ=HOURLY", "first_due": "2026-11-23T10:00"},
@@ -164,6 +170,7 @@ REPEATING: list[tuple[str, dict[str, Any]]] = [
 """`create_recurring_task`."""
 
 LISTS: list[tuple[str, dict[str, Any]]] = [
+    ("what should I do today?", {"due_from": "2026-11-23", "due_until": "2026-11-23"}),
     ("what is due by friday?", {"due_until": "2026-11-27"}),
     ("how many tasks do I have?", {}),
     ("show all my tasks", {"status": "all"}),
