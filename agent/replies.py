@@ -12,6 +12,7 @@ _CODE = re.compile(r"^[a-z]+(?:_[a-z]+)*: ")
 _FOR_PROGRAMS = re.compile(r"\b[a-z]+_[a-z_]+\b")
 _REDO = re.compile(r" To take that back, undo with change_ids=\[[^\]]*\]\.$")
 _ONLY_THIS = " Only this occurrence; update_recurring_task changes all."
+_END = " To end the series, delete its id."
 _UNDONE = "Undone:"
 _RESUME = " is resumed with paused=false"
 
@@ -100,6 +101,7 @@ class Replies:
             message = message.replace(_UNDONE, self._say("redone"), 1) if redone else message
         if message.endswith(_ONLY_THIS):
             message = message.removesuffix(_ONLY_THIS) + self._say("only_this")
+        message = message.replace(_END, self._say("end_series"))
         message = message.replace(_RESUME, _RESUME.partition(" with")[0])
         return " ".join([message, *(str(warning) for warning in data.get("warnings", []))])
 

@@ -117,6 +117,8 @@ async def test_a_recurring_task_from_its_first_to_its_last(world: World, talk: T
     assert "paused" in await talk.say("pause water the plants")
     assert "paused=" not in await talk.say("pause water the plants")
     assert "Next: Fri 11 Dec 2026" in await talk.say("resume water the plants")
+    said = await talk.say("delete water the plants")
+    assert said.endswith("Say “stop repeating” and its name to end all of them.")
     assert "deleted" in await talk.say("stop repeating water the plants")
     assert await titles(world, kind="recurring") == []
     assert "Fri 25 Dec 2026" in await talk.say("every last friday: send the invoice")

@@ -299,6 +299,19 @@ CHANGING: list[tuple[str, str | None, str, dict[str, Any]]] = [
     ("when is the next water plants", "water plants", "preview_occurrences", {"task_id": "T", "count": 3}),
     ("what are the next 5 dates of water plants", "water plants", "preview_occurrences", {"task_id": "T", "count": 5}),
     ("preview every last friday", None, "preview_occurrences", {"rule": "FREQ=MONTHLY;BYDAY=-1FR"}),
+    ("make groceries high priority", "groceries", "update_task", {"task_id": "T", "priority": "high"}),
+    (
+        "skip the plants on 30 november",
+        "plants",
+        "update_recurring_task",
+        {"task_id": "T", "skip": "2026-11-30"},
+    ),
+    (
+        "change the schedule of the plants to every monday at 8",
+        "plants",
+        "update_recurring_task",
+        {"task_id": "T", "rule": "FREQ=WEEKLY;BYDAY=MO;BYHOUR=8"},
+    ),
     ("undo", None, "undo", {}),
     ("undo that", None, "undo", {}),
 ]
