@@ -289,7 +289,7 @@ def _note_results(state: State, turn: Turn) -> None:
     state.refused = None
     for result in turn.results:
         if result.failed:
-            state.refused = result if result.text.startswith("confirmation_required") else None
+            state.refused = result if "confirmation_required" in result.text[:200] else None
         elif result.name == "find_tasks":
             cursor = result.data.get("next_cursor")
             args = {name: value for name, value in result.args.items() if name != "cursor"}

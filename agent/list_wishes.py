@@ -53,6 +53,12 @@ class ListWishes(WishReader):
             return self._answer("bad_time", text=self._said.restore(slots.get("span", text)))
         return self._list(wish, "list_due", {"due_from": str(span[0]), "due_until": str(span[1])})
 
+    def _wish_list_due_by(self, wish: Wish, slots: Slots, _text: str) -> Wish:
+        when = self._phrases.read(slots["when"], self._now)
+        if when is None or not when.due:
+            return self._answer("bad_time", text=self._said.restore(slots["when"]))
+        return self._list(wish, "list_due", {"due_until": when.due})
+
     def _read_span(self, text: str, *, past: bool) -> tuple[date, date] | None:
         """Return the first and last day of a span of days."""
         today, low = self._now.date(), text.lower()

@@ -193,6 +193,7 @@ MEANINGS: dict[str, Meaning] = {
     "weekday": lambda found, which, now: {"day": _find_weekday(found["weekday"], which, now.date())},
     "date": lambda found, _value, now: _check_weekday(_find_date(found, now.date()), found),
     "month_day": lambda found, _value, now: {"day": _find_month_day(found["dom"], now.date())},
+    "weekday_month_day": lambda found, _value, now: _check_weekday(_find_month_day(found["dom"], now.date()), found),
     "iso": lambda found, _value, _now: {"day": date.fromisoformat(found["iso"])},
     "iso_clock": lambda found, _value, _now: {
         "day": date.fromisoformat(found["iso"]),

@@ -26,6 +26,8 @@ _CLOCK_LIKE = re.compile(
     r"\d{1,2}(?::\d+|[ap]\.?m)|\d{1,2}:\d+[ap]\.?m|\d{1,2}/\d{1,2}(/\d{2,4})?|\d{1,4}-\d{1,2}-\d{1,4}"
 )
 
+_DATE_LIKE = re.compile(r"\d{1,2}\.\d{1,2}\.(\d{2,4})?")
+
 
 @dataclass(frozen=True, slots=True)
 class Split:
@@ -55,6 +57,9 @@ class Phrases:
         words = self.table["words"]
         self._named = {name: {str(word): value for word, value in table.items()} for name, table in words.items()}
         self._named["count2"] = self._named["count"]
+        self._weekdays = self._named["weekday"] | self._named["short_weekday"]
+        self._plurals = self._named["plural_weekday"]
+        self._doubts = [re.compile(rf"(?<!\S){row}") for row in self.table["doubts"]]
         rows = [*self.table["times"], *self.table["repeats"]]
         self._pieces = [_Piece(self._compile(row), kind, value) for row, kind, value in rows]
         self._durations = [_Piece(self._compile(row), kind, None) for row, kind in self.table["durations"]]
@@ -118,10 +123,13 @@ class Phrases:
         return Split(" ".join(words).rstrip(",;:") if when else " ".join(words), when, doubt)
 
     def _find_doubt(self, words: list[str], folded: list[str]) -> str:
+        said = " ".join(folded)
+        if found := next((match[0] for row in self._doubts if (match := row.search(said))), ""):
+            return found
         for place, word in enumerate(folded):
             if word in self.table["repeaters"] or self._is_near(word, self.table["strong"], 0.85):
                 return " ".join(words[place : place + 2])
-            if _CLOCK_LIKE.fullmatch(word):
+            if _CLOCK_LIKE.fullmatch(word) or _DATE_LIKE.fullmatch(words[place]):
                 return words[place]
             if place and word in self.table["repeat_hints"] and place + 1 < len(folded):
                 follows = folded[place + 1 : place + 3]
@@ -162,8 +170,9 @@ class Phrases:
             name = match[1]
             if name in _NUMBERS:
                 return f"(?P<{name}>{_NUMBERS[name]})"
-            if name == "weekdays":
-                day = "|".join(re.escape(word) for word in [*self._named["weekday"], *self._named["short_weekday"]])
+            if name in ("weekdays", "plurals"):
+                known = self._plurals if name == "plurals" else {**self._weekdays, **self._plurals}
+                day = "|".join(re.escape(word) for word in known)
                 return rf"(?P<weekdays>(?:{day})(?: (?:and )?(?:{day}))*)(?= |$)"
             longest_first = sorted(self._named[name], key=len, reverse=True)
             words = "|".join(re.escape(word) for word in longest_first)
@@ -245,7 +254,7 @@ class Phrases:
         if "weekday" in found:
             values["weekday"] = DAYS[found["weekday"]]
         if "weekdays" in found:
-            names = self._named["weekday"] | self._named["short_weekday"]
+            names = self._weekdays | self._plurals
             numbers = sorted({names[word] for word in found["weekdays"].split() if word in names})
             values["weekdays"] = ",".join(DAYS[number] for number in numbers)
         if "unit" in found:

@@ -5,13 +5,14 @@ from datetime import date, datetime
 from typing import Any
 
 from agent.language import Language
-from agent.turns import Result
+from agent.turns import Result, read_object
 
 _CODE = re.compile(r"^[a-z]+(?:_[a-z]+)*: ")
 # Advice in answers that is meant for programs: it names tools and arguments.
 _FOR_PROGRAMS = re.compile(r"\b[a-z]+_[a-z_]+\b")
 _REDO = re.compile(r" To take that back, undo with change_ids=\[[^\]]*\]\.$")
 _ONLY_THIS = " Only this occurrence; update_recurring_task changes all."
+_END = " To end the series, delete its id."
 _UNDONE = "Undone:"
 _RESUME = " is resumed with paused=false"
 
@@ -39,7 +40,7 @@ class Replies:
 
     def say_failure(self, text: str) -> str:
         """Return a refusal in words for a person: without its code and the advice to programs."""
-        plain = _CODE.sub("", text.strip())
+        plain = _CODE.sub("", str(read_object(text).get("message") or text).strip())
         kept = [part for part in re.split(r"(?<=[.?!]) ", plain) if not _FOR_PROGRAMS.search(part) or "://" in part]
         return self._say("failed", text=" ".join(kept) or plain)
 
@@ -100,6 +101,7 @@ class Replies:
             message = message.replace(_UNDONE, self._say("redone"), 1) if redone else message
         if message.endswith(_ONLY_THIS):
             message = message.removesuffix(_ONLY_THIS) + self._say("only_this")
+        message = message.replace(_END, self._say("end_series"))
         message = message.replace(_RESUME, _RESUME.partition(" with")[0])
         return " ".join([message, *(str(warning) for warning in data.get("warnings", []))])
 

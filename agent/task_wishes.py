@@ -17,7 +17,7 @@ class TaskWishes(WishReader):
         marks: dict[str, Any] = {}
         while True:
             if match := re.search(r"(?:^| )#(\w[\w-]{0,63})$", text):
-                marks["tags"] = [match[1], *marks.get("tags", [])]
+                marks["tags"] = list(dict.fromkeys([match[1], *marks.get("tags", [])]))
             elif match := re.search(f"{self._language.reading['level_tail']}$", text, flags=re.IGNORECASE):
                 level = next(group for group in match.groups() if group)
                 marks["priority"] = self._language.reading["levels"][level.lower()]
@@ -104,6 +104,13 @@ class TaskWishes(WishReader):
 
     def _wish_complete(self, wish: Wish, _slots: Slots, _text: str) -> Wish:
         return replace(wish, tool="complete_task")
+
+    def _wish_report_done(self, wish: Wish, slots: Slots, text: str) -> Wish:
+        # "It is done?" asks, and does not tell.
+        return self._wish_is_done(wish, slots, text) if self._is_question else self._wish_complete(wish, slots, text)
+
+    def _wish_is_done(self, wish: Wish, _slots: Slots, _text: str) -> Wish:
+        return replace(wish, tool="get_task", scope={"status": "all"})
 
     def _wish_reopen(self, wish: Wish, _slots: Slots, _text: str) -> Wish:
         return replace(wish, tool="reopen_task", scope={"status": "completed"})

@@ -48,9 +48,9 @@ def split_turns(messages: Sequence[Message]) -> list[Turn]:
             # Ids are used again from answer to answer: only those of the newest one count.
             waiting = {call.call_id: call for call in message.calls}
         elif turns and (call := waiting.pop(message.call_id, None)) is not None:
-            data = {} if message.failed else _read_object(message.text)
+            data = {} if message.failed else read_object(message.text)
             turns[-1].results.append(
-                Result(call.name, _read_object(call.arguments), data, message.text, message.failed or "code" in data)
+                Result(call.name, read_object(call.arguments), data, message.text, message.failed or "code" in data)
             )
     return turns
 
@@ -66,7 +66,8 @@ def read_now(turn: Turn, zone: tzinfo | None) -> datetime | None:
     return None
 
 
-def _read_object(text: str) -> dict[str, Any]:
+def read_object(text: str) -> dict[str, Any]:
+    """Return the JSON object of a text; empty where it is none."""
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):

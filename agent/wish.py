@@ -51,6 +51,7 @@ class WishReader:
         self._phrases = language.phrases
         self._now = now
         self._said = Said("", ())
+        self._is_question = False
 
     def read_target(self, text: str) -> Target:
         """Return which task a part of a sentence names."""

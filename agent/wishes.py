@@ -27,6 +27,7 @@ class Wishes(TaskWishes, ListWishes, SeriesWishes):
         if said is None or not said.text:
             return Wish(intent="miss")
         self._said = said
+        self._is_question = said.text.endswith("?")
         plain = self._strip(said.text)
         matches = self._language.sentences.match(plain)
         for weight in sorted({match.weight for match in matches}, reverse=True):
@@ -60,7 +61,9 @@ class Wishes(TaskWishes, ListWishes, SeriesWishes):
         before = f" {wish.slots.get('what', '')}" if wish.missing == "what" else ""
         slots = {**wish.slots, wish.missing: (reply + before).strip()}
         self._said = said
-        return self._build(Match(wish.intent, slots, 0), "")
+        built = self._build(Match(wish.intent, slots, 0), "")
+        # What is still not understood leaves the question open.
+        return built if built.tool or built.missing else replace(wish, say=built.say)
 
     def _choose(self, wishes: list[Wish]) -> Wish:
         """Return the wish that all readings agree on, or the one whose task cannot be mistaken."""

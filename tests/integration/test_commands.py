@@ -117,6 +117,8 @@ async def test_a_recurring_task_from_its_first_to_its_last(world: World, talk: T
     assert "paused" in await talk.say("pause water the plants")
     assert "paused=" not in await talk.say("pause water the plants")
     assert "Next: Fri 11 Dec 2026" in await talk.say("resume water the plants")
+    said = await talk.say("delete water the plants")
+    assert said.endswith("Say “stop repeating” and its name to end all of them.")
     assert "deleted" in await talk.say("stop repeating water the plants")
     assert await titles(world, kind="recurring") == []
     assert "Fri 25 Dec 2026" in await talk.say("every last friday: send the invoice")
@@ -168,7 +170,7 @@ async def test_lists_by_time_and_their_pages(world: World, talk: Talk) -> None:
     await talk.say("add late on 2026-11-20")
     await talk.say("add now today")
     await talk.say("add soon on sunday")
-    await talk.say("add later on monday")
+    await talk.say("add third on monday")
     assert "overdue" in await talk.say("what's overdue")
     assert await talk.say("what is due today") == "Due (1):\n1. now, due Mon 23 Nov 2026"
     assert (

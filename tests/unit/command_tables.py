@@ -3,6 +3,15 @@
 from typing import Any
 
 MAKING: list[tuple[str, dict[str, Any]]] = [
+    ("add buy milk at 6", {"title": "buy milk", "due": "2026-11-23T18:00"}),
+    ("add buy milk at 7", {"title": "buy milk", "due": "2026-11-24T07:00"}),
+    ("add upgrade to version 1.12", {"title": "upgrade to version 1.12"}),
+    ("add write the weekly report", {"title": "write the weekly report"}),
+    ("add call 555-1234", {"title": "call 555-1234"}),
+    ("add buy milk on friday the 27th", {"title": "buy milk", "due": "2026-11-27"}),
+    ("add buy milk at 5 p.m.", {"title": "buy milk", "due": "2026-11-23T17:00"}),
+    ("add buy milk at 5 tomorrow", {"title": "buy milk", "due": "2026-11-24T17:00"}),
+    ("ADD BUY MILK TOMORROW", {"title": "BUY MILK", "due": "2026-11-24"}),
     ("add buy milk", {"title": "buy milk"}),
     ("Add buy milk.", {"title": "buy milk"}),
     ("add buy milk tomorrow at 5", {"title": "buy milk", "due": "2026-11-24T17:00"}),
@@ -92,6 +101,19 @@ MAKING: list[tuple[str, dict[str, Any]]] = [
 """`create_task`, on Monday 23 November 2026 at 09:00 in Berlin."""
 
 REPEATING: list[tuple[str, dict[str, Any]]] = [
+    ("add stretch on mondays and fridays", {"title": "stretch", "rule": "FREQ=WEEKLY;BYDAY=MO,FR"}),
+    (
+        "remind me every hour to stand up",
+        {"title": "stand up", "reminders": ["0m"], "rule": "FREQ=HOURLY", "first_due": "2026-11-23T10:00"},
+    ),
+    (
+        "remind me every day at 8 to take pills until friday",
+        {"title": "take pills", "reminders": ["0m"], "rule": "FREQ=DAILY;BYHOUR=8;UNTIL=20261127"},
+    ),
+    (
+        "add pills every day at 8 and remind me 10 minutes before",
+        {"title": "pills", "reminders": ["10m"], "rule": "FREQ=DAILY;BYHOUR=8"},
+    ),
     (
         "remind me to call mum every friday at 5",
         {"title": "call mum", "reminders": ["0m"], "rule": "FREQ=WEEKLY;BYDAY=FR;BYHOUR=17"},
@@ -148,6 +170,9 @@ REPEATING: list[tuple[str, dict[str, Any]]] = [
 """`create_recurring_task`."""
 
 LISTS: list[tuple[str, dict[str, Any]]] = [
+    ("what should I do today?", {"due_from": "2026-11-23", "due_until": "2026-11-23"}),
+    ("what is due by friday?", {"due_until": "2026-11-27"}),
+    ("how many tasks do I have?", {}),
     ("show all my tasks", {"status": "all"}),
     ("Show me all my tasks", {"status": "all"}),
     ("list all tasks", {"status": "all"}),
@@ -274,6 +299,19 @@ CHANGING: list[tuple[str, str | None, str, dict[str, Any]]] = [
     ("when is the next water plants", "water plants", "preview_occurrences", {"task_id": "T", "count": 3}),
     ("what are the next 5 dates of water plants", "water plants", "preview_occurrences", {"task_id": "T", "count": 5}),
     ("preview every last friday", None, "preview_occurrences", {"rule": "FREQ=MONTHLY;BYDAY=-1FR"}),
+    ("make groceries high priority", "groceries", "update_task", {"task_id": "T", "priority": "high"}),
+    (
+        "skip the plants on 30 november",
+        "plants",
+        "update_recurring_task",
+        {"task_id": "T", "skip": "2026-11-30"},
+    ),
+    (
+        "change the schedule of the plants to every monday at 8",
+        "plants",
+        "update_recurring_task",
+        {"task_id": "T", "rule": "FREQ=WEEKLY;BYDAY=MO;BYHOUR=8"},
+    ),
     ("undo", None, "undo", {}),
     ("undo that", None, "undo", {}),
 ]
