@@ -114,11 +114,15 @@ class Conversation:
             running.run.stopped.set()
         return running is not None
 
+    def stop_all(self) -> None:
+        """Stop every turn after its present call, so that the server can end."""
+        for running in self._running.values():
+            running.run.stopped.set()
+
     async def close(self) -> None:
         """Stop every turn, wait until each has recorded what it did, and let the tools go."""
         tasks = [running.task for running in self._running.values() if running.task is not None]
-        for turn_id in list(self._running):
-            self.stop(turn_id)
+        self.stop_all()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.disconnect()
 

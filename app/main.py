@@ -16,6 +16,7 @@ from mcp.server.subscriptions import InMemorySubscriptionBus, SubscriptionBus
 from mcp.server.transport_security import TransportSecuritySettings
 from sqlalchemy import Connection
 
+from agent.conversation import Conversation
 from agent.messages import ChatModel
 from app.assistant import build_conversation
 from app.background import Background
@@ -169,7 +170,7 @@ async def open_service(
 
 
 def build_app(service: Service, *, background: bool = True, models: dict[str, ChatModel] | None = None) -> FastAPI:
-    """Return the HTTP application: the page at `/`, REST and chat under `/api`, OpenAI's shapes of the chat under `/v1`,
+    """Return the HTTP application: the page at `/`, REST and chat under `/api`, OpenAI's shapes under `/v1`,
     MCP at `/mcp`, what Dapr calls, and health at the root.
 
     In the role `worker` it has only the last two, in the role `api` all but the background work. `background=False`
@@ -180,7 +181,7 @@ def build_app(service: Service, *, background: bool = True, models: dict[str, Ch
     service.watchers.listeners.append(streams.wake)
     mcp = service.build_mcp(identify_http_agent)
     hosts = _hosts_of(service.settings)
-    conversation = build_conversation(service, models) if role != "worker" else None
+    conversation = build_conversation(service, models)
     mcp_app = mcp.streamable_http_app(
         json_response=True,
         stateless_http=True,
@@ -193,6 +194,10 @@ def build_app(service: Service, *, background: bool = True, models: dict[str, Ch
         ),
     )
 
+    def end_streams() -> None:
+        streams.close()
+        conversation.stop_all()
+
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with mcp.session_manager.run(), tell_news(service):
@@ -203,26 +208,18 @@ def build_app(service: Service, *, background: bool = True, models: dict[str, Ch
             try:
                 yield
             finally:
-                streams.close()
-                if conversation is not None:
-                    await conversation.close()
+                end_streams()
+                await conversation.close()
                 if background:
                     await service.background.stop()
 
     app = FastAPI(
         title="Evolution Todo", description=DESCRIPTION, version=read_version(), lifespan=lifespan, redoc_url=None
     )
-    app.state.end_streams = streams.close
+    app.state.end_streams = end_streams
     install_problems(app)
-    if conversation is not None:
-        app.include_router(build_task_routes(service.store), prefix="/api", tags=["tasks"])
-        app.include_router(build_recurring_routes(service.store), prefix="/api", tags=["recurring tasks"])
-        app.include_router(build_feed_routes(service.store, streams), prefix="/api", tags=["feeds"])
-        app.include_router(build_safety_routes(service.store), prefix="/api", tags=["safety"])
-        app.include_router(build_chat_routes(service.store, conversation), prefix="/api", tags=["chat"])
-        app.include_router(build_openai_routes(conversation, service.store.clock), prefix="/v1", tags=["chat"])
-        app.include_router(build_confirm_routes(service.store))
-        app.include_router(build_page_routes())
+    if role != "worker":
+        _add_surfaces(app, service, streams, conversation)
     app.include_router(build_binding_routes(service.store))
     if service.sidecar is not None and role != "api":
         # A reaction leaves no work behind: it wakes those who watch, not the loops. Measured on a busy machine, 100
@@ -237,6 +234,19 @@ def build_app(service: Service, *, background: bool = True, models: dict[str, Ch
         app.add_middleware(AppToken, token=service.settings.app_api_token)
     app.add_middleware(Edge, hosts=frozenset(host.strip("[]") for host in hosts))
     return app
+
+
+def _add_surfaces(app: FastAPI, service: Service, streams: Streams, conversation: Conversation) -> None:
+    """Add what people and their programs call."""
+    store = service.store
+    app.include_router(build_task_routes(store), prefix="/api", tags=["tasks"])
+    app.include_router(build_recurring_routes(store), prefix="/api", tags=["recurring tasks"])
+    app.include_router(build_feed_routes(store, streams), prefix="/api", tags=["feeds"])
+    app.include_router(build_safety_routes(store), prefix="/api", tags=["safety"])
+    app.include_router(build_chat_routes(store, conversation), prefix="/api", tags=["chat"])
+    app.include_router(build_openai_routes(conversation, store.clock), prefix="/v1", tags=["chat"])
+    app.include_router(build_confirm_routes(store))
+    app.include_router(build_page_routes())
 
 
 def _hosts_of(settings: Settings) -> list[str]:

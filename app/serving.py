@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 import uvicorn
 from rich.console import Console
 
+from agent.messages import ChatModel
 from app.bell import wait_until
 from app.main import Service, build_app, open_service
 from app.settings import Settings
@@ -75,9 +76,9 @@ class QuietServer(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def build_server(service: Service) -> QuietServer:
-    """Return the HTTP server of a service."""
-    app = build_app(service)
+def build_server(service: Service, models: dict[str, ChatModel] | None = None) -> QuietServer:
+    """Return the HTTP server of a service; `models` take the place of those of the settings."""
+    app = build_app(service, models=models)
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, timeout_graceful_shutdown=3, server_header=False
     )

@@ -13,8 +13,8 @@ import httpx2
 from agent.messages import Finished, ModelRequest, Piece, TextPiece, ToolCall
 from app.bench.processes import start_child
 from app.bench.rows import Row, hold, pick
-from app.main import build_app, open_service
-from app.serving import QuietServer, bind, calm_collector
+from app.main import open_service
+from app.serving import bind, build_server, calm_collector
 from app.settings import load_settings
 
 STREAMS = 200
@@ -87,10 +87,7 @@ async def _serve() -> None:
     listener = bind("127.0.0.1", 0)
     async with open_service(load_settings(zone="UTC")) as service:
         model = TwoCalls()
-        app = build_app(service, models={model.name: model})
-        import uvicorn
-
-        server = QuietServer(uvicorn.Config(app, log_level="warning", access_log=False, server_header=False))
+        server = build_server(service, {model.name: model})
         calm_collector()
         print(json.dumps({"port": listener.getsockname()[1]}), flush=True)
         await server.serve([listener])
