@@ -234,3 +234,10 @@ def test_what_is_loaded_ahead_is_what_there_is() -> None:
 
     assert named == {name for name in list_parts() if name != "index.html"}
     assert not re.search(r"<style|<script>|\son\w+=|style=", page)
+
+
+@pytest.mark.parametrize("name", list_parts())
+def test_no_part_names_another_place_or_makes_markup_of_text(name: str) -> None:
+    text = compress_part(name, 0)[0].decode().replace("http://www.w3.org/2000/svg", "")
+
+    assert not re.search(r"https?://|@import|innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(", text)
