@@ -79,11 +79,15 @@ def _find_edge(which: str, today: date) -> date:
     return date(today.year, 12, 31)
 
 
+_SECONDS = {"s": 1, "m": 60, "h": 3_600}
+
+
 def _move(count: int, unit: str, now: datetime) -> Fields:
-    """Return the time so far ahead: hours and minutes are elapsed time, days and longer keep to dates."""
-    if unit in ("m", "h"):
-        at = (now.astimezone(UTC) + timedelta(minutes=count * (60 if unit == "h" else 1))).astimezone(now.tzinfo)
-        return {"at": at.replace(second=0, microsecond=0)}
+    """Return the time so far ahead: hours and less are elapsed time, days and longer keep to dates."""
+    if unit in _SECONDS:
+        # To the second: "in 1 minute" at the end of a minute would be over at once.
+        at = (now.astimezone(UTC) + timedelta(seconds=count * _SECONDS[unit])).astimezone(now.tzinfo)
+        return {"at": at.replace(microsecond=0)}
     if unit in ("d", "w"):
         return {"day": now.date() + timedelta(days=count * (7 if unit == "w" else 1))}
     year, month = divmod(now.year * 12 + now.month - 1 + count * (12 if unit == "year" else 1), 12)
@@ -157,7 +161,7 @@ def _resolve_rule(fields: Fields, clock: time | None, now: datetime) -> When | N
         if clock is None:
             step = re.search(r"INTERVAL=(\d+)", rule)
             unit = "h" if "HOURLY" in rule else "m"
-            first = _write_local(_move(int(step[1]) if step else 1, unit, now)["at"])
+            first = _write_local(_move(int(step[1]) if step else 1, unit, now)["at"].replace(second=0))
         else:
             first = f"{start or now.date()}T{clock:%H:%M}"
     elif clock is not None:
@@ -183,7 +187,8 @@ def _resolve_rule(fields: Fields, clock: time | None, now: datetime) -> When | N
 def _write_local(at: datetime) -> str:
     """Return a local time, with its offset where it comes twice."""
     twice = at.replace(fold=0).utcoffset() != at.replace(fold=1).utcoffset()
-    return at.isoformat(timespec="minutes") if twice else f"{at:%Y-%m-%dT%H:%M}"
+    local = at if twice else at.replace(tzinfo=None)
+    return local.isoformat(timespec="seconds" if at.second else "minutes")
 
 
 Meaning = Callable[[Fields, Any, datetime], Fields | None]

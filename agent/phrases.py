@@ -258,6 +258,8 @@ class Phrases:
             numbers = sorted({names[word] for word in found["weekdays"].split() if word in names})
             values["weekdays"] = ",".join(DAYS[number] for number in numbers)
         if "unit" in found:
+            if found["unit"] not in _FREQUENCIES:
+                raise ValueError("nothing comes every few seconds")
             values["unit"] = _FREQUENCIES[found["unit"]]
         if not 1 <= found.get("dom", 1) <= 31 or not found.get("count", 1) >= 1:
             raise ValueError("no such day")

@@ -164,9 +164,13 @@ class TaskWishes(WishReader):
             return self._answer("two_ways")
         return self._update(wish, **{name: [self._said.restore(slots["tag"]).lstrip("#")]})
 
-    def _wish_priority(self, wish: Wish, slots: Slots, _text: str) -> Wish:
+    def _wish_priority(self, wish: Wish, slots: Slots, text: str) -> Wish:
         level = self._language.reading["levels"].get(slots.get("level", "high").lower())
-        return self._update(wish, priority=level) if level else self._answer("bad_level")
+        if level:
+            return self._update(wish, priority=level)
+        # "make me a sandwich" has the form of "make it high", but is about no priority.
+        meant = self._language.reading["about_levels"] in text.lower()
+        return self._answer("bad_level") if meant else Wish(intent="miss")
 
     def _wish_note(self, wish: Wish, slots: Slots, _text: str) -> Wish:
         if ":" in slots["target"]:
