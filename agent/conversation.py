@@ -81,6 +81,8 @@ class Conversation:
         running = self._prepare(opened.turn_id, message, opened.before, name, keeper)
         running.run.steps = opened.steps
         running.run.text = "\n\n".join(each.text for each in tell_steps(opened.steps) if each.calls and each.text)
+        for each in _retell_calls(opened):
+            running.said.put_nowait(each)
         if opened.report:
             running.run.say(f"{opened.report}\n\n")
         async for each in self._follow(running, self._carry(running.run, keeper, asked=opened.after_question)):
@@ -239,15 +241,21 @@ class Conversation:
 
 def _retell(opened: Opened) -> list[Said]:
     """Return what was told of a turn that is over."""
-    said: list[Said] = []
-    for number, call in enumerate(view_calls(opened.steps), 1):
-        said.append(CallStarted(number, call["name"], call["arguments"]))
-        if call["ok"] is not None:
-            said.append(CallFinished(number, call["name"], call["ok"], call["result"]))
+    said = _retell_calls(opened)
     if opened.text:
         said.append(Text(opened.text))
     if opened.state == "failed":
         said.append(Failed(opened.turn_id, "turn_failed", opened.problem or "The turn failed."))
     else:
         said.append(Done(opened.turn_id, opened.text, "stop" if opened.state == "done" else opened.state))
+    return said
+
+
+def _retell_calls(opened: Opened) -> list[Said]:
+    """Return the calls of a turn that have their result."""
+    said: list[Said] = []
+    for number, call in enumerate(view_calls(opened.steps), 1):
+        if call["ok"] is not None:
+            said.append(CallStarted(number, call["name"], call["arguments"]))
+            said.append(CallFinished(number, call["name"], call["ok"], call["result"]))
     return said

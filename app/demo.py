@@ -63,7 +63,7 @@ async def play(*, stay: bool) -> bool:
         async with serve_aside(settings) as (url, _service):
             calm_collector()
             console.print(f"[bold]Evolution Todo, demo[/bold]  {url}  (temporary data)")
-            console.print("  Model: none is needed; this plays an agent's tool calls and a person's REST calls.")
+            console.print("  Model: none is needed; this plays an agent's calls, a person's and what they say.")
             missed: list[str] = []
             try:
                 async with _open_stage(url, console) as stage:
@@ -112,6 +112,7 @@ async def _perform(stage: Stage) -> None:
     stage.see(response.status_code == 200, "REST DELETE the task", response.json().get("message", ""))
 
     await _perform_recurring(stage)
+    await _perform_conversation(stage)
     await _perform_bad_afternoon(stage, me)
 
     refused = await stage.agent.call_tool("get_task", {"task_id": task_id})
@@ -140,6 +141,24 @@ async def _perform_recurring(stage: Stage) -> None:
     came = await _await_activity(stage, "recurring.trigger", 2, "Stretch")
     stage.see(came is not None, "HTTP the next one comes", "by the scheduler, when its time was reached")
     await stage.call("delete_task", task_id=ticking["recurring_id"])
+
+
+async def _perform_conversation(stage: Stage) -> None:
+    """A person talks to the built-in commands; a model in their place would make the same calls."""
+    body: dict[str, Any] = {"model": "offline-commands"}
+    for message, tool in (
+        ("remind me to stretch in 3 seconds", "create_task"),
+        ("every weekday at 9: stand-up", "create_recurring_task"),
+        ("done with stretch", "complete_task"),
+        ("undo", "undo"),
+    ):
+        answer = (await stage.http.post("/api/chat", json={**body, "message": message})).json()
+        body["conversation_id"] = answer["conversation_id"]
+        calls = [call["name"] for call in answer["calls"] if call["ok"]]
+        stage.see(tool in calls, f"CHAT {message}", answer["text"].rpartition("\n")[2])
+        if tool == "create_task":
+            rung = await _await_notification(stage, answer["calls"][0]["result"]["task"]["id"])
+            stage.see(rung is not None, "     it rings", rung["text"] if rung else "")
 
 
 async def _perform_bad_afternoon(stage: Stage, me: dict[str, Any]) -> None:

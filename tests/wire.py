@@ -1,7 +1,7 @@
 """A scripted server of OpenAI's Chat Completions over a real socket, with the faults that real ones have."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,11 +11,14 @@ from pydantic_core import from_json, to_json
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n"
 
 
+Part = bytes | Callable[[], None] | None
+
+
 @dataclass
 class ScriptedServer:
-    """Each reply is one answer, used in order: bytes as they go over the wire, or None to say nothing for ever."""
+    """Each reply is one answer, used in order: bytes for the wire, something to do then, or None for ever."""
 
-    replies: list[list[bytes | None]]
+    replies: list[list[Part]]
     url: str = ""
     requests: list[dict[str, Any]] = field(default_factory=list)
     headers: list[str] = field(default_factory=list)
@@ -30,6 +33,8 @@ class ScriptedServer:
         for part in self.replies.pop(0):
             if part is None:
                 await asyncio.Event().wait()
+            elif callable(part):
+                part()
             else:
                 writer.write(part)
                 await writer.drain()
@@ -37,7 +42,7 @@ class ScriptedServer:
 
 
 @asynccontextmanager
-async def open_server(*replies: list[bytes | None]) -> AsyncIterator[ScriptedServer]:
+async def open_server(*replies: list[Part]) -> AsyncIterator[ScriptedServer]:
     """Serve these replies on a free port of loopback."""
     scripted = ScriptedServer(list(replies))
     tasks: set[asyncio.Task[None]] = set()
@@ -73,12 +78,12 @@ def chunk(delta: dict[str, Any], finish: str | None = None, usage: dict[str, int
 DONE = b"data: [DONE]\n\n"
 
 
-def say(*words: str) -> list[bytes | None]:
+def say(*words: str) -> list[Part]:
     """Return an answer in words."""
     return [HEAD, *(chunk({"content": word}) for word in words), chunk({}, "stop"), DONE]
 
 
-def call(name: str, arguments: str, *, finish: str | None = "tool_calls", pieces: int = 3) -> list[bytes | None]:
+def call(name: str, arguments: str, *, finish: str | None = "tool_calls", pieces: int = 3) -> list[Part]:
     """Return an answer that calls a tool, its arguments in pieces, always under the same id."""
     size = len(arguments) // pieces + 1
     parts = [arguments[n : n + size] for n in range(0, len(arguments), size)]
@@ -87,7 +92,7 @@ def call(name: str, arguments: str, *, finish: str | None = "tool_calls", pieces
     return [HEAD, *(chunk({"tool_calls": [each]}) for each in deltas), *([chunk({}, finish), DONE] if finish else [])]
 
 
-def refuse(status: str, *headers: str) -> list[bytes | None]:
+def refuse(status: str, *headers: str) -> list[Part]:
     """Return a refusal."""
     lines = "".join(f"{header}\r\n" for header in headers)
     body = b'{"error": {"message": "a word of the server", "type": "x", "code": "x"}}'

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic_core import from_json
 
-from agent.messages import Finished, ModelFailed, TextPiece, ToolCall
+from agent.messages import Finished, ModelFailed, ModelRequest, TextPiece, ToolCall
 from tests.integration.talking import names_of, open_talk, say, stream
 from tests.scripted import last_result
 
@@ -347,3 +347,54 @@ async def test_conversations_at_the_same_time_keep_their_own_undo(tmp_path: Path
         # A conversation without a change of its own has nothing to undo.
         answer = await say(world, "undo")
         assert answer["calls"][0]["ok"] is False
+
+
+def listed(request: ModelRequest) -> list[dict[str, Any]]:
+    """Return the list that the model was last shown, as it would look it up itself."""
+    for message in reversed(request.messages):
+        if message.role == "tool" and '"tasks"' in message.text:
+            tasks: list[dict[str, Any]] = from_json(message.text)["tasks"]
+            return tasks
+    raise AssertionError("no list was shown")
+
+
+async def test_the_requests_of_the_first_specification_in_one_conversation(tmp_path: Path) -> None:
+    said: list[tuple[str, list[Any]]] = [
+        ("Add a task to buy groceries", [[("create_task", {"title": "Buy groceries"})], "Added."]),
+        ("Show me all my tasks", [[("find_tasks", {"status": "all"})], "Here they are."]),
+        ("What's pending?", [[("find_tasks", {"status": "open"})], "Three of them."]),
+        ("Mark task 3 as complete", [lambda r: [("complete_task", {"task_id": listed(r)[2]["id"]})], "Completed."]),
+        (
+            "Delete the meeting task",
+            [
+                [("find_tasks", {"text": "meeting"})],
+                lambda r: [("delete_task", {"task_id": listed(r)[0]["id"]})],
+                "Deleted.",
+            ],
+        ),
+        (
+            "Change task 1 to 'Call mom tonight'",
+            [
+                [("find_tasks", {})],
+                lambda r: [("update_task", {"task_id": listed(r)[0]["id"], "title": "Call mom tonight"})],
+                "Changed.",
+            ],
+        ),
+        ("I need to remember to pay bills", [[("create_task", {"title": "Pay bills"})], "Added."]),
+        ("What have I completed?", [[("find_tasks", {"status": "completed"})], lambda r: listed(r)[0]["title"]]),
+    ]
+    async with open_talk(tmp_path, *(line for _, lines in said for line in lines)) as (world, _):
+        for title, due in (("Meeting with Ann", "2026-11-24T10:00"), ("Call mom", "2026-11-23T20:00")):
+            await world.rest.post("/tasks", json={"title": title, "due": due})
+        conversation = None
+        for message, _ in said:
+            answer = await say(world, message, conversation)
+            conversation = answer["conversation_id"]
+            assert all(call["ok"] for call in answer["calls"]), answer
+        assert answer["text"] == "Buy groceries"
+        tasks = (await world.rest.get("/tasks", params={"status": "all"})).json()["tasks"]
+        assert {(task["title"], task["status"]) for task in tasks} == {
+            ("Call mom tonight", "open"),
+            ("Buy groceries", "completed"),
+            ("Pay bills", "open"),
+        }

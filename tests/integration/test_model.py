@@ -1,17 +1,23 @@
 """The language model over its wire, from a scripted server on a socket: whole turns, and every fault of the way."""
 
+import asyncio
+import contextlib
+import os
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from pydantic_core import from_json
 
 from agent.model import OpenAIModel
 from tests.conftest import World
 from tests.integration.talking import open_talk_with, say
-from tests.wire import DONE, HEAD, ScriptedServer, call, chunk, open_server, refuse
+from tests.integration.test_processes import free_port, read_holder, running_serve
+from tests.wire import DONE, HEAD, Part, ScriptedServer, call, chunk, open_server, refuse
 from tests.wire import say as words
 
 pytestmark = pytest.mark.anyio
@@ -20,7 +26,7 @@ CREATE = ("create_task", '{"title": "Milk", "tags": ["shop"]}')
 
 
 @asynccontextmanager
-async def talk(folder: Path, *replies: list[bytes | None]) -> AsyncIterator[tuple[World, ScriptedServer]]:
+async def talk(folder: Path, *replies: list[Part]) -> AsyncIterator[tuple[World, ScriptedServer]]:
     async with open_server(*replies) as server:
         model = OpenAIModel("tasks-agent", "qwen3", server.url, None, stall_seconds=0.5)
         try:
@@ -122,3 +128,36 @@ async def test_a_model_that_is_not_there(tmp_path: Path) -> None:
             assert '"code":"model_unavailable"' in streamed.text
     finally:
         await model.close()
+
+
+async def test_a_server_killed_in_the_middle_of_a_turn_goes_on_with_it(tmp_path: Path) -> None:
+    port = free_port()
+
+    def kill() -> None:
+        holder = read_holder(tmp_path)
+        os.kill(int(holder.partition(":")[0]), signal.SIGKILL)
+
+    async with open_server(call(*CREATE), [kill, None], words("Added milk.")) as model:
+        async with (
+            running_serve(tmp_path, port, TODO_MODEL="qwen3", OPENAI_BASE_URL=model.url),
+            httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}/api", timeout=30) as rest,
+        ):
+            body: dict[str, str] = {"message": "add milk"}
+            with pytest.raises(httpx2.TransportError):
+                await rest.post("/chat", json=body, headers={"Idempotency-Key": "m"})
+            async with asyncio.timeout(30):
+                while True:
+                    with contextlib.suppress(httpx2.TransportError):
+                        (found,) = (await rest.get("/conversations")).json()["conversations"]
+                        body["conversation_id"] = found["id"]
+                        answer = await rest.post("/chat", json=body, headers={"Idempotency-Key": "m"})
+                        if answer.status_code == 200:
+                            break
+                        assert answer.json()["code"] == "conversation_busy"
+                    await asyncio.sleep(0.1)
+            assert answer.json()["text"] == "Added milk."
+            assert [one["ok"] for one in answer.json()["calls"]] == [True]
+            tasks = (await rest.get("/tasks")).json()["tasks"]
+            assert [task["title"] for task in tasks] == ["Milk"]
+            told = model.requests[-1]["messages"]
+            assert [each["role"] for each in told] == ["system", "user", "assistant", "tool"], "it goes on from there"

@@ -44,7 +44,7 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def running_serve(folder: Path, port: int) -> AsyncIterator[None]:
+async def running_serve(folder: Path, port: int, **settings: str) -> AsyncIterator[None]:
     """Keep a `serve` running: one that is killed is started again, as a supervisor would."""
     stopping = False
     process: asyncio.subprocess.Process | None = None
@@ -57,7 +57,7 @@ async def running_serve(folder: Path, port: int) -> AsyncIterator[None]:
                 "-m",
                 "app.cli",
                 "serve",
-                env=environment(folder, port),
+                env={**environment(folder, port), **settings},
                 stderr=asyncio.subprocess.DEVNULL,
             )
             await process.wait()
