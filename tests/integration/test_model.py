@@ -137,27 +137,27 @@ async def test_a_server_killed_in_the_middle_of_a_turn_goes_on_with_it(tmp_path:
         holder = read_holder(tmp_path)
         os.kill(int(holder.partition(":")[0]), signal.SIGKILL)
 
-    async with open_server(call(*CREATE), [kill, None], words("Added milk.")) as model:
-        async with (
-            running_serve(tmp_path, port, TODO_MODEL="qwen3", OPENAI_BASE_URL=model.url),
-            httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}/api", timeout=30) as rest,
-        ):
-            body: dict[str, str] = {"message": "add milk"}
-            with pytest.raises(httpx2.TransportError):
-                await rest.post("/chat", json=body, headers={"Idempotency-Key": "m"})
-            async with asyncio.timeout(30):
-                while True:
-                    with contextlib.suppress(httpx2.TransportError):
-                        (found,) = (await rest.get("/conversations")).json()["conversations"]
-                        body["conversation_id"] = found["id"]
-                        answer = await rest.post("/chat", json=body, headers={"Idempotency-Key": "m"})
-                        if answer.status_code == 200:
-                            break
-                        assert answer.json()["code"] == "conversation_busy"
-                    await asyncio.sleep(0.1)
-            assert answer.json()["text"] == "Added milk."
-            assert [one["ok"] for one in answer.json()["calls"]] == [True]
-            tasks = (await rest.get("/tasks")).json()["tasks"]
-            assert [task["title"] for task in tasks] == ["Milk"]
-            told = model.requests[-1]["messages"]
-            assert [each["role"] for each in told] == ["system", "user", "assistant", "tool"], "it goes on from there"
+    async with (
+        open_server(call(*CREATE), [kill, None], words("Added milk.")) as model,
+        running_serve(tmp_path, port, TODO_MODEL="qwen3", OPENAI_BASE_URL=model.url),
+        httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}/api", timeout=30) as rest,
+    ):
+        body: dict[str, str] = {"message": "add milk"}
+        with pytest.raises(httpx2.TransportError):
+            await rest.post("/chat", json=body, headers={"Idempotency-Key": "m"})
+        async with asyncio.timeout(30):
+            while True:
+                with contextlib.suppress(httpx2.TransportError):
+                    (found,) = (await rest.get("/conversations")).json()["conversations"]
+                    body["conversation_id"] = found["id"]
+                    answer = await rest.post("/chat", json=body, headers={"Idempotency-Key": "m"})
+                    if answer.status_code == 200:
+                        break
+                    assert answer.json()["code"] == "conversation_busy"
+                await asyncio.sleep(0.1)
+        assert answer.json()["text"] == "Added milk."
+        assert [one["ok"] for one in answer.json()["calls"]] == [True]
+        tasks = (await rest.get("/tasks")).json()["tasks"]
+        assert [task["title"] for task in tasks] == ["Milk"]
+        told = model.requests[-1]["messages"]
+        assert [each["role"] for each in told] == ["system", "user", "assistant", "tool"], "it goes on from there"
