@@ -50,11 +50,13 @@ async def take_decision(
     if asked is None:
         return None
     person = replace(who, kind="person")
+    # The page's buttons decide first, and then say it in words.
+    said = {"accept": "accepted", "reject": "rejected"}[decision[0]]
     try:
         state = (await store.read(person, lambda work: read_confirmation(work, asked.confirmation_id)))["state"]
         if state == "pending":
             await store.write(person, lambda work: decide_confirmation(work, asked.confirmation_id, decision[0]))
-        elif state != "accepted":
+        elif state != said:
             return f"That question is decided already ({state}). Nothing was done."
     except TodoError as error:
         return f"{error.text} Nothing was done."

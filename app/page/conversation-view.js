@@ -136,9 +136,8 @@ class ConversationView extends HTMLElement {
   }
 
   async #goOn(decision) {
-    if (decision !== "accept") return;
     while (this.#busy) await new Promise((resolve) => setTimeout(resolve, 50));
-    this.say("yes");
+    this.say(decision === "accept" ? "yes" : "no");
   }
 
   #submit() {

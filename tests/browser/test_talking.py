@@ -62,3 +62,25 @@ def test_the_list_last_shown_is_meant_by_a_number(talk: Page, served: Served) ->
 def test_what_is_not_understood_changes_nothing_and_says_so(talk: Page, served: Served) -> None:
     tell(talk, "make me a sandwich somehow", "did not understand")
     assert served.rest("GET", "/tasks")["tasks"] == []
+
+
+def test_the_tenth_deletion_wants_the_person(talk: Page, served: Served) -> None:
+    for n in range(11):
+        served.add(f"Errand {chr(65 + n)}")
+    for n in range(9):
+        tell(talk, f"delete errand {chr(65 + n)}", f'"Errand {chr(65 + n)}"')
+    expect(talk.locator("task-row")).to_have_count(2)
+
+    tell(talk, "delete errand J", "do you agree?")
+    card = talk.locator("confirmation-card")
+    expect(card).to_contain_text("Errand J")
+    assert len(served.rest("GET", "/tasks")["tasks"]) == 2
+    card.get_by_role("button", name="Agree").click()
+    expect(talk.locator(".theirs").last).to_contain_text("deleted")
+    assert [each["title"] for each in served.rest("GET", "/tasks")["tasks"]] == ["Errand K"]
+
+    # What is refused is not asked again at once.
+    tell(talk, "delete errand K", "do you agree?")
+    talk.locator("confirmation-card").last.get_by_role("button", name="Refuse").click()
+    expect(talk.locator(".theirs").last).to_contain_text("othing was done")
+    assert len(served.rest("GET", "/tasks")["tasks"]) == 1
