@@ -177,6 +177,8 @@ async def test_an_older_file_keeps_what_a_pause_took_back(tmp_path: Path, first:
     file = sqlite3.connect(tmp_path / "todo.db")
     for column in ("wall", "awaits"):
         file.execute(f"ALTER TABLE recurrence DROP COLUMN {column}")
+    for table in ("conversation", "turn", "turn_step", "pending_call"):
+        file.execute(f"DROP TABLE {table}")
     file.execute("UPDATE alembic_version SET version_num = '0003'")
     file.commit()
     file.close()
