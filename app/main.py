@@ -152,7 +152,7 @@ async def open_service(
         await database.write(lambda connection: ensure_local_user(connection, read_zone(settings.zone).key, at))
         bell, watchers = Bell(), Bell()
         bell.listeners.append(watchers.ring)
-        store = DatabaseStore(database, clock, ids, bell, people)
+        store = DatabaseStore(database, clock, ids, bell, people, settings.guarded)
         broker = MemoryBroker(database, REACTIONS, clock, on_published=bell.ring)
         async with open_sidecar(settings) as sidecar:
             publisher: Publisher = broker

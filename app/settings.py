@@ -28,6 +28,20 @@ SECRETS = (
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
+GUARDABLE = frozenset(
+    {
+        *("create_task", "update_task", "complete_task", "reopen_task", "delete_task"),
+        *("set_reminder", "snooze_reminder", "cancel_reminder", "create_recurring_task", "update_recurring_task"),
+        *("apply_plan", "undo"),
+    }
+)
+"""The tools that change something, which `TODO_CONFIRM` may name; a test holds them against the tools themselves."""
+
+
+def _split(text: str | None) -> frozenset[str]:
+    return frozenset(name for part in (text or "").split(",") if (name := part.strip()))
+
+
 def _machine_zone() -> str:
     import tzlocal
 
@@ -66,6 +80,7 @@ class Settings(BaseSettings):
     turn_calls: int = Field(20, ge=1, le=200)
     turn_repeats: int = Field(3, ge=1, le=100)
     turn_seconds: float = Field(60.0, ge=1, le=3_600)
+    confirm: str | None = None
     history_tokens: int = Field(16_000, ge=1_000, le=1_000_000)
     kafka_brokers: str | None = None
     topic_style: TopicStyle = "type"
@@ -112,6 +127,14 @@ class Settings(BaseSettings):
             raise ValueError("host:port is needed, or several with commas between them")
         return value or None
 
+    @field_validator("confirm")
+    @classmethod
+    def _check_confirm(cls, value: str | None) -> str | None:
+        unknown = sorted(_split(value) - GUARDABLE)
+        if unknown:
+            raise ValueError(f"{', '.join(unknown)[:100]} cannot be guarded; these can: {', '.join(sorted(GUARDABLE))}")
+        return value or None
+
     @field_validator("zone")
     @classmethod
     def _check_zone(cls, value: str) -> str:
@@ -138,6 +161,11 @@ class Settings(BaseSettings):
         if problems:
             raise ValueError("\n".join(problems))
         return self
+
+    @property
+    def guarded(self) -> frozenset[str]:
+        """The tools that an agent may not use without the person's agreement to each call."""
+        return _split(self.confirm)
 
     @property
     def on_server(self) -> bool:

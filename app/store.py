@@ -36,7 +36,8 @@ class DatabaseStore:
 
     `people` holds zones that writes have read. Only writes may fill it, since they alone see one another in order; it
     is emptied when a write fails and, by whoever opens the database, when another process has written. Where writes run
-    side by side there is no such order, and it is None: each transaction reads for itself.
+    side by side there is no such order, and it is None: each transaction reads for itself. `guarded` is what the
+    operator wants the person to agree to.
     """
 
     database: Database
@@ -44,6 +45,7 @@ class DatabaseStore:
     ids: Ids
     bell: Bell = field(default_factory=Bell)
     people: dict[str, tuple[ZoneInfo, str]] | None = field(default_factory=dict)
+    guarded: frozenset[str] = frozenset()
 
     async def write(self, who: Who, use_case: Callable[[Work], T]) -> T:
         """Run a use case that may write, in one transaction, and answer after its commit."""
@@ -74,6 +76,7 @@ class DatabaseStore:
 
         def run(connection: Connection) -> T:
             ids.position = 0
-            return use_case(Work(connection, who, now, ids, {} if self.people is None else self.people))
+            people = {} if self.people is None else self.people
+            return use_case(Work(connection, who, now, ids, people, guarded=self.guarded))
 
         return run

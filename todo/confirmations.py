@@ -12,7 +12,8 @@ from events.instants import read_instant, write_instant
 from events.tables import table_of, take_turn
 from todo.errors import ConfirmationRequired, Forbidden, InvalidArguments, TaskNotFound
 from todo.models import Change, ChangeItem, Confirmation
-from todo.quoting import quote_title
+from todo.queries import load_any_tasks
+from todo.quoting import quote_title, show_text
 from todo.views import View
 from todo.work import Work
 
@@ -20,6 +21,7 @@ KEPT = timedelta(minutes=10)
 MANY_DELETIONS = 10
 MANY_SERIES = 3
 _SHOWN = 5
+_SHOWN_ARGUMENTS = 300
 
 _T = table_of(Confirmation)
 _C = table_of(Change)
@@ -75,7 +77,7 @@ def require_person(work: Work, operation: str, subject: str, gone: Sequence[View
     ending more than three series. An agreement holds for ten minutes and for one use, and for these tasks under the
     titles that were shown. Raises `ConfirmationRequired`, and `Forbidden` where the person has said no to this already.
     """
-    if work.who.kind != "agent":
+    if work.who.kind != "agent" or work.agreed:
         return
     # Of several at the same moment each must count those before it.
     take_turn(work.connection, "deletions", work.who.user_id, work.who.origin)
@@ -85,15 +87,35 @@ def require_person(work: Work, operation: str, subject: str, gone: Sequence[View
         return
     meant = sorted((task["id"], task["title"]) for task in gone)
     fingerprint = sha256(to_json([operation, subject, meant])).hexdigest()
+    titles = [quote_title(task["title"]) for task in gone[:_SHOWN]]
+    more = f" and {len(gone) - _SHOWN} more" if len(gone) > _SHOWN else ""
+    _spend_agreement(work, fingerprint, f"Delete {', '.join(titles)}{more}")
+
+
+def require_agreement(work: Work, operation: str, arguments: View) -> None:
+    """Let an agent do what the operator has guarded, only if the person has agreed to exactly these arguments.
+
+    Raises as `require_person` does, which asks no second time about the same call.
+    """
+    take_turn(work.connection, "guarded", work.who.user_id, work.who.origin)
+    given = {name: value for name, value in arguments.items() if value not in (None, [], "")}
+    tasks = load_any_tasks(work, [str(arguments["task_id"])]) if arguments.get("task_id") else {}
+    titles = "".join(f" {quote_title(task['title'])}" for task in tasks.values())
+    shown = {name: value for name, value in given.items() if name != "task_id" or not titles}
+    said = show_text(to_json(shown).decode())[:_SHOWN_ARGUMENTS] if shown else ""
+    fingerprint = sha256(to_json(["guarded", operation, given, titles])).hexdigest()
+    _spend_agreement(work, fingerprint, f"{operation}{titles} {said}".strip())
+    work.agreed = True
+
+
+def _spend_agreement(work: Work, fingerprint: str, summary: str) -> None:
+    """Use up the person's agreement; raises if there is none, or if they have refused."""
     row = work.connection.execute(_SAME, _find_key(work, fingerprint)).one_or_none()
     if row is not None and row.state == "accepted":
         work.connection.execute(_DECIDE, {"key": row.id, "was": "accepted", "now": "used"})
         return
     if row is not None and row.state == "rejected":
         raise refuse_again()
-    titles = [quote_title(task["title"]) for task in gone[:_SHOWN]]
-    more = f" and {len(gone) - _SHOWN} more" if len(gone) > _SHOWN else ""
-    summary = f"Delete {', '.join(titles)}{more}"
     raise ConfirmationRequired(
         f"The person has to agree first: {summary}.",
         "Ask them to; then repeat this very call.",

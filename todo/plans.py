@@ -14,7 +14,7 @@ from events.tables import table_of
 from todo import finding, recurring, reminders, revising, schemas, tasks, when
 from todo.arguments import Request, read_arguments
 from todo.changes import Touched, list_since, record_change
-from todo.confirmations import require_person
+from todo.confirmations import require_agreement, require_person
 from todo.errors import ConfirmationRequired, InvalidArguments, PlanExpired, TodoError, VersionConflict
 from todo.models import Plan
 from todo.queries import load_any_tasks
@@ -113,6 +113,8 @@ def apply_plan(work: Work, request: ApplyPlan) -> View:
         return {**answer, "replayed": True, "message": "This plan was applied already; nothing new was saved."}
     calls = _leave_out(from_json(row.calls), request.except_ or [])
     _check_seen(work, from_json(row.seen), calls)
+    if work.who.kind == "agent" and (guarded := sorted({call["tool"] for _, call in calls} & work.guarded)):
+        require_agreement(work, "apply_plan", {"plan_id": request.plan_id, "steps": len(calls), "with": guarded})
     touched, warnings = _perform(work, calls)
     gone = [each.after for each in touched if each.event_type is EventType.TASK_DELETED]
     if gone:

@@ -11,6 +11,7 @@ from sqlalchemy import bindparam, delete, insert, select
 from events.instants import read_instant, write_instant
 from events.tables import HotInsert, table_of, take_turn
 from todo.arguments import Request
+from todo.confirmations import require_agreement
 from todo.errors import RequestIdReused
 from todo.models import RequestEntry
 from todo.views import View
@@ -68,6 +69,8 @@ def once(work: Work, operation: str, request: R, use_case: Callable[[Work, R], V
             # Bound to the id from now on, so that a third attempt finds it too.
             _remember(work, request_id, fingerprint, repeat[0], repeat[1])
             return _replay(work, *repeat)
+    if agent and operation in work.guarded:
+        require_agreement(work, operation, arguments)
     answer = use_case(work, request)
     _remember(work, request_id, fingerprint, to_json(answer).decode(), work.at)
     return answer

@@ -53,7 +53,8 @@ class Work:
     `now` is aware and UTC, and stays the same however long the work takes; `at` is the same instant as text.
     `people` remembers each user's zone and start of day for as long as the store knows them to be true. With
     `reads_only` nothing is locked. `kept` holds the recurrences of the series that this change moves on, as they were.
-    In a plan, `gathered` takes what each step touched, so that all of it is recorded as one change.
+    In a plan, `gathered` takes what each step touched, so that all of it is recorded as one change. `guarded` names the
+    operations that an agent may not do without the person; with `agreed` they have agreed to this very one.
     """
 
     connection: Connection
@@ -64,6 +65,8 @@ class Work:
     reads_only: bool = False
     kept: dict[str, dict[str, Any]] = field(default_factory=dict)
     gathered: list[Any] | None = None
+    guarded: frozenset[str] = frozenset()
+    agreed: bool = False
     at: str = field(init=False)
 
     def __post_init__(self) -> None:

@@ -1,14 +1,17 @@
 """What an agent may not do without the person, and every way around it that a fooled model could try."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from mcp.types import ElicitResult
 
-from tests.conftest import URL, World
+from app.settings import GUARDABLE, BadSettings, load_settings
+from tests.conftest import URL, World, open_world
 from tests.contracts.surfaces import AGENTS, Surface, call
 from tests.integration.safety import delete_up_to_the_limit, do, fail, make, see, types
+from tools.server import TOOLS
 
 pytestmark = pytest.mark.anyio
 
@@ -298,3 +301,54 @@ async def test_a_model_that_obeys_every_text_cannot_delete_in_bulk_or_agree(worl
         await call(world, "modern", "delete_task", {"task_id": task_id}, "agent")
     assert await living(world) == 21
     assert {each["state"] for each in await questions(world)} == {"pending"}
+
+
+@pytest.mark.parametrize("surface", AGENTS)
+async def test_what_the_operator_guards_needs_the_person_each_time(tmp_path: Path, surface: Surface) -> None:
+    async with open_world(tmp_path, confirm="update_task, delete_task") as world:
+        [first, second] = await make(world, 2, surface=surface)
+        refused = await fail(world, "update_task", surface=surface, task_id=first, title="Other")
+        assert refused.code == "confirmation_required"
+        assert '"Task 0"' in refused.sentence
+        assert (await decide(world, refused.answer["link"], "accept", origin=URL)).is_success
+        # Good for this call alone: neither other arguments, nor another task, nor a second time.
+        assert (await fail(world, "update_task", surface=surface, task_id=first, title="Others")).code == refused.code
+        assert (await fail(world, "update_task", surface=surface, task_id=second, title="Other")).code == refused.code
+        assert types(await do(world, "update_task", surface=surface, task_id=first, title="Other")) == ["task.updated"]
+        assert (await fail(world, "update_task", surface=surface, task_id=first, title="Other")).code == refused.code
+        # A refusal holds, and what is not guarded goes on.
+        asked = await fail(world, "delete_task", surface=surface, task_id=second)
+        assert (await decide(world, asked.answer["link"], "reject", origin=URL)).is_success
+        assert (await fail(world, "delete_task", surface=surface, task_id=second)).code == "forbidden"
+        await do(world, "complete_task", surface=surface, task_id=second)
+
+
+async def test_a_plan_is_no_way_around_the_operator(tmp_path: Path) -> None:
+    async with open_world(tmp_path, confirm="update_task") as world:
+        [task] = await make(world, 1)
+        steps = [{"tool": "update_task", "arguments": {"task_id": task, "title": "Other"}}]
+        plan = await do(world, "plan_changes", changes=steps, apply=True)
+        assert "update_task" in plan["needs_confirmation"]
+        refused = await fail(world, "apply_plan", plan_id=plan["plan_id"])
+        assert refused.code == "confirmation_required"
+        assert (await decide(world, refused.answer["link"], "accept", origin=URL)).is_success
+        assert types(await do(world, "apply_plan", plan_id=plan["plan_id"])) == ["task.updated"]
+        # The person needs nobody's agreement.
+        assert (await world.rest.patch(f"/tasks/{task}", json={"title": "Mine"})).status_code == 200
+
+
+async def test_a_guarded_tenth_deletion_is_asked_about_once(tmp_path: Path) -> None:
+    async with open_world(tmp_path) as world:
+        await delete_up_to_the_limit(world)
+        [task] = await make(world, 1)
+    async with open_world(tmp_path, confirm="delete_task") as world:
+        world.service.store.ids.count = 100_000  # type: ignore[attr-defined]  # counted
+        refused = await fail(world, "delete_task", task_id=task)
+        assert (await decide(world, refused.answer["link"], "accept", origin=URL)).is_success
+        assert types(await do(world, "delete_task", task_id=task)) == ["task.deleted"]
+
+
+def test_every_tool_that_changes_something_can_be_guarded() -> None:
+    assert {spec.name for spec in TOOLS if spec.writes} - {"plan_changes"} == GUARDABLE
+    with pytest.raises(BadSettings, match="find_tasks cannot be guarded"):
+        load_settings(confirm="undo,find_tasks")

@@ -19,6 +19,9 @@ from app.system import SystemClock
 from events.catalog import TopicStyle
 from tests.conftest import World, make_settings
 from tests.integration.dapr_worlds import SIDECAR, open_dapr
+from tests.wire import HEAD, Part, chunk, open_server, refuse
+from tests.wire import call as wire_call
+from tests.wire import say as words
 
 pytestmark = pytest.mark.anyio
 Found = dict[str, tuple[bool, str]]
@@ -171,3 +174,38 @@ async def test_a_database_that_is_away_is_one_line(tmp_path: Path) -> None:
 )
 async def test_only_a_probe_is_a_probe(body: bytes, known: str | None) -> None:
     assert read_probe(body) == known
+
+
+LISTED = b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n{"object":"list","data":[%s]}'
+KNOWN = LISTED % b'{"id":"qwen3","object":"model","created":1,"owned_by":"x"}'
+
+
+@pytest.mark.parametrize(
+    ("replies", "well"),
+    [
+        (
+            [[KNOWN], words("Hello."), wire_call("ping", "{}")],
+            {"model": True, "model stream": True, "model call": True},
+        ),
+        ([[LISTED % b""], words("Hello."), words("pong")], {"model": False, "model stream": True, "model call": False}),
+        (
+            [[KNOWN], [HEAD, chunk({"content": "Hel"})], refuse("400 No")],
+            {"model": True, "model stream": False, "model call": False},
+        ),
+    ],
+)
+async def test_the_model_is_asked_for_its_list_a_stream_and_a_call(
+    tmp_path: Path, replies: list[list[Part]], well: dict[str, bool]
+) -> None:
+    async with open_server(*replies) as server:
+        settings = make_settings(tmp_path, model="qwen3", OPENAI_BASE_URL=server.url)
+        found = {each["check"]: each["ok"] for each in await examine(settings)}
+    assert {name: found[name] for name in well} == well
+    assert server.requests[-1]["tool_choice"] == {"type": "function", "function": {"name": "ping"}}
+
+
+async def test_a_model_that_is_away_is_told_in_a_sentence(tmp_path: Path) -> None:
+    settings = make_settings(tmp_path, model="qwen3", OPENAI_BASE_URL="http://127.0.0.1:9/v1")
+    found = {each["check"]: each for each in await examine(settings)}
+    assert not found["model"]["ok"]
+    assert found["model"]["detail"].startswith("The model cannot be reached.")

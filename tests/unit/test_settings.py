@@ -76,10 +76,10 @@ def test_dapr_beyond_loopback_wants_both_tokens(load: Any, tokens: dict[str, str
 
 def test_tokens_may_stand_in_files_and_are_never_shown(load: Any, tmp_path: Path) -> None:
     (tmp_path / "app").write_text("sesame\n", "utf-8")
-    settings = load(APP_API_TOKEN_FILE=str(tmp_path / "app"), DAPR_API_TOKEN="open")  # noqa: S106  # a test's
-    assert (settings.app_api_token, settings.dapr_api_token) == ("sesame", "open")
+    settings = load(APP_API_TOKEN_FILE=str(tmp_path / "app"), DAPR_API_TOKEN="abracadabra")  # noqa: S106  # a test's
+    assert (settings.app_api_token, settings.dapr_api_token) == ("sesame", "abracadabra")
     assert "sesame" not in repr(settings)
-    assert "open" not in repr(settings)
+    assert "abracadabra" not in repr(settings)
 
 
 def test_all_secrets_that_cannot_be_read_are_told_at_once(load: Any, tmp_path: Path) -> None:
@@ -96,3 +96,14 @@ def test_all_secrets_that_cannot_be_read_are_told_at_once(load: Any, tmp_path: P
         "TODO_DATABASE_URL_FILE: the file cannot be read",
     ):
         assert words in str(told.value)
+
+
+def test_a_model_needs_a_server_or_a_key_and_the_key_is_never_shown(load: Any, tmp_path: Path) -> None:
+    with pytest.raises(BadSettings, match="TODO_MODEL: set OPENAI_API_KEY, or OPENAI_BASE_URL"):
+        load(TODO_MODEL="qwen3")
+    with pytest.raises(BadSettings, match="OPENAI_BASE_URL: an address"):
+        load(TODO_MODEL="qwen3", OPENAI_BASE_URL="localhost:11434")
+    (tmp_path / "key").write_text("sk-abracadabra\n", "utf-8")
+    settings = load(TODO_MODEL="gpt", OPENAI_BASE_URL="", OPENAI_API_KEY_FILE=str(tmp_path / "key"))
+    assert settings.openai_api_key == "sk-abracadabra"
+    assert "abracadabra" not in repr(settings)
