@@ -88,7 +88,8 @@ def build_server(service: Service, models: dict[str, ChatModel] | None = None) -
 def bind(host: str, port: int) -> socket.socket:
     """Return a listening socket; raises `PortTaken`."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # Named by its number, or the loop takes it for no TCP socket and leaves small writes waiting for each other.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))

@@ -99,23 +99,19 @@ def count_task(connection: Connection, event: TaskEvent) -> None:
     task = event.task
     if task.get("kind") == "recurring":
         return
-    known = connection.execute(_COUNTED, {"key": event.task_id}).one_or_none()
-    if known is not None and known.version >= event.version:
-        return
     zone = when.read_zone(connection.execute(_ZONE, {"key": event.user_id}).scalar_one())
     completed_at = task.get("completed_at")
     completed = None if completed_at is None else str(when.local_day(read_instant(completed_at), zone))
     created = str(when.local_day(read_instant(task["created_at"]), zone))
     row = {"task_id": event.task_id, "version": event.version, "created_day": created, "completed_day": completed}
-    if known is None and not _INSERT_COUNTED.run(connection, row):
-        # Another event of the task came first at the same moment, from another topic: now its row can be seen.
+    was: str | None = None
+    # Most events are the first of their task: its row is tried before it is looked for.
+    if _INSERT_COUNTED.run(connection, row):
+        _add(connection, event.user_id, created, created=1)
+    else:
         known = connection.execute(_COUNTED, {"key": event.task_id}).one()
         if known.version >= event.version:
             return
-    if known is None:
-        _add(connection, event.user_id, created, created=1)
-        was = None
-    else:
         was = known.completed_day
         connection.execute(_UPDATE_COUNTED, {"key": event.task_id, "seen": event.version, "day": completed})
     if was != completed:

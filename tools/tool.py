@@ -46,10 +46,7 @@ class ToolSpec:
 class UseCaseTool(Tool):
     """An MCP tool that runs a use case; overrides `run` because the SDK drops unknown arguments and `null`s."""
 
-    _spec: ToolSpec = PrivateAttr()
-    _store: Store = PrivateAttr()
-    _identify: Identify = PrivateAttr()
-    _link: Link = PrivateAttr()
+    _call: "UseCaseCall" = PrivateAttr()
 
     async def run(
         self,
@@ -58,6 +55,20 @@ class UseCaseTool(Tool):
         convert_result: bool = False,  # noqa: ARG002
     ) -> CallToolResult | InputRequiredResult:
         """Run the use case for the caller that the edge has identified; refusals become tool errors."""
+        return await self._call.run(arguments, context)
+
+
+class UseCaseCall:
+    """How one tool's calls are carried out."""
+
+    def __init__(self, spec: ToolSpec, store: Store, identify: Identify, link: Link) -> None:
+        self._spec = spec
+        self._store = store
+        self._identify = identify
+        self._link = link
+
+    async def run(self, arguments: dict[str, Any], context: Context[Any, Any]) -> CallToolResult | InputRequiredResult:
+        """Run the use case; raises nothing."""
         spec = self._spec
         try:
             given = read_arguments(spec.request, arguments)
@@ -135,7 +146,7 @@ def build_tool(spec: ToolSpec, store: Store, identify: Identify, link: Link) -> 
             open_world_hint=False,
         ),
     )
-    tool._spec, tool._store, tool._identify, tool._link = spec, store, identify, link  # noqa: SLF001  # private to pydantic, not to us
+    tool._call = UseCaseCall(spec, store, identify, link)  # noqa: SLF001  # private to pydantic, not to us
     return tool
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -94,4 +93,6 @@ async def _serve() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(_serve()))
+    from app.cli import _run
+
+    _run(_serve())
