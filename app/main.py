@@ -53,6 +53,9 @@ from todo.work import Who
 from tools.server import build_server
 from tools.tool import Identify
 
+EMBEDDED_BATCH = 200
+SIDECAR_BATCH = 1_000
+"""Events that the relay takes at once: through a sidecar in as many calls of 200 side by side."""
 DESCRIPTION = (
     "Tasks, reminders and recurring tasks: every change is saved once, published once, and reacted to the same from "
     "everywhere."
@@ -156,11 +159,12 @@ async def open_service(
         broker = MemoryBroker(database, REACTIONS, clock, on_published=bell.ring)
         async with open_sidecar(settings) as sidecar:
             publisher: Publisher = broker
+            batch = EMBEDDED_BATCH
             if sidecar is not None:
                 from events.dapr import DaprPublisher
 
-                publisher = DaprPublisher(sidecar.client, sidecar.pubsub, sidecar.style)
-            relay = Relay(database, publisher, clock, jitter=spread_pauses)
+                publisher, batch = DaprPublisher(sidecar.client, sidecar.pubsub, sidecar.style), SIDECAR_BATCH
+            relay = Relay(database, publisher, clock, batch, jitter=spread_pauses)
             background = Background(database, store, relay, broker, Lease(f"{os.getpid()}:{ids.new()}"), clock, bell)
             yield Service(
                 settings, database, store, relay, broker, background, InMemorySubscriptionBus(), watchers, sidecar

@@ -20,6 +20,10 @@ UNKNOWN_WAIT = 1.0
 """Seconds until an event is tried again that did not arrive while others did."""
 
 
+FRESH = timedelta(seconds=0.5)
+"""For how long a batch that was read together with the end of the one before is known to be ours."""
+
+
 def _no_crash(_point: str) -> None:
     """Do nothing: the named crash points are for simulations."""
 
@@ -44,6 +48,7 @@ class Relay:
     trouble: str = ""
     _failures: int = 0
     _not_before: datetime | None = None
+    _next: tuple[datetime, list[Outgoing]] | None = None
 
     async def step(self) -> int:
         """Publish one batch and return how many events reached the broker.
@@ -52,8 +57,10 @@ class Relay:
         """
         if self.wait_seconds():
             return 0
-        now = write_instant(self.clock.now())
-        claimed = await self.database.read(lambda connection: claim_events(connection, now, self.batch))
+        claimed, self._next = self._take_next(), None
+        if claimed is None:
+            now = write_instant(self.clock.now())
+            claimed = await self.database.read(lambda connection: claim_events(connection, now, self.batch))
         if not claimed:
             return 0
         self.crash("relay.before_publish")
@@ -63,8 +70,18 @@ class Relay:
             self._back_off(outcomes[0].reason)
             return 0
         self._failures, self._not_before, self.trouble = 0, None, ""
-        await self.database.write(lambda connection: self._settle(connection, claimed, outcomes))
+        following = await self.database.write(lambda connection: self._settle(connection, claimed, outcomes))
+        self._next = (self.clock.now(), following)
         return sum(outcome.status == "published" for outcome in outcomes)
+
+    def _take_next(self) -> list[Outgoing] | None:
+        """Return the batch that was read when the one before was settled, if that was just now.
+
+        Later another process may have had the lease, and published it.
+        """
+        if self._next is None or self.clock.now() - self._next[0] > FRESH:
+            return None
+        return self._next[1] or None
 
     def wait_seconds(self) -> float:
         """Return for how long the broker is left alone after it failed; 0 if it is not."""
@@ -80,7 +97,8 @@ class Relay:
             log.warning("the broker does not take events: %s", reason[:300])
         self.trouble = reason[:300]
 
-    def _settle(self, connection: Connection, claimed: list[Outgoing], outcomes: list[Outcome]) -> None:
+    def _settle(self, connection: Connection, claimed: list[Outgoing], outcomes: list[Outcome]) -> list[Outgoing]:
+        """Mark what became of a batch and, in the same transaction, read the next one."""
         now = self.clock.now()
         mark_published(
             connection, [each.event_id for each in outcomes if each.status == "published"], write_instant(now)
@@ -106,6 +124,7 @@ class Relay:
                 write_instant(next_attempt(now, attempts)),
                 write_instant(now) if parked else None,
             )
+        return claim_events(connection, write_instant(now), self.batch) if len(claimed) == self.batch else []
 
 
 def _is_away(outcomes: list[Outcome]) -> bool:
