@@ -16,6 +16,7 @@ from todo.series import Series, list_free, read_series
 from todo.work import Work
 
 MOST_SKIPPED = 100
+KEPT_SKIPPED = 1_000
 
 
 @dataclass(slots=True)
@@ -130,8 +131,8 @@ def skip(plan: Revision, text: str) -> None:
         if not plan.gone and not ahead:
             _refuse_skip(plan, day)
     if ahead:
-        still = [due for due in sorted(plan.series.course.skipped) if not is_over(due, zone, now)]
-        plan.values["skipped"] = to_json(sorted({*still, *ahead})).decode()
+        # Those that are over stay: whatever looks for the next date from an earlier one must not meet them again.
+        plan.values["skipped"] = to_json(sorted({*plan.series.course.skipped, *ahead})[-KEPT_SKIPPED:]).decode()
         if plan.series.row["awaits"] in ahead:
             plan.values["awaits"] = next((due for due in list_after_open(plan) if due not in ahead), None)
     plan.stirred = True

@@ -247,7 +247,7 @@ class Machine(Harness):
             if len(left) < value:
                 return
             last = left[-1]
-            at: date = date.fromisoformat(last[:10])
+            at = model.day_of(last)
             if model.time is not None:
                 at = datetime.fromisoformat(last).astimezone(model.zone).replace(tzinfo=None)
             model.end(replace(model.plan, count=None, until=at))
