@@ -33,7 +33,19 @@ DEFAULT = os.environ.get("TODO_TEST_DATABASE", "sqlite")
 ON_BOTH = frozenset(
     f"test_{name}"
     for name in (
-        *("events", "finding", "isolation", "parity", "port", "processes", "relay", "request_id", "storms", "tail"),
+        *(
+            "conversation",
+            "events",
+            "finding",
+            "isolation",
+            "parity",
+            "port",
+            "processes",
+            "relay",
+            "request_id",
+            "storms",
+            "tail",
+        ),
         *("undo_races", "killed", "crowds", "shown_titles"),
     )
 )
