@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
 from mcp.server import MCPServer
-from mcp.server.subscriptions import InMemorySubscriptionBus, SubscriptionBus
 from mcp.server.transport_security import TransportSecuritySettings
 from sqlalchemy import Connection
 
@@ -30,7 +29,7 @@ from app.health import add_health_routes
 from app.identity import ensure_local_user, identify_http_agent
 from app.limits import MCP_PATH, SMALL_BODY, Branch, Edge
 from app.migrations import check_schema, migrate_file, migrate_server, require_head
-from app.news import tell_news
+from app.news import Listeners, tell_news
 from app.openai_api import build_openai_routes
 from app.pages import build_page_routes
 from app.problems import install_problems
@@ -72,7 +71,7 @@ class Service:
     relay: Relay
     broker: MemoryBroker
     background: Background
-    bus: SubscriptionBus
+    bus: Listeners
     watchers: Bell
     sidecar: Sidecar | None = None
 
@@ -166,9 +165,7 @@ async def open_service(
                 publisher, batch = DaprPublisher(sidecar.client, sidecar.pubsub, sidecar.style), SIDECAR_BATCH
             relay = Relay(database, publisher, clock, batch, jitter=spread_pauses)
             background = Background(database, store, relay, broker, Lease(f"{os.getpid()}:{ids.new()}"), clock, bell)
-            yield Service(
-                settings, database, store, relay, broker, background, InMemorySubscriptionBus(), watchers, sidecar
-            )
+            yield Service(settings, database, store, relay, broker, background, Listeners(), watchers, sidecar)
     finally:
         await database.close()
 

@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 from mcp import Client
-from mcp.server.subscriptions import InMemorySubscriptionBus
 from mcp.shared.exceptions import MCPError
 from mcp.types import PromptReference, ResourceTemplateReference
 
 from app.identity import StdioIdentity
-from app.news import LONGEST_SECONDS, News, tell_news
+from app.news import LONGEST_SECONDS, Listeners, News, tell_news
 from tests.conftest import MovableClock, World
 from tests.contracts.surfaces import make_foreign_task
 
@@ -110,7 +109,7 @@ class Sleeper:
 
 
 async def test_a_task_that_becomes_overdue_while_nothing_happens_is_told_to_who_listens(world: World) -> None:
-    service = replace(world.service, bus=InMemorySubscriptionBus())
+    service = replace(world.service, bus=Listeners())
     async with Client(service.build_mcp(StdioIdentity("listener"))) as client:
         await world.call(client, "create_task", title="Soon", due="2026-11-23T10:00:20")
         await world.call(client, "create_task", title="Today", due="2026-11-23")
@@ -128,7 +127,7 @@ async def test_a_task_that_becomes_overdue_while_nothing_happens_is_told_to_who_
 
 
 async def test_a_deadline_that_comes_nearer_wakes_who_sleeps_for_a_later_one(world: World) -> None:
-    service = replace(world.service, bus=InMemorySubscriptionBus())
+    service = replace(world.service, bus=Listeners())
     async with Client(service.build_mcp(StdioIdentity("listener"))) as client:
         sleeper = Sleeper(world.clock, most=1)
         news = News(service.database, service.bus, world.clock, sleeper)
@@ -167,7 +166,7 @@ async def test_only_open_tasks_whose_time_passes_are_told(
     if "delete" in change:
         await world.rest.delete(f"/tasks/{task_id}")
     told: list[str] = []
-    news = News(world.service.database, InMemorySubscriptionBus(), world.clock)
+    news = News(world.service.database, Listeners(), world.clock)
     news.bus.subscribe(lambda event: told.append(str(event.uri)))  # type: ignore[union-attr]  # a resource's
     since = "2026-11-23T09:00:00.000000Z"
     world.clock.move(hours=1)
@@ -177,3 +176,35 @@ async def test_only_open_tasks_whose_time_passes_are_told(
     world.clock.move(seconds=1)
     await news._tell_passed(since)
     assert told == (["tasks://overdue"] if hears else [])
+
+
+async def test_where_nobody_listens_the_feed_is_not_read_at_every_bell(world: World) -> None:
+    looks = 0
+
+    class Counting:
+        async def read(self, query: Any) -> Any:
+            nonlocal looks
+            looks += 1
+            return await world.service.database.read(query)
+
+    database: Any = Counting()
+    news = News(database, Listeners(), world.clock)
+    following = asyncio.create_task(news.follow())
+    for _ in range(50):
+        news.wake()
+        await world.rest.post("/tasks", json={"title": "One"})
+        await world.settle()
+    assert looks <= 3, "the place in the feed, and at most one look"
+    told: list[str] = []
+    leave = news.bus.subscribe(lambda event: told.append(str(event.uri)))  # type: ignore[union-attr]  # a resource's
+    made = (await world.rest.post("/tasks", json={"title": "Two"})).json()["task"]["id"]
+    await world.settle()
+    news.wake()
+    async with asyncio.timeout(5):
+        while f"task://{made}" not in told:
+            await asyncio.sleep(0.01)
+    leave()
+    leave()
+    assert not news.bus.some.is_set()
+    following.cancel()
+    await asyncio.gather(following, return_exceptions=True)
