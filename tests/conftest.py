@@ -82,7 +82,9 @@ def cluster() -> Iterator[Cluster]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    name = metafunc.module.__name__.rpartition(".")[2]
+    folder, _, name = metafunc.module.__name__.rpartition(".")
+    if folder == "tests.browser":
+        return  # the browser's driver holds the thread's event loop, and the server is another's
     if "storage" in metafunc.fixturenames and name in ON_BOTH and DEFAULT == "sqlite":
         metafunc.parametrize("storage", ["sqlite", "postgresql"], indirect=True)
 
