@@ -1,15 +1,18 @@
 """A world that can be talked to: its page's chat and OpenAI's shapes, with a scripted model."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx2
+import uvicorn
 from pydantic_core import from_json
 
 from agent.messages import ChatModel
 from app.main import build_app
+from app.serving import bind
 from tests.conftest import URL, World, open_world
 from tests.scripted import ScriptedModel
 
@@ -35,6 +38,22 @@ async def open_talk_with(folder: Path, *models: ChatModel, **overrides: Any) -> 
             client = httpx2.AsyncClient(transport=transport, base_url=base, timeout=30)
             setattr(world, name, await stack.enter_async_context(client))
         yield world
+
+
+@asynccontextmanager
+async def serve_talk(folder: Path, *lines: Any) -> AsyncIterator[tuple[World, ScriptedModel, str]]:
+    """Serve a scripted model on a real port of loopback."""
+    model = ScriptedModel(list(lines))
+    async with open_world(folder) as world:
+        app = build_app(world.service, background=False, models={model.name: model})
+        listener = bind("127.0.0.1", 0)
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
+        serving = asyncio.create_task(server._serve([listener]))
+        try:
+            yield world, model, f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+        finally:
+            server.should_exit = True
+            await serving
 
 
 async def say(world: World, message: str, conversation_id: str | None = None, key: str = "") -> dict[str, Any]:

@@ -1,13 +1,18 @@
 """Fifty callers at the same moment, on both databases: one effect, and a clear answer for each."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
 from typing import Any
 
+import httpx2
 import pytest
 
 from tests.conftest import World
 from tests.contracts.surfaces import Reply, call
 from tests.integration.safety import do, make
+from tests.integration.talking import serve_talk
 
 pytestmark = pytest.mark.anyio
 
@@ -67,3 +72,22 @@ async def test_fifty_undos_of_one_change_with_one_request_id_are_one_and_its_rep
     assert [reply.text for reply in replies if reply.code] == []
     assert sorted(reply.answer.get("replayed", False) for reply in replies) == [False] + [True] * (CROWD - 1)
     assert len(await world.events()) == stored + 1
+
+
+async def test_of_fifty_threads_that_change_what_they_have_seen_one_wins(tmp_path: Path, storage: str) -> None:
+    async with serve_talk(tmp_path) as (world, _, url):
+        task = (await world.rest.post("/tasks", json={"title": "Seen"})).json()["task"]["id"]
+        gate = Barrier(CROWD)
+
+        def change(number: int) -> int:
+            with httpx2.Client(base_url=url.removesuffix("/v1"), timeout=30) as http:
+                gate.wait(20)
+                headers = {"If-Match": '"1"'}
+                return http.patch(f"/api/tasks/{task}", json={"title": f"By {number}"}, headers=headers).status_code
+
+        with ThreadPoolExecutor(CROWD) as pool:
+            loop = asyncio.get_running_loop()
+            codes = await asyncio.gather(*(loop.run_in_executor(pool, change, n) for n in range(CROWD)))
+        assert sorted(codes) == [200] + [412] * (CROWD - 1)
+        assert await world.query("SELECT version, title FROM task") == [(2, f"By {codes.index(200)}")]
+        assert len(await world.events()) == 2

@@ -1,22 +1,17 @@
 """OpenAI's shapes as chat clients use them: the official client, Open WebUI's and LibreChat's headers, hostile ones."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import openai
 import pytest
-import uvicorn
 from openai import AsyncOpenAI, OpenAI
 
 from agent.messages import ModelFailed, TextPiece
-from app.main import build_app
-from app.serving import bind
-from tests.conftest import World, open_world
-from tests.integration.talking import open_talk
-from tests.scripted import ScriptedModel, last_result
+from tests.conftest import World
+from tests.integration.talking import open_talk, serve_talk
+from tests.scripted import last_result
 
 pytestmark = pytest.mark.anyio
 
@@ -25,22 +20,6 @@ DELETE = (
     [("plan_changes", {"filter": {"text": "old"}, "change": {"delete": True}})],
     lambda request: [("apply_plan", {"plan_id": last_result(request)["plan_id"]})],
 )
-
-
-@asynccontextmanager
-async def serve_talk(folder: Path, *lines: Any) -> AsyncIterator[tuple[World, ScriptedModel, str]]:
-    """Serve a scripted model on a real port of loopback."""
-    model = ScriptedModel(list(lines))
-    async with open_world(folder) as world:
-        app = build_app(world.service, background=False, models={model.name: model})
-        listener = bind("127.0.0.1", 0)
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
-        serving = asyncio.create_task(server._serve([listener]))
-        try:
-            yield world, model, f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
-        finally:
-            server.should_exit = True
-            await serving
 
 
 def user(text: str) -> dict[str, str]:
