@@ -270,7 +270,7 @@ async def test_a_fault_of_our_own_says_nothing_of_itself(
     run = UseCaseTool.run
 
     async def run_broken(tool: UseCaseTool, *given: Any, **named: Any) -> Any:
-        tool._spec = dataclasses.replace(tool._spec, use_case=break_down)
+        tool._call._spec = dataclasses.replace(tool._call._spec, use_case=break_down)
         return await run(tool, *given, **named)
 
     monkeypatch.setattr(UseCaseTool, "run", run_broken)
