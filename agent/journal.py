@@ -132,11 +132,7 @@ def add_steps(work: Work, turn_id: str, first: int, steps: list[Step]) -> None:
     longer ours.
     """
     require_running(work, turn_id)
-    rows = [
-        {"turn_id": turn_id, "number": first + n, "kind": step.kind, "payload": to_json(step.payload).decode()}
-        for n, step in enumerate(steps)
-    ]
-    work.connection.execute(_ADD_STEP, [{**row, "at": work.at} for row in rows])
+    _write_steps(work, turn_id, first, steps)
 
 
 def require_running(work: Work, turn_id: str) -> None:
@@ -269,12 +265,7 @@ def _settle(work: Work, turn: dict[str, Any], steps: list[Step]) -> str:
         if answer is not None:
             found.append(make_result(call["call_id"], to_json(answer).decode(), answer, failed=False))
     if found:
-        rows = [
-            {"turn_id": turn["id"], "number": len(steps) + n, "kind": step.kind, "at": work.at}
-            | {"payload": to_json(step.payload).decode()}
-            for n, step in enumerate(found)
-        ]
-        work.connection.execute(_ADD_STEP, rows)
+        _write_steps(work, turn["id"], len(steps), found)
         steps += found
     done = [str(view["result"].get("message", view["name"])) for view in view_calls(steps) if view["ok"]]
     left = [view["name"] for view in view_calls(steps) if view["ok"] is None]
@@ -288,6 +279,14 @@ def _settle(work: Work, turn: dict[str, Any], steps: list[Step]) -> str:
 def make_result(call_id: str, text: str, result: dict[str, Any], *, failed: bool) -> Step:
     """Return the journal's entry of a call's result."""
     return Step("result", {"call_id": call_id, "text": text, "result": result, "failed": failed})
+
+
+def _write_steps(work: Work, turn_id: str, first: int, steps: list[Step]) -> None:
+    rows = [
+        {"turn_id": turn_id, "number": number, "kind": step.kind, "payload": to_json(step.payload).decode()}
+        for number, step in enumerate(steps, first)
+    ]
+    work.connection.execute(_ADD_STEP, [{**row, "at": work.at} for row in rows])
 
 
 def _update_turn(work: Work, turn_id: str, **values: Any) -> None:

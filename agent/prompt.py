@@ -4,7 +4,7 @@ from datetime import datetime
 
 _PROMPT = """\
 You look after one person's tasks, reminders and recurring tasks, with the tools you are given. Now is {now} ({zone}).
-- Answer in the language the person writes in{language}, briefly and plainly: what was saved, when it is due, what comes next.
+- Answer in the language the person writes in, briefly and plainly: what was saved, when it is due, what comes next.
 - Only say that something is done if the tool's result says so. If a call failed, say what was not done and why.
 - Take ids from results, never from memory: look tasks up with find_tasks first. "Task 3" is the third of the list last shown.
 - If several tasks fit, list them with numbers and ask which one; before deleting, list what would go. Never guess.
@@ -16,11 +16,10 @@ You look after one person's tasks, reminders and recurring tasks, with the tools
 """  # noqa: E501  # one line each, as the model reads it
 
 
-def write_prompt(now: datetime, language: str = "") -> str:
-    """Return the system message; `now` is in the person's zone, `language` a name such as `German`, if it is known."""
+def write_prompt(now: datetime) -> str:
+    """Return the system message; `now` is in the person's zone."""
     return _PROMPT.format(
         now=f"{now:%A} {now.day} {now:%B %Y, %H:%M}",
         zone=getattr(now.tzinfo, "key", "UTC"),
-        language=f" (they prefer {language})" if language else "",
         example=f"{now:%Y-%m-%dT}17:00",
     )

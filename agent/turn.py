@@ -63,7 +63,6 @@ class TurnRun:
     tools: list[Tool] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     stateless: bool = False
-    language: str = ""
     text: str = ""
     tokens: tuple[int, int] = (0, 0)
     stopped: asyncio.Event = field(default_factory=asyncio.Event)
@@ -96,7 +95,7 @@ class TurnRun:
         said = trim_history(
             self.before, [Message("user", self.message), *tell_steps(self.steps)], self.bounds.history_tokens
         )
-        request = ModelRequest(write_prompt(now, self.language), said, self.tools, now)
+        request = ModelRequest(write_prompt(now), said, self.tools, now)
         begun = len(self.text)
         # What an earlier step said stands apart from this one.
         gap = "\n\n" if self.text and not self.text.endswith("\n") else ""

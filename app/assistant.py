@@ -17,10 +17,18 @@ if TYPE_CHECKING:
     from mcp import Client
     from mcp.server import MCPServer
 
+    from agent.model import OpenAIModel
     from app.main import Service
 
 AGENT = "tasks-agent"
 OFFLINE = "offline-commands"
+
+
+def build_agent(settings: Settings, model: str) -> "OpenAIModel":
+    """Return the language model of this name on the server that is set."""
+    from agent.model import OpenAIModel
+
+    return OpenAIModel(AGENT, model, settings.openai_base_url, settings.openai_api_key)
 
 
 def build_models(settings: Settings) -> dict[str, ChatModel]:
@@ -32,9 +40,7 @@ def build_models(settings: Settings) -> dict[str, ChatModel]:
 
     models: dict[str, ChatModel] = {}
     if settings.model:
-        from agent.model import OpenAIModel
-
-        models[AGENT] = OpenAIModel(AGENT, settings.model, settings.openai_base_url, settings.openai_api_key)
+        models[AGENT] = build_agent(settings, settings.model)
     models[OFFLINE] = Commands()
     return models
 

@@ -88,9 +88,9 @@ async def _examine_model(settings: Settings) -> AsyncIterator[Check]:
         yield Check("model", True, f"none set: the built-in commands answer{unused}")
         return
     from agent.messages import Finished, Message, ModelFailed, ModelRequest, Tool
-    from agent.model import OpenAIModel
+    from app.assistant import build_agent
 
-    model = OpenAIModel("tasks-agent", settings.model, settings.openai_base_url, settings.openai_api_key)
+    model = build_agent(settings, settings.model)
     now = SystemClock().now()
     ping = Tool("ping", "Answers pong.", {"type": "object", "properties": {}})
     try:

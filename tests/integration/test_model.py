@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 from agent.model import OpenAIModel
 from tests.conftest import World
@@ -38,9 +38,9 @@ async def talk(folder: Path, *replies: list[Part]) -> AsyncIterator[tuple[World,
 
 async def test_a_whole_turn_over_the_wire(tmp_path: Path) -> None:
     usage = {"prompt_tokens": 100, "completion_tokens": 7, "total_tokens": 107}
-    last = [HEAD, chunk({"role": "assistant", "content": "Added"}), chunk({"content": " milk."}), chunk({}, "stop")]
-    last += [b'data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[],"usage":%s}\n\n']
-    last[-1] = last[-1] % str(usage).replace("'", '"').encode()  # type: ignore[operator]
+    counted = b'data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[],"usage":%s}\n\n'
+    said = [chunk({"role": "assistant", "content": "Added"}), chunk({"content": " milk."}), chunk({}, "stop")]
+    last: list[Part] = [HEAD, *said, counted % to_json(usage)]
     async with talk(tmp_path, call(*CREATE), [*last, DONE]) as (world, server):
         answer = await say(world, "add milk")
         assert answer["text"] == "Added milk."
