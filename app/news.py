@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 _A = table_of(Activity)
 _NEWEST = select(func.coalesce(func.max(_A.c.seq), 0))
-_AFTER = select(_A.c.seq, _A.c.task_id).order_by(_A.c.seq).limit(500)
+MOST_ROWS = 500
+_AFTER = select(_A.c.seq, _A.c.task_id).order_by(_A.c.seq).limit(MOST_ROWS)
 
 LONGEST_SECONDS = 30.0
 """How late a task may be told that became overdue while the machine slept: such a sleep stops the waiting too."""
-
-
 NOBODY_SECONDS = 1.0
+"""How often the place in the feed is kept up while nobody listens."""
 
 
 class Listeners(InMemorySubscriptionBus):
@@ -79,7 +79,7 @@ class News:
 
     async def follow(self) -> None:
         """Publish what comes from now on, until cancelled."""
-        last = int(await self.database.read(lambda connection: connection.execute(_NEWEST).scalar_one()))
+        last = await self._find_newest()
         told, ahead = write_instant(self.clock.now()), 0.0
         while True:
             await self.wait(self._more, ahead)
@@ -90,15 +90,26 @@ class News:
             self._more.clear()
             ahead = LONGEST_SECONDS
             with contextlib.suppress(StorageUnavailable):
-                last = await self._tell_after(last)
+                newest = await self._find_newest()
+                # Who has come while this was read hears of all since the look before.
+                last = await self._tell_after(last) if self.bus.some.is_set() else newest
                 told, ahead = await self._tell_passed(told)
 
+    async def _find_newest(self) -> int:
+        return int(await self.database.read(lambda connection: connection.execute(_NEWEST).scalar_one()))
+
     async def _tell_after(self, last: int) -> int:
-        rows = await self.database.read(
-            lambda connection: [tuple(row) for row in connection.execute(_AFTER.where(_A.c.seq > last))]
+        while True:
+            rows = await self._read_after(last)
+            await tell_changed(self._publish, list(dict.fromkeys(task_id for _, task_id in rows)))
+            last = int(rows[-1][0]) if rows else last
+            if len(rows) < MOST_ROWS:
+                return last
+
+    async def _read_after(self, last: int) -> list[tuple[int, str]]:
+        return await self.database.read(
+            lambda connection: [(row.seq, row.task_id) for row in connection.execute(_AFTER.where(_A.c.seq > last))]
         )
-        await tell_changed(self._publish, list(dict.fromkeys(task_id for _, task_id in rows)))
-        return int(rows[-1][0]) if rows else last
 
     async def _tell_passed(self, told: str) -> tuple[str, float]:
         """Tell of deadlines that have passed since an instant; return that of now, and for how long none passes."""
