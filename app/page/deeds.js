@@ -10,6 +10,7 @@ async function attempt(task, patch, send) {
   const settle = state.wish(task.id, patch);
   try {
     const answer = await send();
+    state.accept(answer.change_id);
     for (const each of answer.tasks ?? (answer.task ? [answer.task] : [])) {
       if (!patch.gone) state.replace(each);
     }
@@ -86,6 +87,7 @@ export function unremind(task, reminderId) {
 export async function add(fields) {
   try {
     const answer = await call("POST", "/api/tasks", { body: fields });
+    state.accept(answer.change_id);
     state.replace(answer.task);
     if (answer.warnings?.length) state.say(answer.warnings.join(" "));
     loadSoon();
@@ -107,7 +109,8 @@ export async function undo(change) {
     return;
   }
   try {
-    await call("POST", "/api/undo", { body: { change_ids: [change.change_id] } });
+    const answer = await call("POST", "/api/undo", { body: { change_ids: [change.change_id] } });
+    state.accept(answer.change_id);
     await load();
   } catch (problem) {
     state.say(problem.unreachable ? "No connection: nothing was taken back." : tellProblem(problem), true);

@@ -51,10 +51,7 @@ async function loadOnce() {
       call("GET", address("/api/tasks", { kind: "recurring", limit: PAGE })).then((answer) => {
         state.series = answer.tasks;
       }),
-      call("GET", "/api/changes?limit=20").then(({ changes }) => {
-        if (changes[0]?.change_id !== state.changes[0]?.change_id) state.said = null;
-        state.changes = changes;
-      }),
+      call("GET", "/api/changes?limit=20").then((answer) => state.learn(answer.changes)),
       call("GET", "/api/notifications?limit=20").then((answer) => {
         state.notifications = answer.notifications;
       }),

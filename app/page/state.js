@@ -20,6 +20,7 @@ class State extends EventTarget {
   said = null;
   reverted = new Set();
   #wishes = new Map();
+  #made = new Set();
   #ahead = 0;
   #waiting = false;
 
@@ -46,7 +47,7 @@ class State extends EventTarget {
     return toLocal(this.now, this.me.zone).slice(0, 10);
   }
 
-  /** Say one sentence at the foot; the next change takes its place, or the last one again after a while. */
+  /** Say one sentence at the foot; the next change takes its place (of a refusal: the person's own), or a while. */
   say(text, bad = false) {
     const said = { text, bad };
     this.said = said;
@@ -56,6 +57,20 @@ class State extends EventTarget {
       this.show();
     }, SAID_FOR);
     this.show();
+  }
+
+  /** Remember a change that this page made: what was said before it is over. */
+  accept(changeId) {
+    this.#made.add(changeId);
+    this.said = null;
+  }
+
+  /** Take the newest changes. A refusal outlives those of others: the one that caused it may come only now. */
+  learn(changes) {
+    const [newest] = changes;
+    const news = newest && newest.change_id !== this.changes[0]?.change_id && !this.#made.has(newest.change_id);
+    if (news && !this.said?.bad) this.said = null;
+    this.changes = changes;
   }
 
   /** Show a task as it is wished until the service has answered; returns what ends that, with a refusal visibly. */

@@ -155,11 +155,14 @@ def test_a_reload_keeps_the_conversation_and_a_new_one_begins_empty(page: Page, 
     assert not spoken.conversations
 
 
-def test_a_conversation_that_is_gone_is_forgotten(page: Page, watch: Watch) -> None:
+def test_a_conversation_that_is_gone_is_forgotten(page: Page, spoken: Spoken, watch: Watch) -> None:
     watch.allow("404")
     tell(page, "hello")
     expect(log(page)).to_contain_text("You said: hello")
-    page.reload()
+    with page.expect_response("**/api/conversations/c1"):
+        page.reload()
     wait_ready(page)
     expect(page.locator(".example")).to_have_count(3)
-    assert page.evaluate("localStorage.getItem('conversation')") is None
+    tell(page, "hello again")
+    expect(log(page)).to_contain_text("You said: hello again")
+    assert [each.get("conversation_id") for each in spoken.heard] == [None, None]

@@ -164,6 +164,23 @@ def test_a_change_of_what_another_has_changed_is_a_conflict_told_in_a_sentence(
     expect(foot(page)).to_contain_text("“Dentist” is as it was. Claude has changed its title meanwhile.")
     page.unroute("**/api/tasks?**")
     expect(row(page, "Dentist, Dr. Wu")).to_be_visible()
+    # The other's change, loaded only now, does not wipe away the sentence about it; an own one does.
+    expect(foot(page)).to_contain_text("Claude has changed its title meanwhile.")
+    add(page, "Buy milk")
+    expect(foot(page)).to_contain_text("You added “Buy milk”")
+
+
+def test_a_warning_stays_until_the_next_change(page: Page, served: Served) -> None:
+    add(page, "Dentist")
+    menu = open_menu(page, "Dentist")
+    menu.get_by_label("Date", exact=True).fill(served.local_day(-3))
+    with page.expect_response("**/api/changes**"):
+        menu.get_by_role("button", name="Move", exact=True).click()
+    expect(section(page, "Overdue")).to_contain_text("Dentist")
+    expect(foot(page)).to_contain_text("past")
+    served.tool("create_task", client="Claude", title="Call mum")
+    expect(row(page, "Call mum")).to_be_visible()
+    expect(foot(page)).to_contain_text("Claude added “Call mum”")
 
 
 def test_a_lost_answer_does_not_double_a_task(page: Page, served: Served, watch: Watch) -> None:
