@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 ROOT, WINDOWS = Path(__file__).resolve().parent, sys.platform == "win32"
-CHECKS = ("ruff check", "ruff format --check", "mypy", "lint-imports", "pytest")  # pytest's closing line comes last
+TESTS = "pytest -n 2 --dist loadgroup --no-loadscope-reorder"  # the chain's tests wait where the rest compute
+CHECKS = ("ruff check", "ruff format --check", "mypy", "lint-imports", TESTS)  # the tests' closing line comes last
 LINT_IMPORTS = "import sys, importlinter.cli as cli; sys.exit(cli.lint_imports_command())"  # it has no `-m` form
 
 
@@ -108,9 +109,8 @@ def main(arguments):
     for name in CHECKS:
         print(f"== {name}", flush=True)
         words = ["-c", LINT_IMPORTS] if name == "lint-imports" else ["-m", *name.split()]
-        words += rest if name == "pytest" else []
-        failed += [name] if subprocess.call([python, *words], cwd=str(ROOT)) else []
-    return f"run.py: failed: {', '.join(failed)}" if failed not in ([], ["pytest"]) else len(failed)
+        failed += [name] if subprocess.call([python, *words, *(rest if name == TESTS else [])], cwd=str(ROOT)) else []
+    return f"run.py: failed: {', '.join(failed)}" if failed not in ([], [TESTS]) else len(failed)
 
 
 if __name__ == "__main__":

@@ -189,13 +189,15 @@ class Reading:
                 return replace(wish, tool="undo", args={"change_ids": [state.undone[-1]]})
             case "more" if state.page is not None:
                 return replace(wish, tool="find_tasks", args={**state.page[0], "cursor": state.page[1]})
+            case "agree" if state.pending is not None and state.pending.offered:
+                return replace(state.pending, tool=state.pending.offered, offered="", say="")
             case "agree" if state.refused is not None:
                 return Wish(tool=state.refused.name, args=state.refused.args)
         return wish
 
     def _talk(self, wish: Wish) -> Step:
         if wish.say:
-            return Step(say=wish.say, pending=wish if wish.missing else None)
+            return Step(say=wish.say, pending=wish if wish.missing or wish.offered else None)
         if wish.intent == "help":
             return Step(say=say_examples(self._language, "all_examples"))
         left = "left" if self._state.pending is not None or self._state.refused is not None else "nothing_pending"

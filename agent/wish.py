@@ -38,6 +38,8 @@ class Wish:
     heading: str = ""
     say: str = ""
     missing: str = ""
+    offered: str = ""
+    """The tool that is called if the person agrees; `tool` is empty until then."""
     is_sure: bool = False
     keeps_day: bool = False
     """Whether only the clock of the due is new: the task's day stays."""

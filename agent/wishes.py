@@ -79,7 +79,15 @@ class Wishes(TaskWishes, ListWishes, SeriesWishes):
         opening = text.split(" ", 1)[0].lower() in self._language.table["repeaters"]
         if (opening or ":" in text) and (split := self._phrases.split_lead(text, self._now, only_rule=True)):
             return self._make(split, Wish(intent="create"), {})
-        return Wish(intent="miss")
+        return self._offer(text)
+
+    def _offer(self, text: str) -> Wish:
+        """Ask whether to add what has the form of no sentence, but a time that is wholly understood."""
+        wish = self._build(Match("create", {"what": text}, 0), "")
+        if self._is_question or not {"due", "rule"} & wish.args.keys():
+            return Wish(intent="miss")
+        said = self._language.say("offer", text=self._said.restore(text))
+        return replace(wish, intent="miss", tool="", offered=wish.tool, say=said)
 
     def _build(self, match: Match, text: str) -> Wish:
         slots = self._cut(dict(match.slots))

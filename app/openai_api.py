@@ -152,7 +152,8 @@ def _reply(conversation: Conversation, request: Request, asked: ChatRequest) -> 
     who = identify_chat(name_client(request))
     headers = request.headers
     chat = next((headers[name] for name in CHAT_HEADERS if headers.get(name)), None)
-    if headers.get(TASK_HEADER) or (chat is None and len(asked.said) == 1 and _is_utility(asked.said[0])):
+    # With its default settings Open WebUI sends the conversation's id with these, and nothing that tells them apart.
+    if headers.get(TASK_HEADER) or (len(asked.said) == 1 and _is_utility(asked.said[0])):
         return conversation.reply_once(who, asked.said, model=asked.model, with_tools=False)
     if chat is None:
         return conversation.reply_once(who, asked.said, model=asked.model)

@@ -1,6 +1,9 @@
 """The `world`: a database, a movable clock, counted ids, a memory broker and every surface, without a sleep."""
 
+import ctypes
 import os
+import signal
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -20,10 +23,12 @@ from sqlalchemy import text
 from app.identity import SCHEDULER, StdioIdentity
 from app.main import Service, build_app, open_service
 from app.settings import Settings, load_settings
+from infra.live.guard import PR_SET_PDEATHSIG
 from tests.postgres import Cluster, NoPostgres
 from todo.finding import index_step
 from todo.scheduling import step
 
+LIVE = "tests/live/"
 MONDAY = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 URL = "http://127.0.0.1:8000"
 
@@ -50,6 +55,21 @@ ON_BOTH = frozenset(
     )
 )
 ELSEWHERE = {"test_service": "sqlite", "test_postgres": "postgresql", "test_side_by_side": "postgresql"}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let the kernel end this run when `run.py test` is killed, and a worker with its run: the guards end the rest."""
+    is_worker = hasattr(config, "workerinput")
+    if sys.platform == "linux" and (is_worker or b"run.py" in Path(f"/proc/{os.getppid()}/cmdline").read_bytes()):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where workers share the tests, the chain is one's from the beginning, since it waits most; a module is whole."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LIVE))
+    for item in items:
+        group = LIVE if item.nodeid.startswith(LIVE) else item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @dataclass

@@ -10,7 +10,7 @@ import "./conversation-turn.js";
 const EXAMPLES = [
   "Remind me to call mum on Friday at 5",
   "What is due this week?",
-  "Water the plants every Monday at 18:00",
+  "Every Monday at 18:00: water the plants",
 ];
 const KEPT = "conversation";
 const NEAR = 80;
@@ -18,6 +18,7 @@ const NEAR = 80;
 class ConversationView extends HTMLElement {
   #id = localStorage.getItem(KEPT);
   #busy = null;
+  #sendsNext = false;
   #log = make("div", { class: "log", role: "log", "aria-label": "Conversation", tabindex: "0" });
   #cards = make("div", { class: "asked", "aria-live": "polite" });
   #list = make("conversation-list", { hidden: true, id: "earlier" });
@@ -60,7 +61,10 @@ class ConversationView extends HTMLElement {
       }
       if (event.key === "Escape") this.#field.blur();
     });
-    this.#field.addEventListener("input", () => this.#fit());
+    this.#field.addEventListener("input", () => {
+      this.#sendsNext = false;
+      this.#fit();
+    });
     this.append(head, this.#list, this.#log, this.#cards, form);
     state.addEventListener("change", () => this.#drawCards());
     this.#drawEmpty();
@@ -104,6 +108,7 @@ class ConversationView extends HTMLElement {
       await sendMessage(body, (name, data) => this.#hear(turn, name, data), this.#busy.signal);
       turn.end();
     } catch (problem) {
+      this.#sendsNext = false;
       if (problem.name === "AbortError") turn.stop();
       else {
         turn.end();
@@ -115,6 +120,7 @@ class ConversationView extends HTMLElement {
       this.#showBusy();
       this.#scroll();
       loadSoon();
+      if (this.#sendsNext) this.#submit();
     }
   }
 
@@ -142,6 +148,8 @@ class ConversationView extends HTMLElement {
 
   #submit() {
     const message = this.#field.value.trim();
+    // What was sent while an answer comes goes out when that has come, if it is not edited until then.
+    this.#sendsNext = Boolean(message && this.#busy);
     if (!message || this.#busy) return;
     this.#field.value = "";
     this.#fit();

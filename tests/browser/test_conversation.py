@@ -1,6 +1,6 @@
 """The conversation: streamed answers, folded calls, questions, earlier conversations and what goes wrong."""
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.conftest import Watch, Windows, wait_ready
 from tests.browser.served import Served
@@ -113,6 +113,19 @@ def test_an_answer_is_stopped(page: Page, watch: Watch) -> None:
     page.get_by_role("button", name="Stop").click()
     expect(log(page)).to_contain_text("Stopped.")
     expect(page.get_by_role("button", name="Send")).to_be_visible()
+
+
+def test_what_is_sent_while_an_answer_comes_goes_out_after_it(page: Page) -> None:
+    held: list[Route] = []
+    page.route("**/api/chat", lambda route: route.fallback() if held else held.append(route))
+    tell(page, "hello")
+    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    tell(page, "and hello again")
+    expect(page.get_by_role("textbox", name="Message")).to_have_value("and hello again")
+    held[0].fallback()
+    expect(log(page)).to_contain_text("You said: hello")
+    expect(log(page)).to_contain_text("You said: and hello again")
+    expect(page.get_by_role("textbox", name="Message")).to_have_value("")
 
 
 def test_without_a_model_one_calm_line_says_so(windows: Windows, spoken: Spoken) -> None:

@@ -51,6 +51,17 @@ def test_the_first_minute(talk: Page, served: Served) -> None:
     tell(talk, "what is pending?", "buy milk")
 
 
+def test_every_example_on_the_page_does_what_it_says(talk: Page, served: Served) -> None:
+    examples = talk.locator(".example").all_inner_texts()
+    for number, text in enumerate(examples):
+        talk.get_by_role("button", name="New").click()
+        talk.get_by_role("button", name=text).click()
+        answer = talk.locator(".theirs").last
+        expect(answer).to_contain_text(re.compile(r"is saved|[Nn]o tasks|call mum|next:"), timeout=8_000)
+        expect(answer).not_to_contain_text("did not understand")
+        assert len(served.rest("GET", "/changes")["changes"]) == [1, 1, 2][number]
+
+
 def test_the_list_last_shown_is_meant_by_a_number(talk: Page, served: Served) -> None:
     for title in ("Water the plants", "Call the dentist"):
         served.add(title)

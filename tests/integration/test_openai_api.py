@@ -158,6 +158,7 @@ async def test_a_repeated_request_does_not_repeat_its_effects(tmp_path: Path, na
     [
         ({"X-OpenWebUI-Task": "title_generation", "X-OpenWebUI-Chat-Id": "b7f3"}, "add milk"),
         ({}, "### Task:\nGenerate a concise title for: add milk"),
+        ({"X-OpenWebUI-Chat-Id": "b7f3"}, "### Task:\nGenerate a concise title for: add milk"),
     ],
 )
 async def test_titles_and_tags_get_no_tools(tmp_path: Path, headers: dict[str, str], text: str) -> None:

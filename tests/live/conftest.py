@@ -1,32 +1,20 @@
 """The real chain, once for all live tests; where its tools are missing they are skipped, under CI=true they fail."""
 
-import ctypes
 import os
-import signal
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 
 from app.faults.arena import Arena
 from infra.live.chain import LiveChain, Plan
-from infra.live.guard import PR_SET_PDEATHSIG
 from infra.live.programs import ToolsMissing
 from tests.live.publishing import TopicReader
 from tests.live.receiver import Receiver
 
 
-def die_with_the_test_command() -> None:
-    """Let the kernel end this run when `run.py test` is killed: the guards end the rest."""
-    if sys.platform == "linux" and b"run.py" in Path(f"/proc/{os.getppid()}/cmdline").read_bytes():
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-
-
 @pytest.fixture(scope="session")
 def chain(pytestconfig: pytest.Config) -> Iterator[LiveChain]:
-    die_with_the_test_command()
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
 
     def say(words: str) -> None:

@@ -116,7 +116,7 @@ def test_of_several_tasks_none_is_changed(sentence: str) -> None:
         ("add tomorrow", "What is the task called?"),
         ("add tomorrow at 5", "What is the task called?"),
         ("add milk\nadd bread", "one thing at a time"),
-        ("buy milk tomorrow", "did not understand"),
+        ("buy milk tomorrow", "Shall I add"),
         ("the weather is nice", "did not understand"),
         ("what is the meaning of life", "the meaning of life"),
         ("asdf qwer", "did not understand"),
@@ -289,6 +289,30 @@ def test_yes_repeats_the_call_that_wanted_a_confirmation() -> None:
     before.append(Message("assistant", "Agree first."))
     assert ask("yes", before)[1] == [("delete_task", {"task_id": "A"})]
     assert not ask("no", before)[1]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "call"),
+    [
+        (
+            "Water the plants every Monday at 18:00",
+            ("create_recurring_task", {"title": "Water the plants", "rule": "FREQ=WEEKLY;BYDAY=MO;BYHOUR=18"}),
+        ),
+        ("dentist friday at 3", ("create_task", {"title": "dentist", "due": "2026-11-27T15:00"})),
+    ],
+)
+def test_what_has_the_form_of_no_sentence_but_a_time_is_offered_and_made_on_a_yes(
+    sentence: str, call: tuple[str, dict[str, Any]]
+) -> None:
+    said, calls = ask(sentence)
+    assert not calls
+    assert f"Shall I add “{sentence}”?" in said
+    before = [Message("user", sentence), Message("assistant", said)]
+    assert ask("yes", before)[1] == [call]
+    assert not ask("no", before)[1]
+    assert not ask("no such thing", before)[1]
+    assert not ask("yes", [*before, Message("user", "thanks"), Message("assistant", "Fine.")])[1]
+    assert "Shall I" not in ask(f"{sentence}?")[0]
 
 
 def test_the_first_answer_says_what_this_is_and_no_other_does() -> None:
