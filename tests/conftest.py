@@ -24,7 +24,8 @@ from app.identity import SCHEDULER, StdioIdentity
 from app.main import Service, build_app, open_service
 from app.settings import Settings, load_settings
 from infra.live.guard import PR_SET_PDEATHSIG
-from tests.postgres import Cluster, NoPostgres
+from infra.live.programs import ToolsMissing
+from tests.postgres import Cluster
 from todo.finding import index_step
 from todo.scheduling import step
 
@@ -88,7 +89,7 @@ def cluster() -> Iterator[Cluster]:
     """The tests' own PostgreSQL; what needs it is skipped where there is none, but in continuous integration."""
     try:
         made = Cluster()
-    except NoPostgres as why:
+    except ToolsMissing as why:
         if os.environ.get("CI") == "true":
             pytest.fail(str(why))
         pytest.skip(str(why))

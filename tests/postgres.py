@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import os
-import pwd
 import shutil
 import subprocess
 import tempfile
@@ -16,6 +15,8 @@ import asyncpg
 
 from app.main import migrate_database
 from app.settings import load_settings
+from infra.live.machine import find_postgres
+from infra.live.programs import find_unprivileged
 
 TEMPLATE = "todo_template"
 OPTIONS = {
@@ -36,41 +37,14 @@ read how; kill -${how:-QUIT} $pid; wait
 """
 
 
-class NoPostgres(Exception):
-    """Why there is none on this machine."""
-
-
-def find_binaries() -> Path:
-    """Return the folder of the newest PostgreSQL of at least 15; raises `NoPostgres`."""
-    found = [path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/initdb")]
-    found.sort(key=lambda path: int(path.parent.name) if path.parent.name.isdigit() else 0, reverse=True)
-    if on_path := shutil.which("initdb"):
-        found.append(Path(on_path).resolve().parent)
-    for folder in found:
-        said = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True, check=False).stdout
-        if (words := said.split()) and len(words) > 2 and int(words[2].partition(".")[0]) >= 15:
-            return folder
-    raise NoPostgres("PostgreSQL 15 or newer is not installed (Debian: apt-get install postgresql)")
-
-
-def pick_user() -> dict[str, Any]:
-    """Return as whom to run it: PostgreSQL refuses root."""
-    if os.geteuid() != 0:
-        return {}
-    for name in ("postgres", "nobody"):
-        try:
-            entry = pwd.getpwnam(name)
-        except KeyError:
-            continue
-        return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
-    raise NoPostgres("this is root, and there is no user `postgres` or `nobody` to run PostgreSQL as")
-
-
 class Cluster:
-    """One server on a socket in a folder of its own; its default order of text is not that of code points."""
+    """One server on a socket in a folder of its own; its default order of text is not that of code points.
+
+    Raises `ToolsMissing` where there is none on this machine.
+    """
 
     def __init__(self) -> None:
-        self._bin, self._user = find_binaries(), pick_user()
+        self._bin, self._user = find_postgres(), find_unprivileged()
         self.folder = Path(tempfile.mkdtemp(prefix="pg", dir="/tmp"))  # a socket's path is short
         self._keeper: subprocess.Popen[bytes] | None = None
         if self._user:
