@@ -19,6 +19,7 @@ from events.memory import MemoryBroker, has_open
 from events.outbox import has_pending
 from events.ports import Clock
 from events.relay import Relay
+from events.silence import SilenceWatch
 from todo import scheduling
 from todo.errors import StorageUnavailable
 from todo.feeds import newest_rows
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 RENEW_SECONDS = 0.6
 LOOK_SECONDS = 0.15
 POLL_SECONDS = 0.2
+LISTEN_SECONDS = 5.0
 
 Step = Callable[[], Awaitable[int]]
 Wait = Callable[[], Awaitable[float]]
@@ -45,6 +47,7 @@ class Background:
     lease: Lease
     clock: Clock
     bell: Bell
+    silence: SilenceWatch | None = None
     _leads: asyncio.Event = field(default_factory=asyncio.Event)
     _wakes: list[asyncio.Event] = field(default_factory=list)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -55,12 +58,14 @@ class Background:
         if not leading:
             return
         self.bell.listeners.append(self.wake)
-        loops: tuple[tuple[str, Step, Wait, float], ...] = (
+        loops: list[tuple[str, Step, Wait, float]] = [
             ("relay", self.relay.step, self._until_broker_is_back, 0.004),
             ("deliveries", self._deliver, partial(self._retry_while, has_open), 0.0),
             ("scheduler", self._schedule, self._until_next_due, 0.0),
             ("index", self._index, self._rarely, 0.05),
-        )
+        ]
+        if self.silence is not None:
+            loops.append(("silence", self.silence.step, self._not_at_all, LISTEN_SECONDS))
         for name, step, wait, pause in loops:
             wake = asyncio.Event()
             self._wakes.append(wake)
@@ -170,6 +175,9 @@ class Background:
 
     async def _retry_while(self, waits: Callable[[Connection], bool]) -> float:
         return 1.0 if await self.database.read(waits) else self.database.longest_wait
+
+    async def _not_at_all(self) -> float:
+        return 0.0
 
     async def _rarely(self) -> float:
         return self.database.longest_wait

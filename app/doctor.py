@@ -14,6 +14,8 @@ from app.main import Service, open_service
 from app.migrations import HEAD
 from app.settings import Settings
 from app.system import SystemClock
+from events.ports import Clock
+from events.silence import tell_silence
 from todo.errors import StorageUnavailable, TodoError
 
 MOST_SKEW = 2.0
@@ -29,14 +31,14 @@ class Check:
     detail: str
 
 
-async def examine(settings: Settings) -> list[dict[str, Any]]:
+async def examine(settings: Settings, clock: Clock | None = None) -> list[dict[str, Any]]:
     """Return `[{check, ok, detail}]`; never raises for what it finds."""
     checks = [_check_zones()]
     if not settings.on_server:
         version = sqlite3.sqlite_version_info >= (3, 35)
         checks.append(Check("sqlite", version, f"version {sqlite3.sqlite_version}"))
     try:
-        async with open_service(settings) as service:
+        async with open_service(settings, clock) as service:
             checks.append(Check("database", True, settings.database_place))
             checks.append(Check("schema", True, f"{HEAD}, which this version works with"))
             checks += [each async for each in _examine_service(service)]
@@ -58,6 +60,9 @@ async def _examine_service(service: Service) -> AsyncIterator[Check]:
     if service.sidecar is None:
         yield Check("broker", True, "memory: embedded, as durable as the database")
         return
+    if service.background.silence is not None:
+        silent = tell_silence(await service.background.silence.find())
+        yield Check("reactions", not silent, silent or "what was published over a minute ago was reacted to")
     from app.roundtrip import examine_sidecar
 
     async for name, ok, detail in examine_sidecar(service, service.sidecar):

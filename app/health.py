@@ -10,6 +10,7 @@ from app.migrations import HEAD
 from events.dead import count_unreadable
 from events.memory import count_deliveries
 from events.outbox import count_backlog
+from events.silence import tell_silence
 from todo.errors import StorageUnavailable
 
 if TYPE_CHECKING:
@@ -32,15 +33,19 @@ def add_health_routes(app: FastAPI, service: "Service") -> None:
 async def check_readiness(service: "Service", *, with_broker: bool = True) -> tuple[bool, dict[str, Any]]:
     """Return whether the process can do its work, and what is degraded beside that.
 
-    It needs the database and its schema, and as `worker` also the broker, unless that is looked at elsewhere.
+    It needs the database and its schema, and as `worker` also the broker, unless that is looked at elsewhere. A topic
+    that has fallen silent takes nothing from those who call, and taking this process out of service would not mend it:
+    that is the sidecar's to do. So it makes nobody unready.
     """
+    silence = service.background.silence
     try:
-        (pending, parked), (open_, dead), unreadable, held = await service.database.read(
+        (pending, parked), (open_, dead), unreadable, held, silent = await service.database.read(
             lambda connection: (
                 count_backlog(connection),
                 count_deliveries(connection),
                 count_unreadable(connection),
                 service.background.lease.is_held(connection),
+                silence.look(connection) if silence is not None and with_broker else {},
             )
         )
     except StorageUnavailable as error:
@@ -54,6 +59,8 @@ async def check_readiness(service: "Service", *, with_broker: bool = True) -> tu
         reasons.append(f"{unreadable} dead letters could not be read: GET /api/dead-letters")
     if not held:
         reasons.append("nobody does the background work yet")
+    if silent:
+        reasons.append(tell_silence(silent))
     broker = await _examine_broker(service) if with_broker else []
     reasons += broker
     if broker and service.settings.role == "worker":

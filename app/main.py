@@ -46,6 +46,7 @@ from events.lease import Lease
 from events.memory import MemoryBroker
 from events.ports import Clock, Ids, Publisher
 from events.relay import Relay
+from events.silence import SilenceWatch
 from todo.reactions import REACTIONS
 from todo.when import prefer_shipped_zones, read_zone, say_now
 from todo.work import Who
@@ -164,7 +165,9 @@ async def open_service(
 
                 publisher, batch = DaprPublisher(sidecar.client, sidecar.pubsub, sidecar.style), SIDECAR_BATCH
             relay = Relay(database, publisher, clock, batch, jitter=spread_pauses)
-            background = Background(database, store, relay, broker, Lease(f"{os.getpid()}:{ids.new()}"), clock, bell)
+            silence = None if sidecar is None else SilenceWatch(database, REACTIONS, clock)
+            lease = Lease(f"{os.getpid()}:{ids.new()}")
+            background = Background(database, store, relay, broker, lease, clock, bell, silence)
             yield Service(settings, database, store, relay, broker, background, Listeners(), watchers, sidecar)
     finally:
         await database.close()

@@ -22,6 +22,8 @@ SECRETS = (
     ("database_url", "database_url_file", "TODO_DATABASE_URL"),
     ("APP_API_TOKEN", "APP_API_TOKEN_FILE", "APP_API_TOKEN"),
     ("DAPR_API_TOKEN", "DAPR_API_TOKEN_FILE", "DAPR_API_TOKEN"),
+    ("kafka_password", "kafka_password_file", "TODO_KAFKA_PASSWORD"),
+    ("kafka_ca", "kafka_ca_file", "TODO_KAFKA_CA"),
     ("OPENAI_API_KEY", "OPENAI_API_KEY_FILE", "OPENAI_API_KEY"),
 )
 """Settings that may stand in a file instead: how they are given, each with its file, and their name."""
@@ -83,6 +85,13 @@ class Settings(BaseSettings):
     confirm: str | None = None
     history_tokens: int = Field(16_000, ge=1_000, le=1_000_000)
     kafka_brokers: str | None = None
+    kafka_username: str | None = None
+    kafka_password: str | None = Field(None, repr=False)
+    kafka_password_file: Path | None = None
+    kafka_mechanism: Literal["PLAIN", "SHA-256", "SHA-512"] | None = None
+    kafka_tls: bool | None = None
+    kafka_ca: str | None = Field(None, repr=False)
+    kafka_ca_file: Path | None = None
     topic_style: TopicStyle = "type"
     role: Literal["all", "api", "worker"] = "all"
     auth: Literal["local", "token"] = "local"
@@ -152,6 +161,12 @@ class Settings(BaseSettings):
             problems.append(f"TODO_ROLE={self.role}: needs a broker between the processes, which memory is not")
         if self.broker == "dapr" and not _is_loopback(self.host) and not (self.app_api_token and self.dapr_api_token):
             problems.append(f"TODO_HOST={self.host}: with TODO_BROKER=dapr set APP_API_TOKEN and DAPR_API_TOKEN")
+        login = ("kafka_username", "kafka_password", "kafka_mechanism")
+        missing = [f"TODO_{name.upper()}" for name in login if not getattr(self, name)]
+        if missing and len(missing) < len(login):
+            problems.append(f"{' and '.join(missing)}: not set; a login at Kafka is name, password and mechanism")
+        if self.kafka_ca and self.kafka_tls is False:
+            problems.append("TODO_KAFKA_CA: is of no use with TODO_KAFKA_TLS=false")
         if self.model and not (self.openai_api_key or self.openai_base_url):
             problems.append("TODO_MODEL: set OPENAI_API_KEY, or OPENAI_BASE_URL for another server than OpenAI's")
         if self.auth == "token":
@@ -184,6 +199,11 @@ class Settings(BaseSettings):
     def database_path(self) -> Path:
         """The SQLite file; a relative one counts from `TODO_DATA_DIR`."""
         return self.data_dir / unquote(self.database_url.removeprefix("sqlite:///"))
+
+    @property
+    def kafka_encrypted(self) -> bool:
+        """Whether Kafka is spoken to by TLS: as it is set, else as daprd has it, with every login."""
+        return bool(self.kafka_username or self.kafka_ca) if self.kafka_tls is None else self.kafka_tls
 
     @property
     def sidecar_url(self) -> str:

@@ -1,10 +1,13 @@
 """The topics as Kafka holds them now, read by a plain client from their beginning to their present end."""
 
-from collections.abc import Iterator, Sequence
+import logging
+import ssl
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.settings import Settings
 from events.ledger import Record
 from todo.errors import TodoError
 
@@ -73,12 +76,51 @@ class Topics:
             yield Record(part.topic, part.partition, each.offset, each.key, each.value, each.timestamp)
 
 
+_VAGUE = ("KafkaConnectionError", "KafkaTimeoutError", "NodeNotReadyError", "Cancelled")
+
+
+class _Reasons(logging.Handler):
+    """Keeps why no connection came about: the client only logs that, and then says that the time is over."""
+
+    reason = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        arguments = record.args if isinstance(record.args, tuple) else ()
+        for each in arguments:
+            # That a connection ended is only what follows from a refusal.
+            name = type(each).__name__
+            if isinstance(each, Exception) and (name not in _VAGUE or not self.reason):
+                self.reason = str(each)[:300] or name
+
+
+def build_security(settings: Settings) -> dict[str, Any]:
+    """Return the client's options for login and TLS; raises `TopicsUnreadable` for a CA that is none."""
+    login = settings.kafka_username is not None
+    protocol = ("SASL_" if login else "") + ("SSL" if settings.kafka_encrypted else "PLAINTEXT")
+    options: dict[str, Any] = {"security_protocol": protocol}
+    if settings.kafka_encrypted:
+        try:
+            options["ssl_context"] = ssl.create_default_context(cadata=settings.kafka_ca)
+        except (ssl.SSLError, ValueError):
+            raise TopicsUnreadable("TODO_KAFKA_CA holds no certificate.", "It is the CA itself, in PEM.") from None
+    if login:
+        options["sasl_mechanism"] = str(settings.kafka_mechanism).replace("SHA", "SCRAM-SHA")
+        options["sasl_plain_username"] = settings.kafka_username
+        options["sasl_plain_password"] = settings.kafka_password
+    return options
+
+
 @contextmanager
-def open_topics(brokers: str, names: Sequence[str]) -> Iterator[Topics]:
-    """Open a client that belongs to no group and commits nothing; raises `TopicsUnreadable`."""
+def open_topics(brokers: str, names: Sequence[str], security: Mapping[str, Any] | None = None) -> Iterator[Topics]:
+    """Open a client that belongs to no group and commits nothing; raises `TopicsUnreadable`.
+
+    `security` is what `build_security` returns.
+    """
     from kafka import KafkaConsumer  # imported on first use: nothing else needs it
     from kafka.errors import KafkaError  # type: ignore[import-untyped]  # it ships no types
 
+    reasons, logger = _Reasons(), logging.getLogger("kafka")
+    logger.addHandler(reasons)
     try:
         consumer = KafkaConsumer(
             bootstrap_servers=brokers.split(","),
@@ -90,9 +132,14 @@ def open_topics(brokers: str, names: Sequence[str]) -> Iterator[Topics]:
             isolation_level="read_committed",
             bootstrap_timeout_ms=int(ANSWER_SECONDS * 1000),
             metrics_enabled=False,
+            **(security or {}),
         )
     except KafkaError as error:
-        raise TopicsUnreadable(f"No broker answers at {brokers}: {type(error).__name__}.") from None
+        why = reasons.reason or type(error).__name__
+        step = "Is the login right?" if security and "sasl_mechanism" in security else ""
+        raise TopicsUnreadable(f"No broker answers at {brokers}: {why}.", step) from None
+    finally:
+        logger.removeHandler(reasons)
     try:
         yield Topics(consumer, names)
     except KafkaError as error:

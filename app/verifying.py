@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from app.database import Database
 from app.main import open_database
 from app.settings import Settings
-from app.topics import open_topics
+from app.topics import build_security, open_topics
 from events.catalog import EventType, name_topic
 from events.instants import read_instant
 from events.ledger import Ledger
@@ -69,7 +69,7 @@ async def verify_events(settings: Settings, brokers: str, *, use_database: bool)
     report = Report(Ledger(settings.topic_style), brokers, topics)
     if not use_database:
         report.notes.append("without a database: what is missing is told by gaps in the versions")
-        await asyncio.to_thread(read_topics, report)
+        await asyncio.to_thread(read_topics, settings, report)
         if report.floors:
             report.notes.append("gaps are not judged, since the topics no longer hold their beginning")
         else:
@@ -79,7 +79,7 @@ async def verify_events(settings: Settings, brokers: str, *, use_database: bool)
     try:
         # First the outbox's state, then the topics' end: what counts as published must have arrived by then.
         oldest, newest = await database.read(find_published_bounds)
-        await asyncio.to_thread(read_topics, report)
+        await asyncio.to_thread(read_topics, settings, report)
         await _compare(database, report, newest)
     finally:
         await database.close()
@@ -116,9 +116,9 @@ def _to_milliseconds(instant: str) -> int:
     return int(read_instant(instant).timestamp() * 1000)
 
 
-def read_topics(report: Report) -> None:
+def read_topics(settings: Settings, report: Report) -> None:
     """Enter every record into the ledger; blocks."""
-    with open_topics(report.brokers, report.topics) as topics:
+    with open_topics(report.brokers, report.topics, build_security(settings)) as topics:
         for record in topics.read():
             report.ledger.enter(record)
         report.partitions, report.floors = topics.partitions, topics.floors

@@ -21,6 +21,7 @@ class OutboxEntry(SQLModel, table=True):
     __tablename__ = "outbox_entry"
     __table_args__ = (
         Index("ix_outbox_pending", "seq", **only_where("published_at IS NULL AND parked_at IS NULL")),
+        Index("ix_outbox_published", "event_type", "published_at", **only_where("published_at IS NOT NULL")),
         Index("ix_outbox_parked", "task_id", **only_where("parked_at IS NOT NULL")),
         Index(
             "ux_outbox_state",

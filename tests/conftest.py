@@ -52,7 +52,7 @@ ON_BOTH = frozenset(
             "storms",
             "tail",
         ),
-        *("undo_races", "killed", "crowds", "shown_titles"),
+        *("undo_races", "killed", "crowds", "shown_titles", "silence"),
     )
 )
 ELSEWHERE = {"test_service": "sqlite", "test_postgres": "postgresql", "test_side_by_side": "postgresql"}

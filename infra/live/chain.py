@@ -13,7 +13,7 @@ from typing import Self
 
 from events.catalog import TopicStyle
 from infra.live.cache import Say
-from infra.live.kafka import Kafka, lay_out_kafka
+from infra.live.kafka import Kafka, Listeners, lay_out_kafka
 from infra.live.ports import PortBook
 from infra.live.postgres import OWNER, Postgres, lay_out_postgres
 from infra.live.programs import ToolsMissing
@@ -40,6 +40,7 @@ class Plan:
     brokers: str | None = field(default_factory=lambda: os.environ.get("TODO_KAFKA_BROKERS") or None)
     database_url: str | None = field(default_factory=_read_postgres_url)
     kafka_nodes: int = 1
+    kafka_listeners: Listeners = field(default_factory=dict)
     partitions: int = PARTITIONS
     styles: Sequence[TopicStyle] = STYLES
     postgres_settings: Mapping[str, str] = field(default_factory=dict)
@@ -105,7 +106,8 @@ class LiveChain:
         self.ports = PortBook()
         stack.callback(self.ports.close)
         if wanted.kafka:
-            self.kafka = lay_out_kafka(jars, self.folder / "kafka", self.ports, self.plan.kafka_nodes)
+            folder, nodes = self.folder / "kafka", self.plan.kafka_nodes
+            self.kafka = lay_out_kafka(jars, folder, self.ports, nodes, self.plan.kafka_listeners)
             stack.callback(self.kafka.kill)  # nothing of it is kept, so nothing is gained by an orderly end
             self.kafka.begin()
         if wanted.postgres:

@@ -1,7 +1,7 @@
 """Kafka on this machine: one broker, or several that copy from each other, on loopback, each its own controller."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from infra.live.machine import find_java
@@ -17,10 +17,10 @@ _PROPERTIES = """\
 process.roles=broker,controller
 node.id={node}
 log.dirs={data}
-listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller}
-advertised.listeners=PLAINTEXT://{host}:{port}
+listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller}{more}
+advertised.listeners=PLAINTEXT://{host}:{port}{more}
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT{protocols}
 controller.quorum.voters={voters}
 inter.broker.listener.name=PLAINTEXT
 default.replication.factor={copies}
@@ -52,6 +52,7 @@ class Broker:
 
     program: Program
     port: int
+    listeners: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def address(self) -> str:
@@ -140,11 +141,18 @@ class Kafka:
             node.resume()
 
 
-def lay_out_kafka(jars: Path, folder: Path, ports: PortBook, count: int = 1) -> Kafka:
+Listeners = Mapping[str, tuple[str, Mapping[str, str]]]
+"""More ways in, by name: its security protocol, and Kafka's settings of this listener."""
+
+
+def lay_out_kafka(
+    jars: Path, folder: Path, ports: PortBook, count: int = 1, listeners: Listeners | None = None
+) -> Kafka:
     """Make the directories of so many brokers, formatted, and return them, not yet started.
 
     With three or more each record is on three of them and is acknowledged when it is on two.
     """
+    listeners = listeners or {}
     copies, in_sync = (3, 2) if count >= 3 else (1, 1)
     places = [(ports.take(), ports.take()) for _ in range(count)]
     voters = ",".join(f"{node}@{LOOPBACK}:{controller}" for node, (_, controller) in enumerate(places, 1))
@@ -153,6 +161,7 @@ def lay_out_kafka(jars: Path, folder: Path, ports: PortBook, count: int = 1) -> 
         own = folder / str(node)
         own.mkdir(parents=True)
         properties, logging = own / "server.properties", own / "log4j2.properties"
+        more = {name: f"{LOOPBACK}:{ports.take()}" for name in listeners}
         text = _PROPERTIES.format(
             node=node,
             data=own / "data",
@@ -162,12 +171,16 @@ def lay_out_kafka(jars: Path, folder: Path, ports: PortBook, count: int = 1) -> 
             voters=voters,
             copies=copies,
             in_sync=in_sync,
+            more="".join(f",{name}://{address}" for name, address in more.items()),
+            protocols="".join(f",{name}:{protocol}" for name, (protocol, _) in listeners.items()),
         )
+        for name, (_, settings) in listeners.items():
+            text += "".join(f"listener.name.{name.lower()}.{key}={value}\n" for key, value in settings.items())
         properties.write_text(text, "utf-8")
         logging.write_text(_LOGGING, "utf-8")
         java: Command = [find_java(), f"-Xmx{512 if count == 1 else 320}m", "-XX:TieredStopAtLevel=1"]
         java += ["-XX:+UseSerialGC", "-Xshare:auto", f"-Dlog4j2.configurationFile={logging}", "-cp", f"{jars}/*"]
         formatting: Command = ["kafka.tools.StorageTool", "format", "-t", _CLUSTER, "-c", properties]
         run_guarded("kafka-format", [*java, *formatting], own, 60)
-        nodes.append(Broker(Program("kafka", [*java, "kafka.Kafka", properties], own), port))
+        nodes.append(Broker(Program("kafka", [*java, "kafka.Kafka", properties], own), port, more))
     return Kafka(nodes)

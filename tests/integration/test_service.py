@@ -179,6 +179,7 @@ async def test_an_older_file_keeps_what_a_pause_took_back(tmp_path: Path, first:
         file.execute(f"ALTER TABLE recurrence DROP COLUMN {column}")
     for table in ("conversation", "turn", "turn_step", "pending_call"):
         file.execute(f"DROP TABLE {table}")
+    file.execute("DROP INDEX ix_outbox_published")
     file.execute("UPDATE alembic_version SET version_num = '0003'")
     file.commit()
     file.close()

@@ -107,3 +107,46 @@ def test_a_model_needs_a_server_or_a_key_and_the_key_is_never_shown(load: Any, t
     settings = load(TODO_MODEL="gpt", OPENAI_BASE_URL="", OPENAI_API_KEY_FILE=str(tmp_path / "key"))
     assert settings.openai_api_key == "sk-abracadabra"
     assert "abracadabra" not in repr(settings)
+
+
+PLAIN = {"TODO_KAFKA_USERNAME": "todo", "TODO_KAFKA_PASSWORD": "sesame", "TODO_KAFKA_MECHANISM": "PLAIN"}
+
+
+@pytest.mark.parametrize(
+    ("environment", "encrypted"),
+    [
+        ({}, False),
+        (PLAIN, True),
+        (PLAIN | {"TODO_KAFKA_TLS": "false"}, False),
+        ({"TODO_KAFKA_TLS": "true"}, True),
+        ({"TODO_KAFKA_CA": "-----BEGIN"}, True),
+    ],
+)
+def test_every_login_at_kafka_is_encrypted_unless_told_otherwise(
+    load: Any, environment: dict[str, str], encrypted: bool
+) -> None:
+    settings = load(**environment)
+    assert settings.kafka_encrypted is encrypted
+    assert "sesame" not in repr(settings)
+
+
+@pytest.mark.parametrize("left_out", sorted(PLAIN))
+def test_half_a_login_at_kafka_is_none(load: Any, left_out: str) -> None:
+    with pytest.raises(BadSettings, match=f"  {left_out}: not set"):
+        load(**{name: value for name, value in PLAIN.items() if name != left_out})
+
+
+def test_a_ca_without_tls_and_an_unknown_mechanism_are_told(load: Any) -> None:
+    with pytest.raises(BadSettings, match="TODO_KAFKA_CA: is of no use with TODO_KAFKA_TLS=false"):
+        load(TODO_KAFKA_CA="x", TODO_KAFKA_TLS="false")
+    with pytest.raises(BadSettings, match=r"TODO_KAFKA_MECHANISM: .*'PLAIN', 'SHA-256' or 'SHA-512'"):
+        load(**(PLAIN | {"TODO_KAFKA_MECHANISM": "MD5"}))
+
+
+def test_kafkas_password_and_ca_may_stand_in_files(load: Any, tmp_path: Path) -> None:
+    for name in ("password", "ca"):
+        (tmp_path / name).write_text(f"{name}-text\n", "utf-8")
+    rest = {"TODO_KAFKA_USERNAME": "todo", "TODO_KAFKA_MECHANISM": "SHA-512"}
+    files = {f"TODO_KAFKA_{name.upper()}_FILE": str(tmp_path / name) for name in ("password", "ca")}
+    settings = load(**rest, **files)
+    assert (settings.kafka_password, settings.kafka_ca) == ("password-text", "ca-text")
