@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from agent.journal import Step, add_steps, require_running
 from agent.store import Asked, keep_call
-from events.instants import write_instant
-from todo.confirmations import KEPT
+from todo.confirmations import read_confirmation
 from todo.errors import TodoError
+from todo.views import View
 from todo.work import Store, Who, Work
 
 ALIVE_SECONDS = 1.5
@@ -25,12 +25,12 @@ class LooseKeeper:
     async def add(self, first: int, steps: list[Step]) -> None:
         """Keep no entry."""
 
-    async def ask(self, asked: Asked) -> str:
-        """Keep a call that waits for the person; return until when the question holds."""
+    async def ask(self, asked: Asked) -> View:
+        """Keep a call that waits for the person; return the question."""
 
-        def keep(work: Work) -> str:
+        def keep(work: Work) -> View:
             keep_call(work, self.conversation_id, asked)
-            return write_instant(work.now + KEPT)
+            return read_confirmation(work, asked.confirmation_id)
 
         return await self.store.write(self.who, keep)
 

@@ -215,7 +215,8 @@ class ConversationView extends HTMLElement {
     // What this conversation asked stands in it already; here is what other agents ask.
     const shown = new Set([...this.#log.querySelectorAll("confirmation-card")].map((card) => card.dataset.id));
     const known = new Map([...this.#cards.children].map((card) => [card.dataset.id, card]));
-    const others = state.questions.filter((question) => !shown.has(question.id) && !this.#own.has(question.id));
+    const waiting = state.questions.filter((question) => Date.parse(question.expires_at) > state.now);
+    const others = waiting.filter((question) => !shown.has(question.id) && !this.#own.has(question.id));
     const cards = others.map((question) => {
       const card = known.get(question.id) ?? document.createElement("confirmation-card");
       const here = this.#id && question.origin?.includes(this.#id);

@@ -66,7 +66,7 @@ def test_a_question_is_a_card_and_agreeing_goes_on(page: Page, served: Served, s
     plan = served.tool("plan_changes", filter={"tags": ["meeting"]}, change={"delete": True})
     served.tool("apply_plan", plan_id=plan.structured_content["plan_id"])
     [question] = served.rest("GET", "/confirmations")["confirmations"]
-    asked = {key: question[key] for key in ("summary", "expires_at")}
+    asked = {key: question[key] for key in ("summary", "action", "items", "total", "expires_at")}
     spoken.answers = [
         [
             BEGUN,
