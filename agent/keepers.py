@@ -1,6 +1,7 @@
 """Where a turn's journal goes: into the database, or nowhere if the client keeps the conversation itself."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from agent.journal import Step, add_steps, require_running
@@ -34,7 +35,7 @@ class LooseKeeper:
 
         return await self.store.write(self.who, keep)
 
-    async def stay_alive(self) -> None:
+    async def stay_alive(self, _stop: Callable[[], None]) -> None:
         """Need no sign of life."""
 
 
@@ -48,11 +49,15 @@ class StoredKeeper(LooseKeeper):
         """Write entries, numbered from `first`; raises `ConversationNotFound`, `ConversationBusy`."""
         await self.store.write(self.who, lambda work: add_steps(work, self.turn_id, first, steps))
 
-    async def stay_alive(self) -> None:
-        """Say now and then that the turn runs, until cancelled; a fault here shows at the next entry."""
+    async def stay_alive(self, stop: Callable[[], None]) -> None:
+        """Say now and then that the turn runs, until cancelled; a fault here shows at the next entry.
+
+        `stop` is called when somebody wants the turn to stop, in whatever process they said so.
+        """
         while True:
             await asyncio.sleep(ALIVE_SECONDS)
             try:
-                await self.store.write(self.who, lambda work: require_running(work, self.turn_id))
+                if await self.store.write(self.who, lambda work: require_running(work, self.turn_id)):
+                    stop()
             except TodoError:
                 continue

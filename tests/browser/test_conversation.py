@@ -1,10 +1,10 @@
 """The conversation: streamed answers, folded calls, questions, earlier conversations and what goes wrong."""
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.conftest import Watch, Windows, wait_ready
 from tests.browser.served import Served
-from tests.browser.spoken import Event, Spoken, say
+from tests.browser.spoken import Event, Spoken, say, write_events
 
 BEGUN: Event = ("conversation", {"conversation_id": "c1", "turn_id": "t1", "model": "tasks-agent"})
 
@@ -113,6 +113,47 @@ def test_an_answer_is_stopped(page: Page, watch: Watch) -> None:
     page.get_by_role("button", name="Stop").click()
     expect(log(page)).to_contain_text("Stopped.")
     expect(page.get_by_role("button", name="Send")).to_be_visible()
+
+
+HELD = """() => {
+  const real = window.fetch;
+  window.fetch = (path, options) => {
+    if (path !== "/api/chat") return real(path, options);
+    const body = new ReadableStream({
+      start(stream) {
+        window.tell = (text) => stream.enqueue(new TextEncoder().encode(text));
+        window.hangUp = () => stream.close();
+        options.signal.addEventListener("abort", () => stream.error(options.signal.reason));
+      },
+    });
+    return Promise.resolve(new Response(body, { headers: { "Content-Type": "text/event-stream" } }));
+  };
+}"""
+"""An answer that comes as the test tells it."""
+
+
+def test_stopping_asks_and_still_hears_how_the_call_ended(page: Page, spoken: Spoken) -> None:
+    stopped: list[str] = []
+
+    def stop(route: Route) -> None:
+        stopped.append(route.request.url)
+        route.fulfill(json={"stopping": True})
+
+    page.route("**/api/conversations/c1/stop", stop)
+    page.evaluate(HELD)
+    called = {"call": 1, "name": "create_task"}
+    tell(page, "hello")
+    page.evaluate("text => tell(text)", write_events([BEGUN, ("tool_started", {**called, "arguments": {}})]))
+    expect(page.locator("tool-call")).to_have_count(1)
+    page.get_by_role("button", name="Stop").click()
+    # It goes on to listen: the call that ran is told as it was.
+    done = {"turn_id": "t1", "text": "", "finish": "stopped"}
+    ended: list[Event] = [("tool_finished", {**called, "ok": True, "result": {"message": "Saved."}}), ("done", done)]
+    page.evaluate("text => { tell(text); hangUp(); }", write_events(ended))
+    expect(page.locator("tool-call summary")).to_contain_text("✓")
+    expect(log(page).get_by_text("Stopped.")).to_have_count(1)
+    expect(page.get_by_role("button", name="Send")).to_be_visible()
+    assert len(stopped) == 1
 
 
 def test_without_a_model_one_calm_line_says_so(windows: Windows, spoken: Spoken) -> None:
