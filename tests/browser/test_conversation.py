@@ -145,7 +145,9 @@ def test_stopping_asks_and_still_hears_how_the_call_ended(page: Page, spoken: Sp
     tell(page, "hello")
     page.evaluate("text => tell(text)", write_events([BEGUN, ("tool_started", {**called, "arguments": {}})]))
     expect(page.locator("tool-call")).to_have_count(1)
-    page.get_by_role("button", name="Stop").click()
+    with page.expect_response("**/stop") as answered:
+        page.get_by_role("button", name="Stop").click()
+    answered.value.finished()
     # It goes on to listen: the call that ran is told as it was.
     done = {"turn_id": "t1", "text": "", "finish": "stopped"}
     ended: list[Event] = [("tool_finished", {**called, "ok": True, "result": {"message": "Saved."}}), ("done", done)]
