@@ -8,7 +8,7 @@ from datetime import datetime
 
 from agent.agreement import take_decision
 from agent.errors import MessageTooLong, UnknownModel
-from agent.journal import Opened, end_turn, open_turn, tell_steps, view_calls
+from agent.journal import Opened, end_turn, open_turn, tell_steps, view_calls, want_stop
 from agent.keepers import LooseKeeper, StoredKeeper
 from agent.messages import ChatModel, Message, Tool
 from agent.said import Begun, CallFinished, CallStarted, Done, Failed, Said, Text
@@ -116,6 +116,16 @@ class Conversation:
             running.run.stopped.set()
         return running is not None
 
+    async def stop_turn(self, who: Who, conversation_id: str) -> bool:
+        """Stop what runs in a conversation after its present call, in whatever process; return whether anything does.
+
+        Here at once, elsewhere at that turn's next sign of life. Raises `ConversationNotFound`.
+        """
+        turn_id = await self.store.write(who, lambda work: want_stop(work, conversation_id))
+        if turn_id is not None:
+            self.stop(turn_id)
+        return turn_id is not None
+
     def stop_all(self) -> None:
         """Stop every turn after its present call, so that the server can end."""
         for running in self._running.values():
@@ -186,7 +196,7 @@ class Conversation:
 
     async def _carry(self, run: TurnRun, keeper: LooseKeeper, *, asked: bool) -> Done | Failed:
         """Carry a turn out and record its end; `asked` says that a plain yes may be meant for a question."""
-        alive = asyncio.create_task(keeper.stay_alive())
+        alive = asyncio.create_task(keeper.stay_alive(run.stopped.set))
         try:
             decided = await self._take_decision(run, keeper) if asked and not run.steps else None
             end = decided or await self._run_with_tools(run, keeper.who)

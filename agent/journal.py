@@ -37,7 +37,14 @@ _STEPS = (
     .order_by(_T.c.number, _S.c.number)
 )
 _ADD_STEP = insert(_S)
-_HOLD = update(_T).where(_T.c.id == bindparam("turn"), _T.c.state == "running").values(held_until=bindparam("until"))
+_RUNS = (_T.c.id == bindparam("turn")) & (_T.c.state == "running")
+_HOLD = update(_T).where(_RUNS).values(held_until=bindparam("until")).returning(_T.c.stop_wanted)
+_WANT_STOP = (
+    update(_T)
+    .where(_T.c.conversation_id == bindparam("within"), _T.c.state == "running", _T.c.held_until > bindparam("now"))
+    .values(stop_wanted=True)
+    .returning(_T.c.id)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +107,7 @@ def open_turn(
             raise InvalidArguments("This message id was used for another message.", "Give each message its own.")
         if known["state"] == "interrupted" and known["ended_at"] is None:
             known["state"] = "running"
-            _update_turn(work, known["id"], state="running", held_until=_until(work))
+            _update_turn(work, known["id"], state="running", held_until=_until(work), stop_wanted=False)
         return _describe(known, steps.get(known["id"], []), said)
     begun = {
         "id": work.ids.new(),
@@ -118,6 +125,7 @@ def open_turn(
         "started_at": work.at,
         "ended_at": None,
         "held_until": _until(work),
+        "stop_wanted": False,
     }
     work.connection.execute(insert(_T), begun)
     work.connection.execute(update(_C).where(_C.c.id == conversation).values(updated_at=work.at))
@@ -135,13 +143,26 @@ def add_steps(work: Work, turn_id: str, first: int, steps: list[Step]) -> None:
     _write_steps(work, turn_id, first, steps)
 
 
-def require_running(work: Work, turn_id: str) -> None:
-    """Say that the turn still runs; raises as `add_steps` does."""
-    if work.connection.execute(_HOLD, {"turn": turn_id, "until": _until(work)}).rowcount:
-        return
+def require_running(work: Work, turn_id: str) -> bool:
+    """Say that the turn still runs, and return whether somebody wants it to stop; raises as `add_steps` does."""
+    held = work.connection.execute(_HOLD, {"turn": turn_id, "until": _until(work)}).one_or_none()
+    if held is not None:
+        return bool(held.stop_wanted)
     if work.connection.execute(select(_T.c.id).where(_T.c.id == turn_id)).first() is None:
         raise ConversationNotFound("The conversation was deleted.", "Begin another one.")
     raise ConversationBusy("The turn was taken over by another process.", "Read the conversation again.")
+
+
+def want_stop(work: Work, conversation_id: str) -> str | None:
+    """Note that the turn that runs in a conversation is to stop; return its id, or nothing if none runs.
+
+    Raises `ConversationNotFound`.
+    """
+    require_conversation(work, conversation_id)
+    turn_id: str | None = work.connection.execute(
+        _WANT_STOP, {"within": conversation_id, "now": work.at}
+    ).scalar_one_or_none()
+    return turn_id
 
 
 def end_turn(work: Work, turn_id: str, state: str, text: str, problem: str | None, tokens: tuple[int, int]) -> None:

@@ -1,13 +1,14 @@
 """Where a turn's journal goes: into the database, or nowhere if the client keeps the conversation itself."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from agent.journal import Step, add_steps, require_running
 from agent.store import Asked, keep_call
-from events.instants import write_instant
-from todo.confirmations import KEPT
+from todo.confirmations import read_confirmation
 from todo.errors import TodoError
+from todo.views import View
 from todo.work import Store, Who, Work
 
 ALIVE_SECONDS = 1.5
@@ -25,16 +26,16 @@ class LooseKeeper:
     async def add(self, first: int, steps: list[Step]) -> None:
         """Keep no entry."""
 
-    async def ask(self, asked: Asked) -> str:
-        """Keep a call that waits for the person; return until when the question holds."""
+    async def ask(self, asked: Asked) -> View:
+        """Keep a call that waits for the person; return the question."""
 
-        def keep(work: Work) -> str:
+        def keep(work: Work) -> View:
             keep_call(work, self.conversation_id, asked)
-            return write_instant(work.now + KEPT)
+            return read_confirmation(work, asked.confirmation_id)
 
         return await self.store.write(self.who, keep)
 
-    async def stay_alive(self) -> None:
+    async def stay_alive(self, _stop: Callable[[], None]) -> None:
         """Need no sign of life."""
 
 
@@ -48,11 +49,15 @@ class StoredKeeper(LooseKeeper):
         """Write entries, numbered from `first`; raises `ConversationNotFound`, `ConversationBusy`."""
         await self.store.write(self.who, lambda work: add_steps(work, self.turn_id, first, steps))
 
-    async def stay_alive(self) -> None:
-        """Say now and then that the turn runs, until cancelled; a fault here shows at the next entry."""
+    async def stay_alive(self, stop: Callable[[], None]) -> None:
+        """Say now and then that the turn runs, until cancelled; a fault here shows at the next entry.
+
+        `stop` is called when somebody wants the turn to stop, in whatever process they said so.
+        """
         while True:
             await asyncio.sleep(ALIVE_SECONDS)
             try:
-                await self.store.write(self.who, lambda work: require_running(work, self.turn_id))
+                if await self.store.write(self.who, lambda work: require_running(work, self.turn_id)):
+                    stop()
             except TodoError:
                 continue

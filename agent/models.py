@@ -26,7 +26,8 @@ class Turn(SQLModel, table=True):
 
     `state` is `running`, then `done`, `waiting` (for the person's agreement), `stopped` (by them), `failed` (by the
     model) or `interrupted` (its process ended). While it runs, `held_until` says until when its process is believed to
-    live. `key` is the client's own id of the message: the same one again is the same turn.
+    live, and `stop_wanted` that it is to end after its present call. `key` is the client's own id of the message: the
+    same one again is the same turn.
     """
 
     __tablename__ = "turn"
@@ -50,6 +51,7 @@ class Turn(SQLModel, table=True):
     started_at: str
     ended_at: str | None = None
     held_until: str
+    stop_wanted: bool = False
 
 
 class TurnStep(SQLModel, table=True):

@@ -41,11 +41,14 @@ class CallFinished:
 
 @dataclass(frozen=True, slots=True)
 class ConfirmationWanted:
-    """The person has to agree before the last call is carried out."""
+    """The person has to agree before the last call is carried out; `items` are the tasks that it means."""
 
     confirmation_id: str
     summary: str
     expires_at: str
+    action: str = ""
+    items: list[dict[str, Any]] = field(default_factory=list)
+    total: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Wishes about tasks that repeat."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -7,10 +8,32 @@ from agent.task_wishes import show_rule
 from agent.wish import Slots, Wish, WishReader
 
 _SERIES = {"kind": "recurring"}
+_FOR_ALL = ("update_task", "delete_task", "get_task", "update_recurring_task", "preview_occurrences")
 
 
 class SeriesWishes(WishReader):
     """Each method makes the wish of one intent of the language's file."""
+
+    def _cut_series(self, text: str) -> str:
+        """Return the name in a part of a sentence that calls it a series; nothing if it does not."""
+        reading = self._language.reading
+        for around in (rf"{reading['series_start']} (.+)", rf"(.+) {reading['series_end']}"):
+            match = re.fullmatch(around, text, flags=re.IGNORECASE)
+            # "Watch the series" names a task, and "the series" nothing.
+            if match and not re.fullmatch(reading["target_start"], match[1].split()[-1].lower()):
+                return match[1]
+        return ""
+
+    def _aim_at_series(self, wish: Wish, name: str) -> Wish:
+        """Return a wish as one on all of the series of a name; what goes for one occurrence alone stays as it is."""
+        if wish.tool not in _FOR_ALL:
+            return wish
+        wish = replace(wish, target=self.read_target(name))
+        if wish.tool != "update_task":
+            return replace(wish, scope=_SERIES)
+        if wish.args.keys() & {"due", "shift"} or "due" in wish.args.get("clear", []):
+            return self._answer("series_due")
+        return self._change_series(wish, **wish.args)
 
     def _change_series(self, wish: Wish, **args: Any) -> Wish:
         return replace(wish, tool="update_recurring_task", args=args, scope=_SERIES)

@@ -178,6 +178,18 @@ class TaskWishes(WishReader):
             return self._answer("two_ways")
         return self._update(wish, append_notes=self._said.restore(slots["text"]))
 
+    def _wish_replace_notes(self, wish: Wish, slots: Slots, _text: str) -> Wish:
+        if ":" in slots["target"]:
+            return self._answer("two_ways")
+        return self._update(wish, notes=self._said.restore(slots["text"]))
+
+    def _wish_clear_notes(self, wish: Wish, _slots: Slots, _text: str) -> Wish:
+        return self._update(wish, clear=["notes"])
+
+    def _wish_delete_notes(self, _wish: Wish, slots: Slots, _text: str) -> Wish:
+        # "Notes of the meeting" may well be what a task is called.
+        return self._answer("notes_or_task", text=self._said.restore(slots["target"]))
+
 
 def show_rule(when: When) -> dict[str, str]:
     """Return a repetition as the arguments of the tools."""

@@ -15,6 +15,7 @@ from agent.prompt import write_prompt
 from agent.said import CallFinished, CallStarted, ConfirmationWanted, Done, Failed, Said, Text
 from agent.store import Asked, short_code
 from agent.toolbox import Outcome, call_tool, refuse_call
+from todo.views import View
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +36,8 @@ class Keeper(Protocol):
     async def add(self, first: int, steps: list[Step]) -> None:
         """Write entries, numbered from `first`."""
 
-    async def ask(self, asked: Asked) -> str:
-        """Keep a call that waits for the person; return until when the question holds."""
+    async def ask(self, asked: Asked) -> View:
+        """Keep a call that waits for the person; return the question."""
 
 
 class LimitMet(Exception):
@@ -205,8 +206,9 @@ class TurnRun:
         result = outcome.result
         confirmation_id, summary = str(result["confirmation_id"]), str(result.get("summary", outcome.text))
         asked = Asked(confirmation_id, call.name, arguments, summary)
-        expires_at = await self.keeper.ask(asked)
-        self.tell(ConfirmationWanted(confirmation_id, summary, expires_at))
+        question = await self.keeper.ask(asked)
+        told = {name: question[name] for name in ("expires_at", "action", "items", "total")}
+        self.tell(ConfirmationWanted(confirmation_id, summary, **told))
         word = f"yes {short_code(confirmation_id)}" if self.stateless else "yes"
         gap = "\n\n" if self.text else ""
         self.say(f'{gap}{summary}: do you agree? Answer "{word}"; anything else leaves all as it is.')

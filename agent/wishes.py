@@ -99,7 +99,9 @@ class Wishes(TaskWishes, ListWishes, SeriesWishes):
             target = self.read_target(slots["target"])
             wish = replace(wish, target=target, is_sure=target.is_sure or is_quotation(slots["target"]))
         builder: Callable[[Wish, Slots, str], Wish] | None = getattr(self, f"_wish_{match.intent}", None)
-        return builder(wish, slots, text) if builder else wish
+        built = builder(wish, slots, text) if builder else wish
+        series = self._cut_series(slots.get("target", ""))
+        return self._aim_at_series(built, series) if series else built
 
     def _cut(self, slots: Slots) -> Slots:
         """Return the slots, with what stands together cut in two: a task, and a time, a length or a word after it."""

@@ -21,6 +21,7 @@ from events.ports import Clock
 from events.relay import Relay
 from events.silence import SilenceWatch
 from todo import scheduling
+from todo.confirmations import newest_questions
 from todo.errors import StorageUnavailable
 from todo.feeds import newest_rows
 from todo.finding import index_step, wants_indexing
@@ -130,14 +131,14 @@ class Background:
             await asyncio.sleep(RENEW_SECONDS if held else LOOK_SECONDS)
 
     async def _watch(self) -> None:
-        known: Sequence[int | None] = ()
+        known: Sequence[int | str | None] = ()
         again = False
         while True:
             await asyncio.sleep(POLL_SECONDS)
             try:
                 if not self.database.seen_from_outside():
                     continue
-                news = await self.database.read(newest_rows)
+                news = await self.database.read(_read_newest)
             except StorageUnavailable:
                 continue
             except Exception:
@@ -181,3 +182,7 @@ class Background:
 
     async def _rarely(self) -> float:
         return self.database.longest_wait
+
+
+def _read_newest(connection: Connection) -> Sequence[int | str | None]:
+    return (*newest_rows(connection), *newest_questions(connection))

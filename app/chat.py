@@ -54,6 +54,11 @@ def build_chat_routes(store: Store, conversation: Conversation) -> APIRouter:
             return StreamingResponse(_stream(begun, events), 200, STREAM_HEADERS, "text/event-stream")
         return await _answer(begun, events)
 
+    _add_conversation_routes(router, store, conversation)
+    return router
+
+
+def _add_conversation_routes(router: APIRouter, store: Store, conversation: Conversation) -> None:
     @router.get("/conversations", operation_id="list_conversations", openapi_extra=describe_names("limit", "cursor"))
     async def list_conversations(request: Request) -> Response:
         query = read_scalars(request, "limit", "cursor")
@@ -71,7 +76,9 @@ def build_chat_routes(store: Store, conversation: Conversation) -> APIRouter:
         await store.write(identify_chat(), lambda work: kept.delete_conversation(work, conversation_id))
         return Response(status_code=204)
 
-    return router
+    @router.post("/conversations/{conversation_id}/stop", operation_id="stop_conversation")
+    async def stop_conversation(conversation_id: str) -> Response:
+        return write_json({"stopping": await conversation.stop_turn(identify_chat(), conversation_id)}, ())
 
 
 def view_said(said: Said) -> dict[str, Any]:

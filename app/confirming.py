@@ -27,7 +27,7 @@ _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Evolution Todo: your agreement</title><link rel="icon" href="/page/mark.svg" type="image/svg+xml">
 <link rel="stylesheet" href="/page/tokens.css"></head>
-<body><main class="question"><h1>{heading}</h1><p dir="auto">{text}</p>{form}</main></body></html>"""
+<body><main class="question"><h1>{heading}</h1><p dir="auto">{text}</p>{items}{form}</main></body></html>"""
 _FORM = """<form method="post"><button name="decision" value="accept">Agree</button>
 <button name="decision" value="reject" autofocus>Refuse</button></form>
 <p class="fact">Asked by {origin}. The question holds until {expires}; an agreement is good for one use.</p>"""
@@ -75,9 +75,26 @@ def _show(view: View) -> HTMLResponse:
         if view["state"] == "pending"
         else ""
     )
-    return _say(heading, view["summary"], 200, form or f'<p class="fact">{note}</p>')
+    form = form or f'<p class="fact">{note}</p>'
+    if len(view["items"]) < 2:
+        return _say(heading, view["summary"], 200, form)
+    return _say(heading, f"{view['action']}:", 200, form, _list_items(view))
 
 
-def _say(heading: str, text: str, status: int, form: str = "") -> HTMLResponse:
-    page = _PAGE.format(heading=escape(heading), text=escape(text), form=form)
+def _list_items(view: View) -> str:
+    lines = [
+        f'<li><bdi>{escape(item["title"])}</bdi> <span class="fact">{escape(_say_fact(item))}</span></li>'
+        for item in view["items"]
+    ]
+    more = view["total"] - len(view["items"])
+    rest = f'<p class="fact">and {more} more</p>' if more > 0 else ""
+    return f"<ol>{''.join(lines)}</ol>{rest}"
+
+
+def _say_fact(item: View) -> str:
+    return "recurring" if item.get("kind") == "recurring" else str(item.get("due_text", ""))
+
+
+def _say(heading: str, text: str, status: int, form: str = "", items: str = "") -> HTMLResponse:
+    page = _PAGE.format(heading=escape(heading), text=escape(text), items=items, form=form)
     return HTMLResponse(page, status, HEADERS)

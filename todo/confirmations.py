@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import Any
 
 from pydantic_core import from_json, to_json
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from events.instants import read_instant, write_instant
 from events.tables import table_of, take_turn
@@ -15,12 +15,15 @@ from todo.models import Change, ChangeItem, Confirmation
 from todo.queries import load_any_tasks
 from todo.quoting import quote_title, show_text
 from todo.views import View
+from todo.when import say_due
 from todo.work import Work
 
 KEPT = timedelta(minutes=10)
 MANY_DELETIONS = 10
 MANY_SERIES = 3
 _SHOWN = 5
+MOST_ITEMS = 100
+"""Tasks that a question lists, which is as many as a plan can mean."""
 _SHOWN_ARGUMENTS = 300
 
 _T = table_of(Confirmation)
@@ -67,7 +70,16 @@ _SAME = (
 _BY_ID = select(_T).where(_OWNED, _T.c.id == bindparam("key"))
 _LIST = select(_T).where(_OWNED, _T.c.asked_at >= bindparam("since")).order_by(_T.c.asked_at.desc()).limit(50)
 _INSERT = insert(_T)
-_DECIDE = update(_T).where(_T.c.id == bindparam("key"), _T.c.state == bindparam("was")).values(state=bindparam("now"))
+_USE = update(_T).where(_T.c.id == bindparam("key"), _T.c.state == "accepted").values(state="used")
+_DECIDE = (
+    update(_T)
+    .where(_T.c.id == bindparam("key"), _T.c.state == "pending")
+    .values(state=bindparam("now"), decided_at=bindparam("at"))
+)
+_NEWEST = select(
+    select(func.max(_T.c.id)).scalar_subquery(),
+    select(func.max(_T.c.decided_at)).scalar_subquery(),
+)
 
 
 def require_person(work: Work, operation: str, subject: str, gone: Sequence[View]) -> None:
@@ -89,30 +101,58 @@ def require_person(work: Work, operation: str, subject: str, gone: Sequence[View
     fingerprint = sha256(to_json([operation, subject, meant])).hexdigest()
     titles = [quote_title(task["title"]) for task in gone[:_SHOWN]]
     more = f" and {len(gone) - _SHOWN} more" if len(gone) > _SHOWN else ""
-    _spend_agreement(work, fingerprint, f"Delete {', '.join(titles)}{more}")
+    many = "1 task" if len(gone) == 1 else f"{len(gone)} tasks"
+    _spend_agreement(work, fingerprint, f"Delete {', '.join(titles)}{more}", _describe(f"Delete {many}", gone))
 
 
-def require_agreement(work: Work, operation: str, arguments: View) -> None:
+def require_agreement(work: Work, operation: str, arguments: View, task_ids: Sequence[str] = ()) -> None:
     """Let an agent do what the operator has guarded, only if the person has agreed to exactly these arguments.
 
-    Raises as `require_person` does, which asks no second time about the same call.
+    `task_ids` are those that a plan means. Raises as `require_person` does, which asks no second time about the same
+    call.
     """
     take_turn(work.connection, "guarded", work.who.user_id, work.who.origin)
     given = {name: value for name, value in arguments.items() if value not in (None, [], "")}
     tasks = load_any_tasks(work, [str(arguments["task_id"])]) if arguments.get("task_id") else {}
+    known = tasks or load_any_tasks(work, sorted(set(task_ids)))
+    meant = [_say_when(work, known[each]) for each in dict.fromkeys(task_ids or tasks) if each in known]
     titles = "".join(f" {quote_title(task['title'])}" for task in tasks.values())
     shown = {name: value for name, value in given.items() if name != "task_id" or not titles}
     said = show_text(to_json(shown).decode())[:_SHOWN_ARGUMENTS] if shown else ""
     fingerprint = sha256(to_json(["guarded", operation, given, titles])).hexdigest()
-    _spend_agreement(work, fingerprint, f"{operation}{titles} {said}".strip())
+    summary = f"{operation}{titles} {said}".strip()
+    _spend_agreement(work, fingerprint, summary, _describe(summary, meant))
     work.agreed = True
 
 
-def _spend_agreement(work: Work, fingerprint: str, summary: str) -> None:
+def _describe(action: str, tasks: Sequence[View]) -> View:
+    """Return what a question is about: `{action, items: [{id, kind?, title, due?, due_text?}], total}`.
+
+    The titles are data for whoever shows them, so that no sentence has to be cut; what hides in them is made visible.
+    """
+    items = [
+        {name: task[name] for name in ("id", "kind", "title", "due", "due_text") if name in task}
+        | {"title": show_text(task["title"])}
+        for task in tasks[:MOST_ITEMS]
+    ]
+    return {"action": action, "items": items, "total": len(tasks)}
+
+
+def _say_when(work: Work, row: View) -> View:
+    """Return of a task's row what `_describe` takes."""
+    task: View = {"id": row["id"], "title": row["title"]}
+    if row["kind"] != "task":
+        task["kind"] = row["kind"]
+    if row["due"]:
+        task |= {"due": row["due"], "due_text": say_due(row["due"], work.zone)}
+    return task
+
+
+def _spend_agreement(work: Work, fingerprint: str, summary: str, about: View) -> None:
     """Use up the person's agreement; raises if there is none, or if they have refused."""
     row = work.connection.execute(_SAME, _find_key(work, fingerprint)).one_or_none()
     if row is not None and row.state == "accepted":
-        work.connection.execute(_DECIDE, {"key": row.id, "was": "accepted", "now": "used"})
+        work.connection.execute(_USE, {"key": row.id})
         return
     if row is not None and row.state == "rejected":
         raise refuse_again()
@@ -121,6 +161,7 @@ def _spend_agreement(work: Work, fingerprint: str, summary: str) -> None:
         "Ask them to; then repeat this very call.",
         fingerprint=fingerprint,
         summary=summary,
+        about=about,
     )
 
 
@@ -135,7 +176,7 @@ def count_deletions(deleted: Sequence[tuple[str, str | None]]) -> int:
     return sum(series not in ids for _, series in deleted)
 
 
-def ask_person(work: Work, fingerprint: str, summary: str) -> str:
+def ask_person(work: Work, fingerprint: str, summary: str, about: View) -> str:
     """Store a question for the person, or find the one that waits already; return its id."""
     row = work.connection.execute(_SAME, _find_key(work, fingerprint)).one_or_none()
     if row is not None:
@@ -149,6 +190,7 @@ def ask_person(work: Work, fingerprint: str, summary: str) -> str:
             "origin": work.who.origin,
             "fingerprint": fingerprint,
             "summary": summary,
+            "about": to_json(about).decode(),
             "state": "pending",
             "asked_at": work.at,
         },
@@ -157,7 +199,11 @@ def ask_person(work: Work, fingerprint: str, summary: str) -> str:
 
 
 def list_confirmations(work: Work) -> View:
-    """Return `{confirmations: [{id, summary, state, origin, asked_at, expires_at}]}` of the last ten minutes."""
+    """Return `{confirmations: […]}` of the last ten minutes, newest first.
+
+    Each is `{id, summary, action, items: [{id, kind?, title, due?, due_text?}], total, state, origin, asked_at,
+    expires_at}`; `items` are the first hundred of the tasks that are meant.
+    """
     rows = work.connection.execute(_LIST, {"user": work.who.user_id, "since": _since(work)})
     return {"confirmations": [_view(row._asdict()) for row in rows]}
 
@@ -175,7 +221,7 @@ def decide_confirmation(work: Work, confirmation_id: str, decision: str) -> View
     if row.state != "pending" or row.asked_at < _since(work):
         raise InvalidArguments("This question is decided or too old.", "The agent can ask again.")
     state = "accepted" if decision == "accept" else "rejected"
-    work.connection.execute(_DECIDE, {"key": confirmation_id, "was": "pending", "now": state})
+    work.connection.execute(_DECIDE, {"key": confirmation_id, "now": state, "at": work.at})
     return _view({**row._asdict(), "state": state})
 
 
@@ -185,6 +231,11 @@ def read_confirmation(work: Work, confirmation_id: str) -> View:
     if row is None:
         raise TaskNotFound("There is no such question.", "GET /api/confirmations lists those that wait.")
     return _view(row._asdict())
+
+
+def newest_questions(connection: Connection) -> Sequence[str | None]:
+    """Return what changes when anybody is asked, or decides: the newest question, and the newest decision's time."""
+    return tuple(connection.execute(_NEWEST).one())
 
 
 def _count_recent(work: Work) -> int:
@@ -213,6 +264,9 @@ def _find_key(work: Work, fingerprint: str) -> dict[str, str]:
 
 
 def _view(row: dict[str, Any]) -> View:
-    view: View = {name: row[name] for name in ("id", "summary", "state", "origin", "asked_at")}
+    view: View = {name: row[name] for name in ("id", "summary")}
+    # A question from before this was kept has but its sentence.
+    view |= {"action": row["summary"], "items": [], "total": 0, **from_json(row["about"])}
+    view |= {name: row[name] for name in ("state", "origin", "asked_at")}
     view["expires_at"] = write_instant(read_instant(row["asked_at"]) + KEPT)
     return view

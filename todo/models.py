@@ -213,18 +213,26 @@ class Plan(SQLModel, table=True):
 
 
 class Confirmation(SQLModel, table=True):
-    """A question to the person: `pending`, then `accepted` and `used`, or `rejected`; `fingerprint` names what for."""
+    """A question to the person: `pending`, then `accepted` and `used`, or `rejected`; `fingerprint` names what for.
+
+    `about` is `{action, items, total}` in JSON: the tasks that are meant, as they were when it was asked.
+    """
 
     __tablename__ = "confirmation"
-    __table_args__ = (Index("ix_confirmation_asked", "user_id", "asked_at"),)
+    __table_args__ = (
+        Index("ix_confirmation_asked", "user_id", "asked_at"),
+        Index("ix_confirmation_decided", "decided_at"),
+    )
 
     id: str = Field(primary_key=True)
     user_id: str
     origin: str
     fingerprint: str
     summary: str
+    about: str = "{}"
     state: str
     asked_at: str
+    decided_at: str | None = None
 
 
 class RequestEntry(SQLModel, table=True):

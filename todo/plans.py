@@ -114,7 +114,9 @@ def apply_plan(work: Work, request: ApplyPlan) -> View:
     calls = _leave_out(from_json(row.calls), request.except_ or [])
     _check_seen(work, from_json(row.seen), calls)
     if work.who.kind == "agent" and (guarded := sorted({call["tool"] for _, call in calls} & work.guarded)):
-        require_agreement(work, "apply_plan", {"plan_id": request.plan_id, "steps": len(calls), "with": guarded})
+        means = [str(call["arguments"]["task_id"]) for _, call in calls if call["arguments"].get("task_id")]
+        arguments = {"plan_id": request.plan_id, "steps": len(calls), "with": guarded}
+        require_agreement(work, "apply_plan", arguments, means)
     touched, warnings = _perform(work, calls)
     gone = [each.after for each in touched if each.event_type is EventType.TASK_DELETED]
     if gone:

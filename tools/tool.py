@@ -98,7 +98,8 @@ class UseCaseCall:
     ) -> CallToolResult | InputRequiredResult:
         """Put the question to the person: through the client where it can ask, else by a link to the page."""
         summary = str(error.details["summary"])
-        ask = partial(ask_person, fingerprint=str(error.details["fingerprint"]), summary=summary)
+        fingerprint, about = str(error.details["fingerprint"]), error.details["about"]
+        ask = partial(ask_person, fingerprint=fingerprint, summary=summary, about=about)
         confirmation_id = await self._store.write(who, ask)
         if can_ask(context):
             return InputRequiredResult(

@@ -2,7 +2,7 @@
 import { decide } from "./deeds.js";
 import { make, makeButton, quote } from "./elements.js";
 import { state } from "./state.js";
-import { toLocal } from "./when.js";
+import { localDue, sayShort, toLocal } from "./when.js";
 
 class ConfirmationCard extends HTMLElement {
   /** Show a question; `after` is told the decision once the service has it. */
@@ -20,7 +20,7 @@ class ConfirmationCard extends HTMLElement {
     };
     this.replaceChildren(
       make("p", { class: "lead" }, question.own ? "This needs your word:" : `${who} asks for your word:`),
-      list(question.summary),
+      list(question),
       make(
         "div",
         { class: "choices" },
@@ -32,29 +32,27 @@ class ConfirmationCard extends HTMLElement {
   }
 }
 
-/** Return what would happen; several things are a numbered list. */
-function list(summary) {
-  const lines = summary
-    .split("\n")
-    .map((line) => line.trim())
-    .filter(Boolean);
-  if (lines.length > 1)
-    return make("ol", {}, ...lines.map((line) => make("li", {}, quote(line.replace(/^\d+[.)]\s*/, "")))));
-  const titles = summary.match(/"[^"]+"/g) ?? [];
-  if (titles.length < 2) return make("p", {}, quote(summary));
-  const [lead] = summary.split('"', 1);
-  const rest = summary.slice(summary.lastIndexOf('"') + 1).trim();
+/** Return what would happen; several things are a numbered list, each title as a whole. */
+function list({ summary, action = summary, items = [], total = items.length }) {
+  if (items.length < 2) return make("p", {}, quote(summary));
+  const rest = total - items.length;
   return make(
     "div",
     {},
-    make("p", {}, `${lead.trim()}:`),
+    make("p", {}, `${action}:`),
     make(
       "ol",
-      {},
-      ...titles.map((title) => make("li", {}, quote(title.slice(1, -1)))),
-      rest && make("li", { class: "rest" }, rest),
+      { tabindex: "0", "aria-label": action },
+      ...items.map((item) => make("li", {}, quote(item.title), fact(item))),
+      rest > 0 && make("li", { class: "rest" }, `and ${rest} more`),
     ),
   );
+}
+
+/** Return what tells a task from others of its name. */
+function fact({ kind, due, due_text: said }) {
+  if (kind === "recurring") return make("span", { class: "fact" }, " recurring");
+  return due && make("span", { class: "fact", title: said }, ` ${sayShort(localDue(due, state.me.zone), state.today)}`);
 }
 
 customElements.define("confirmation-card", ConfirmationCard);

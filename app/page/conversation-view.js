@@ -18,6 +18,8 @@ const NEAR = 80;
 class ConversationView extends HTMLElement {
   #id = localStorage.getItem(KEPT);
   #busy = null;
+  #begun = false;
+  #halting = null;
   #sendsNext = false;
   #log = make("div", { class: "log", role: "log", "aria-label": "Conversation", tabindex: "0" });
   #cards = make("div", { class: "asked", "aria-live": "polite" });
@@ -25,7 +27,7 @@ class ConversationView extends HTMLElement {
   #note = make("p", { class: "offline", hidden: true });
   #field;
   #send = make("button", { type: "submit", class: "send" }, "Send");
-  #stop = makeButton("Stop", () => this.#busy?.abort(), { class: "send", hidden: true });
+  #stop = makeButton("Stop", () => this.#halt(), { class: "send", hidden: true });
   #own = new Set();
 
   connectedCallback() {
@@ -101,6 +103,7 @@ class ConversationView extends HTMLElement {
     turn.ask(message);
     turn.wait();
     this.#scroll(true);
+    this.#begun = false;
     this.#busy = new AbortController();
     this.#showBusy();
     const body = { message, ...(this.#id ? { conversation_id: this.#id } : {}) };
@@ -125,15 +128,18 @@ class ConversationView extends HTMLElement {
   }
 
   #hear(turn, name, data) {
-    if (name === "conversation") this.#remember(data.conversation_id);
-    else if (name === "text") turn.addText(data.text);
+    if (name === "conversation") {
+      this.#begun = true;
+      this.#remember(data.conversation_id);
+    } else if (name === "text") turn.addText(data.text);
     else if (name === "tool_started") turn.showCall(data.call, { name: data.name, arguments: data.arguments });
     else if (name === "tool_finished") turn.showCall(data.call, { name: data.name, ok: data.ok, result: data.result });
     else if (name === "confirmation") {
       this.#own.add(data.confirmation_id);
       turn.showQuestion({ ...data, id: data.confirmation_id }, (decision) => this.#goOn(decision));
       this.#drawCards();
-    } else if (name === "done") turn.end(data.text);
+    } else if (name === "done" && data.finish === "stopped") turn.stop();
+    else if (name === "done") turn.end(data.text);
     else if (name === "error") {
       turn.end();
       turn.fail(data.detail ?? data.title ?? "That did not work.");
@@ -144,6 +150,16 @@ class ConversationView extends HTMLElement {
   async #goOn(decision) {
     while (this.#busy) await new Promise((resolve) => setTimeout(resolve, 50));
     this.say(decision === "accept" ? "yes" : "no");
+  }
+
+  /** Ask for the end and hear how the call that runs turns out; hang up where that is no use, or asked for twice. */
+  async #halt() {
+    const busy = this.#busy;
+    this.#sendsNext = false;
+    if (!this.#begun || this.#halting === busy) return busy?.abort();
+    this.#halting = busy;
+    const answer = await call("POST", `/api/conversations/${this.#id}/stop`).catch(() => ({}));
+    if (!answer.stopping) busy.abort();
   }
 
   #submit() {
@@ -223,7 +239,8 @@ class ConversationView extends HTMLElement {
     // What this conversation asked stands in it already; here is what other agents ask.
     const shown = new Set([...this.#log.querySelectorAll("confirmation-card")].map((card) => card.dataset.id));
     const known = new Map([...this.#cards.children].map((card) => [card.dataset.id, card]));
-    const others = state.questions.filter((question) => !shown.has(question.id) && !this.#own.has(question.id));
+    const waiting = state.questions.filter((question) => Date.parse(question.expires_at) > state.now);
+    const others = waiting.filter((question) => !shown.has(question.id) && !this.#own.has(question.id));
     const cards = others.map((question) => {
       const card = known.get(question.id) ?? document.createElement("confirmation-card");
       const here = this.#id && question.origin?.includes(this.#id);

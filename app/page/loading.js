@@ -5,7 +5,6 @@ import { state } from "./state.js";
 const PAGE = 50;
 const AT_ONCE = 200;
 const TOGETHER = 40;
-const QUESTIONS_EVERY = 4_000;
 const HEAL_EVERY = 2_000;
 let wanted = AT_ONCE;
 let running = null;
@@ -100,16 +99,6 @@ async function loadDone() {
 async function loadQuestions() {
   const { confirmations } = await call("GET", "/api/confirmations");
   state.questions = confirmations.filter((question) => question.state === "pending");
-}
-
-/** Look for questions of agents now and then: a question changes no task, so that no event tells of it. */
-export function watchQuestions() {
-  setInterval(async () => {
-    if (document.hidden || !state.connected) return;
-    const before = JSON.stringify(state.questions);
-    await loadQuestions().catch(() => {});
-    if (JSON.stringify(state.questions) !== before) state.show();
-  }, QUESTIONS_EVERY);
 }
 
 /** Look again while the service is out of reach, also when it was only one call that found it so; and on a new day. */

@@ -1,7 +1,7 @@
 // The page put together: what opens when, which key does what, and when it is ready.
 import { undo } from "./deeds.js";
 import { isWriting } from "./elements.js";
-import { keepFresh, load, watchQuestions } from "./loading.js";
+import { keepFresh, load } from "./loading.js";
 import { state } from "./state.js";
 import { follow, watchNetwork, watchWindow } from "./stream.js";
 import { sayHeading } from "./when.js";
@@ -129,7 +129,6 @@ async function begin() {
   await load();
   document.documentElement.dataset.ready = "yes";
   find("conversation-view").open();
-  watchQuestions();
   keepFresh();
   // What is late and what is today changes by itself.
   setInterval(() => state.show(), MINUTE / 2);

@@ -18,6 +18,7 @@ from events.dead import list_unreadable
 from events.memory import list_parked, replay_parked
 from todo import feeds, schemas
 from todo.arguments import describe_model, read_arguments
+from todo.confirmations import list_confirmations
 from todo.work import Store
 
 HEARTBEAT_SECONDS = 15.0
@@ -43,8 +44,12 @@ class Streams:
         self.wake()
 
     async def follow(self, store: Store, position: tuple[int, int]) -> AsyncIterator[bytes]:
-        """Yield server-sent events after a position: `notification` and `activity`, each with both positions as id."""
+        """Yield server-sent events after a position: `notification` and `activity`, each with both positions as id.
+
+        And `confirmation`: at first each question that waits, then each that is asked or decided.
+        """
         news = asyncio.Event()
+        told: dict[str, str] | None = None
         self._open.add(news)
         rang, happened = position
         try:
@@ -52,11 +57,17 @@ class Streams:
             while not self._closing:
                 news.clear()
                 read = _after(rang, happened)
-                notifications, activity = await store.read(identify_rest(), read)
+                notifications, activity, questions = await store.read(identify_rest(), read)
                 for rang, view in notifications:
                     yield _frame("notification", f"{rang}-{happened}", view)
                 for happened, view in activity:
                     yield _frame("activity", f"{rang}-{happened}", view)
+                for view in reversed(questions):
+                    if told is None and view["state"] != "pending":
+                        continue
+                    if (told or {}).get(view["id"]) != view["state"]:
+                        yield _frame("confirmation", f"{rang}-{happened}", view)
+                told = {view["id"]: view["state"] for view in questions}
                 if notifications or activity:
                     continue
                 if not await wait_until(news, HEARTBEAT_SECONDS):
@@ -151,7 +162,7 @@ async def _replay(store: Store, delivery_id: int | None) -> int:
 
 
 def _after(rang: int, happened: int) -> Callable[[Any], Any]:
-    return lambda work: feeds.feed_after(work, rang, happened)
+    return lambda work: (*feeds.feed_after(work, rang, happened), list_confirmations(work)["confirmations"])
 
 
 def _frame(event: str, position: str, view: dict[str, Any]) -> bytes:

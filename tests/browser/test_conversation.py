@@ -4,7 +4,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.conftest import Watch, Windows, wait_ready
 from tests.browser.served import Served
-from tests.browser.spoken import Event, Spoken, say
+from tests.browser.spoken import Event, Spoken, say, write_events
 
 BEGUN: Event = ("conversation", {"conversation_id": "c1", "turn_id": "t1", "model": "tasks-agent"})
 
@@ -66,7 +66,7 @@ def test_a_question_is_a_card_and_agreeing_goes_on(page: Page, served: Served, s
     plan = served.tool("plan_changes", filter={"tags": ["meeting"]}, change={"delete": True})
     served.tool("apply_plan", plan_id=plan.structured_content["plan_id"])
     [question] = served.rest("GET", "/confirmations")["confirmations"]
-    asked = {key: question[key] for key in ("summary", "expires_at")}
+    asked = {key: question[key] for key in ("summary", "action", "items", "total", "expires_at")}
     spoken.answers = [
         [
             BEGUN,
@@ -126,6 +126,49 @@ def test_what_is_sent_while_an_answer_comes_goes_out_after_it(page: Page) -> Non
     expect(log(page)).to_contain_text("You said: hello")
     expect(log(page)).to_contain_text("You said: and hello again")
     expect(page.get_by_role("textbox", name="Message")).to_have_value("")
+
+
+HELD = """() => {
+  const real = window.fetch;
+  window.fetch = (path, options) => {
+    if (path !== "/api/chat") return real(path, options);
+    const body = new ReadableStream({
+      start(stream) {
+        window.tell = (text) => stream.enqueue(new TextEncoder().encode(text));
+        window.hangUp = () => stream.close();
+        options.signal.addEventListener("abort", () => stream.error(options.signal.reason));
+      },
+    });
+    return Promise.resolve(new Response(body, { headers: { "Content-Type": "text/event-stream" } }));
+  };
+}"""
+"""An answer that comes as the test tells it."""
+
+
+def test_stopping_asks_and_still_hears_how_the_call_ended(page: Page, spoken: Spoken) -> None:
+    stopped: list[str] = []
+
+    def stop(route: Route) -> None:
+        stopped.append(route.request.url)
+        route.fulfill(json={"stopping": True})
+
+    page.route("**/api/conversations/c1/stop", stop)
+    page.evaluate(HELD)
+    called = {"call": 1, "name": "create_task"}
+    tell(page, "hello")
+    page.evaluate("text => tell(text)", write_events([BEGUN, ("tool_started", {**called, "arguments": {}})]))
+    expect(page.locator("tool-call")).to_have_count(1)
+    with page.expect_response("**/stop") as answered:
+        page.get_by_role("button", name="Stop").click()
+    answered.value.finished()
+    # It goes on to listen: the call that ran is told as it was.
+    done = {"turn_id": "t1", "text": "", "finish": "stopped"}
+    ended: list[Event] = [("tool_finished", {**called, "ok": True, "result": {"message": "Saved."}}), ("done", done)]
+    page.evaluate("text => { tell(text); hangUp(); }", write_events(ended))
+    expect(page.locator("tool-call summary")).to_contain_text("✓")
+    expect(log(page).get_by_text("Stopped.")).to_have_count(1)
+    expect(page.get_by_role("button", name="Send")).to_be_visible()
+    assert len(stopped) == 1
 
 
 def test_without_a_model_one_calm_line_says_so(windows: Windows, spoken: Spoken) -> None:

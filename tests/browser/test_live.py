@@ -148,21 +148,47 @@ def test_two_windows_show_the_same(windows: Windows) -> None:
 
 
 def test_an_agents_question_waits_for_the_person(page: Page, served: Served, artefacts: Path) -> None:
-    for number in range(11):
+    for number in range(10):
         served.add(f"Meeting {number}", tags=["meeting"])
+    served.add('Meeting "A", "B"', tags=["meeting"], due=served.local_day(1))
     plan = served.tool("plan_changes", filter={"tags": ["meeting"]}, change={"delete": True})
     plan_id = plan.structured_content["plan_id"]
     refused = served.tool("apply_plan", plan_id=plan_id)
     assert refused.structured_content["code"] == "confirmation_required"
     card = page.get_by_role("group", name="A question that waits for you")
-    expect(card).to_contain_text("Claude asks for your word")
-    expect(card.get_by_role("listitem")).to_have_count(6)
+    # The stream brings it: nothing is asked for now and then.
+    expect(card).to_contain_text("Claude asks for your word", timeout=1_500)
+    expect(card).to_contain_text("Delete 11 tasks:")
+    expect(card.get_by_role("listitem")).to_have_count(11)
+    expect(card.get_by_role("listitem").first).to_have_text('Meeting "A", "B" tomorrow')
     assert not card.evaluate("each => each.contains(document.activeElement)")
     page.screenshot(path=artefacts / "question.png")
     card.get_by_role("button", name="Agree").click()
     expect(card).to_have_count(0)
     assert not served.tool("apply_plan", plan_id=plan_id).is_error
     expect(row(page, "Meeting")).to_have_count(0)
+
+
+def test_a_question_that_is_answered_elsewhere_or_too_old_goes(windows: Windows, served: Served) -> None:
+    page = windows.open(path="/confirm/none")
+    windows.watch.allow("404")
+    page.clock.install()
+    page.goto(served.url)
+    wait_ready(page)
+    for number in range(11):
+        served.add(f"Meeting {number}")
+    ask = {"filter": {"text": "Meeting"}, "change": {"delete": True}}
+    for decided in (True, False):
+        plan = served.tool("plan_changes", client=f"Claude {decided}", **ask)
+        served.tool("apply_plan", client=f"Claude {decided}", plan_id=plan.structured_content["plan_id"])
+        card = page.get_by_role("group", name="A question that waits for you")
+        expect(card).to_have_count(1)
+        if decided:
+            question = served.rest("GET", "/confirmations")["confirmations"][0]
+            served.rest("POST", f"/confirmations/{question['id']}", {"decision": "reject"})
+        else:
+            page.clock.fast_forward("10:31")
+        expect(card).to_have_count(0)
 
 
 def test_the_plain_page_of_a_question_follows_the_same_policy(windows: Windows, served: Served) -> None:
@@ -173,6 +199,7 @@ def test_the_plain_page_of_a_question_follows_the_same_policy(windows: Windows, 
     [question] = served.rest("GET", "/confirmations")["confirmations"]
     page = windows.open(f"/confirm/{question['id']}")
     expect(page.get_by_role("button", name="Refuse")).to_be_focused()
+    expect(page.get_by_role("listitem")).to_have_count(11)
     page.get_by_role("button", name="Agree").click()
     expect(page.get_by_role("heading", name="You have agreed")).to_be_visible()
 

@@ -16,6 +16,8 @@ def talk(windows: Windows) -> Page:
 
 
 def tell(page: Page, message: str, answer: str | re.Pattern[str]) -> None:
+    # What is said while an answer still comes is not sent.
+    expect(page.get_by_role("button", name="Send", exact=True)).to_be_visible()
     page.get_by_role("textbox", name="Message").fill(message)
     page.keyboard.press("Enter")
     expect(page.locator(".theirs").last).to_contain_text(answer)

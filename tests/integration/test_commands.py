@@ -203,3 +203,19 @@ async def test_a_question_left_overnight_keeps_the_day_it_was_asked_on(world: Wo
     await talk.say("move dentist to tomorrow")
     world.clock.at += timedelta(hours=1)
     assert "due Tue 24 Nov 2026" in await talk.say("1")
+
+
+async def test_notes_are_replaced_and_a_series_is_changed_as_a_whole(world: World, talk: Talk) -> None:
+    await talk.say("add groceries")
+    await talk.say("add a note to groceries: oat milk")
+    await talk.say("replace the notes of groceries with bread")
+    assert (await world.rest.get("/tasks")).json()["tasks"][0]["notes"] == "bread"
+    await talk.say("clear the notes of it")
+    assert "notes" not in (await world.rest.get("/tasks")).json()["tasks"][0]
+    await talk.say("add water the plants every monday at 9")
+    said = await talk.say("rename the plants series to feed the cat")
+    assert said.startswith('The recurring task "feed the cat" is changed: every Monday at 09:00.')
+    await talk.say("change the cat series to every tuesday at 8")
+    assert await titles(world) == ["feed the cat", "groceries"]
+    [series] = (await world.rest.get("/tasks", params={"kind": "recurring"})).json()["tasks"]
+    assert series["recurrence"]["rule"] == "FREQ=WEEKLY;BYDAY=TU;BYHOUR=8"

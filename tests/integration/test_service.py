@@ -175,8 +175,14 @@ async def test_an_older_file_keeps_what_a_pause_took_back(tmp_path: Path, first:
         if skips:
             await delete(old, made["task"]["id"])
     file = sqlite3.connect(tmp_path / "todo.db")
-    for column in ("wall", "awaits"):
-        file.execute(f"ALTER TABLE recurrence DROP COLUMN {column}")
+    file.execute("DROP INDEX ix_confirmation_decided")
+    for table, column in (
+        ("recurrence", "wall"),
+        ("recurrence", "awaits"),
+        ("confirmation", "about"),
+        ("confirmation", "decided_at"),
+    ):
+        file.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
     for table in ("conversation", "turn", "turn_step", "pending_call"):
         file.execute(f"DROP TABLE {table}")
     file.execute("DROP INDEX ix_outbox_published")

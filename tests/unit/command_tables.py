@@ -209,6 +209,8 @@ LISTS: list[tuple[str, dict[str, Any]]] = [
 ]
 """`find_tasks`."""
 
+CHANGE = "update_recurring_task"
+
 CHANGING: list[tuple[str, str | None, str, dict[str, Any]]] = [
     ("remind me 30 minutes before the dentist", "dentist", "set_reminder", {"task_id": "T", "before": "30m"}),
     ("remind me half an hour before the dentist", "dentist", "set_reminder", {"task_id": "T", "before": "30m"}),
@@ -314,6 +316,45 @@ CHANGING: list[tuple[str, str | None, str, dict[str, Any]]] = [
     ),
     ("undo", None, "undo", {}),
     ("undo that", None, "undo", {}),
+    ("replace the notes of groceries with oat milk", "groceries", "update_task", {"task_id": "T", "notes": "oat milk"}),
+    ("replace the notes of task 2 with call at 5", None, "update_task", {"task_id": "B", "notes": "call at 5"}),
+    ("set the notes of groceries to milk, bread", "groceries", "update_task", {"task_id": "T", "notes": "milk, bread"}),
+    ("change the note on groceries: oat milk", "groceries", "update_task", {"task_id": "T", "notes": "oat milk"}),
+    (
+        'replace the notes of "lunch with anna" with menu',
+        "lunch with anna",
+        "update_task",
+        {"task_id": "T", "notes": "menu"},
+    ),
+    ("clear the notes of groceries", "groceries", "update_task", {"task_id": "T", "clear": ["notes"]}),
+    ('delete "notes of the meeting"', "notes of the meeting", "delete_task", {"task_id": "T"}),
+    # "Series" at the end of a name is not yet a series.
+    ("rename watch the series to watch it", "watch the series", "update_task", {"task_id": "T", "title": "watch it"}),
+    ("done with watch the series", "watch the series", "complete_task", {"task_id": "T"}),
+    ("complete the plants series", "plants series", "complete_task", {"task_id": "T"}),
 ]
 """Sentence, the words that are searched for (None: the task is known), tool and arguments; T is what a search finds,
 A, B and C were shown as a list before."""
+
+SERIES: list[tuple[str, str, str, dict[str, Any]]] = [
+    ("rename the recurring task water plants to feed the cat", "water plants", CHANGE, {"title": "feed the cat"}),
+    ("rename the water plants series to feed the cat", "water plants", CHANGE, {"title": "feed the cat"}),
+    ("change the title of the plants series to flowers", "plants", CHANGE, {"title": "flowers"}),
+    ('rename the recurring task "a to b" to c', "a to b", CHANGE, {"title": "c"}),
+    ("change the plants series to every tuesday at 9", "plants", CHANGE, {"rule": "FREQ=WEEKLY;BYDAY=TU;BYHOUR=9"}),
+    ("move the recurring task plants to every last friday", "plants", CHANGE, {"rule": "FREQ=MONTHLY;BYDAY=-1FR"}),
+    ("add a note to the plants series: rain water", "plants", CHANGE, {"append_notes": "rain water"}),
+    ("replace the notes of the plants series with rain water", "plants", CHANGE, {"notes": "rain water"}),
+    ("clear the notes of the plants series", "plants", CHANGE, {"clear": ["notes"]}),
+    ("set the priority of the plants series to high", "plants", CHANGE, {"priority": "high"}),
+    ("tag the plants series as home", "plants", CHANGE, {"add_tags": ["home"]}),
+    ("untag the plants series home", "plants", CHANGE, {"remove_tags": ["home"]}),
+    ("pause the plants series", "plants", CHANGE, {"paused": True}),
+    ("pause the recurring task plants until 1 march", "plants", CHANGE, {"pause_until": "2027-03-01"}),
+    ("resume the plants series", "plants", CHANGE, {"paused": False}),
+    ("skip the plants series on friday", "plants", CHANGE, {"skip": "2026-11-27"}),
+    ("delete the plants series", "plants", "delete_task", {}),
+    ("show the recurring task plants", "plants", "get_task", {}),
+    ("when is the next plants series", "plants", "preview_occurrences", {"count": 3}),
+]
+"""The same of what is called a series; all but `task_id`, which is T, of the arguments."""

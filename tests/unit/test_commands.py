@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from agent.commands import HONESTY, NAME, Commands
 from agent.language import load_language
 from agent.messages import Message, ToolCall
-from tests.unit.command_tables import CHANGING, LISTS, MAKING, REPEATING
+from tests.unit.command_tables import CHANGING, LISTS, MAKING, REPEATING, SERIES
 from tests.unit.talking import SHOWN, answer, ask, show
 
 READS = {"find_tasks", "get_task", "preview_occurrences"}
@@ -38,6 +38,15 @@ def test_a_task_is_found_and_changed(sentence: str, words: str | None, tool: str
     calls = ask(sentence, AFTER_A_LIST)[1]
     assert calls[-1] == (tool, args)
     assert [call[1]["text"] for call in calls[:-1]] == ([words] if words else [])
+
+
+@pytest.mark.parametrize(("sentence", "words", "tool", "args"), SERIES)
+def test_what_is_called_a_series_is_found_among_them_and_changed_as_a_whole(
+    sentence: str, words: str, tool: str, args: dict[str, Any]
+) -> None:
+    search = ("find_tasks", {"text": words, "kind": "recurring", "limit": 20})
+    assert ask(sentence, AFTER_A_LIST)[1] == [search, (tool, {"task_id": "T", **args})]
+    assert ask(sentence, found=[{"id": "1", "title": "one"}, {"id": "2", "title": "two"}])[1] == [search]
 
 
 @pytest.mark.parametrize(("sentence", "words"), [row[:2] for row in CHANGING if row[1]])
@@ -101,6 +110,16 @@ def test_of_several_tasks_none_is_changed(sentence: str) -> None:
         ("pause water plants until fribday", "fribday"),
         ("pause water plants until friday at 5", "friday at 5"),
         ("rename a to b to c", "more than one way"),
+        ("replace the notes of lunch with anna with menu", "more than one way"),
+        ("replace the notes of groceries", "did not understand"),
+        ("delete the notes of the meeting", "are its notes to go"),
+        ("remove the notes from groceries", "are its notes to go"),
+        ("change the plants series to fribday", "How often"),
+        ("change the plants series to friday at 5", "How often"),
+        ("change the plants series to water flowers", "How often"),
+        ("postpone the plants series by 2 days", "no date of its own"),
+        ("clear the due date of the plants series", "no date of its own"),
+        ("rename the plants series to a to b", "more than one way"),
         ("tag groceries with home and garden", "more than one way"),
         ("set priority of groceries to purple", "priorities"),
         ("delete all completed", "many tasks"),
