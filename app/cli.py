@@ -186,12 +186,19 @@ def _tell_rows(rows: Sequence["Row"], note: str, *, as_json: bool) -> None:
 def faults(
     rounds: Annotated[int, typer.Option(min=1, help="Of every fault; some four minutes each on two cores.")] = 1,
     seed: Annotated[int, typer.Option(help="The same number gives the same orders and moments again.")] = 1,
+    only: Annotated[list[str] | None, typer.Option(help="A fault by its name, as the table has it; repeat it.")] = None,
 ) -> None:
     """Kill, stop and hang every part of the real chain under load, and print what was lost; exit code 1 if anything."""
+    from app.faults.strikes import FAULTS
     from app.faults.table import fill_table, write_table
 
+    unknown = set(only or ()) - {fault.name for fault in FAULTS}
+    if unknown:
+        _fail(f"No fault is called {', '.join(sorted(unknown))}; there are: {', '.join(each.name for each in FAULTS)}.")
+    chosen = [fault for fault in FAULTS if not only or fault.name in only]
     rows = []
-    _call_live(lambda: rows.extend(fill_table(rounds, seed, lambda words: print(words, file=sys.stderr, flush=True))))
+    say = lambda words: print(words, file=sys.stderr, flush=True)  # noqa: E731
+    _call_live(lambda: rows.extend(fill_table(rounds, seed, say, chosen)))
     print(write_table(rows))
     if any(row.problems for row in rows):
         sys.exit(1)

@@ -84,10 +84,23 @@ class Ledger:
             {row[0]: (row[1], row[2]) for row in self.ask("SELECT day, created, completed FROM day_count")},
         )
 
-    def read_holder(self) -> int | None:
-        """Return the process id of whoever holds the lease now."""
+    def read_lease(self) -> tuple[int | None, int]:
+        """Return the process id of whoever holds the lease now, and the count of holders up to it."""
         rows = self.ask(
-            "SELECT holder FROM lease WHERE name = 'background'"
+            "SELECT holder, epoch FROM lease WHERE name = 'background'"
             " AND expires_ms > extract(epoch FROM clock_timestamp()) * 1000"
         )
-        return int(rows[0][0].partition(":")[0]) if rows else None
+        return (int(rows[0][0].partition(":")[0]), rows[0][1]) if rows else (None, 0)
+
+    def list_parked(self) -> set[str]:
+        """Return the ids of the tasks that have a parked event."""
+        return {row[0] for row in self.ask("SELECT task_id FROM outbox_entry WHERE parked_at IS NOT NULL")}
+
+    def count_late(self, but: str, before: str) -> int:
+        """Return how many events that were recorded before an instant still wait, those of one task left out."""
+        return int(self.ask(f"{_WAITING} AND task_id <> $1 AND recorded_at < $2", but, before)[0][0])
+
+    def count_instances(self, series: str) -> tuple[int, int]:
+        """Return how many instances a series has, and on how many dates."""
+        statement = "SELECT count(*), count(DISTINCT occurrence) FROM task WHERE recurring_id = $1"
+        return self.ask(statement, series)[0][0], self.ask(statement, series)[0][1]

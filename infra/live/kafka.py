@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.live.forwarder import Forwarder
 from infra.live.machine import find_java
 from infra.live.ports import LOOPBACK, PortBook
 from infra.live.programs import Command, LiveError, Program, run_guarded, wait_until
@@ -17,10 +18,10 @@ _PROPERTIES = """\
 process.roles=broker,controller
 node.id={node}
 log.dirs={data}
-listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller}
-advertised.listeners=PLAINTEXT://{host}:{port}
+listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller}{behind}
+advertised.listeners=PLAINTEXT://{host}:{port}{before}
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,FORWARDED:PLAINTEXT
 controller.quorum.voters={voters}
 inter.broker.listener.name=PLAINTEXT
 default.replication.factor={copies}
@@ -52,6 +53,7 @@ class Broker:
 
     program: Program
     port: int
+    forwarder: Forwarder | None = None
 
     @property
     def address(self) -> str:
@@ -104,6 +106,11 @@ class Kafka:
         """Where clients begin, `host:port[,host:port…]`."""
         return ",".join(node.address for node in self.nodes)
 
+    @property
+    def forwarders(self) -> list[Forwarder]:
+        """Those that stand before the brokers, empty if none do."""
+        return [node.forwarder for node in self.nodes if node.forwarder]
+
     def start(self) -> None:
         """Start them and wait until they know each other."""
         self.begin()
@@ -140,10 +147,11 @@ class Kafka:
             node.resume()
 
 
-def lay_out_kafka(jars: Path, folder: Path, ports: PortBook, count: int = 1) -> Kafka:
+def lay_out_kafka(jars: Path, folder: Path, ports: PortBook, count: int = 1, *, forwarded: bool = False) -> Kafka:
     """Make the directories of so many brokers, formatted, and return them, not yet started.
 
-    With three or more each record is on three of them and is acknowledged when it is on two.
+    With three or more each record is on three of them and is acknowledged when it is on two. `forwarded` puts a
+    forwarder before each of them, not yet started: a second way in beside the straight one.
     """
     copies, in_sync = (3, 2) if count >= 3 else (1, 1)
     places = [(ports.take(), ports.take()) for _ in range(count)]
@@ -152,6 +160,7 @@ def lay_out_kafka(jars: Path, folder: Path, ports: PortBook, count: int = 1) -> 
     for node, (port, controller) in enumerate(places, 1):
         own = folder / str(node)
         own.mkdir(parents=True)
+        forwarder = Forwarder(ports.take(), ports.take()) if forwarded else None
         properties, logging = own / "server.properties", own / "log4j2.properties"
         text = _PROPERTIES.format(
             node=node,
@@ -162,6 +171,8 @@ def lay_out_kafka(jars: Path, folder: Path, ports: PortBook, count: int = 1) -> 
             voters=voters,
             copies=copies,
             in_sync=in_sync,
+            behind=f",FORWARDED://{LOOPBACK}:{forwarder.target}" if forwarder else "",
+            before=f",FORWARDED://{LOOPBACK}:{forwarder.port}" if forwarder else "",
         )
         properties.write_text(text, "utf-8")
         logging.write_text(_LOGGING, "utf-8")
@@ -169,5 +180,5 @@ def lay_out_kafka(jars: Path, folder: Path, ports: PortBook, count: int = 1) -> 
         java += ["-XX:+UseSerialGC", "-Xshare:auto", f"-Dlog4j2.configurationFile={logging}", "-cp", f"{jars}/*"]
         formatting: Command = ["kafka.tools.StorageTool", "format", "-t", _CLUSTER, "-c", properties]
         run_guarded("kafka-format", [*java, *formatting], own, 60)
-        nodes.append(Broker(Program("kafka", [*java, "kafka.Kafka", properties], own), port))
+        nodes.append(Broker(Program("kafka", [*java, "kafka.Kafka", properties], own), port, forwarder))
     return Kafka(nodes)
