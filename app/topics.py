@@ -99,14 +99,3 @@ def open_topics(brokers: str, names: Sequence[str]) -> Iterator[Topics]:
         raise TopicsUnreadable(f"The topics cannot be read: {str(error)[:300]}.") from None
     finally:
         consumer.close()
-
-
-def limit_messages(brokers: str, topic: str, size: int) -> None:
-    """Set the bytes that a topic takes of one record batch."""
-    from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient  # type: ignore[import-untyped]
-
-    admin = KafkaAdminClient(bootstrap_servers=brokers.split(","))
-    try:
-        admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, {"max.message.bytes": str(size)})])
-    finally:
-        admin.close()

@@ -96,11 +96,17 @@ class Ledger:
         """Return the ids of the tasks that have a parked event."""
         return {row[0] for row in self.ask("SELECT task_id FROM outbox_entry WHERE parked_at IS NOT NULL")}
 
+    def count_tries(self, task_id: str) -> tuple[int, int]:
+        """Return how many events of a task wait, and how often the broker has refused the one it refused most."""
+        statement = f"{_WAITING} AND task_id = $1"
+        tries = "SELECT coalesce(max(attempts), 0) FROM outbox_entry WHERE task_id = $1"
+        return int(self.ask(statement, task_id)[0][0]), int(self.ask(tries, task_id)[0][0])
+
     def count_late(self, but: str, before: str) -> int:
         """Return how many events that were recorded before an instant still wait, those of one task left out."""
         return int(self.ask(f"{_WAITING} AND task_id <> $1 AND recorded_at < $2", but, before)[0][0])
 
     def count_instances(self, series: str) -> tuple[int, int]:
         """Return how many instances a series has, and on how many dates."""
-        statement = "SELECT count(*), count(DISTINCT occurrence) FROM task WHERE recurring_id = $1"
-        return self.ask(statement, series)[0][0], self.ask(statement, series)[0][1]
+        [row] = self.ask("SELECT count(*), count(DISTINCT occurrence) FROM task WHERE recurring_id = $1", series)
+        return row[0], row[1]

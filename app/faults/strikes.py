@@ -11,18 +11,18 @@ import httpx2
 
 from app.faults.arena import Arena, Replica
 from app.system import SystemClock
-from app.topics import limit_messages
 from events.catalog import EventType, name_topic
 from events.instants import write_instant
 from infra.live import disk
 from infra.live.guard import send
 from infra.live.machine import find_faketime
 from infra.live.programs import LiveError, wait_until
+from infra.live.topics import MOST_BYTES, limit_topic
 
 Heal = Callable[[], None]
 _END_SECONDS = 30.0
-_SMALL, _WHOLE = 16 << 10, 1_048_588
-"""Bytes of a record batch that a topic takes: too few for the longest notes, and as it is made."""
+_SMALL = 16 << 10
+"""Bytes of a batch of records that a topic takes: too few for the longest notes."""
 _LATE = timedelta(seconds=4)
 """What was recorded so long ago and still waits was held up by something."""
 _PARKED_SECONDS = 40.0
@@ -200,16 +200,22 @@ def refuse_large(arena: Arena) -> Heal:
     """Have the broker refuse one large event: its task waits, parked, and nothing else does; then let it through."""
     topic = name_topic(EventType.TASK_UPDATED, arena.style)
     task = arena.write("POST", "/tasks", {"title": "Large"})["task"]["id"]
-    arena.wait_published()
-    limit_messages(arena.chain.brokers, topic, _SMALL)
-    arena.write("PATCH", f"/tasks/{task}", {"notes": "x" * 20_000})
+    limit_topic(arena.chain.brokers, topic, _SMALL)
+
+    def is_refused() -> bool:
+        number = len(arena.acknowledged)  # other notes each time: the broker heeds the limit a little later
+        arena.write("PATCH", f"/tasks/{task}", {"notes": f"{number}".ljust(20_000, "x")})
+        wait_until(lambda: arena.ledger.count_tries(task) != (1, 0), _END_SECONDS, "the large event is sent")
+        return arena.ledger.count_tries(task)[1] > 0
+
+    wait_until(is_refused, _END_SECONDS, "Kafka refuses the large event")
 
     def heal() -> None:
         wait_until(lambda: bool(arena.ledger.list_parked()), _PARKED_SECONDS, "the large event is parked")
         arena.write("PATCH", f"/tasks/{task}", {"notes": "short"})  # to come after it, whatever its size
         late = arena.ledger.count_late(task, write_instant(SystemClock().now() - _LATE))
         parked = arena.ledger.list_parked()
-        limit_messages(arena.chain.brokers, topic, _WHOLE)
+        limit_topic(arena.chain.brokers, topic, MOST_BYTES)
         arena.run_command("events", "replay", "--parked")
         if late or parked != {task}:
             raise LiveError(f"One event was too large: {late} others waited, {len(parked)} tasks were parked.")
@@ -279,7 +285,7 @@ def fill_disk(arena: Arena) -> Heal:
     full.fill()
 
     def is_refused() -> bool:
-        return any(_is_refused(arena, url) for url in arena.urls)
+        return any(_is_refused(url) for url in arena.urls)
 
     def heal() -> None:
         try:
@@ -290,7 +296,8 @@ def fill_disk(arena: Arena) -> Heal:
     return heal
 
 
-def _is_refused(arena: Arena, url: str) -> bool:
+def _is_refused(url: str) -> bool:
+    """Ask for more than there may be room for; raises `LiveError` if the refusal does not say so."""
     answer = httpx2.post(f"{url}/api/tasks", json={"title": "Too much", "notes": "x" * 20_000}, trust_env=False)
     if answer.is_success:
         return False

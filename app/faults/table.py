@@ -86,12 +86,15 @@ def write_table(rows: Sequence[Row]) -> str:
         "| fault | rounds | changes | lost | inverted | altered | doubled | published after | reacted to after |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
-    lines += [
-        f"| {row.fault} | not played: {row.trouble} |||||||"
-        if row.trouble
-        else f"| {row.fault} | {row.rounds} | {row.changes} | {row.lost} | {row.inverted} | {row.altered} | {row.doubled} "
-        f"| {row.published:.1f} s | {row.seen:.1f} s |"
-        for row in rows
-    ]
+    lines += [_write_row(row) for row in rows]
     problems = [f"- {row.fault}: {problem}" for row in rows for problem in row.problems[:5]]
     return "\n".join([*lines, *(["", *problems] if problems else [])])
+
+
+def _write_row(row: Row) -> str:
+    if row.trouble:
+        return f"| {row.fault} | not played: {row.trouble} | | | | | | | |"
+    return (
+        f"| {row.fault} | {row.rounds} | {row.changes} | {row.lost} | {row.inverted} | {row.altered} | {row.doubled} "
+        f"| {row.published:.1f} s | {row.seen:.1f} s |"
+    )
