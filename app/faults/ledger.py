@@ -92,6 +92,10 @@ class Ledger:
         )
         return (int(rows[0][0].partition(":")[0]), rows[0][1]) if rows else (None, 0)
 
+    def count_rows(self, table: str) -> int:
+        """Return how many rows a table holds."""
+        return int(self.ask(f"SELECT count(*) FROM {table}")[0][0])  # noqa: S608  # our own words
+
     def list_parked(self) -> set[str]:
         """Return the ids of the tasks that have a parked event."""
         return {row[0] for row in self.ask("SELECT task_id FROM outbox_entry WHERE parked_at IS NOT NULL")}
