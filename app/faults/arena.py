@@ -218,7 +218,10 @@ class Arena:
 
     def wait_seen(self, seconds: float = SEEN_SECONDS) -> None:
         """Wait until every consumer has reacted to every event."""
-        wait_until(lambda: self._ask(self.ledger.count_unseen) == 0, seconds, "all events are reacted to")
+        try:
+            wait_until(lambda: self._ask(self.ledger.count_unseen) == 0, seconds, "all events are reacted to")
+        except LiveError as error:
+            raise LiveError(f"{error} {self.ledger.tell_unseen()}") from None
 
     def check(self) -> Findings:
         """Wait until all has come to rest, then return what is wrong of all that happened since the start."""

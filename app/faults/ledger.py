@@ -14,7 +14,7 @@ _COMMITTED = "SELECT seq, event_id, event_type, task_id, version, payload FROM o
 _WAITING = "SELECT count(*) FROM outbox_entry WHERE published_at IS NULL"
 _TO_RING = "SELECT count(*) FROM reminder WHERE status = 'scheduled'"
 _UNSEEN = (
-    "SELECT count(*) FROM outbox_entry AS o WHERE NOT EXISTS"
+    " FROM outbox_entry AS o WHERE NOT EXISTS"
     " (SELECT 1 FROM activity AS a WHERE a.event_id = o.event_id)"
     " OR event_type NOT IN ('reminder.due', 'recurring.trigger') AND NOT EXISTS (SELECT 1 FROM inbox_entry AS i"
     " WHERE i.event_id = o.event_id AND i.consumer = 'statistics')"
@@ -70,7 +70,12 @@ class Ledger:
 
     def count_unseen(self) -> int:
         """Return how many events some consumer has not reacted to."""
-        return int(self.ask(_UNSEEN)[0][0])
+        return int(self.ask(f"SELECT count(*){_UNSEEN}")[0][0])
+
+    def tell_unseen(self) -> str:
+        """Return of which types they are and when the first of each was recorded: a topic that is silent shows."""
+        rows = self.ask(f"SELECT event_type, count(*), min(recorded_at){_UNSEEN} GROUP BY event_type")
+        return "; ".join(f"{row[1]} of {row[0]} since {row[2]}" for row in rows)
 
     def read_committed(self) -> list[Committed]:
         """Return every event that was committed, in the order of its row number."""
