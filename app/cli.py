@@ -186,14 +186,35 @@ def _tell_rows(rows: Sequence["Row"], note: str, *, as_json: bool) -> None:
 def faults(
     rounds: Annotated[int, typer.Option(min=1, help="Of every fault; some four minutes each on two cores.")] = 1,
     seed: Annotated[int, typer.Option(help="The same number gives the same orders and moments again.")] = 1,
+    only: Annotated[list[str] | None, typer.Option(help="A fault by its name, as the table has it; repeat it.")] = None,
+    soak: Annotated[float, typer.Option(help="Instead: minutes at twice the load, a random fault every 20 s.")] = 0,
 ) -> None:
     """Kill, stop and hang every part of the real chain under load, and print what was lost; exit code 1 if anything."""
+    from app.faults.soak import soak_product, write_soak
+    from app.faults.strikes import FAULTS
     from app.faults.table import fill_table, write_table
 
-    rows = []
-    _call_live(lambda: rows.extend(fill_table(rounds, seed, lambda words: print(words, file=sys.stderr, flush=True))))
-    print(write_table(rows))
-    if any(row.problems for row in rows):
+    chosen = [fault for fault in FAULTS if not only or fault.name in only]
+    if unknown := set(only or ()) - {fault.name for fault in chosen}:
+        _fail(f"No fault is called {', '.join(sorted(unknown))}; there are: {', '.join(each.name for each in FAULTS)}.")
+
+    def say(words: str) -> None:
+        print(words, file=sys.stderr, flush=True)
+
+    problems: list[str] = []
+
+    def play() -> None:
+        if soak:
+            soaked = soak_product(soak, seed, say, chosen)
+            print(write_soak(soaked))
+            problems.extend(soaked.problems)
+        else:
+            rows = fill_table(rounds, seed, say, chosen)
+            print(write_table(rows))
+            problems.extend(problem for row in rows for problem in row.problems)
+
+    _call_live(play)
+    if problems:
         sys.exit(1)
 
 

@@ -72,13 +72,22 @@ class DaprPublisher:
             return _all(events, "published", "")
         failed = _read_failures(response)
         if failed is not None:
-            return [_judge(each, failed.get(each.event_id)) for each in events]
+            outcomes = [_judge(each, failed.get(each.event_id)) for each in events]
+            doubtful = [each for each, outcome in zip(events, outcomes, strict=True) if outcome.status == "refused"]
+            if len(doubtful) < 2:
+                return outcomes
+            # Kafka refuses whole what goes to one partition in one piece.
+            settled = [outcome for outcome in outcomes if outcome.status != "refused"]
+            return [*settled, *await self._send_alone(topic, doubtful, until)]
         reason = f"the sidecar answered {response.status_code}: {response.text[:300]}"
         if not _blames_events(response):
             return _all(events, "unknown", reason)
         if len(events) == 1:
             return _all(events, "refused", reason)
-        # Something in the batch cannot be sent at all; alone, each shows whether it is the one.
+        return await self._send_alone(topic, events, until)
+
+    async def _send_alone(self, topic: str, events: Sequence[Outgoing], until: float) -> list[Outcome]:
+        """Send one by one what was refused together: alone, each shows whether it is the one."""
         return [outcome for each in events for outcome in await self._send(topic, [each], until)]
 
 

@@ -47,6 +47,7 @@ class Relay:
     jitter: Callable[[], float] = lambda: 1.0
     trouble: str = ""
     _failures: int = 0
+    _pause: timedelta = timedelta()
     _not_before: datetime | None = None
     _next: tuple[datetime, list[Outgoing]] | None = None
 
@@ -87,12 +88,15 @@ class Relay:
         """Return for how long the broker is left alone after it failed; 0 if it is not."""
         if self._not_before is None:
             return 0.0
-        return max((self._not_before - self.clock.now()).total_seconds(), 0.0)
+        left = self._not_before - self.clock.now()
+        # More than the pause was: the clock has been put back meanwhile, and would keep everything waiting for as long.
+        return left.total_seconds() if timedelta() < left <= self._pause else 0.0
 
     def _back_off(self, reason: str) -> None:
         seconds = min(FIRST_SECONDS * 2 ** min(self._failures, 20), LONGEST_OUTAGE_WAIT) * self.jitter()
         self._failures += 1
-        self._not_before = self.clock.now() + timedelta(seconds=seconds)
+        self._pause = timedelta(seconds=seconds)
+        self._not_before = self.clock.now() + self._pause
         if not self.trouble:
             log.warning("the broker does not take events: %s", reason[:300])
         self.trouble = reason[:300]

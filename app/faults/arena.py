@@ -12,7 +12,7 @@ from typing import Any, Protocol, Self
 import asyncpg  # type: ignore[import-untyped]  # it ships no types
 import httpx2
 
-from app.faults.driver import Driver
+from app.faults.driver import Call, Driver, make_change
 from app.faults.ledger import Ledger
 from app.faults.oracle import Acknowledged, Findings, Record, examine
 from app.settings import REPOSITORY
@@ -21,7 +21,7 @@ from events.catalog import EventType, TopicStyle
 from infra.live.chain import LiveChain
 from infra.live.kafka import Kafka
 from infra.live.postgres import Postgres
-from infra.live.programs import Program, run_guarded, wait_until
+from infra.live.programs import LiveError, Program, run_guarded, wait_until
 from infra.live.resources import PRODUCT
 from infra.live.sidecar import App, Daprd
 
@@ -115,7 +115,7 @@ class Arena:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            url = self.postgres.create_database(self.name)
+            url = self.postgres.create_database(self.name, self.chain.disk.folder if self.chain.disk else None)
             self.ledger = Ledger(url)
             topics = [topic for topic in self.chain.topics if self._is_ours(topic)]
             self.reader = self._make_reader(self.chain.brokers, topics)
@@ -123,10 +123,7 @@ class Arena:
             for number in range(self._count):
                 self.replicas.append(self._lay_out(number, url))
                 stack.callback(self._end, self.replicas[-1])
-            first = self.replicas[0].program
-            run_guarded(
-                "migrate", [*first.command[:-1], "migrate"], first.folder, START_SECONDS, environment=first.environment
-            )
+            self.run_command("migrate")
             for replica in self.replicas:
                 replica.begin()
             for replica in self.replicas:
@@ -178,18 +175,32 @@ class Arena:
         program = Program(f"serve-{number}", command, folder, environment, restart=True)
         return Replica(f"http://127.0.0.1:{port}", program, daprd)
 
+    def run_command(self, *words: str) -> None:
+        """Run a command of the product beside its processes; raises `LiveError` if it fails."""
+        first = self.replicas[0].program
+        command = [*first.command[:-1], *words]
+        run_guarded(words[0], command, first.folder, START_SECONDS, environment=first.environment)
+
     def find_leader(self, seconds: float = 20.0) -> Replica:
         """Return the replica that does the background work, waiting for one."""
         found: list[Replica] = []
 
         def look() -> bool:
             with suppress(OSError, asyncpg.PostgresError):
-                holder = self.ledger.read_holder()
+                holder, _ = self.ledger.read_lease()
                 found[:] = [each for each in self.replicas if each.program.pid == holder]
             return bool(found)
 
         wait_until(look, seconds, "a replica leads")
         return found[0]
+
+    def write(self, method: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Make one change beside the drivers', keep it as acknowledged, and return the answer."""
+        answer, tally = make_change(self.urls, Call(method, path, body))
+        self.acknowledged += tally.acknowledged
+        if answer is None:
+            raise LiveError(f"refused: {tally.refused}")
+        return answer
 
     def drive(self, chance: Chance, writers: int = 4, pace: float = 10.0) -> Driver:
         """Return a driver whose tally counts when `keep` has taken it."""
@@ -207,7 +218,10 @@ class Arena:
 
     def wait_seen(self, seconds: float = SEEN_SECONDS) -> None:
         """Wait until every consumer has reacted to every event."""
-        wait_until(lambda: self._ask(self.ledger.count_unseen) == 0, seconds, "all events are reacted to")
+        try:
+            wait_until(lambda: self._ask(self.ledger.count_unseen) == 0, seconds, "all events are reacted to")
+        except LiveError as error:
+            raise LiveError(f"{error} {self.ledger.tell_unseen()}") from None
 
     def check(self) -> Findings:
         """Wait until all has come to rest, then return what is wrong of all that happened since the start."""

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from types import TracebackType
@@ -117,10 +118,26 @@ class _Writer:
                 if "reminder_in_past" not in response.text:  # an outage may outlast the moment that was asked for
                     self.tally.refused.append(f"{call.method} {call.path}: {response.text[:200]}")
                 return None
+            if not _is_storage(response):
+                self.tally.refused.append(f"{call.method} {call.path}: {response.status_code} {response.text[:200]}")
             self.at += 1
             time.sleep(_PAUSE)
         self.tally.refused.append(f"{call.method} {call.path}: no answer within {PATIENCE:g} s")
         return None
+
+
+def _is_storage(response: httpx2.Response) -> bool:
+    """Return whether the service says by its code that the storage is away, the one reason why it may not serve."""
+    with suppress(ValueError, AttributeError):
+        return response.status_code == 503 and response.json().get("code") == "storage_unavailable"
+    return False
+
+
+def make_change(urls: Sequence[str], call: Call) -> tuple[dict[str, Any] | None, Tally]:
+    """Make one change as a client does; return its answer, None if it was refused, and what the client was told."""
+    tally = Tally()
+    with httpx2.Client(timeout=_CALL_SECONDS, trust_env=False) as http:
+        return _Writer(urls, Chance(0), tally, PACE, threading.Event()).send(http, call), tally
 
 
 class Driver:

@@ -14,7 +14,7 @@ _COMMITTED = "SELECT seq, event_id, event_type, task_id, version, payload FROM o
 _WAITING = "SELECT count(*) FROM outbox_entry WHERE published_at IS NULL"
 _TO_RING = "SELECT count(*) FROM reminder WHERE status = 'scheduled'"
 _UNSEEN = (
-    "SELECT count(*) FROM outbox_entry AS o WHERE NOT EXISTS"
+    " FROM outbox_entry AS o WHERE NOT EXISTS"
     " (SELECT 1 FROM activity AS a WHERE a.event_id = o.event_id)"
     " OR event_type NOT IN ('reminder.due', 'recurring.trigger') AND NOT EXISTS (SELECT 1 FROM inbox_entry AS i"
     " WHERE i.event_id = o.event_id AND i.consumer = 'statistics')"
@@ -70,7 +70,12 @@ class Ledger:
 
     def count_unseen(self) -> int:
         """Return how many events some consumer has not reacted to."""
-        return int(self.ask(_UNSEEN)[0][0])
+        return int(self.ask(f"SELECT count(*){_UNSEEN}")[0][0])
+
+    def tell_unseen(self) -> str:
+        """Return of which types they are and when the first of each was recorded: a topic that is silent shows."""
+        rows = self.ask(f"SELECT event_type, count(*), min(recorded_at){_UNSEEN} GROUP BY event_type")
+        return "; ".join(f"{row[1]} of {row[0]} since {row[2]}" for row in rows)
 
     def read_committed(self) -> list[Committed]:
         """Return every event that was committed, in the order of its row number."""
@@ -84,10 +89,33 @@ class Ledger:
             {row[0]: (row[1], row[2]) for row in self.ask("SELECT day, created, completed FROM day_count")},
         )
 
-    def read_holder(self) -> int | None:
-        """Return the process id of whoever holds the lease now."""
+    def read_lease(self) -> tuple[int | None, int]:
+        """Return the process id of whoever holds the lease now, and the count of holders up to it."""
         rows = self.ask(
-            "SELECT holder FROM lease WHERE name = 'background'"
+            "SELECT holder, epoch FROM lease WHERE name = 'background'"
             " AND expires_ms > extract(epoch FROM clock_timestamp()) * 1000"
         )
-        return int(rows[0][0].partition(":")[0]) if rows else None
+        return (int(rows[0][0].partition(":")[0]), rows[0][1]) if rows else (None, 0)
+
+    def count_rows(self, table: str) -> int:
+        """Return how many rows a table holds."""
+        return int(self.ask(f"SELECT count(*) FROM {table}")[0][0])  # noqa: S608  # our own words
+
+    def list_parked(self) -> set[str]:
+        """Return the ids of the tasks that have a parked event."""
+        return {row[0] for row in self.ask("SELECT task_id FROM outbox_entry WHERE parked_at IS NOT NULL")}
+
+    def count_tries(self, task_id: str) -> tuple[int, int]:
+        """Return how many events of a task wait, and how often the broker has refused the one it refused most."""
+        statement = f"{_WAITING} AND task_id = $1"
+        tries = "SELECT coalesce(max(attempts), 0) FROM outbox_entry WHERE task_id = $1"
+        return int(self.ask(statement, task_id)[0][0]), int(self.ask(tries, task_id)[0][0])
+
+    def count_late(self, but: str, before: str) -> int:
+        """Return how many events that were recorded before an instant still wait, those of one task left out."""
+        return int(self.ask(f"{_WAITING} AND task_id <> $1 AND recorded_at < $2", but, before)[0][0])
+
+    def count_instances(self, series: str) -> tuple[int, int]:
+        """Return how many instances a series has, and on how many dates."""
+        [row] = self.ask("SELECT count(*), count(DISTINCT occurrence) FROM task WHERE recurring_id = $1", series)
+        return row[0], row[1]

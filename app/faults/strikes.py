@@ -4,22 +4,36 @@ import signal
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 
 import asyncpg  # type: ignore[import-untyped]  # it ships no types
+import httpx2
 
 from app.faults.arena import Arena, Replica
+from app.system import SystemClock
+from events.catalog import EventType, name_topic
+from events.instants import write_instant
+from infra.live import disk
 from infra.live.guard import send
-from infra.live.programs import wait_until
+from infra.live.machine import find_faketime
+from infra.live.programs import LiveError, wait_until
+from infra.live.topics import MOST_BYTES, limit_topic
 
 Heal = Callable[[], None]
 _END_SECONDS = 30.0
+_SMALL = 16 << 10
+"""Bytes of a batch of records that a topic takes: too few for the longest notes."""
+_LATE = timedelta(seconds=4)
+"""What was recorded so long ago and still waits was held up by something."""
+_PARKED_SECONDS = 40.0
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One row of the table: `strike` does it and returns how it is healed; held for `shortest` to `longest` seconds.
 
-    `serves` says whether writes must go on being acknowledged meanwhile.
+    `serves` says whether writes must go on being acknowledged meanwhile; `find_trouble` says in a sentence why it
+    cannot be done on this machine.
     """
 
     name: str
@@ -27,6 +41,7 @@ class Fault:
     shortest: float = 1.0
     longest: float = 4.0
     serves: bool = True
+    find_trouble: Callable[[], str] = lambda: ""
 
 
 def _nothing() -> None:
@@ -167,6 +182,130 @@ def restart_in_turn(arena: Arena) -> Heal:
     return _nothing
 
 
+def lose_answers(arena: Arena) -> Heal:
+    """Write what daprd sends and lose Kafka's answers, and reset every connection of daprd's over and over."""
+    forwarders = arena.kafka.forwarders
+    for forwarder in forwarders:
+        forwarder.lose_answers()
+
+    def heal() -> None:
+        wait_until(lambda: any(forwarder.lost for forwarder in forwarders), _END_SECONDS, "an answer is lost")
+        for forwarder in forwarders:
+            forwarder.heal()
+
+    return heal
+
+
+def refuse_large(arena: Arena) -> Heal:
+    """Have the broker refuse one large event: its task waits, parked, and nothing else does; then let it through."""
+    topic = name_topic(EventType.TASK_UPDATED, arena.style)
+    task = arena.write("POST", "/tasks", {"title": "Large"})["task"]["id"]
+    limit_topic(arena.chain.brokers, topic, _SMALL)
+
+    def is_refused() -> bool:
+        number = len(arena.acknowledged)  # other notes each time: the broker heeds the limit a little later
+        arena.write("PATCH", f"/tasks/{task}", {"notes": f"{number}".ljust(20_000, "x")})
+        wait_until(lambda: arena.ledger.count_tries(task) != (1, 0), _END_SECONDS, "the large event is sent")
+        return arena.ledger.count_tries(task)[1] > 0
+
+    wait_until(is_refused, _END_SECONDS, "Kafka refuses the large event")
+
+    def heal() -> None:
+        wait_until(lambda: bool(arena.ledger.list_parked()), _PARKED_SECONDS, "the large event is parked")
+        arena.write("PATCH", f"/tasks/{task}", {"notes": "short"})  # to come after it, whatever its size
+        late = arena.ledger.count_late(task, write_instant(SystemClock().now() - _LATE))
+        parked = arena.ledger.list_parked()
+        limit_topic(arena.chain.brokers, topic, MOST_BYTES)
+        arena.run_command("events", "replay", "--parked")
+        if late or parked != {task}:
+            raise LiveError(f"One event was too large: {late} others waited, {len(parked)} tasks were parked.")
+
+    return heal
+
+
+def move_clock(offset: str) -> Callable[[Arena], Heal]:
+    """Have the clock of the process that does the background work jump so many seconds, and back again."""
+
+    def strike(arena: Arena) -> Heal:
+        other = arena.find_leader()
+        moved = next(replica for replica in arena.replicas if replica is not other)
+        clock = moved.program.folder / "clock"
+        clock.write_text("+0", "utf-8")
+        if "LD_PRELOAD" not in (moved.program.environment or {}):
+            moved.program.stop()
+            moved.program.environment = {
+                **(moved.program.environment or {}),
+                "LD_PRELOAD": str(find_faketime()),
+                "FAKETIME_TIMESTAMP_FILE": str(clock),
+                "FAKETIME_CACHE_DURATION": "1",
+                "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            }
+            moved.program.start()
+            moved.wait_ready()
+        other.program.crash()
+        wait_until(lambda: arena.find_leader() is moved, _END_SECONDS, "the process whose clock will jump leads")
+        due = (SystemClock().now() + timedelta(seconds=2)).replace(microsecond=0)
+        series = arena.write(
+            "POST",
+            "/recurring-tasks",
+            {
+                "title": "Comes",
+                "rule": f"FREQ=HOURLY;BYMINUTE={due.minute};BYSECOND={due.second}",
+                "first_due": write_instant(due),
+                "mode": "every_occurrence",
+            },
+        )["recurring_id"]
+        before = arena.ledger.read_lease()
+        clock.write_text(offset, "utf-8")
+
+        def heal() -> None:
+            after = arena.ledger.read_lease()
+            clock.write_text("+0", "utf-8")
+            wait_until(lambda: SystemClock().now() > due + timedelta(seconds=1), _END_SECONDS, "the date has come")
+            wait_until(lambda: arena.ledger.count_instances(series)[0] > 1, _END_SECONDS, "the next instance is made")
+            if before != after:
+                raise LiveError(f"The lease went from {before} to {after} because a clock jumped.")
+            instances, dates = arena.ledger.count_instances(series)
+            if instances != dates:
+                raise LiveError(f"{instances} instances on {dates} dates.")
+
+        return heal
+
+    return strike
+
+
+def _find_no_faketime() -> str:
+    return "" if find_faketime() else "libfaketime is not installed (Debian: `apt install libfaketime`)."
+
+
+def fill_disk(arena: Arena) -> Heal:
+    """Leave no room for the database's tables: calls are refused by the code, until there is room."""
+    full = arena.chain.disk
+    assert full is not None  # noqa: S101  # no trouble was found
+    full.fill()
+
+    def is_refused() -> bool:
+        return any(_is_refused(url) for url in arena.urls)
+
+    def heal() -> None:
+        try:
+            wait_until(is_refused, _END_SECONDS, "a call is refused for want of room")
+        finally:
+            full.make_room()
+
+    return heal
+
+
+def _is_refused(url: str) -> bool:
+    """Ask for more than there may be room for; raises `LiveError` if the refusal does not say so."""
+    answer = httpx2.post(f"{url}/api/tasks", json={"title": "Too much", "notes": "x" * 20_000}, trust_env=False)
+    if answer.is_success:
+        return False
+    if answer.status_code != 503 or "no room" not in answer.text:
+        raise LiveError(f"A full disk reads {answer.status_code} {answer.text[:200]}")
+    return True
+
+
 FAULTS = (
     Fault("daprd killed", kill_sidecars),
     Fault("daprd stopped", stop_sidecars),
@@ -183,5 +322,10 @@ FAULTS = (
     Fault("PostgreSQL hangs", hang_postgres, 1, 4, serves=False),
     Fault("connections cut", cut_connections, 0.2, 1, serves=False),
     Fault("rolling restart", restart_in_turn, 0.1, 0.5, serves=False),
+    Fault("Kafka's answers lost", lose_answers, 1, 6),
+    Fault("one event too large for Kafka", refuse_large, 1, 4),
+    Fault("clock an hour ahead", move_clock("+3600"), 2, 5, find_trouble=_find_no_faketime),
+    Fault("clock an hour behind", move_clock("-3600"), 2, 5, find_trouble=_find_no_faketime),
+    Fault("database's disk full", fill_disk, 1, 4, serves=False, find_trouble=disk.find_trouble),
 )
 """Every fault that plain processes on one machine allow."""

@@ -13,10 +13,11 @@ from typing import Self
 
 from events.catalog import TopicStyle
 from infra.live.cache import Say
+from infra.live.disk import Disk, find_trouble
 from infra.live.kafka import Kafka, Listeners, lay_out_kafka
-from infra.live.ports import PortBook
+from infra.live.ports import LOOPBACK, PortBook
 from infra.live.postgres import OWNER, Postgres, lay_out_postgres
-from infra.live.programs import ToolsMissing
+from infra.live.programs import ToolsMissing, find_unprivileged
 from infra.live.provision import Wanted, find_missing, provide_daprd, provide_kafka
 from infra.live.resources import lay_out_resources
 from infra.live.sidecar import App, Daprd, lay_out_daprd
@@ -32,7 +33,10 @@ def _read_postgres_url() -> str | None:
 
 @dataclass(frozen=True)
 class Plan:
-    """What of the chain is wanted; `brokers` and `database_url` name what runs already and is only used."""
+    """What of the chain is wanted; `brokers` and `database_url` name what runs already and is only used.
+
+    `harmed` adds what some harm needs: a forwarder between daprd and Kafka, and a disk for PostgreSQL that can be full.
+    """
 
     kafka: bool = True
     postgres: bool = True
@@ -44,6 +48,7 @@ class Plan:
     partitions: int = PARTITIONS
     styles: Sequence[TopicStyle] = STYLES
     postgres_settings: Mapping[str, str] = field(default_factory=dict)
+    harmed: bool = False
 
     @property
     def wanted(self) -> Wanted:
@@ -67,6 +72,7 @@ class LiveChain:
         self.postgres: Postgres | None = None
         self.daprds: list[Daprd] = []
         self.topics: list[str] = []
+        self.disk: Disk | None = None
         self._stack = ExitStack()
         self._daprd = Path()
 
@@ -94,6 +100,11 @@ class LiveChain:
         return self.kafka.brokers if self.kafka else self.plan.brokers or ""
 
     @property
+    def _before(self) -> str:
+        forwarders = self.kafka.forwarders if self.kafka else []
+        return ",".join(f"{LOOPBACK}:{each.port}" for each in forwarders) or self.brokers
+
+    @property
     def database_url(self) -> str | None:
         """A PostgreSQL database, None if none was wanted."""
         return self.postgres.url if self.postgres else self.plan.database_url
@@ -107,10 +118,17 @@ class LiveChain:
         stack.callback(self.ports.close)
         if wanted.kafka:
             folder, nodes = self.folder / "kafka", self.plan.kafka_nodes
-            self.kafka = lay_out_kafka(jars, folder, self.ports, nodes, self.plan.kafka_listeners)
+            self.kafka = lay_out_kafka(
+                jars, folder, self.ports, nodes, self.plan.kafka_listeners, forwarded=self.plan.harmed
+            )
             stack.callback(self.kafka.kill)  # nothing of it is kept, so nothing is gained by an orderly end
             self.kafka.begin()
+            for forwarder in self.kafka.forwarders:
+                stack.callback(forwarder.close)
+                forwarder.start()
         if wanted.postgres:
+            if self.plan.harmed and not find_trouble():
+                self.disk = self._mount(stack)
             self.postgres = lay_out_postgres(self.folder / "postgres", self.ports, self.plan.postgres_settings)
             stack.callback(self.postgres.kill)
             self.postgres.start()
@@ -120,6 +138,13 @@ class LiveChain:
         if self.brokers:
             self.topics = provide_topics(self.brokers, self.plan.styles, self.plan.partitions)
         stack.callback(self._end_daprds)
+
+    def _mount(self, stack: ExitStack) -> Disk:
+        folder = self.folder / "disk"
+        folder.mkdir()
+        disk = Disk(folder, find_unprivileged())
+        stack.callback(disk.close)
+        return disk
 
     def _end_daprds(self) -> None:
         for daprd in self.daprds:
@@ -139,7 +164,7 @@ class LiveChain:
         """
         folder = self.folder / f"daprd-{len(self.daprds)}-{app.app_id}"
         lay_out_resources(folder / "resources", style, schedule, retries, app.app_id)
-        daprd = lay_out_daprd(self._daprd, folder, self.ports, app, brokers or self.brokers, folder / "resources")
+        daprd = lay_out_daprd(self._daprd, folder, self.ports, app, brokers or self._before, folder / "resources")
         self.daprds.append(daprd)
         return daprd
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from infra.live.forwarder import Forwarder
 from infra.live.machine import find_java
 from infra.live.ports import LOOPBACK, PortBook
 from infra.live.programs import Command, LiveError, Program, run_guarded, wait_until
@@ -17,8 +18,8 @@ _PROPERTIES = """\
 process.roles=broker,controller
 node.id={node}
 log.dirs={data}
-listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller}{more}
-advertised.listeners=PLAINTEXT://{host}:{port}{more}
+listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller}{bound}
+advertised.listeners=PLAINTEXT://{host}:{port}{advertised}
 controller.listener.names=CONTROLLER
 listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT{protocols}
 controller.quorum.voters={voters}
@@ -53,6 +54,7 @@ class Broker:
     program: Program
     port: int
     listeners: Mapping[str, str] = field(default_factory=dict)
+    forwarder: Forwarder | None = None
 
     @property
     def address(self) -> str:
@@ -105,6 +107,11 @@ class Kafka:
         """Where clients begin, `host:port[,host:port…]`."""
         return ",".join(node.address for node in self.nodes)
 
+    @property
+    def forwarders(self) -> list[Forwarder]:
+        """Those that stand before the brokers, empty if none do."""
+        return [node.forwarder for node in self.nodes if node.forwarder]
+
     def start(self) -> None:
         """Start them and wait until they know each other."""
         self.begin()
@@ -143,16 +150,24 @@ class Kafka:
 
 Listeners = Mapping[str, tuple[str, Mapping[str, str]]]
 """More ways in, by name: its security protocol, and Kafka's settings of this listener."""
+_FORWARDED = "FORWARDED"
 
 
 def lay_out_kafka(
-    jars: Path, folder: Path, ports: PortBook, count: int = 1, listeners: Listeners | None = None
+    jars: Path,
+    folder: Path,
+    ports: PortBook,
+    count: int = 1,
+    listeners: Listeners | None = None,
+    *,
+    forwarded: bool = False,
 ) -> Kafka:
     """Make the directories of so many brokers, formatted, and return them, not yet started.
 
-    With three or more each record is on three of them and is acknowledged when it is on two.
+    With three or more each record is on three of them and is acknowledged when it is on two. `forwarded` puts a
+    forwarder before each of them, not yet started: a second way in beside the straight one.
     """
-    listeners = listeners or {}
+    listeners = {**(listeners or {}), **({_FORWARDED: ("PLAINTEXT", {})} if forwarded else {})}
     copies, in_sync = (3, 2) if count >= 3 else (1, 1)
     places = [(ports.take(), ports.take()) for _ in range(count)]
     voters = ",".join(f"{node}@{LOOPBACK}:{controller}" for node, (_, controller) in enumerate(places, 1))
@@ -161,7 +176,9 @@ def lay_out_kafka(
         own = folder / str(node)
         own.mkdir(parents=True)
         properties, logging = own / "server.properties", own / "log4j2.properties"
-        more = {name: f"{LOOPBACK}:{ports.take()}" for name in listeners}
+        bound = {name: ports.take() for name in listeners}
+        forwarder = Forwarder(ports.take(), bound[_FORWARDED]) if forwarded else None
+        advertised = {**bound, **({_FORWARDED: forwarder.port} if forwarder else {})}
         text = _PROPERTIES.format(
             node=node,
             data=own / "data",
@@ -171,7 +188,8 @@ def lay_out_kafka(
             voters=voters,
             copies=copies,
             in_sync=in_sync,
-            more="".join(f",{name}://{address}" for name, address in more.items()),
+            bound=_write_listeners(bound),
+            advertised=_write_listeners(advertised),
             protocols="".join(f",{name}:{protocol}" for name, (protocol, _) in listeners.items()),
         )
         for name, (_, settings) in listeners.items():
@@ -182,5 +200,10 @@ def lay_out_kafka(
         java += ["-XX:+UseSerialGC", "-Xshare:auto", f"-Dlog4j2.configurationFile={logging}", "-cp", f"{jars}/*"]
         formatting: Command = ["kafka.tools.StorageTool", "format", "-t", _CLUSTER, "-c", properties]
         run_guarded("kafka-format", [*java, *formatting], own, 60)
-        nodes.append(Broker(Program("kafka", [*java, "kafka.Kafka", properties], own), port, more))
+        ways = {name: f"{LOOPBACK}:{number}" for name, number in bound.items()}
+        nodes.append(Broker(Program("kafka", [*java, "kafka.Kafka", properties], own), port, ways, forwarder))
     return Kafka(nodes)
+
+
+def _write_listeners(ports: Mapping[str, int]) -> str:
+    return "".join(f",{name}://{LOOPBACK}:{port}" for name, port in ports.items())

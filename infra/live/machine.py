@@ -82,6 +82,11 @@ def find_postgres() -> Path:
     return max(found)[1]
 
 
+def find_faketime() -> Path | None:
+    """Return the library that moves a program's clock (Debian: `libfaketime`), None where there is none."""
+    return next(iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))), None)
+
+
 def find_installed_daprd() -> Path | None:
     """Return the daprd on PATH if it is of the version that we hold to."""
     found = shutil.which("daprd")

@@ -187,6 +187,17 @@ async def test_what_the_sidecar_cannot_read_is_looked_for_one_by_one(
     assert [len(call.entries) for call in sidecar.calls] == [3, 1, 1, 1]
 
 
+async def test_what_the_broker_refuses_together_is_looked_for_one_by_one(
+    sidecar: ScriptedSidecar, publish: Publish
+) -> None:
+    too_large = "kafka server: Message was too large, server rejected it to avoid allocation error"
+    together = fail_entries({f"task.created-{number}": too_large for number in range(3)})
+    sidecar.script = lambda call: together(call) if "task.created-1" in call.ids else (204, b"")
+    outcomes = await publish(make_batch(4))
+    assert statuses(outcomes) == {f"task.created-{n}": "refused" if n == 1 else "published" for n in range(4)}
+    assert [len(call.entries) for call in sidecar.calls] == [4, 1, 1, 1]
+
+
 async def test_trouble_of_one_topic_is_no_trouble_of_another(sidecar: ScriptedSidecar, publish: Publish) -> None:
     sidecar.script = lambda call: (500, b"") if call.topic == "task.deleted" else (204, b"")
     batch = [*make_batch(2), *make_batch(2, EventType.TASK_DELETED)]

@@ -95,6 +95,19 @@ async def test_the_pause_is_spread_by_the_jitter_that_is_handed_in(world: World,
     assert pauses == pytest.approx([0.05, 0.2, 0.6])
 
 
+async def test_a_clock_that_is_put_back_during_an_outage_does_not_hold_the_relay_up(
+    world: World, broker: Broker
+) -> None:
+    await make_tasks(world, "One")
+    relay = relay_to(world, broker)
+    broker.away = True
+    assert await relay.step() == 0
+    broker.away = False
+    assert await relay.step() == 0, "it pauses"
+    world.clock.move(hours=-1)
+    assert await relay.step() == 1
+
+
 async def test_after_the_outage_all_goes_out_in_order_and_the_next_one_begins_small(
     world: World, broker: Broker
 ) -> None:

@@ -42,6 +42,6 @@ def arena(chain: LiveChain) -> Iterator[Arena]:
 
     One topic for all types, so that the order of each task's events shows across the types; Dapr's cron ticks in both.
     """
-    plan = Plan(brokers=None, database_url=None, styles=["single"])
+    plan = Plan(brokers=None, database_url=None, styles=["single"], harmed=True)
     with LiveChain(plan) as own, Arena(own, TopicReader, "single", schedule="@every 1s") as opened:
         yield opened

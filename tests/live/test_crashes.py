@@ -140,7 +140,7 @@ def test_a_leader_that_ends_is_followed_within_two_seconds(arena: Arena, way: st
         end()
         began = time.monotonic()
 
-        wait_until(lambda: arena.ledger.read_holder() not in (None, holder), 10, "another leads")
+        wait_until(lambda: arena.ledger.read_lease()[0] not in (None, holder), 10, "another leads")
         took_over = time.monotonic() - began
 
         answer = write(other.url, "POST", "/tasks", title=f"After the leader was {way}")

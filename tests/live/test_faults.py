@@ -13,22 +13,29 @@ from app.system import Chance
 SEED = int(os.environ.get("TODO_FAULT_SEED", "20261125"))
 GROUPS = {
     "sidecar": ["daprd killed", "daprd stopped", "daprd hangs", "daprd crashes while it delivers"],
-    "broker": ["Kafka killed", "Kafka stopped", "Kafka hangs", "daprd started before Kafka"],
+    "broker": ["Kafka killed", "Kafka stopped", "Kafka hangs", "daprd started before Kafka", "Kafka's answers lost"],
     "product": ["app killed", "all apps killed", "leader hangs beyond its lease", "rolling restart"],
     "database": ["PostgreSQL restarted, immediate", "PostgreSQL hangs", "connections cut"],
+    "disk": ["database's disk full"],
+    "clock": ["clock an hour ahead"],
 }
+LONG_GROUPS = {"limit": ["one event too large for Kafka"], "clock back": ["clock an hour behind"]}
 HELD_SECONDS = 1.5
 
 
 def test_every_fault_is_in_a_group() -> None:
-    assert sorted(name for names in GROUPS.values() for name in names) == sorted(fault.name for fault in FAULTS)
+    groups = (GROUPS | LONG_GROUPS).values()
+    assert sorted(name for names in groups for name in names) == sorted(fault.name for fault in FAULTS)
 
 
-@pytest.mark.parametrize("group", GROUPS)
+@pytest.mark.parametrize("group", [*GROUPS, *(LONG_GROUPS if os.environ.get("TODO_TEST_LONG") else ())])
 def test_nothing_is_lost_and_nothing_done_twice(arena: Arena, group: str) -> None:
     by_name = {fault.name: fault for fault in FAULTS}
     chance = Chance(SEED)
-    faults: list[Fault] = [by_name[name] for name in GROUPS[group]]
+    faults: list[Fault] = [by_name[name] for name in (GROUPS | LONG_GROUPS)[group]]
+    for fault in faults:
+        if trouble := fault.find_trouble():
+            pytest.skip(f"{fault.name}: {trouble}")
     chance.shuffle(faults)
 
     played = play(arena, faults, chance, HELD_SECONDS)

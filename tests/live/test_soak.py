@@ -1,0 +1,19 @@
+"""The soak in short: whatever comes for minutes, nothing is wrong afterwards, and no table outgrows its events."""
+
+import os
+
+import pytest
+
+from app.faults.soak import soak_product, write_soak
+from infra.live.chain import LiveChain
+
+pytestmark = pytest.mark.skipif(not os.environ.get("TODO_TEST_LONG"), reason="two minutes: only with `test --long`")
+
+
+def test_two_minutes_at_twice_the_load(chain: LiveChain) -> None:
+    soaked = soak_product(1.5, int(os.environ.get("TODO_FAULT_SEED", "20261125")), print)
+
+    print(write_soak(soaked))
+    assert not soaked.problems
+    assert soaked.changes > 1_000
+    assert soaked.struck.total() >= 4
