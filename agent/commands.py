@@ -211,7 +211,10 @@ class Reading:
         }
         if wish.intent in talk:
             return Step(say=self._say(talk[wish.intent]))
-        return Step(say=say_examples(self._language, "miss"))
+        miss = say_examples(self._language, "miss")
+        if what := wish.slots.get("what"):
+            miss += "\n" + self._say("miss_add", text=what)
+        return Step(say=miss)
 
     def _find_target(self, wish: Wish, target: Target, results: list[Result]) -> Wish | Step | None:
         """Return the wish with its task, taking what it looked up off the results; or the step that comes before."""

@@ -13,6 +13,9 @@ from agent.wish import Slots, Target, Wish
 LONGEST_TEXT = 600
 """Characters of a message that are read; no title is longer than a third of that."""
 
+MOST_TITLE_WORDS = 8
+"""Words of what might be meant as a title, so that the way to add it is told."""
+
 
 class Wishes(TaskWishes, ListWishes, SeriesWishes):
     """The reader of sentences in one language at one moment."""
@@ -83,10 +86,11 @@ class Wishes(TaskWishes, ListWishes, SeriesWishes):
 
     def _offer(self, text: str) -> Wish:
         """Ask whether to add what has the form of no sentence, but a time that is wholly understood."""
-        wish = self._build(Match("create", {"what": text}, 0), "")
+        wish, whole = self._build(Match("create", {"what": text}, 0), ""), self._said.restore(text)
         if self._is_question or not {"due", "rule"} & wish.args.keys():
-            return Wish(intent="miss")
-        said = self._language.say("offer", text=self._said.restore(text))
+            is_title = not self._is_question and 1 < len(whole.split()) <= MOST_TITLE_WORDS and "title" in wish.args
+            return Wish(intent="miss", slots={"what": whole} if is_title else {})
+        said = self._language.say("offer", text=whole)
         return replace(wish, intent="miss", tool="", offered=wish.tool, say=said)
 
     def _build(self, match: Match, text: str) -> Wish:

@@ -171,6 +171,8 @@ REPEATING: list[tuple[str, dict[str, Any]]] = [
 
 LISTS: list[tuple[str, dict[str, Any]]] = [
     ("what should I do today?", {"due_from": "2026-11-23", "due_until": "2026-11-23"}),
+    ("what's next?", {"due_from": "2026-11-23", "due_until": "2026-11-30"}),
+    ("upcoming", {"due_from": "2026-11-23", "due_until": "2026-11-30"}),
     ("what is due by friday?", {"due_until": "2026-11-27"}),
     ("how many tasks do I have?", {}),
     ("show all my tasks", {"status": "all"}),
@@ -246,6 +248,7 @@ CHANGING: list[tuple[str, str | None, str, dict[str, Any]]] = [
     ("mark groceries as done", "groceries", "complete_task", {"task_id": "T"}),
     ('complete "buy groceries"', "buy groceries", "complete_task", {"task_id": "T"}),
     ("done with groceries", "groceries", "complete_task", {"task_id": "T"}),
+    ("done: groceries", "groceries", "complete_task", {"task_id": "T"}),
     ("I'm done with the groceries", "groceries", "complete_task", {"task_id": "T"}),
     ("I have finished groceries", "groceries", "complete_task", {"task_id": "T"}),
     ("finish task #1", None, "complete_task", {"task_id": "A"}),
