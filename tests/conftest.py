@@ -19,6 +19,8 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.server.stdio import stdio_server
 from pydantic_core import from_json
 from sqlalchemy import text
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from app.identity import SCHEDULER, StdioIdentity
 from app.main import Service, build_app, open_service
@@ -65,12 +67,20 @@ def pytest_configure(config: pytest.Config) -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
 
+class Sharing(LoadScopeScheduling):
+    """Gives a worker a module at a time, and all that needs the chain to one of them."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return LIVE if nodeid.startswith(LIVE) else nodeid.partition("::")[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Sharing:
+    return Sharing(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where workers share the tests, the chain is one's from the beginning, since it waits most; a module is whole."""
+    """Begin with the chain, which waits most."""
     items.sort(key=lambda item: not item.nodeid.startswith(LIVE))
-    for item in items:
-        group = LIVE if item.nodeid.startswith(LIVE) else item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @dataclass
