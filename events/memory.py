@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, Index, bindparam, exists, func, select, update
 from sqlmodel import Field, SQLModel
 
-from events.backoff import next_attempt
+from events.backoff import next_attempt, write_span
 from events.catalog import EventType, TaskEvent
 from events.cloudevent import decode_event
 from events.consumer import Answer, Consumer, savepoint
@@ -59,16 +59,17 @@ _PARKED = _T.c.parked_at.is_not(None) & ~exists().where(
 ).correlate(_T)
 _ANY_OPEN = select(_T.c.id).where(_OPEN).limit(1)
 _INSERT = HotInsert(lambda insert: insert(_T).on_conflict_do_nothing(index_elements=["event_id", "consumer"]))
+_LATER = (_T.c.next_attempt_at > bindparam("now")) & (_T.c.next_attempt_at <= bindparam("latest"))
 _DUE = (
     select(_T.c.id, _T.c.consumer, _T.c.event_id, _T.c.task_id, _T.c.attempts, _O.c.payload)
     .join(_O, _O.c.event_id == _T.c.event_id)
-    .where(_OPEN, _T.c.next_attempt_at.is_(None) | (_T.c.next_attempt_at <= bindparam("now")))
+    .where(_OPEN, _T.c.next_attempt_at.is_(None) | ~_LATER)
     .order_by(_T.c.id)
     .limit(bindparam("limit"))
 )
 _WAITING = (
     select(_T.c.consumer, _T.c.task_id, func.min(_T.c.id))
-    .where(_OPEN, _T.c.attempts > 0, _T.c.next_attempt_at > bindparam("now"))
+    .where(_OPEN, _T.c.attempts > 0, _LATER)
     .group_by(_T.c.consumer, _T.c.task_id)
 )
 _DONE = update(_T).where(_T.c.id == bindparam("key")).values(delivered_at=bindparam("at"), last_error=None)
@@ -124,8 +125,8 @@ class MemoryBroker:
         Each delivery has a savepoint of its own: a failing reaction is undone alone. While one waits for its next
         attempt, later events of the same task wait behind it for that consumer, so that order per task holds.
         """
-        now = write_instant(self.clock.now())
-        if not await self.database.read(lambda connection: connection.execute(_DUE, {"now": now, "limit": 1}).first()):
+        span = write_span(self.clock.now())
+        if not await self.database.read(lambda connection: connection.execute(_DUE, {**span, "limit": 1}).first()):
             return 0
         return await self.database.write(self._deliver_due)
 
@@ -133,12 +134,13 @@ class MemoryBroker:
         # One deliverer at a time, whatever the lease says: of two, one would overtake the other within a task.
         take_turn(connection, "deliveries")
         at = self.clock.now()
-        now = write_instant(at)
-        held = {(consumer, task_id): first for consumer, task_id, first in connection.execute(_WAITING, {"now": now})}
+        span = write_span(at)
+        now = span["now"]
+        held = {(consumer, task_id): first for consumer, task_id, first in connection.execute(_WAITING, span)}
         done: list[dict[str, object]] = []
         tried = 0
         decoded: dict[str, TaskEvent] = {}
-        due = connection.execute(_DUE, {"now": now, "limit": self.batch}).all()
+        due = connection.execute(_DUE, {**span, "limit": self.batch}).all()
         for key, name, event_id, task_id, attempts, payload in due:
             if held.get((name, task_id), key) < key:
                 continue

@@ -1,11 +1,13 @@
 """The outbox: events recorded in the transaction of their change, waiting to be published."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Index, bindparam, func, insert, select, update
 from sqlmodel import Field, SQLModel
 
+from events.backoff import write_span
 from events.catalog import TaskEvent
 from events.cloudevent import encode_event
 from events.ports import Outgoing
@@ -51,7 +53,6 @@ _T = table_of(OutboxEntry)
 _PENDING = _T.c.published_at.is_(None) & _T.c.parked_at.is_(None)
 _INSERT = HotInsert(insert(_T))
 _PARKED_TASKS = select(_T.c.task_id).where(_T.c.parked_at.is_not(None))
-_READY = _PENDING & (_T.c.next_attempt_at.is_(None) | (_T.c.next_attempt_at <= bindparam("now")))
 _WAITING = _PENDING & _T.c.task_id.not_in(_PARKED_TASKS)
 _WHOLE = select(_T.c.seq, _T.c.task_id, _T.c.next_attempt_at, _T.c.event_id, _T.c.event_type, _T.c.payload)
 _OLDEST = _WHOLE.where(_WAITING).order_by(_T.c.seq).limit(bindparam("window"))
@@ -104,7 +105,7 @@ def record_event(connection: Connection, event: TaskEvent, traceparent: str | No
     )
 
 
-def claim_events(connection: Connection, now: str, limit: int) -> list[Outgoing]:
+def claim_events(connection: Connection, now: datetime, limit: int) -> list[Outgoing]:
     """Return up to `limit` of the oldest pending events, at most one per task, none of a parked task.
 
     A task whose oldest event waits for its next attempt keeps its later events back.
@@ -123,7 +124,8 @@ def claim_events(connection: Connection, now: str, limit: int) -> list[Outgoing]
     return [_to_outgoing(row) for row in connection.execute(_CHOSEN, {"chosen": chosen})] if chosen else []
 
 
-def _first_per_task(rows: Sequence[Any], now: str, limit: int) -> list[Any]:
+def _first_per_task(rows: Sequence[Any], now: datetime, limit: int) -> list[Any]:
+    span = write_span(now)
     seen: set[str] = set()
     batch: list[Any] = []
     for row in rows:
@@ -131,7 +133,7 @@ def _first_per_task(rows: Sequence[Any], now: str, limit: int) -> list[Any]:
         if task_id in seen:
             continue
         seen.add(task_id)
-        if next_attempt_at is None or next_attempt_at <= now:
+        if next_attempt_at is None or not span["now"] < next_attempt_at <= span["latest"]:
             batch.append(row)
             if len(batch) == limit:
                 break

@@ -60,7 +60,7 @@ class Relay:
             return 0
         claimed, self._next = self._take_next(), None
         if claimed is None:
-            now = write_instant(self.clock.now())
+            now = self.clock.now()
             claimed = await self.database.read(lambda connection: claim_events(connection, now, self.batch))
         if not claimed:
             return 0
@@ -128,7 +128,7 @@ class Relay:
                 write_instant(next_attempt(now, attempts)),
                 write_instant(now) if parked else None,
             )
-        return claim_events(connection, write_instant(now), self.batch) if len(claimed) == self.batch else []
+        return claim_events(connection, now, self.batch) if len(claimed) == self.batch else []
 
 
 def _is_away(outcomes: list[Outcome]) -> bool:

@@ -188,6 +188,21 @@ async def test_a_failing_reaction_is_undone_retried_in_order_then_parked_and_rep
     assert await broker.step() == 0
 
 
+async def test_a_reaction_put_off_by_a_clock_that_was_ahead_comes_when_it_is_right_again(world: World) -> None:
+    react = Fragile()
+    consumers = [Consumer("fragile", frozenset(EventType), react)]
+    broker = MemoryBroker(world.service.database, consumers, world.clock)
+    bad = await make_task(world, "Bad")
+    world.clock.move(hours=1)
+    await relay_to(world, broker).step()
+    assert await broker.step() == 1
+    react.broken = False
+    assert await broker.step() == 0, "it waits for its next attempt"
+    world.clock.move(hours=-1)
+    assert await broker.step() == 1
+    assert react.seen == [(bad["id"], 1)]
+
+
 async def test_a_consumer_drops_what_it_does_not_know_and_reacts_once(world: World) -> None:
     seen: list[str] = []
     consumer = Consumer("only", frozenset({EventType.TASK_CREATED}), lambda _c, event: seen.append(event.event_id))

@@ -108,6 +108,20 @@ async def test_a_clock_that_is_put_back_during_an_outage_does_not_hold_the_relay
     assert await relay.step() == 1
 
 
+async def test_what_was_put_off_by_a_clock_that_was_ahead_goes_out_when_it_is_right_again(
+    world: World, broker: Broker
+) -> None:
+    await make_tasks(world, "Poison")
+    broker.refused.add("Poison")
+    relay = relay_to(world, broker)
+    world.clock.move(hours=1)
+    assert await relay.step() == 0
+    broker.refused.clear()
+    assert await relay.step() == 0, "it waits for its next attempt"
+    world.clock.move(hours=-1)
+    assert await relay.step() == 1
+
+
 async def test_after_the_outage_all_goes_out_in_order_and_the_next_one_begins_small(
     world: World, broker: Broker
 ) -> None:
@@ -253,7 +267,7 @@ async def test_the_relay_on_a_scripted_sidecar_parks_only_what_is_too_large(worl
         assert await world.service.database.read(count_backlog) == (0, 1)
         await make_tasks(world, "Four")
         assert await relay.step() == 1
-    assert await world.service.database.read(lambda connection: claim_events(connection, "9999", 10)) == []
+    assert await world.service.database.read(lambda connection: claim_events(connection, world.clock.now(), 10)) == []
     assert await world.query("SELECT count(*) FROM outbox_entry WHERE published_at IS NOT NULL") == [(3,)]
 
 
