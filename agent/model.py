@@ -123,7 +123,7 @@ def _write_tool(tool: Tool) -> dict[str, Any]:
 
 
 def _gather_calls(calls: dict[int, dict[str, str]], delta: Any) -> None:
-    """Put the pieces of calls together; a server that gives no index, or one index to several ids, is understood."""
+    """Put the pieces of calls together; no index, one index for several ids, or a repeated name is understood."""
     for piece in (delta.tool_calls if delta is not None else None) or []:
         index = piece.index if piece.index is not None else len(calls)
         known = calls.get(index)
@@ -134,7 +134,8 @@ def _gather_calls(calls: dict[int, dict[str, str]], delta: Any) -> None:
             known = calls[index] = {"id": "", "name": "", "arguments": ""}
         known["id"] = known["id"] or piece.id or ""
         if piece.function is not None:
-            known["name"] += piece.function.name or ""
+            if (name := piece.function.name or "") != known["name"]:  # llama-cpp-python says it with each piece
+                known["name"] += name
             known["arguments"] += piece.function.arguments or ""
 
 

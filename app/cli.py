@@ -141,7 +141,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="A list of {chec
         print(json.dumps(checks))
     else:
         for each in checks:
-            print(f"{'ok  ' if each['ok'] else 'BAD '} {each['check']:<12}{each['detail']}")
+            print(f"{'ok  ' if each['ok'] else 'BAD '} {each['check']:<14}{each['detail']}")
     if not all(each["ok"] for each in checks):
         sys.exit(1)
 

@@ -115,6 +115,14 @@ async def test_several_calls_under_one_index_are_told_apart(tmp_path: Path) -> N
         assert len(await world.events()) == 2
 
 
+async def test_a_name_that_is_said_with_each_piece_is_one_name(tmp_path: Path) -> None:
+    functions = [{"name": "create_task", "arguments": piece} for piece in ('{"title"', ':"A"}')]
+    deltas = [{"tool_calls": [{"index": 0, "id": "a", "function": function}]} for function in functions]
+    async with talk(tmp_path, [HEAD, *map(chunk, deltas), chunk({}, "stop"), DONE], words("Added.")) as (world, _):
+        answer = await say(world, "add one")
+        assert [(call["name"], call["ok"]) for call in answer["calls"]] == [("create_task", True)]
+
+
 async def test_a_model_that_is_not_there(tmp_path: Path) -> None:
     model = OpenAIModel("tasks-agent", "qwen3", "http://127.0.0.1:9/v1", None)
     try:
