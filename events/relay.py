@@ -80,7 +80,7 @@ class Relay:
 
         Later another process may have had the lease, and published it.
         """
-        if self._next is None or self.clock.now() - self._next[0] > FRESH:
+        if self._next is None or not timedelta() <= self.clock.now() - self._next[0] <= FRESH:
             return None
         return self._next[1] or None
 

@@ -54,7 +54,7 @@ ON_BOTH = frozenset(
             "storms",
             "tail",
         ),
-        *("undo_races", "killed", "crowds", "shown_titles", "silence"),
+        *("undo_races", "killed", "crowds", "shown_titles", "silence", "history", "turn_journal"),
     )
 )
 ELSEWHERE = {"test_service": "sqlite", "test_postgres": "postgresql", "test_side_by_side": "postgresql"}
@@ -246,15 +246,20 @@ def make_settings(folder: Path, **overrides: Any) -> Settings:
     return load_settings(**{"data_dir": folder, "zone": "Europe/Berlin", **overrides})
 
 
+async def lay_out_settings(folder: Path, **overrides: Any) -> Settings:
+    """Return the settings of a folder, after making its database where that does not make itself."""
+    if STORAGE.kind == "postgresql":
+        assert STORAGE.cluster is not None
+        overrides["database_url"] = await STORAGE.cluster.open_for(folder)
+    return make_settings(folder, **overrides)
+
+
 @asynccontextmanager
 async def open_world(folder: Path, **overrides: Any) -> AsyncIterator[World]:
     """Open a world on a folder, with other settings where given; a second one on the same folder is a restart."""
     clock = MovableClock()
     async with AsyncExitStack() as stack:
-        settings = make_settings(folder, **overrides)
-        if STORAGE.kind == "postgresql":
-            assert STORAGE.cluster is not None
-            settings = make_settings(folder, database_url=await STORAGE.cluster.open_for(folder), **overrides)
+        settings = await lay_out_settings(folder, **overrides)
         service = await stack.enter_async_context(open_service(settings, clock, CountedIds()))
         app = build_app(service, background=False)
         await stack.enter_async_context(app.router.lifespan_context(app))

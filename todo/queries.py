@@ -120,9 +120,13 @@ def load_recurrences_of(work: Work, task_ids: list[str]) -> dict[str, Row]:
 
 
 def load_any_tasks(work: Work, task_ids: list[str]) -> dict[str, Row]:
-    """Return those of the tasks that are the caller's, deleted ones included, by id and in the order of ids."""
+    """Return those of the tasks that are the caller's, deleted ones included, by id and in the order of ids.
+
+    In a transaction that may write, the rows are held until its end.
+    """
     statement = select(TASK).where(TASK.c.id.in_(task_ids), TASK.c.user_id == work.who.user_id).order_by(TASK.c.id)
-    return {row.id: row._asdict() for row in work.connection.execute(statement.with_for_update())}
+    held = statement if work.reads_only else statement.with_for_update()
+    return {row.id: row._asdict() for row in work.connection.execute(held)}
 
 
 def find_tasks_by_id(work: Work, task_ids: list[str]) -> dict[str, Row]:

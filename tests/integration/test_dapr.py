@@ -10,7 +10,7 @@ import pytest
 
 from app.dapr_routes import name_route
 from events.catalog import EventType, TopicStyle, name_topic
-from tests.conftest import World
+from tests.conftest import DEFAULT, World
 from tests.integration.dapr_worlds import (
     DROP,
     RETRY,
@@ -134,6 +134,7 @@ async def test_the_largest_event_is_taken(dapr: World) -> None:
     assert await deliver(dapr, route, event) == SUCCESS
 
 
+@pytest.mark.skipif(DEFAULT == "postgresql", reason="it locks a file")
 async def test_while_the_storage_is_unavailable_the_answer_is_retry(dapr: World, tmp_path: Path) -> None:
     route, event = await make_event(dapr)
     dapr.service.database._wait_limit = 0.01

@@ -13,7 +13,7 @@ from app import main
 from app.dapr_routes import name_route
 from app.replaying import replay_events
 from events.catalog import EventType
-from tests.conftest import URL, CountedIds, MovableClock, World, make_settings
+from tests.conftest import URL, CountedIds, MovableClock, World, lay_out_settings, make_settings
 from tests.integration.dapr_worlds import RETRY, SIDECAR, SUCCESS, Fragile, deliver, make_event, read_activity
 
 pytestmark = pytest.mark.anyio
@@ -122,7 +122,7 @@ async def test_dead_letters_are_replayed_from_the_shell(fragile: Fragile, dapr: 
     _, event = await make_event(dapr)
     await deliver(dapr, "/events/dead/task.created", event)
     fragile.broken = False
-    settings = make_settings(tmp_path, broker="dapr", dapr_http=SIDECAR)
+    settings = await lay_out_settings(tmp_path, broker="dapr", dapr_http=SIDECAR)
     assert await replay_events(settings, parked=False) == 3
     assert await replay_events(settings, parked=False) == 0
     while await dapr.service.broker.step():

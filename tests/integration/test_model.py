@@ -14,7 +14,7 @@ import pytest
 from pydantic_core import from_json, to_json
 
 from agent.model import OpenAIModel
-from tests.conftest import World
+from tests.conftest import World, lay_out_settings
 from tests.integration.talking import open_talk_with, say
 from tests.integration.test_processes import free_port, read_holder, running_serve
 from tests.wire import DONE, HEAD, Part, ScriptedServer, call, chunk, open_server, refuse
@@ -140,6 +140,7 @@ async def test_a_model_that_is_not_there(tmp_path: Path) -> None:
 
 async def test_a_server_killed_in_the_middle_of_a_turn_goes_on_with_it(tmp_path: Path) -> None:
     port = free_port()
+    await lay_out_settings(tmp_path)
 
     def kill() -> None:
         holder = read_holder(tmp_path)

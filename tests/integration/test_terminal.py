@@ -1,12 +1,21 @@
 """The chat in a terminal, as a person starts it: lines in, answers out, and the same conversation afterwards."""
 
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from tests.conftest import lay_out_settings
 from tests.integration.test_processes import environment
 
 ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def database(tmp_path: Path, storage: str) -> None:
+    asyncio.run(lay_out_settings(tmp_path))
 
 
 def chat(folder: Path, *words: str, lines: str = "", **settings: str) -> subprocess.CompletedProcess[str]:

@@ -13,6 +13,7 @@ from agent.said import Begun, CallStarted, Done, Text
 from app.assistant import build_conversation
 from app.database import SqliteDatabase
 from app.identity import identify_chat
+from app.postgres import PostgresDatabase
 from tests.integration.talking import open_talk, say
 from todo.errors import StorageUnavailable
 
@@ -24,9 +25,11 @@ class Death:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.left: int | None = None
-        write = SqliteDatabase.write
+        for kind in (SqliteDatabase, PostgresDatabase):
+            monkeypatch.setattr(kind, "write", self._count(kind.write))
 
-        async def count(database: SqliteDatabase, use_case: Callable[[Connection], Any]) -> Any:
+    def _count(self, write: Callable[..., Any]) -> Callable[..., Any]:
+        async def count(database: Any, use_case: Callable[[Connection], Any]) -> Any:
             if self.left is None:
                 return await write(database, use_case)
             if self.left == 0:
@@ -34,7 +37,7 @@ class Death:
             self.left -= 1
             return await write(database, use_case)
 
-        monkeypatch.setattr(SqliteDatabase, "write", count)
+        return count
 
 
 @pytest.fixture

@@ -163,7 +163,7 @@ def test_two_schedulers_and_two_crons_ring_and_make_each_thing_once(arena: Arena
     for replica in arena.replicas:
         replica.wait_ready()
         replica.daprd.wait_whole()
-    at = (SystemClock().now() + timedelta(seconds=3)).replace(microsecond=0)
+    at = (SystemClock().now() + timedelta(seconds=6)).replace(microsecond=0)
     due, rule = write_instant(at), f"FREQ=HOURLY;BYMINUTE={at.minute};BYSECOND={at.second}"
     url = arena.urls[0]
     tasks = [write(url, "POST", "/tasks", title=f"Rings {n}", reminders=[due])["task"]["id"] for n in range(10)]
