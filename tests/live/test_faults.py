@@ -17,9 +17,14 @@ GROUPS = {
     "product": ["app killed", "all apps killed", "leader hangs beyond its lease", "rolling restart"],
     "database": ["PostgreSQL restarted, immediate", "PostgreSQL hangs", "connections cut"],
     "disk": ["database's disk full"],
-    "clock": ["clock an hour ahead"],
 }
-LONG_GROUPS = {"limit": ["one event too large for Kafka"], "clock back": ["clock an hour behind"]}
+# Clocks: daprd 1.18.2 may skip a record whose delivery waits for an app that is away while its consumer session ends
+# with an error; with restarts on a loaded machine that was seen in one of thirty (docs/operating.md).
+LONG_GROUPS = {
+    "limit": ["one event too large for Kafka"],
+    "clock": ["clock an hour ahead"],
+    "clock back": ["clock an hour behind"],
+}
 HELD_SECONDS = 1.5
 
 
