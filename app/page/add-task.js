@@ -52,13 +52,14 @@ class AddTask extends HTMLElement {
       const fields = { title };
       if (day.value) fields.due = time.value ? `${day.value}T${time.value}` : day.value;
       if (day.value && reminder.value) fields.reminders = [{ before: reminder.value }];
-      send.disabled = true;
-      const taken = await add(fields);
-      send.disabled = false;
-      if (!taken) return;
+      // The line is free at once: what is written while the answer is on its way is the next task.
+      const written = [this.#title.value, day.value, time.value, reminder.value];
       form.reset();
       reminder.disabled = true;
       this.#title.focus();
+      if ((await add(fields)) || this.#title.value) return;
+      [this.#title.value, day.value, time.value, reminder.value] = written;
+      reminder.disabled = !day.value;
     });
     form.addEventListener("keydown", (event) => {
       if (event.key === "Escape") this.#title.blur();
