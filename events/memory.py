@@ -19,6 +19,9 @@ from events.tables import HotInsert, RowNumber, only_where, table_of, take_turn
 
 log = logging.getLogger(__name__)
 
+UNHEARD = "the broker has not brought it"
+"""The `last_error` of a delivery that was taken over; it stays when it is done."""
+
 
 class Delivery(SQLModel, table=True):
     """One event on its way to one consumer: delivered, waiting for its next attempt, or parked with its reason."""
@@ -72,7 +75,7 @@ _WAITING = (
     .where(_OPEN, _T.c.attempts > 0, _LATER)
     .group_by(_T.c.consumer, _T.c.task_id)
 )
-_DONE = update(_T).where(_T.c.id == bindparam("key")).values(delivered_at=bindparam("at"), last_error=None)
+_DONE = update(_T).where(_T.c.id == bindparam("key")).values(delivered_at=bindparam("at"))
 _FAILED = (
     update(_T)
     .where(_T.c.id == bindparam("key"))
@@ -177,6 +180,16 @@ def park_delivery(connection: Connection, consumer: str, event: TaskEvent, reaso
     if connection.execute(_REACTED, {"consumer": consumer, "event_id": event.event_id}).first() is None:
         row = {"consumer": consumer, "event_id": event.event_id, "task_id": event.task_id, "attempts": 0}
         _INSERT.run(connection, {**row, "last_error": reason, "parked_at": now})
+
+
+def take_over(connection: Connection, unheard: Sequence[tuple[str, str, str]]) -> None:
+    """Deliver from here what no other broker has brought: rows of `(consumer, event_id, task_id)`, each once."""
+    if unheard:
+        rows = [
+            {"consumer": name, "event_id": event_id, "task_id": task_id, "attempts": 0, "last_error": UNHEARD}
+            for name, event_id, task_id in unheard
+        ]
+        _INSERT.run_all(connection, rows)
 
 
 def has_open(connection: Connection) -> bool:

@@ -28,8 +28,8 @@ from infra.live.sidecar import App, Daprd
 START_SECONDS = 60.0
 PUBLISHED_SECONDS = 30.0
 """Seconds after healing within which all that waits is published."""
-SEEN_SECONDS = 60.0
-"""Seconds within which all consumers have reacted: a member of a consumer group that was killed is waited for 10 s."""
+SEEN_SECONDS = 90.0
+"""Seconds within which all consumers have reacted: what a sidecar passes over is delivered from the outbox after 60."""
 
 
 class Reader(Protocol):
@@ -117,8 +117,8 @@ class Arena:
         with ExitStack() as stack:
             url = self.postgres.create_database(self.name, self.chain.disk.folder if self.chain.disk else None)
             self.ledger = Ledger(url)
-            topics = [topic for topic in self.chain.topics if self._is_ours(topic)]
-            self.reader = self._make_reader(self.chain.brokers, topics)
+            self.topics = [topic for topic in self.chain.topics if self._is_ours(topic)]
+            self.reader = self._make_reader(self.chain.brokers, self.topics)
             self.reader.read_new()  # what others wrote into these topics before is not ours
             for number in range(self._count):
                 self.replicas.append(self._lay_out(number, url))

@@ -1,4 +1,4 @@
-"""The oracle's view of the topics: read from their beginning, in no consumer group."""
+"""The oracle's view of the topics: read from their beginning, in no consumer group; and a group moved past them."""
 
 from dataclasses import dataclass, field
 
@@ -24,3 +24,17 @@ class TopicsReader:
                     self._next[place] = record.offset + 1
                     found.append(record)
         return found
+
+
+def move_past(brokers: str, group: str, topics: list[str]) -> None:
+    """Have a consumer group, of which no member may be there, begin at the present end of these topics."""
+    from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition  # type: ignore[import-untyped]  # no types
+
+    consumer = KafkaConsumer(bootstrap_servers=brokers.split(","), group_id=group, enable_auto_commit=False)
+    try:
+        parts = [TopicPartition(name, number) for name in topics for number in consumer.partitions_for_topic(name)]
+        consumer.assign(parts)
+        ends = consumer.end_offsets(parts)
+        consumer.commit({part: OffsetAndMetadata(end, "", -1) for part, end in ends.items()})
+    finally:
+        consumer.close()

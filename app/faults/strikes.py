@@ -10,6 +10,7 @@ import asyncpg  # type: ignore[import-untyped]  # it ships no types
 import httpx2
 
 from app.faults.arena import Arena, Replica
+from app.faults.reading import move_past
 from app.system import SystemClock
 from events.catalog import EventType, name_topic
 from events.instants import write_instant
@@ -17,6 +18,7 @@ from infra.live import disk
 from infra.live.guard import send
 from infra.live.machine import find_faketime
 from infra.live.programs import LiveError, wait_until
+from infra.live.resources import PRODUCT
 from infra.live.topics import MOST_BYTES, limit_topic
 
 Heal = Callable[[], None]
@@ -26,6 +28,8 @@ _SMALL = 16 << 10
 _LATE = timedelta(seconds=4)
 """What was recorded so long ago and still waits was held up by something."""
 _PARKED_SECONDS = 40.0
+_OF_THE_APP = ("--app-port", "--app-protocol", "--app-channel", "--app-health", "--enable-app-health")
+"""Options of a daprd without which it publishes and delivers nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,25 @@ def crash_sidecar(arena: Arena) -> Heal:
     """SIGKILL the daprd through which events are published; its guard starts it again."""
     arena.find_leader().daprd.crash()
     return _nothing
+
+
+def pass_over(arena: Arena) -> Heal:
+    """Publish without delivering, and have the consumer group move past what was published: daprd may do the same."""
+    commands = [replica.daprd.program.command for replica in arena.replicas]
+    for replica in arena.replicas:
+        replica.daprd.stop()
+        words = [str(word) for word in replica.daprd.program.command]
+        replica.daprd.program.command = [word for word in words if not word.startswith(_OF_THE_APP)]
+    _start_all(arena.replicas)
+
+    def heal() -> None:
+        for replica, command in zip(arena.replicas, commands, strict=True):
+            replica.daprd.stop()
+            replica.daprd.program.command = command
+        move_past(arena.chain.brokers, PRODUCT, arena.topics)
+        _start_all(arena.replicas)
+
+    return heal
 
 
 def kill_kafka(arena: Arena) -> Heal:
@@ -324,6 +347,7 @@ FAULTS = (
     Fault("rolling restart", restart_in_turn, 0.1, 0.5, serves=False),
     Fault("Kafka's answers lost", lose_answers, 1, 6),
     Fault("one event too large for Kafka", refuse_large, 1, 4),
+    Fault("records passed over", pass_over, 1, 3),
     Fault("clock an hour ahead", move_clock("+3600"), 2, 5, find_trouble=_find_no_faketime),
     Fault("clock an hour behind", move_clock("-3600"), 2, 5, find_trouble=_find_no_faketime),
     Fault("database's disk full", fill_disk, 1, 4, serves=False, find_trouble=disk.find_trouble),

@@ -1,7 +1,7 @@
 """A topic that has fallen silent is noticed: what was published and has come back to nobody."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from app.doctor import examine
 from events.catalog import EventType
 from events.instants import write_instant
 from events.ports import Outcome, Outgoing
-from events.silence import HOPE, PATIENCE
+from events.silence import HOPE, PATIENCE, SilenceWatch
 from tests.conftest import MONDAY, World
 from tests.integration.dapr_worlds import SUCCESS, deliver, make_event, open_dapr
 
@@ -42,7 +42,30 @@ async def read_readiness(world: World) -> list[str]:
     """Return what readiness says of silence: it stays ready."""
     response = await world.http.get("/readyz")
     assert response.status_code == 200
-    return [reason for reason in response.json()["degraded"] if "not reacted to" in reason]
+    return [reason for reason in response.json()["degraded"] if "not brought back" in reason]
+
+
+def watch_of(world: World) -> SilenceWatch:
+    assert world.service.background.silence is not None
+    return world.service.background.silence
+
+
+async def explain(world: World, storage: str, ask: Callable[[Connection], object]) -> list[str]:
+    """Return the plan of every query that is asked."""
+    asked: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        asked.append((statement, parameters))
+
+    def look(connection: Connection) -> list[str]:
+        listen(connection, "before_cursor_execute", note)
+        ask(connection)
+        remove(connection, "before_cursor_execute", note)
+        word = "EXPLAIN QUERY PLAN" if storage == "sqlite" else "EXPLAIN (ANALYZE, TIMING OFF)"
+        plans = [connection.exec_driver_sql(f"{word} {statement}", values) for statement, values in asked]
+        return ["\n".join(str(row) for row in plan) for plan in plans]
+
+    return await world.service.database.read(look)
 
 
 def pass_patience(world: World) -> None:
@@ -128,20 +151,22 @@ async def test_the_doctor_has_a_line_for_it(dapr: World) -> None:
 async def test_each_change_of_it_is_one_line_of_the_log(dapr: World, caplog: pytest.LogCaptureFixture) -> None:
     async def listen() -> list[str]:
         caplog.clear()
-        assert dapr.service.background.silence is not None
         for _ in range(3):
-            assert await dapr.service.background.silence.step() == 0
+            await watch_of(dapr).step()
         return [each.message for each in caplog.records if each.name == "events.silence"]
 
-    event = await publish(dapr)
+    await publish(dapr)
     with caplog.at_level(logging.WARNING):
         assert await listen() == []
         pass_patience(dapr)
-        [line] = await listen()
-        assert "task.created" in line
+        taken, told = await listen()
+        assert taken == "1 of task.created: the broker has not brought them for a minute"
+        assert "task.created" in told
+        assert "restart the Dapr sidecar" in told
         assert await listen() == []
-        await deliver(dapr, *event)
-        assert await listen() == ["what is published is reacted to again"]
+        await deliver(dapr, *await publish(dapr))
+        pass_patience(dapr)
+        assert await listen() == ["what is published is brought back again"]
 
 
 @pytest.mark.parametrize(("role", "listens"), [("all", True), ("worker", True), ("api", False)])
@@ -167,22 +192,9 @@ async def test_a_look_takes_one_step_in_each_index_whatever_there_is(dapr: World
         await dapr.service.database.write(lambda connection: connection.execute(text(copy), rows).close())  # noqa: B023
     await dapr.service.database.write(lambda connection: connection.exec_driver_sql("ANALYZE").close())
     pass_patience(dapr)
-    asked: list[tuple[str, Any]] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        asked.append((statement, parameters))
-
-    def explain(connection: Connection) -> str:
-        assert dapr.service.background.silence is not None
-        listen(connection, "before_cursor_execute", note)
-        dapr.service.background.silence.look(connection)
-        remove(connection, "before_cursor_execute", note)
-        word = "EXPLAIN QUERY PLAN" if storage == "sqlite" else "EXPLAIN (ANALYZE, TIMING OFF)"
-        statement, parameters = asked[0]
-        return "\n".join(str(row) for row in connection.exec_driver_sql(f"{word} {statement}", parameters))
-
-    plan = await dapr.service.database.read(explain)
-    assert len(asked) == len(EventType)
+    plans = await explain(dapr, storage, watch_of(dapr).look)
+    plan = plans[0]
+    assert len(plans) == len(EventType)
     if storage == "sqlite":
         for name in ("ix_outbox_published (event_type=", "sqlite_autoindex_inbox_entry_1 (", "ux_delivery ("):
             assert f"INDEX {name}" in plan
