@@ -28,6 +28,8 @@ _SMALL = 16 << 10
 _LATE = timedelta(seconds=4)
 """What was recorded so long ago and still waits was held up by something."""
 _PARKED_SECONDS = 40.0
+_AHEAD = timedelta(seconds=6)
+"""From when a series is asked for until it is due: a process was just killed, and the call is perhaps repeated."""
 _OF_THE_APP = ("--app-port", "--app-protocol", "--app-channel", "--app-health", "--enable-app-health")
 """Options of a daprd without which it publishes and delivers nothing."""
 
@@ -267,7 +269,7 @@ def move_clock(offset: str) -> Callable[[Arena], Heal]:
             moved.wait_ready()
         other.program.crash()
         wait_until(lambda: arena.find_leader() is moved, _END_SECONDS, "the process whose clock will jump leads")
-        due = (SystemClock().now() + timedelta(seconds=2)).replace(microsecond=0)
+        due = (SystemClock().now() + _AHEAD).replace(microsecond=0)
         series = arena.write(
             "POST",
             "/recurring-tasks",
