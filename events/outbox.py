@@ -56,6 +56,11 @@ _PARKED_TASKS = select(_T.c.task_id).where(_T.c.parked_at.is_not(None))
 _WAITING = _PENDING & _T.c.task_id.not_in(_PARKED_TASKS)
 _WHOLE = select(_T.c.seq, _T.c.task_id, _T.c.next_attempt_at, _T.c.event_id, _T.c.event_type, _T.c.payload)
 _OLDEST = _WHOLE.where(_WAITING).order_by(_T.c.seq).limit(bindparam("window"))
+_OLDEST_BUT = (
+    _WHOLE.where(_WAITING, _T.c.event_id.not_in(bindparam("flying", expanding=True)))
+    .order_by(_T.c.seq)
+    .limit(bindparam("window"))
+)
 _CHOSEN = _WHOLE.where(_T.c.seq.in_(bindparam("chosen", expanding=True))).order_by(_T.c.seq)
 _SELECT = (
     select(_T.c.seq, _T.c.task_id, _T.c.next_attempt_at).where(_WAITING).order_by(_T.c.seq).limit(bindparam("window"))
@@ -105,28 +110,33 @@ def record_event(connection: Connection, event: TaskEvent, traceparent: str | No
     )
 
 
-def claim_events(connection: Connection, now: datetime, limit: int) -> list[Outgoing]:
+def claim_events(connection: Connection, now: datetime, limit: int, flying: Sequence[Outgoing] = ()) -> list[Outgoing]:
     """Return up to `limit` of the oldest pending events, at most one per task, none of a parked task.
 
-    A task whose oldest event waits for its next attempt keeps its later events back.
+    A task whose oldest event waits for its next attempt, or is in `flying`, keeps its later events back.
     """
+    tasks = {each.task_id for each in flying}
     # Mostly the oldest rows are those of as many tasks; a payload is read only of what goes out.
-    oldest = connection.execute(_OLDEST, {"window": limit}).all()
-    batch = _first_per_task(oldest, now, limit)
+    if flying:
+        oldest = connection.execute(_OLDEST_BUT, {"window": limit, "flying": [each.event_id for each in flying]}).all()
+    else:
+        oldest = connection.execute(_OLDEST, {"window": limit}).all()
+    batch = _first_per_task(oldest, now, limit, tasks)
     if len(oldest) < limit or 2 * len(batch) >= limit:
         return [_to_outgoing(row) for row in batch]
-    rows = connection.execute(_SELECT, {"window": WINDOW}).all()
-    batch = _first_per_task(rows, now, limit)
-    if len(rows) == WINDOW and len(batch) < limit:
+    rows = connection.execute(_SELECT, {"window": WINDOW + len(flying)}).all()
+    batch = _first_per_task(rows, now, limit, tasks)
+    if len(rows) == WINDOW + len(flying) and len(batch) < limit:
         # A long backlog of few tasks fills the window: look past it, at one row per task.
-        batch = _first_per_task(connection.execute(_SELECT_OLDEST, {"window": WINDOW}).all(), now, limit)
+        rows = connection.execute(_SELECT_OLDEST, {"window": WINDOW + len(flying)}).all()
+        batch = _first_per_task(rows, now, limit, tasks)
     chosen = [row.seq for row in batch]
     return [_to_outgoing(row) for row in connection.execute(_CHOSEN, {"chosen": chosen})] if chosen else []
 
 
-def _first_per_task(rows: Sequence[Any], now: datetime, limit: int) -> list[Any]:
+def _first_per_task(rows: Sequence[Any], now: datetime, limit: int, flying: set[str]) -> list[Any]:
     span = write_span(now)
-    seen: set[str] = set()
+    seen = set(flying)
     batch: list[Any] = []
     for row in rows:
         _seq, task_id, next_attempt_at, *_ = row
