@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Index, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Index, bindparam, func, insert, select, update
 from sqlmodel import Field, SQLModel
 
 from events.backoff import write_span
@@ -55,18 +55,22 @@ _INSERT = HotInsert(insert(_T))
 _PARKED_TASKS = select(_T.c.task_id).where(_T.c.parked_at.is_not(None))
 _WAITING = _PENDING & _T.c.task_id.not_in(_PARKED_TASKS)
 _WHOLE = select(_T.c.seq, _T.c.task_id, _T.c.next_attempt_at, _T.c.event_id, _T.c.event_type, _T.c.payload)
-_OLDEST = _WHOLE.where(_WAITING).order_by(_T.c.seq).limit(bindparam("window"))
-_OLDEST_BUT = (
-    _WHOLE.where(_WAITING, _T.c.event_id.not_in(bindparam("flying", expanding=True)))
-    .order_by(_T.c.seq)
-    .limit(bindparam("window"))
-)
 _CHOSEN = _WHOLE.where(_T.c.seq.in_(bindparam("chosen", expanding=True))).order_by(_T.c.seq)
-_SELECT = (
-    select(_T.c.seq, _T.c.task_id, _T.c.next_attempt_at).where(_WAITING).order_by(_T.c.seq).limit(bindparam("window"))
-)
-_OLDEST_PER_TASK = select(func.min(_T.c.seq)).where(_WAITING).group_by(_T.c.task_id)
-_SELECT_OLDEST = _SELECT.where(_T.c.seq.in_(_OLDEST_PER_TASK))
+
+
+class _Claim:
+    """The queries for what goes out next: rows whole, rows without their payloads, and of these one per task."""
+
+    def __init__(self, waiting: ColumnElement[bool]) -> None:
+        window: Any = bindparam("window")
+        oldest = select(func.min(_T.c.seq)).where(waiting).group_by(_T.c.task_id)
+        self.whole = _WHOLE.where(waiting).order_by(_T.c.seq).limit(window)
+        self.lean = select(_T.c.seq, _T.c.task_id, _T.c.next_attempt_at).where(waiting).order_by(_T.c.seq).limit(window)
+        self.one_per_task = self.lean.where(_T.c.seq.in_(oldest))
+
+
+_NOW = _Claim(_WAITING)
+_AHEAD = _Claim(_WAITING & _T.c.event_id.not_in(bindparam("flying", expanding=True)))
 _ANY_PENDING = select(_T.c.seq).where(_PENDING).limit(1)
 _MARK = (
     update(_T)
@@ -113,30 +117,28 @@ def record_event(connection: Connection, event: TaskEvent, traceparent: str | No
 def claim_events(connection: Connection, now: datetime, limit: int, flying: Sequence[Outgoing] = ()) -> list[Outgoing]:
     """Return up to `limit` of the oldest pending events, at most one per task, none of a parked task.
 
-    A task whose oldest event waits for its next attempt, or is in `flying`, keeps its later events back.
+    A task whose oldest event waits for its next attempt keeps its later events back. Those in `flying` count as
+    published: what is returned then may go out if all of them arrive.
     """
-    tasks = {each.task_id for each in flying}
+    claim = _AHEAD if flying else _NOW
+    given: dict[str, Any] = {"flying": [each.event_id for each in flying]} if flying else {}
     # Mostly the oldest rows are those of as many tasks; a payload is read only of what goes out.
-    if flying:
-        oldest = connection.execute(_OLDEST_BUT, {"window": limit, "flying": [each.event_id for each in flying]}).all()
-    else:
-        oldest = connection.execute(_OLDEST, {"window": limit}).all()
-    batch = _first_per_task(oldest, now, limit, tasks)
+    oldest = connection.execute(claim.whole, {"window": limit, **given}).all()
+    batch = _first_per_task(oldest, now, limit)
     if len(oldest) < limit or 2 * len(batch) >= limit:
         return [_to_outgoing(row) for row in batch]
-    rows = connection.execute(_SELECT, {"window": WINDOW + len(flying)}).all()
-    batch = _first_per_task(rows, now, limit, tasks)
-    if len(rows) == WINDOW + len(flying) and len(batch) < limit:
+    rows = connection.execute(claim.lean, {"window": WINDOW, **given}).all()
+    batch = _first_per_task(rows, now, limit)
+    if len(rows) == WINDOW and len(batch) < limit:
         # A long backlog of few tasks fills the window: look past it, at one row per task.
-        rows = connection.execute(_SELECT_OLDEST, {"window": WINDOW + len(flying)}).all()
-        batch = _first_per_task(rows, now, limit, tasks)
+        batch = _first_per_task(connection.execute(claim.one_per_task, {"window": WINDOW, **given}).all(), now, limit)
     chosen = [row.seq for row in batch]
     return [_to_outgoing(row) for row in connection.execute(_CHOSEN, {"chosen": chosen})] if chosen else []
 
 
-def _first_per_task(rows: Sequence[Any], now: datetime, limit: int, flying: set[str]) -> list[Any]:
+def _first_per_task(rows: Sequence[Any], now: datetime, limit: int) -> list[Any]:
     span = write_span(now)
-    seen = set(flying)
+    seen: set[str] = set()
     batch: list[Any] = []
     for row in rows:
         _seq, task_id, next_attempt_at, *_ = row

@@ -33,8 +33,8 @@ def _no_crash(_point: str) -> None:
 class Relay:
     """Publishes, then marks: a crash between the two sends the same bytes again, never others.
 
-    While a full batch travels, what became of the one before is marked, and the next one is read, of tasks that have
-    nothing in flight. `park_after` is the number of refusals after which an event, and so its task's stream, is parked.
+    While a full batch travels, what became of the one before is marked, and the next one is read, to go out if all of
+    this one arrives. `park_after` is the number of refusals after which an event, and so its task's stream, is parked.
     When nothing of a batch is known to have arrived, the broker itself is away: then all of it waits, 0.1 s doubling to
     5 s and spread by `jitter`, and no row is touched, so that an outage costs the same whatever waits. `trouble` says
     why. A single event that the broker names as failed proves nothing about the broker: it waits alone, and holds
@@ -72,8 +72,11 @@ class Relay:
         self.crash("relay.after_publish")
         if isinstance(outcomes, BaseException):
             raise outcomes
-        if _is_away(outcomes):
+        arrived = sum(outcome.status == "published" for outcome in outcomes)
+        if arrived < len(claimed):
+            # What was read ahead may hold the next event of a task whose event has not arrived.
             self._next = None
+        if _is_away(outcomes):
             self._back_off(outcomes[0].reason)
             return 0
         self._failures, self._not_before, self.trouble = 0, None, ""
@@ -84,7 +87,7 @@ class Relay:
             raise problem
         if self._next is None:
             await self._mark(lambda _connection, _now: [])
-        return sum(outcome.status == "published" for outcome in outcomes)
+        return arrived
 
     async def _claim(self) -> list[Outgoing]:
         """Return what is next, after marking what became of the batch before, if that has not been done."""
