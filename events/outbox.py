@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Index, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Index, bindparam, func, insert, select, update
 from sqlmodel import Field, SQLModel
 
 from events.backoff import write_span
@@ -55,13 +55,22 @@ _INSERT = HotInsert(insert(_T))
 _PARKED_TASKS = select(_T.c.task_id).where(_T.c.parked_at.is_not(None))
 _WAITING = _PENDING & _T.c.task_id.not_in(_PARKED_TASKS)
 _WHOLE = select(_T.c.seq, _T.c.task_id, _T.c.next_attempt_at, _T.c.event_id, _T.c.event_type, _T.c.payload)
-_OLDEST = _WHOLE.where(_WAITING).order_by(_T.c.seq).limit(bindparam("window"))
 _CHOSEN = _WHOLE.where(_T.c.seq.in_(bindparam("chosen", expanding=True))).order_by(_T.c.seq)
-_SELECT = (
-    select(_T.c.seq, _T.c.task_id, _T.c.next_attempt_at).where(_WAITING).order_by(_T.c.seq).limit(bindparam("window"))
-)
-_OLDEST_PER_TASK = select(func.min(_T.c.seq)).where(_WAITING).group_by(_T.c.task_id)
-_SELECT_OLDEST = _SELECT.where(_T.c.seq.in_(_OLDEST_PER_TASK))
+
+
+class _Claim:
+    """The queries for what goes out next: rows whole, rows without their payloads, and of these one per task."""
+
+    def __init__(self, waiting: ColumnElement[bool]) -> None:
+        window: Any = bindparam("window")
+        oldest = select(func.min(_T.c.seq)).where(waiting).group_by(_T.c.task_id)
+        self.whole = _WHOLE.where(waiting).order_by(_T.c.seq).limit(window)
+        self.lean = select(_T.c.seq, _T.c.task_id, _T.c.next_attempt_at).where(waiting).order_by(_T.c.seq).limit(window)
+        self.one_per_task = self.lean.where(_T.c.seq.in_(oldest))
+
+
+_NOW = _Claim(_WAITING)
+_AHEAD = _Claim(_WAITING & _T.c.event_id.not_in(bindparam("flying", expanding=True)))
 _ANY_PENDING = select(_T.c.seq).where(_PENDING).limit(1)
 _MARK = (
     update(_T)
@@ -105,21 +114,24 @@ def record_event(connection: Connection, event: TaskEvent, traceparent: str | No
     )
 
 
-def claim_events(connection: Connection, now: datetime, limit: int) -> list[Outgoing]:
+def claim_events(connection: Connection, now: datetime, limit: int, flying: Sequence[Outgoing] = ()) -> list[Outgoing]:
     """Return up to `limit` of the oldest pending events, at most one per task, none of a parked task.
 
-    A task whose oldest event waits for its next attempt keeps its later events back.
+    A task whose oldest event waits for its next attempt keeps its later events back. Those in `flying` count as
+    published: what is returned then may go out if all of them arrive.
     """
+    claim = _AHEAD if flying else _NOW
+    given: dict[str, Any] = {"flying": [each.event_id for each in flying]} if flying else {}
     # Mostly the oldest rows are those of as many tasks; a payload is read only of what goes out.
-    oldest = connection.execute(_OLDEST, {"window": limit}).all()
+    oldest = connection.execute(claim.whole, {"window": limit, **given}).all()
     batch = _first_per_task(oldest, now, limit)
     if len(oldest) < limit or 2 * len(batch) >= limit:
         return [_to_outgoing(row) for row in batch]
-    rows = connection.execute(_SELECT, {"window": WINDOW}).all()
+    rows = connection.execute(claim.lean, {"window": WINDOW, **given}).all()
     batch = _first_per_task(rows, now, limit)
     if len(rows) == WINDOW and len(batch) < limit:
         # A long backlog of few tasks fills the window: look past it, at one row per task.
-        batch = _first_per_task(connection.execute(_SELECT_OLDEST, {"window": WINDOW}).all(), now, limit)
+        batch = _first_per_task(connection.execute(claim.one_per_task, {"window": WINDOW, **given}).all(), now, limit)
     chosen = [row.seq for row in batch]
     return [_to_outgoing(row) for row in connection.execute(_CHOSEN, {"chosen": chosen})] if chosen else []
 

@@ -1,8 +1,9 @@
 """The relay: takes recorded events to the broker, oldest first, one event per task in flight."""
 
+import asyncio
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
@@ -21,7 +22,7 @@ UNKNOWN_WAIT = 1.0
 
 
 FRESH = timedelta(seconds=0.5)
-"""For how long a batch that was read together with the end of the one before is known to be ours."""
+"""For how long a batch that was read while the one before travelled is known to be ours."""
 
 
 def _no_crash(_point: str) -> None:
@@ -32,10 +33,12 @@ def _no_crash(_point: str) -> None:
 class Relay:
     """Publishes, then marks: a crash between the two sends the same bytes again, never others.
 
-    `park_after` is the number of refusals after which an event, and so its task's stream, is parked. When nothing of a
-    batch is known to have arrived, the broker itself is away: then all of it waits, 0.1 s doubling to 5 s and spread
-    by `jitter`, and no row is touched, so that an outage costs the same whatever waits. `trouble` says why. A single
-    event that the broker names as failed proves nothing about the broker: it waits alone, and holds nobody up.
+    While a full batch travels, what became of the one before is marked, and the next one is read, to go out if all of
+    this one arrives. `park_after` is the number of refusals after which an event, and so its task's stream, is parked.
+    When nothing of a batch is known to have arrived, the broker itself is away: then all of it waits, 0.1 s doubling to
+    5 s and spread by `jitter`, and no row is touched, so that an outage costs the same whatever waits. `trouble` says
+    why. A single event that the broker names as failed proves nothing about the broker: it waits alone, and holds
+    nobody up.
     """
 
     database: Database
@@ -50,39 +53,78 @@ class Relay:
     _pause: timedelta = timedelta()
     _not_before: datetime | None = None
     _next: tuple[datetime, list[Outgoing]] | None = None
+    _unmarked: list[Outcome] = field(default_factory=list)
 
     async def step(self) -> int:
         """Publish one batch and return how many events reached the broker.
 
-        No transaction is open while the broker is called.
+        No transaction is open while this waits for the broker alone.
         """
         if self.wait_seconds():
             return 0
-        claimed, self._next = self._take_next(), None
-        if claimed is None:
-            now = self.clock.now()
-            claimed = await self.database.read(lambda connection: claim_events(connection, now, self.batch))
+        claimed = self._take_next() or await self._claim()
         if not claimed:
             return 0
         self.crash("relay.before_publish")
-        outcomes = await self.publisher.publish(claimed)
+        outcomes, problem = await asyncio.gather(
+            self.publisher.publish(claimed), self._look_ahead(claimed), return_exceptions=True
+        )
         self.crash("relay.after_publish")
+        if isinstance(outcomes, BaseException):
+            raise outcomes
+        arrived = sum(outcome.status == "published" for outcome in outcomes)
+        if arrived < len(claimed):
+            # What was read ahead may hold the next event of a task whose event has not arrived.
+            self._next = None
         if _is_away(outcomes):
             self._back_off(outcomes[0].reason)
             return 0
         self._failures, self._not_before, self.trouble = 0, None, ""
-        following = await self.database.write(lambda connection: self._settle(connection, claimed, outcomes))
-        self._next = (self.clock.now(), following)
-        return sum(outcome.status == "published" for outcome in outcomes)
+        answered = {each.event_id for each in outcomes}
+        silent = [Outcome(each.event_id, "unknown", "no answer") for each in claimed if each.event_id not in answered]
+        self._unmarked += [*outcomes, *silent]
+        if problem is not None:
+            raise problem
+        if self._next is None:
+            await self._mark(lambda _connection, _now: [])
+        return arrived
+
+    async def _claim(self) -> list[Outgoing]:
+        """Return what is next, after marking what became of the batch before, if that has not been done."""
+        return await self._mark(lambda connection, now: claim_events(connection, now, self.batch))
+
+    async def _look_ahead(self, flying: Sequence[Outgoing]) -> None:
+        """While a batch travels, mark the one before; and read the next one, if this one was full."""
+        if len(flying) == self.batch:
+            at = self.clock.now()
+            following = await self._mark(lambda connection, now: claim_events(connection, now, self.batch, flying))
+            self._next = (at, following) if following else None
+        elif self._unmarked:
+            await self._mark(lambda _connection, _now: [])
+
+    async def _mark(self, then: Callable[[Connection, datetime], list[Outgoing]]) -> list[Outgoing]:
+        """Mark what became of what was sent and, in the same transaction, do what comes then."""
+        now, outcomes = self.clock.now(), list(self._unmarked)
+        if not outcomes:
+            return await self.database.read(lambda connection: then(connection, now))
+
+        def mark(connection: Connection) -> list[Outgoing]:
+            self._settle(connection, outcomes, now)
+            return then(connection, now)
+
+        found = await self.database.write(mark)
+        del self._unmarked[: len(outcomes)]
+        return found
 
     def _take_next(self) -> list[Outgoing] | None:
-        """Return the batch that was read when the one before was settled, if that was just now.
+        """Return the batch that was read while the one before travelled, if that was just now.
 
         Later another process may have had the lease, and published it.
         """
-        if self._next is None or not timedelta() <= self.clock.now() - self._next[0] <= FRESH:
+        following, self._next = self._next, None
+        if following is None or not timedelta() <= self.clock.now() - following[0] <= FRESH:
             return None
-        return self._next[1] or None
+        return following[1]
 
     def wait_seconds(self) -> float:
         """Return for how long the broker is left alone after it failed; 0 if it is not."""
@@ -101,15 +143,11 @@ class Relay:
             log.warning("the broker does not take events: %s", reason[:300])
         self.trouble = reason[:300]
 
-    def _settle(self, connection: Connection, claimed: list[Outgoing], outcomes: list[Outcome]) -> list[Outgoing]:
-        """Mark what became of a batch and, in the same transaction, read the next one."""
-        now = self.clock.now()
+    def _settle(self, connection: Connection, outcomes: Sequence[Outcome], now: datetime) -> None:
         mark_published(
             connection, [each.event_id for each in outcomes if each.status == "published"], write_instant(now)
         )
-        answered = {each.event_id for each in outcomes}
-        unknown = [Outcome(each.event_id, "unknown", "no answer") for each in claimed if each.event_id not in answered]
-        for outcome in [*outcomes, *unknown]:
+        for outcome in outcomes:
             if outcome.status == "published":
                 continue
             if outcome.status == "unknown":
@@ -128,7 +166,6 @@ class Relay:
                 write_instant(next_attempt(now, attempts)),
                 write_instant(now) if parked else None,
             )
-        return claim_events(connection, now, self.batch) if len(claimed) == self.batch else []
 
 
 def _is_away(outcomes: list[Outcome]) -> bool:

@@ -54,7 +54,17 @@ ON_BOTH = frozenset(
             "storms",
             "tail",
         ),
-        *("undo_races", "killed", "crowds", "shown_titles", "silence", "taken_over", "history", "turn_journal"),
+        *(
+            "undo_races",
+            "killed",
+            "crowds",
+            "shown_titles",
+            "silence",
+            "taken_over",
+            "relay_ahead",
+            "history",
+            "turn_journal",
+        ),
     )
 )
 ELSEWHERE = {"test_service": "sqlite", "test_postgres": "postgresql", "test_side_by_side": "postgresql"}

@@ -67,6 +67,10 @@ class Bed:
         """Call one of the product's routes for the measurement."""
         return await _fetch(self.http, self.product, f"/bench/{path}", given)
 
+    async def is_gone(self) -> bool:
+        """Return whether the product has published all that waited."""
+        return bool(await self.ask("gone"))
+
     async def receive(self, path: str) -> Any:
         """Ask the receiver."""
         return await _fetch(self.http, self.receiver, f"/{path}", {})
@@ -169,10 +173,7 @@ async def measure_backlog(bed: Bed, plan: LivePlan) -> list[Row]:
     first = plan.backlog - int(await bed.ask("backlog"))
     begun = perf_counter()
 
-    async def is_gone() -> bool:
-        return int(await bed.ask("backlog")) == 0
-
-    await wait_for(is_gone, 120, "the backlog is gone")
+    await wait_for(bed.is_gone, 120, "the backlog is gone")
     taken = perf_counter() - since
 
     async def is_received() -> bool:
@@ -204,9 +205,6 @@ async def measure_outages(bed: Bed, plan: LivePlan) -> list[Row]:
         done = await run_round(bed.product.port, repeat_post("/api/tasks"), seconds, plan.clients)
         times[name].append(pick(done.latencies, 0.99) * 1e3)
 
-    async def is_gone() -> bool:
-        return int(await bed.ask("backlog")) == 0
-
     kafka = bed.chain.kafka
     for _ in range(plan.rounds):
         await run("up")
@@ -214,12 +212,12 @@ async def measure_outages(bed: Bed, plan: LivePlan) -> list[Row]:
         await run("daprd down")
         await asyncio.to_thread(bed.daprd.start)
         await asyncio.to_thread(bed.daprd.wait_subscribed, 12)
-        await wait_for(is_gone, 60, "the backlog is gone")
+        await wait_for(bed.is_gone, 60, "the backlog is gone")
         if kafka is not None:
             await asyncio.to_thread(kafka.kill)
             await run("Kafka down")
             await asyncio.to_thread(kafka.start)
-            await wait_for(is_gone, 90, "the backlog is gone")
+            await wait_for(bed.is_gone, 90, "the backlog is gone")
     base = ("REST create, both up: p99", median(times["up"]))
     rows = [hold(*base, "ms")]
     outages = {name: median(each) for name, each in times.items() if each and name != "up"}

@@ -20,7 +20,7 @@ from app.serving import bind, calm_collector
 from app.settings import load_settings
 from events.catalog import EventType, TaskEvent
 from events.instants import write_instant
-from events.outbox import count_backlog, record_event
+from events.outbox import count_backlog, has_pending, record_event
 from todo.errors import StorageUnavailable
 from todo.schemas import CreateTask
 from todo.tasks import create_task
@@ -45,6 +45,7 @@ class Measured:
             "/bench/pace": self.pace,
             "/bench/fill": self.fill,
             "/bench/backlog": self.count,
+            "/bench/gone": self.is_gone,
             "/bench/clear": self.clear,
         }
         answer = to_json(await work[scope["path"]](**given))
@@ -106,6 +107,10 @@ class Measured:
         """Return how many events wait."""
         pending, _ = await self._service.database.read(count_backlog)
         return pending
+
+    async def is_gone(self) -> bool:
+        """Return whether none waits: a look that costs next to nothing, however often."""
+        return not await self._service.database.read(has_pending)
 
     async def clear(self) -> None:
         """Take what waits away."""
