@@ -18,6 +18,11 @@ HEALTH_FAILURES = 30
 # Not 3: daprd 1.18.2 that takes subscriptions up again while it still ends the old ones may lose a topic for good (the
 # old one's end removes what the new one has just entered). That wants deliveries under way and an app that is back
 # within the 30 s for which daprd waits for them: with 3, any restart that takes longer than 3 s.
+MOST_AT_ONCE = 1
+"""Calls of daprd to the application at once."""
+# Not more: in daprd 1.18.2 all calls share the one place that says which handler is next (its middleware/http/
+# pipeline.go). Of two calls at the same moment one may run the other's handler, which also keeps the error: if the
+# application is not there, the first has neither answer nor error, which counts as 200, and its record as delivered.
 _PORTS = {
     "http": "--dapr-http-port",
     "grpc": "--dapr-grpc-port",
@@ -143,6 +148,7 @@ def lay_out_daprd(daprd: Path, folder: Path, book: PortBook, app: App, brokers: 
     command += [f"--dapr-graceful-shutdown-seconds={app.grace}"]
     if app.port is not None:
         command += [f"--app-port={app.port}", "--app-protocol=http", f"--app-channel-address={LOOPBACK}"]
+        command += [f"--app-max-concurrency={MOST_AT_ONCE}"]
         if app.health:
             command += ["--enable-app-health-check", f"--app-health-check-path={app.health}"]
             command += ["--app-health-probe-interval=1", f"--app-health-threshold={HEALTH_FAILURES}"]

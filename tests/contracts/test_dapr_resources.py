@@ -4,6 +4,7 @@ import copy
 import itertools
 import re
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ import pytest
 import yaml
 
 from events.catalog import EventType, TopicStyle, name_topic
+from infra.live.ports import PortBook
 from infra.live.resources import CONSUMER, DAPR, PRODUCT, find_subscriptions, lay_out_resources, read_metadata_of
-from infra.live.sidecar import HEALTH_FAILURES
+from infra.live.sidecar import HEALTH_FAILURES, App, lay_out_daprd
 from infra.live.topics import STYLES, list_topics, name_dead_letters
 
 Resource = dict[str, Any]
@@ -217,3 +219,14 @@ def test_a_directory_for_one_daprd_differs_only_in_what_was_asked_for(tmp_path: 
     scopes = read_scopes(read_metadata_of(changed["pubsub.yaml"][0])["publishingScopes"])
     assert scopes["audit"] == scopes[CONSUMER] == DEAD
     assert all("audit" in document["scopes"] for document in changed["tasks.yaml"])
+
+
+@pytest.mark.parametrize("page", ["infra/README.md", "docs/consumers.md"])
+def test_others_are_told_to_start_daprd_as_we_do(page: str, tmp_path: Path) -> None:
+    with closing(PortBook()) as book:
+        daprd = lay_out_daprd(Path("daprd"), tmp_path, book, App(PRODUCT, 8000), "", tmp_path)
+    parts = ("--app-max", "--app-health", "--enable")
+    ours = [str(word) for word in daprd.program.command if str(word).startswith(parts)]
+
+    assert "--app-max-concurrency=1" in ours
+    assert f"`{' '.join(ours)}`" in (DAPR.parents[1] / page).read_text("utf-8")

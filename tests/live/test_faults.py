@@ -17,14 +17,13 @@ GROUPS = {
     "product": ["app killed", "all apps killed", "leader hangs beyond its lease", "rolling restart"],
     "database": ["PostgreSQL restarted, immediate", "PostgreSQL hangs", "connections cut"],
     "disk": ["database's disk full"],
+    "clock": ["clock an hour ahead"],
+    "clock back": ["clock an hour behind"],
 }
-# A minute: what the group has moved past is delivered from the outbox. The clocks: daprd 1.18.2 passes a record
-# over in one of thirty by itself (docs/decisions/0011).
+# A minute: what the group has moved past is delivered from the outbox.
 LONG_GROUPS = {
     "limit": ["one event too large for Kafka"],
     "passed over": ["records passed over"],
-    "clock": ["clock an hour ahead"],
-    "clock back": ["clock an hour behind"],
 }
 HELD_SECONDS = 1.5
 
