@@ -127,6 +127,7 @@ class SilenceWatch:
     clock: Clock
     _silent: frozenset[EventType] = field(default_factory=frozenset)
     _marks: dict[EventType, Mark] = field(default_factory=dict)
+    _late: set[EventType] = field(default_factory=set)
 
     async def find(self) -> dict[EventType, str]:
         """Return what is silent now."""
@@ -155,11 +156,15 @@ class SilenceWatch:
             mark, unheard, more = await self.database.read(lambda connection: self._look_on(connection, kind, names))
             if unheard:
                 await self.database.write(lambda connection: take_over(connection, unheard))  # noqa: B023  # awaited
-                events = len({event_id for _, event_id, _ in unheard})
-                log.warning("%s of %s: the broker has not brought them for a minute", events, kind.value)
+                if kind not in self._late:
+                    events = len({event_id for _, event_id, _ in unheard})
+                    log.warning("%s of %s: the broker has not brought them for a minute", events, kind.value)
+                self._late.add(kind)
             # Not before the write: what fails is looked at again.
             self._marks[kind] = mark
             if unheard or not more:
+                if not unheard:
+                    self._late.discard(kind)
                 return len(unheard)
         return 0
 
