@@ -7,9 +7,10 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 
@@ -17,6 +18,8 @@ from app.main import migrate_database
 from app.settings import load_settings
 from infra.live.machine import find_postgres
 from infra.live.programs import find_unprivileged
+
+T = TypeVar("T")
 
 TEMPLATE = "todo_template"
 OPTIONS = {
@@ -116,8 +119,7 @@ class Cluster:
             finally:
                 await connection.close()
 
-        with ThreadPoolExecutor(1) as pool:
-            return pool.submit(asyncio.run, ask()).result()
+        return run_aside(ask())
 
     def make_template(self) -> None:
         """Make the migrated database that the others are copies of."""
@@ -126,4 +128,10 @@ class Cluster:
             url = await self.make(TEMPLATE)
             assert await migrate_database(load_settings(database_url=url))
 
-        asyncio.run(make())
+        run_aside(make())
+
+
+def run_aside(work: Coroutine[Any, Any, T]) -> T:
+    """Run it on an event loop of its own, whatever loop this thread may have: a browser's driver holds one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()

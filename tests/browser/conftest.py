@@ -37,7 +37,7 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def empty_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def empty_data(tmp_path_factory: pytest.TempPathFactory, default_storage: None) -> Path:
     """A folder with a migrated database, to begin from."""
     folder = tmp_path_factory.mktemp("empty")
     server = Served(folder)

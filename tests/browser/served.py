@@ -12,7 +12,7 @@ from mcp import Client
 from mcp.types import Implementation
 
 from app.serving import serve_aside
-from tests.conftest import make_settings
+from tests.conftest import lay_out_settings
 
 
 def free_port() -> int:
@@ -49,7 +49,7 @@ class Served:
     async def _serve(self, ready: Future[None]) -> None:
         self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
         try:
-            settings = make_settings(self._folder, port=self._port)
+            settings = await lay_out_settings(self._folder, port=self._port)
             async with serve_aside(settings):
                 ready.set_result(None)
                 await self._end.wait()

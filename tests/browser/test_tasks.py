@@ -35,6 +35,7 @@ def test_the_circle_completes_and_opens_again(page: Page, served: Served) -> Non
     expect(circle(page, "Buy milk")).to_be_checked()
     circle(page, "Buy milk").click()
     expect(section(page, "No date")).to_contain_text("Buy milk")
+    expect(foot(page)).to_contain_text("You reopened “Buy milk”")
     assert served.find("Buy milk")["status"] == "open"
 
 
