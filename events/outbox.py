@@ -13,8 +13,12 @@ from events.cloudevent import encode_event
 from events.ports import Outgoing
 from events.tables import HotInsert, RowNumber, only_where, table_of
 
+FEW = 32
+"""How many pending rows a claim reads whole at first: mostly there are no more."""
 WINDOW = 1_000
-"""How many pending rows one claim looks at, without their payloads, before it asks for one row per task instead."""
+"""How many pending rows it looks at after that, without their payloads, before it asks for one row per task instead."""
+MOST_CHARACTERS = 8 << 20
+"""Of the payloads of one claim, so that a backlog of large events is not read into memory by the thousand."""
 
 
 class OutboxEntry(SQLModel, table=True):
@@ -55,18 +59,20 @@ _INSERT = HotInsert(insert(_T))
 _PARKED_TASKS = select(_T.c.task_id).where(_T.c.parked_at.is_not(None))
 _WAITING = _PENDING & _T.c.task_id.not_in(_PARKED_TASKS)
 _WHOLE = select(_T.c.seq, _T.c.task_id, _T.c.next_attempt_at, _T.c.event_id, _T.c.event_type, _T.c.payload)
+_FEW = _WHOLE.where(_WAITING).order_by(_T.c.seq).limit(FEW)
 _CHOSEN = _WHOLE.where(_T.c.seq.in_(bindparam("chosen", expanding=True))).order_by(_T.c.seq)
 
 
 class _Claim:
-    """The queries for what goes out next: rows whole, rows without their payloads, and of these one per task."""
+    """The queries for what goes out next, without payloads: the oldest rows, and the oldest of each task."""
 
     def __init__(self, waiting: ColumnElement[bool]) -> None:
         window: Any = bindparam("window")
-        oldest = select(func.min(_T.c.seq)).where(waiting).group_by(_T.c.task_id)
-        self.whole = _WHOLE.where(waiting).order_by(_T.c.seq).limit(window)
-        self.lean = select(_T.c.seq, _T.c.task_id, _T.c.next_attempt_at).where(waiting).order_by(_T.c.seq).limit(window)
-        self.one_per_task = self.lean.where(_T.c.seq.in_(oldest))
+        firsts = select(func.min(_T.c.seq)).where(waiting).group_by(_T.c.task_id)
+        size = func.length(_T.c.payload).label("size")
+        rows = select(_T.c.seq, _T.c.task_id, _T.c.next_attempt_at, size).where(waiting)
+        self.oldest = rows.order_by(_T.c.seq).limit(window)
+        self.one_per_task = self.oldest.where(_T.c.seq.in_(firsts))
 
 
 _NOW = _Claim(_WAITING)
@@ -122,17 +128,16 @@ def claim_events(connection: Connection, now: datetime, limit: int, flying: Sequ
     """
     claim = _AHEAD if flying else _NOW
     given: dict[str, Any] = {"flying": [each.event_id for each in flying]} if flying else {}
-    # Mostly the oldest rows are those of as many tasks; a payload is read only of what goes out.
-    oldest = connection.execute(claim.whole, {"window": limit, **given}).all()
-    batch = _first_per_task(oldest, now, limit)
-    if len(oldest) < limit or 2 * len(batch) >= limit:
-        return [_to_outgoing(row) for row in batch]
-    rows = connection.execute(claim.lean, {"window": WINDOW, **given}).all()
+    if not flying:
+        few = connection.execute(_FEW).all()
+        if len(few) < FEW:
+            return [_to_outgoing(row) for row in _first_per_task(few, now, limit)]
+    rows = connection.execute(claim.oldest, {"window": WINDOW, **given}).all()
     batch = _first_per_task(rows, now, limit)
-    if len(rows) == WINDOW and len(batch) < limit:
+    if len(rows) == WINDOW and 2 * len(batch) < limit:
         # A long backlog of few tasks fills the window: look past it, at one row per task.
         batch = _first_per_task(connection.execute(claim.one_per_task, {"window": WINDOW, **given}).all(), now, limit)
-    chosen = [row.seq for row in batch]
+    chosen = [row.seq for row in _take_while_small(batch)]
     return [_to_outgoing(row) for row in connection.execute(_CHOSEN, {"chosen": chosen})] if chosen else []
 
 
@@ -149,6 +154,16 @@ def _first_per_task(rows: Sequence[Any], now: datetime, limit: int) -> list[Any]
             batch.append(row)
             if len(batch) == limit:
                 break
+    return batch
+
+
+def _take_while_small(batch: Sequence[Any]) -> Sequence[Any]:
+    """Return the first rows whose payloads together are not too large, one at least."""
+    size = 0
+    for count, row in enumerate(batch):
+        size += row.size
+        if count and size > MOST_CHARACTERS:
+            return batch[:count]
     return batch
 
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from app.background import Background
-from events.outbox import claim_events, count_backlog, resume_parked
+from events.outbox import MOST_CHARACTERS, claim_events, count_backlog, resume_parked
 from events.ports import Outcome, Outgoing
 from events.relay import Relay
 from tests.conftest import World
@@ -53,6 +53,15 @@ async def make_tasks(world: World, *titles: str) -> list[str]:
 
 async def rows(world: World) -> list[Any]:
     return await world.query("SELECT * FROM outbox_entry ORDER BY seq")
+
+
+async def copy_event(world: World, copies: list[dict[str, Any]], payload: str = "{}") -> None:
+    """Record the first event again, so many times, under other ids, tasks and versions."""
+    statement = text(
+        "INSERT INTO outbox_entry (event_id, event_type, user_id, task_id, version, payload, recorded_at, attempts) "
+        "SELECT :id, 'task.updated', user_id, :task, :version, :payload, recorded_at, 0 FROM outbox_entry WHERE seq = 1"
+    ).bindparams(payload=payload)
+    await world.service.database.write(lambda connection: connection.execute(statement, copies).close())
 
 
 async def drain(world: World, relay: Relay) -> None:
@@ -274,18 +283,27 @@ async def test_the_relay_on_a_scripted_sidecar_parks_only_what_is_too_large(worl
 async def test_events_far_back_behind_a_long_backlog_of_one_task_are_found(world: World, broker: Broker) -> None:
     [task] = await make_tasks(world, "Busy")
 
-    def copy(connection: Any) -> None:
-        for number in range(2, 1_200):
-            connection.execute(
-                text(
-                    "INSERT INTO outbox_entry (event_id, event_type, user_id, task_id, version, payload, recorded_at, "
-                    "attempts) SELECT :id, 'task.updated', user_id, task_id, :version, payload, recorded_at, 0 "
-                    "FROM outbox_entry WHERE version = 1 AND task_id = :task"
-                ),
-                {"id": f"copy-{number}", "version": number, "task": task},
-            )
-
-    await world.service.database.write(copy)
+    await copy_event(world, [{"id": f"copy-{number}", "task": task, "version": number} for number in range(2, 1_200)])
     [other] = await make_tasks(world, "Behind")
     await relay_to(world, broker).step()
     assert [each.task_id for each in broker.batches[0]] == [task, other]
+
+
+async def test_a_backlog_of_large_events_goes_out_in_small_batches(world: World, broker: Broker) -> None:
+    await make_tasks(world, "First")
+    copies = [{"id": f"copy-{number}", "task": f"task-{number}", "version": 2} for number in range(100)]
+    await copy_event(world, copies, "x" * 250_000)
+    await drain(world, relay_to(world, broker, batch=1_000))
+    sizes = [sum(len(each.payload) for each in batch) for batch in broker.batches]
+    assert sum(map(len, broker.batches)) == 101
+    assert max(sizes) <= MOST_CHARACTERS
+    assert len(sizes) == 4, "and no smaller than they must be"
+
+
+async def test_an_event_larger_than_a_batch_may_be_goes_out_alone(world: World, broker: Broker) -> None:
+    await make_tasks(world, "First")
+    copies = [{"id": f"copy-{number}", "task": f"task-{number}", "version": 2} for number in range(40)]
+    await copy_event(world, copies[:1], "x" * (MOST_CHARACTERS + 1))
+    await copy_event(world, copies[1:])
+    await drain(world, relay_to(world, broker, batch=1_000))
+    assert [len(batch) for batch in broker.batches] == [1, 1, 39]
