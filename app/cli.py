@@ -39,24 +39,13 @@ def main() -> None:
 @cli.command()
 def serve() -> None:
     """Serve everything on one port: REST, MCP, and the work behind them."""
-    from app import serving
-
-    try:
-        _run(serving.serve(_settings()))
-    except serving.PortTaken as error:
-        _fail(str(error))
+    _serve(_settings())
 
 
 @cli.command()
 def worker() -> None:
     """Relay, scheduler and event handlers without the public API; needs a broker between the processes."""
-    from app import serving
-
-    settings = load_settings(role="worker")
-    try:
-        _run(serving.serve(settings))
-    except serving.PortTaken as error:
-        _fail(str(error))
+    _serve(load_settings(role="worker"))
 
 
 @cli.command()
@@ -315,6 +304,15 @@ def _call_live(work: Callable[[], None]) -> None:
     try:
         work()
     except LiveError as error:
+        _fail(str(error))
+
+
+def _serve(settings: Settings) -> None:
+    from app import serving
+
+    try:
+        _run(serving.serve(settings))
+    except serving.PortTaken as error:
         _fail(str(error))
 
 

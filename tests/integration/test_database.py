@@ -1,8 +1,6 @@
 """The SQLite side of the database port: batches, answers, reads, checkpoints."""
 
 import asyncio
-import contextlib
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -92,28 +90,6 @@ async def test_a_caller_that_goes_away_harms_nobody(db: SqliteDatabase) -> None:
     assert await db.read(words) == ["a", "b", "c"]
 
 
-def ends_aloud(connection: Connection) -> None:
-    add("mine")(connection)
-    connection.commit()
-
-
-def ends_in_silence(connection: Connection) -> None:
-    with contextlib.suppress(RuntimeError):
-        ends_aloud(connection)
-
-
-def leaves_a_savepoint(connection: Connection) -> None:
-    connection.begin_nested()
-    add("mine")(connection)
-
-
-@pytest.mark.parametrize("ends", [ends_aloud, ends_in_silence, leaves_a_savepoint])
-async def test_a_use_case_cannot_end_the_transaction(db: SqliteDatabase, ends: Callable[[Connection], None]) -> None:
-    answers = await asyncio.gather(db.write(add("a")), db.write(ends), db.write(add("b")), return_exceptions=True)
-    assert isinstance(answers[1], RuntimeError)
-    assert await db.read(words) == ["a", "b"]
-
-
 def ends_a_query(connection: Connection) -> None:
     words(connection)
     connection.commit()
@@ -124,11 +100,6 @@ async def test_a_query_cannot_spoil_the_next_one(db: SqliteDatabase) -> None:
         with pytest.raises(RuntimeError):
             await read(ends_a_query)
         assert await read(words) == []
-
-
-async def test_stop_iteration_reaches_its_caller(db: SqliteDatabase) -> None:
-    with pytest.raises(RuntimeError):
-        await db.write(lambda _: next(iter(())))
 
 
 async def test_changes_are_seen_from_outside(db: SqliteDatabase, path: Path) -> None:
@@ -162,12 +133,6 @@ async def test_reads_go_on_during_a_long_write(db: SqliteDatabase) -> None:
     gate.open.set()
     assert [await apart, await behind] == ["long", "behind"]
     assert await db.read(words) == ["long", "behind"]
-
-
-async def test_a_long_write_that_fails_stores_nothing(db: SqliteDatabase) -> None:
-    with pytest.raises(ValueError, match="x"):
-        await db.write_apart(refuse_after("x"))
-    assert await db.read(words) == []
 
 
 async def test_reads_are_one_snapshot_and_cannot_write(db: SqliteDatabase, path: Path) -> None:
