@@ -79,6 +79,7 @@ class Background:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         with contextlib.suppress(StorageUnavailable):
+            await self.relay.finish()
             await self.database.write(self.lease.release)
 
     def wake(self) -> None:

@@ -86,8 +86,13 @@ class Relay:
         if problem is not None:
             raise problem
         if self._next is None:
-            await self._mark(lambda _connection, _now: [])
+            await self.finish()
         return arrived
+
+    async def finish(self) -> None:
+        """Mark what has arrived and is not marked yet, so that a process that ends in order repeats nothing of it."""
+        if self._unmarked:
+            await self._mark(lambda _connection, _now: [])
 
     async def _claim(self) -> list[Outgoing]:
         """Return what is next, after marking what became of the batch before, if that has not been done."""
@@ -99,8 +104,8 @@ class Relay:
             at = self.clock.now()
             following = await self._mark(lambda connection, now: claim_events(connection, now, self.batch, flying))
             self._next = (at, following) if following else None
-        elif self._unmarked:
-            await self._mark(lambda _connection, _now: [])
+        else:
+            await self.finish()
 
     async def _mark(self, then: Callable[[Connection, datetime], list[Outgoing]]) -> list[Outgoing]:
         """Mark what became of what was sent and, in the same transaction, do what comes then."""

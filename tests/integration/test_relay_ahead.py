@@ -148,6 +148,16 @@ async def test_another_process_that_took_over_meanwhile_is_not_repeated(world: W
     assert [len(batch) for batch in broker.batches] == [BATCH], "it begins with what is left, which is nothing"
 
 
+async def test_a_process_that_ends_in_order_marks_what_has_arrived(world: World) -> None:
+    await make_backlog(world, 3 * BATCH, 0)
+    background = world.service.background
+    background.relay = relay_of(world, Broker())
+    assert await background.relay.step() == BATCH
+    assert await count_published(world) == 0, "that waits for the next batch"
+    await background.stop()
+    assert await count_published(world) == BATCH
+
+
 async def test_what_could_not_be_marked_is_marked_later_and_not_sent_again(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
