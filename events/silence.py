@@ -1,5 +1,6 @@
 """Silence: what has reached the broker and has not come back is told, and delivered from the outbox instead."""
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -166,6 +167,7 @@ class SilenceWatch:
                 if not unheard:
                     self._late.discard(kind)
                 return len(unheard)
+            await asyncio.sleep(0)  # a file is read on this thread: whoever calls meanwhile comes between
         return 0
 
     def _look_on(
