@@ -125,6 +125,8 @@ class Background:
                 log.exception("the lease could not be kept; it is tried again")
                 held = False
             if held and not self._leads.is_set():
+                if self.silence is not None:
+                    self.silence.begin()
                 self._leads.set()
                 self.wake()
             elif not held:

@@ -130,6 +130,10 @@ class SilenceWatch:
     _marks: dict[EventType, Mark] = field(default_factory=dict)
     _late: set[EventType] = field(default_factory=set)
 
+    def begin(self) -> None:
+        """Forget how far it has been looked: another process may have led meanwhile, by a clock of its own."""
+        self._marks.clear()
+
     async def find(self) -> dict[EventType, str]:
         """Return what is silent now."""
         return await self.database.read(self.look)
