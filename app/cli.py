@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import logging
 import sys
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
@@ -322,6 +324,7 @@ def _settings() -> Settings:
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
     """Run on the fastest event loop there is; Ctrl-C is an ordinary end."""
+    _set_up_log()
     factory: Callable[[], asyncio.AbstractEventLoop] | None = None
     with suppress(ImportError):  # there is no uvloop on Windows
         from uvloop import new_event_loop
@@ -332,6 +335,16 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
             return runner.run(work)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _set_up_log() -> None:
+    """Have each entry of the log be one line on standard error, with its instant in UTC."""
+    # Before anything else sets it up: the MCP SDK would break its lines at 80 columns, in a file too.
+    form = logging.Formatter("%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
+    form.converter = time.gmtime
+    handler = logging.StreamHandler()
+    handler.setFormatter(form)
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
 
 
 def _fail(message: str) -> NoReturn:

@@ -155,12 +155,16 @@ class AppToken:
     def __init__(self, app: ASGIApp, token: str) -> None:
         self._app = app
         self._token = token.encode()
+        self._told = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a call on, or refuse it."""
         if scope["type"] == "http" and scope["path"].startswith(GUARDED):
             given = dict(scope["headers"]).get(b"dapr-api-token", b"")
             if not hmac.compare_digest(given, self._token):
+                if not self._told:  # once, since whoever reaches the port can bring it about
+                    log.warning("a sidecar's call was refused: start daprd with the APP_API_TOKEN that is set here")
+                self._told = True
                 await write_problem(401, "forbidden", "Only the sidecar calls this.")(scope, receive, send)
                 return
         await self._app(scope, receive, send)

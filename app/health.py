@@ -1,5 +1,6 @@
 """Whether this process is alive and can do its work, told over HTTP and to the doctor."""
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
@@ -8,13 +9,17 @@ from pydantic_core import to_json
 
 from app.migrations import HEAD
 from events.dead import count_unreadable
+from events.instants import read_instant
 from events.memory import count_deliveries
-from events.outbox import count_backlog
+from events.outbox import count_backlog, find_oldest_waiting
 from events.silence import tell_silence
 from todo.errors import StorageUnavailable
 
 if TYPE_CHECKING:
     from app.main import Service
+
+SLOW = timedelta(minutes=1)
+"""After this an event that waits is told by every process: only the one that publishes knows why."""
 
 
 def add_health_routes(app: FastAPI, service: "Service") -> None:
@@ -39,9 +44,10 @@ async def check_readiness(service: "Service", *, with_broker: bool = True) -> tu
     """
     silence = service.background.silence
     try:
-        (pending, parked), (open_, dead), unreadable, held, silent = await service.database.read(
+        (pending, parked), oldest, (open_, dead), unreadable, held, silent = await service.database.read(
             lambda connection: (
                 count_backlog(connection),
+                find_oldest_waiting(connection),
                 count_deliveries(connection),
                 count_unreadable(connection),
                 service.background.lease.is_held(connection),
@@ -53,6 +59,8 @@ async def check_readiness(service: "Service", *, with_broker: bool = True) -> tu
     reasons = []
     if parked:
         reasons.append(f"{parked} events were refused for good and wait: evolution-todo events replay --parked")
+    if service.sidecar is not None and oldest and service.store.clock.now() - read_instant(oldest) > SLOW:
+        reasons.append(f"events wait since {oldest}: the log of `serve` or `worker` says why; are daprd and Kafka up?")
     if dead:
         reasons.append(f"{dead} reactions failed for good and wait: POST /api/dead-letters/replay")
     if unreadable:

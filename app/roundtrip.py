@@ -76,7 +76,11 @@ def _check_subscriptions(sidecar: Sidecar, found: dict[str, Any]) -> Finding:
     if not missing:
         return "subscriptions", True, f"all {len(wanted)} are present"
     there = f"{len(wanted) - len(missing)} of {len(wanted)} are present"
-    return "subscriptions", False, f"{there}, {missing[0]} is not: start `serve` or `worker` beside this sidecar"
+    return (
+        "subscriptions",
+        False,
+        f"{there}, {missing[0]} is not: start `serve` or `worker`, then this daprd, which asks when it starts",
+    )
 
 
 async def _send_probe(service: Service, sidecar: Sidecar, patience: float) -> Finding:
@@ -100,7 +104,8 @@ async def _send_probe(service: Service, sidecar: Sidecar, patience: float) -> Fi
             while not await service.database.read(lambda connection: has_arrived(connection, probe_id)):  # noqa: ASYNC110  # another process's work
                 await asyncio.sleep(LOOK_SECONDS)
     except TimeoutError:
-        return "round trip", False, f"a probe was published and not received in {patience:g} s: does `serve` run?"
+        ask = "does `serve` run, and has daprd the same APP_API_TOKEN?"
+        return "round trip", False, f"a probe was published and not received in {patience:g} s: {ask}"
     total = perf_counter() - since
     await service.database.write(lambda connection: forget_probe(connection, probe_id))
     return "round trip", True, f"published in {published * 1e3:.0f} ms, received after {total * 1e3:.0f} ms"

@@ -118,6 +118,10 @@ def show_banner(settings: Settings, service: Service) -> None:
     url = settings.url
     console = Console(stderr=True, highlight=False)
     console.print(f"[bold]Evolution Todo[/bold]  {url}")
+    if settings.role == "worker":
+        console.print(f"  worker: relay, scheduler and event handlers        health   {url}/readyz")
+        console.print(f"  data   {service.settings.database_place}")
+        return
     console.print(f"  REST   {url}/docs        MCP   {url}/mcp        health   {url}/readyz")
     console.print(f"  data   {service.settings.database_place}   zone {settings.zone}")
     console.print('  IDE    {"mcpServers": {"evolution-todo": {"url": "' + url + '/mcp"}}}', markup=False)

@@ -158,7 +158,7 @@ class Settings(BaseSettings):
         if not self.database_url.startswith(("sqlite:///", *POSTGRESQL)):
             problems.append("TODO_DATABASE_URL: sqlite:///… or postgresql://… is served")
         if self.broker == "memory" and self.role != "all":
-            problems.append(f"TODO_ROLE={self.role}: needs a broker between the processes, which memory is not")
+            problems.append(f"TODO_ROLE={self.role}: needs a broker between the processes, TODO_BROKER=dapr")
         if self.broker == "dapr" and not _is_loopback(self.host) and not (self.app_api_token and self.dapr_api_token):
             problems.append(f"TODO_HOST={self.host}: with TODO_BROKER=dapr set APP_API_TOKEN and DAPR_API_TOKEN")
         login = ("kafka_username", "kafka_password", "kafka_mechanism")

@@ -91,16 +91,19 @@ async def verify_events(settings: Settings, brokers: str, *, use_database: bool)
 
 
 async def _compare(database: Database, report: Report, newest: str) -> None:
-    after, expired = 0, 0
+    after, expired, waiting = 0, 0, 0
     while page := await database.read_apart(_page_after(after)):
         for row in page:
             topic = name_topic(EventType(row.event_type), report.ledger.style)
             published = row.published_at is not None and row.published_at <= newest
+            waiting += not row.published_at
             if published and _to_milliseconds(row.published_at) <= report.floors.get(topic, -1):
                 published, expired = False, expired + 1
             report.ledger.compare(row, published=published)
         after = page[-1].seq
         await asyncio.sleep(0)
+    if waiting:
+        report.notes.append(f"{waiting} events are not published yet and were not looked for")
     if expired:
         report.notes.append(f"{expired} events are older than what the topics still hold and may be missing there")
 

@@ -235,6 +235,12 @@ def count_backlog(connection: Connection) -> tuple[int, int]:
     return pending, parked
 
 
+def find_oldest_waiting(connection: Connection) -> str | None:
+    """Return when the oldest event was recorded that waits to be published, other than behind a parked one."""
+    oldest = select(_T.c.recorded_at).where(_WAITING).order_by(_T.c.seq).limit(1)
+    return connection.execute(oldest).scalar_one_or_none()
+
+
 def resume_parked(connection: Connection) -> int:
     """Free every parked event, in order; return how many."""
     return connection.execute(

@@ -79,6 +79,8 @@ class Relay:
         if _is_away(outcomes):
             self._back_off(outcomes[0].reason)
             return 0
+        if self.trouble:
+            log.warning("the broker takes events again")
         self._failures, self._not_before, self.trouble = 0, None, ""
         answered = {each.event_id for each in outcomes}
         silent = [Outcome(each.event_id, "unknown", "no answer") for each in claimed if each.event_id not in answered]

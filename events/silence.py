@@ -111,7 +111,7 @@ def tell_silence(found: dict[EventType, str]) -> str:
     kinds = ", ".join(f"{kind.value} ({at})" for kind, at in found.items())
     return (
         f"published over a minute ago and not brought back by the broker: {kinds}; reactions come a minute late; if "
-        "that stays, restart the Dapr sidecar"
+        "that stays, restart the Dapr sidecar; it ends with the next event of the type that comes back"
     )
 
 

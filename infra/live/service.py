@@ -183,7 +183,7 @@ def show_status() -> str:
     lines = []
     for part in state["parts"]:
         running = list_tree(part["guard"])[:1]
-        how = f"process {running[0]}" if running else "not running"
+        how = f"process {running[0]}" if running else "not running (`live down` and `live up` begin anew)"
         lines.append(f"# {part['name']:<24}{part['where']:<26}{how}, says into {part['log']}")
     lines += [f"{name}='{value}'" for name, value in state["settings"].items()]
     return "\n".join(lines)

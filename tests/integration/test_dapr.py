@@ -197,7 +197,30 @@ async def test_a_forged_event_has_no_effect(tmp_path: Path) -> None:
         assert (await world.http.post(route, json=event, headers=TOKEN)).json() == SUCCESS
 
 
+async def test_a_sidecar_without_the_token_is_told_once_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with open_dapr(tmp_path, APP_API_TOKEN="sesame") as world:  # noqa: S106  # a test's
+        for _ in range(3):
+            await world.http.get("/dapr/subscribe")
+    [told] = [each.message for each in caplog.records if each.name == "app.dapr_routes"]
+    assert "APP_API_TOKEN" in told
+
+
 # Roles.
+
+
+async def test_events_that_wait_for_a_minute_are_told_by_the_process_that_does_not_publish_them(
+    tmp_path: Path,
+) -> None:
+    async with open_dapr(tmp_path, role="api") as world:
+        await make_event(world)
+        world.clock.move(seconds=60)
+        assert "events wait since" not in (await world.http.get("/readyz")).text
+        world.clock.move(seconds=1)
+        ready = await world.http.get("/readyz")
+        assert ready.status_code == 200
+        assert "events wait since" in ready.text
 
 
 async def test_the_role_api_has_no_event_routes_and_no_background(tmp_path: Path) -> None:

@@ -131,6 +131,23 @@ async def test_what_was_put_off_by_a_clock_that_was_ahead_goes_out_when_it_is_ri
     assert await relay.step() == 1
 
 
+async def test_an_outage_is_one_line_of_the_log_when_it_begins_and_one_when_it_ends(
+    world: World, broker: Broker, caplog: pytest.LogCaptureFixture
+) -> None:
+    await make_tasks(world, "One")
+    broker.away = True
+    relay = relay_to(world, broker)
+    for _ in range(3):
+        await relay.step()
+        world.clock.move(seconds=6)
+    broker.away = False
+    await drain(world, relay)
+    await make_tasks(world, "Two")
+    await drain(world, relay)
+    told = [each.message for each in caplog.records if each.name == "events.relay"]
+    assert told == ["the broker does not take events: away", "the broker takes events again"]
+
+
 async def test_after_the_outage_all_goes_out_in_order_and_the_next_one_begins_small(
     world: World, broker: Broker
 ) -> None:

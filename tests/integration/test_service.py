@@ -1,9 +1,11 @@
 """One service as its operator meets it: readiness, faults of the file, upgrades under way, the shell."""
 
 import json
+import re
 import sqlite3
 import subprocess
 import sys
+import threading
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -126,6 +128,31 @@ def test_all_bad_settings_are_told_at_once(tmp_path: Path) -> None:
 def test_what_this_version_does_not_serve_refuses_to_start(tmp_path: Path, override: dict[str, Any]) -> None:
     with pytest.raises(BadSettings, match=f"TODO_{next(iter(override)).upper()}"):
         load_settings(data_dir=tmp_path, **override)
+
+
+def test_an_entry_of_the_log_is_one_line_and_a_worker_shows_only_what_it_serves(tmp_path: Path) -> None:
+    on_dapr = {"TODO_BROKER": "dapr", "TODO_DAPR_HTTP": "http://127.0.0.1:9"}
+    run_cli(tmp_path, "tool", "create_task", '{"title": "Buy milk"}', **on_dapr)
+    shown = []
+    with subprocess.Popen(
+        [sys.executable, "-m", "app.cli", "worker"],
+        env={**environment(tmp_path), **on_dapr},
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as worker:
+        assert worker.stderr is not None
+        patience = threading.Timer(30, worker.kill)
+        patience.start()
+        for line in worker.stderr:
+            shown.append(line)
+            if "does not take" in line:
+                break
+        patience.cancel()
+        worker.terminate()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]{12}Z WARNING events.relay: .*: ConnectError\n", shown[-1])
+    assert "worker" in "".join(shown)
+    assert "/mcp" not in "".join(shown)
 
 
 def test_a_second_serve_on_the_port_ends_with_a_message(tmp_path: Path) -> None:

@@ -127,6 +127,9 @@ def test_status_tells_the_settings_and_down_leaves_nothing(up: int, private_cach
     assert {"TODO_BROKER", "TODO_DAPR_HTTP", "TODO_DATABASE_URL", "TODO_KAFKA_BROKERS"} <= settings.keys()
     assert settings["TODO_PORT"] == "'8123'"
     assert "up already" in call(private_cache, "up").stderr
+    [kafka] = [line for line in status.stdout.splitlines() if line.startswith("# kafka ")]
+    os.kill(int(kafka.partition("process ")[2].partition(",")[0]), signal.SIGKILL)
+    wait_until(lambda: "begin anew" in call(private_cache, "status").stdout, SECONDS, "the loss is told")
 
     assert call(private_cache, "down").returncode == 0
 
