@@ -116,7 +116,8 @@ def calm_collector() -> None:
 def show_banner(settings: Settings, service: Service) -> None:
     """Say where everything is, on standard error."""
     url = settings.url
-    console = Console(stderr=True, highlight=False)
+    # A line that is to be copied stays whole, whatever the width.
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
     console.print(f"[bold]Evolution Todo[/bold]  {url}")
     if settings.role == "worker":
         console.print(f"  worker: relay, scheduler and event handlers        health   {url}/readyz")

@@ -15,6 +15,7 @@ from mcp import Client, StdioServerParameters
 
 from app.clients import known_clients, write_config
 from app.migrations import HEAD
+from app.serving import show_banner
 from app.settings import BadSettings, load_settings
 from tests.conftest import World, open_world
 from tests.integration.recurring import create, delete, revise
@@ -153,6 +154,14 @@ def test_an_entry_of_the_log_is_one_line_and_a_worker_shows_only_what_it_serves(
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]{12}Z WARNING events.relay: .*: ConnectError\n", shown[-1])
     assert "worker" in "".join(shown)
     assert "/mcp" not in "".join(shown)
+
+
+async def test_what_is_to_be_copied_from_the_banner_is_one_line(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    show_banner(world.service.settings, world.service)
+    url = world.service.settings.url
+    assert f'{{"mcpServers": {{"evolution-todo": {{"url": "{url}/mcp"}}}}}}\n' in capsys.readouterr().err
 
 
 def test_a_second_serve_on_the_port_ends_with_a_message(tmp_path: Path) -> None:
