@@ -66,16 +66,13 @@ class Relay:
         if not claimed:
             return 0
         self.crash("relay.before_publish")
-        outcomes, problem = await asyncio.gather(
+        outcomes, ahead = await asyncio.gather(
             self.publisher.publish(claimed), self._look_ahead(claimed), return_exceptions=True
         )
         self.crash("relay.after_publish")
         if isinstance(outcomes, BaseException):
             raise outcomes
         arrived = sum(outcome.status == "published" for outcome in outcomes)
-        if arrived < len(claimed):
-            # What was read ahead may hold the next event of a task whose event has not arrived.
-            self._next = None
         if _is_away(outcomes):
             self._back_off(outcomes[0].reason)
             return 0
@@ -85,9 +82,12 @@ class Relay:
         answered = {each.event_id for each in outcomes}
         silent = [Outcome(each.event_id, "unknown", "no answer") for each in claimed if each.event_id not in answered]
         self._unmarked += [*outcomes, *silent]
-        if problem is not None:
-            raise problem
-        if self._next is None:
+        if isinstance(ahead, BaseException):
+            raise ahead
+        if ahead and arrived == len(claimed):
+            self._next = ahead
+        else:
+            # What was read ahead may hold the next event of a task whose event has not arrived.
             await self.finish()
         return arrived
 
@@ -100,14 +100,14 @@ class Relay:
         """Return what is next, after marking what became of the batch before, if that has not been done."""
         return await self._mark(lambda connection, now: claim_events(connection, now, self.batch))
 
-    async def _look_ahead(self, flying: Sequence[Outgoing]) -> None:
-        """While a batch travels, mark the one before; and read the next one, if this one was full."""
-        if len(flying) == self.batch:
-            at = self.clock.now()
-            following = await self._mark(lambda connection, now: claim_events(connection, now, self.batch, flying))
-            self._next = (at, following) if following else None
-        else:
+    async def _look_ahead(self, flying: Sequence[Outgoing]) -> tuple[datetime, list[Outgoing]] | None:
+        """While a batch travels, mark the one before; and return the next one, and since when, if this one was full."""
+        if len(flying) < self.batch:
             await self.finish()
+            return None
+        at = self.clock.now()
+        following = await self._mark(lambda connection, now: claim_events(connection, now, self.batch, flying))
+        return (at, following) if following else None
 
     async def _mark(self, then: Callable[[Connection, datetime], list[Outgoing]]) -> list[Outgoing]:
         """Mark what became of what was sent and, in the same transaction, do what comes then."""

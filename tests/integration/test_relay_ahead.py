@@ -127,6 +127,24 @@ async def test_a_broker_that_goes_away_in_the_middle_loses_nothing_and_repeats_o
     assert await count_published(world) == 2 * len(made)
 
 
+async def test_a_publisher_that_breaks_down_sends_the_same_batch_again_and_not_the_one_read_ahead(
+    world: World,
+) -> None:
+    made = await make_backlog(world, BATCH, 1)
+
+    async def break_down(number: int) -> None:
+        if number == 1:
+            raise ValueError("broken")
+
+    broker = Watched(break_down)
+    relay = relay_of(world, broker)
+    with pytest.raises(ValueError, match="broken"):
+        await relay.step()
+    await drain(world, relay)
+    assert broker.batches[0] == broker.batches[1]
+    assert_in_order(broker, made, 2, once=False)
+
+
 async def test_what_was_read_ahead_too_long_ago_is_read_again_after_marking(world: World) -> None:
     made = await make_backlog(world, 3 * BATCH, 1)
     broker = Broker()
