@@ -47,7 +47,7 @@ async def check_readiness(service: "Service", *, with_broker: bool = True) -> tu
         (pending, parked), oldest, (open_, dead), unreadable, held, silent = await service.database.read(
             lambda connection: (
                 count_backlog(connection),
-                find_oldest_waiting(connection),
+                find_oldest_waiting(connection) if service.sidecar is not None else None,
                 count_deliveries(connection),
                 count_unreadable(connection),
                 service.background.lease.is_held(connection),
@@ -59,7 +59,7 @@ async def check_readiness(service: "Service", *, with_broker: bool = True) -> tu
     reasons = []
     if parked:
         reasons.append(f"{parked} events were refused for good and wait: evolution-todo events replay --parked")
-    if service.sidecar is not None and oldest and service.store.clock.now() - read_instant(oldest) > SLOW:
+    if oldest and service.store.clock.now() - read_instant(oldest) > SLOW:
         reasons.append(f"events wait since {oldest}: the log of `serve` or `worker` says why; are daprd and Kafka up?")
     if dead:
         reasons.append(f"{dead} reactions failed for good and wait: POST /api/dead-letters/replay")

@@ -184,12 +184,11 @@ def park_delivery(connection: Connection, consumer: str, event: TaskEvent, reaso
 
 def take_over(connection: Connection, unheard: Sequence[tuple[str, str, str]]) -> None:
     """Deliver from here what no other broker has brought: rows of `(consumer, event_id, task_id)`, each once."""
-    if unheard:
-        rows = [
-            {"consumer": name, "event_id": event_id, "task_id": task_id, "attempts": 0, "last_error": UNHEARD}
-            for name, event_id, task_id in unheard
-        ]
-        _INSERT.run_all(connection, rows)
+    rows = [
+        {"consumer": name, "event_id": event_id, "task_id": task_id, "attempts": 0, "last_error": UNHEARD}
+        for name, event_id, task_id in unheard
+    ]
+    _INSERT.run_all(connection, rows)
 
 
 def has_open(connection: Connection) -> bool:

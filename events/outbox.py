@@ -67,11 +67,10 @@ class _Claim:
     """The queries for what goes out next, without payloads: the oldest rows, and the oldest of each task."""
 
     def __init__(self, waiting: ColumnElement[bool]) -> None:
-        window: Any = bindparam("window")
         firsts = select(func.min(_T.c.seq)).where(waiting).group_by(_T.c.task_id)
         size = func.length(_T.c.payload).label("size")
         rows = select(_T.c.seq, _T.c.task_id, _T.c.next_attempt_at, size).where(waiting)
-        self.oldest = rows.order_by(_T.c.seq).limit(window)
+        self.oldest = rows.order_by(_T.c.seq).limit(WINDOW)
         self.one_per_task = self.oldest.where(_T.c.seq.in_(firsts))
 
 
@@ -127,16 +126,16 @@ def claim_events(connection: Connection, now: datetime, limit: int, flying: Sequ
     published: what is returned then may go out if all of them arrive.
     """
     claim = _AHEAD if flying else _NOW
-    given: dict[str, Any] = {"flying": [each.event_id for each in flying]} if flying else {}
+    given = {"flying": [each.event_id for each in flying]} if flying else {}
     if not flying:
         few = connection.execute(_FEW).all()
         if len(few) < FEW:
             return [_to_outgoing(row) for row in _first_per_task(few, now, limit)]
-    rows = connection.execute(claim.oldest, {"window": WINDOW, **given}).all()
+    rows = connection.execute(claim.oldest, given).all()
     batch = _first_per_task(rows, now, limit)
     if len(rows) == WINDOW and 2 * len(batch) < limit:
         # A long backlog of few tasks fills the window: look past it, at one row per task.
-        batch = _first_per_task(connection.execute(claim.one_per_task, {"window": WINDOW, **given}).all(), now, limit)
+        batch = _first_per_task(connection.execute(claim.one_per_task, given).all(), now, limit)
     chosen = [row.seq for row in _take_while_small(batch)]
     return [_to_outgoing(row) for row in connection.execute(_CHOSEN, {"chosen": chosen})] if chosen else []
 

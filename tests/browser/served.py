@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from mcp.types import Implementation
 
 from app.serving import serve_aside
 from tests.conftest import lay_out_settings
+from tests.postgres import run_aside
 
 
 def free_port() -> int:
@@ -85,9 +86,7 @@ class Served:
             async with Client(f"{self.url}/mcp", client_info=Implementation(name=client, version="1")) as agent:
                 return await agent.call_tool(name, arguments)
 
-        # The browser's driver holds this thread's event loop.
-        with ThreadPoolExecutor(1) as pool:
-            return pool.submit(lambda: asyncio.run(call())).result(30)
+        return run_aside(call())
 
     def local_day(self, ahead: int = 0) -> str:
         """Return a date, counted from the person's today."""

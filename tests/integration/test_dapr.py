@@ -24,7 +24,8 @@ from tests.integration.dapr_worlds import (
 )
 
 pytestmark = pytest.mark.anyio
-TOKEN = {"dapr-api-token": "sesame"}
+SECRET = "sesame"  # noqa: S105  # opens nothing but the worlds of these tests
+TOKEN = {"dapr-api-token": SECRET}
 
 # Subscriptions.
 
@@ -134,7 +135,7 @@ async def test_the_largest_event_is_taken(dapr: World) -> None:
     assert await deliver(dapr, route, event) == SUCCESS
 
 
-@pytest.mark.skipif(DEFAULT == "postgresql", reason="it locks a file")
+@pytest.mark.skipif(DEFAULT == "postgresql", reason="it locks SQLite's file from outside")
 async def test_while_the_storage_is_unavailable_the_answer_is_retry(dapr: World, tmp_path: Path) -> None:
     route, event = await make_event(dapr)
     dapr.service.database._wait_limit = 0.01
@@ -179,7 +180,7 @@ async def test_a_failing_reaction_is_retried_alone(fragile: Fragile, dapr: World
 async def test_without_the_token_only_the_sidecar_is_kept_out(
     tmp_path: Path, method: str, path: str, headers: dict[str, str]
 ) -> None:
-    async with open_dapr(tmp_path, APP_API_TOKEN="sesame") as world:  # noqa: S106  # a test's
+    async with open_dapr(tmp_path, APP_API_TOKEN=SECRET) as world:
         refused = await world.http.request(method, path, headers=headers)
         assert (refused.status_code, refused.json()["code"]) == (401, "forbidden")
         assert (await world.http.request(method, path, headers=TOKEN)).status_code != 401
@@ -190,7 +191,7 @@ async def test_without_the_token_only_the_sidecar_is_kept_out(
 
 
 async def test_a_forged_event_has_no_effect(tmp_path: Path) -> None:
-    async with open_dapr(tmp_path, APP_API_TOKEN="sesame") as world:  # noqa: S106  # a test's
+    async with open_dapr(tmp_path, APP_API_TOKEN=SECRET) as world:
         route, event = await make_event(world)
         assert (await world.http.post(route, json=event)).status_code == 401
         assert await read_activity(world) == []
@@ -200,7 +201,7 @@ async def test_a_forged_event_has_no_effect(tmp_path: Path) -> None:
 async def test_a_sidecar_without_the_token_is_told_once_in_the_log(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with open_dapr(tmp_path, APP_API_TOKEN="sesame") as world:  # noqa: S106  # a test's
+    async with open_dapr(tmp_path, APP_API_TOKEN=SECRET) as world:
         for _ in range(3):
             await world.http.get("/dapr/subscribe")
     [told] = [each.message for each in caplog.records if each.name == "app.dapr_routes"]
