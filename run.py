@@ -99,7 +99,7 @@ def main(arguments):
     # an `app` folder that lies there from being taken for ours. The time zones are those of the locked tzdata.
     os.environ.update(PYTHONPATH=str(ROOT), PYTHONTZPATH="")
     if not testing:
-        command = [python, "-P", "-m", "app.cli", *(arguments or ["serve"])]
+        command = [python, "-P", "-m", "app.cli.main", *(arguments or ["serve"])]
         if not WINDOWS:
             os.execv(python, command)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the child too, which ends in its own time

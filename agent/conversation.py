@@ -6,17 +6,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from agent.agreement import take_decision
+from agent.confirmation_reply import take_decision
 from agent.errors import MessageTooLong, UnknownModel
 from agent.journal import Opened, end_turn, open_turn, tell_steps, view_calls, want_stop
-from agent.keepers import LooseKeeper, StoredKeeper
+from agent.keepers import NoJournal, StoredJournal
+from agent.loop import Bounds, TurnRun
 from agent.messages import ChatModel, Message, Tool
-from agent.said import Begun, CallFinished, CallStarted, Done, Failed, Said, Text
 from agent.toolbox import Connect, list_tools
-from agent.turn import Bounds, TurnRun
+from agent.turn_events import Begun, CallFinished, CallStarted, Done, Failed, Text, TurnEvent
 from events.ports import Ids
 from todo.errors import InternalError, InvalidArguments, StorageUnavailable, TodoError
-from todo.work import Store, Who
+from todo.record.work import Store, Who
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ class _Running:
 
     conversation_id: str
     run: TurnRun
-    said: asyncio.Queue[Said | None]
+    said: asyncio.Queue[TurnEvent | None]
     task: asyncio.Task[None] | None = None
 
 
@@ -57,7 +57,7 @@ class Conversation:
         chat_key: str | None = None,
         message_key: str | None = None,
         model: str | None = None,
-    ) -> AsyncIterator[Said]:
+    ) -> AsyncIterator[TurnEvent]:
         """Answer a message; yields `Begun` first, `Done` or `Failed` last.
 
         Without a conversation it begins one. `chat_key` and `message_key` are a client's own ids of the conversation
@@ -77,7 +77,7 @@ class Conversation:
                 yield each
             return
         caller = replace(who, kind="agent", origin=f"chat:{opened.conversation_id}")
-        keeper = StoredKeeper(self.store, caller, opened.conversation_id, opened.turn_id)
+        keeper = StoredJournal(self.store, caller, opened.conversation_id, opened.turn_id)
         running = self._prepare(opened.turn_id, message, opened.before, name, keeper)
         running.run.steps = opened.steps
         running.run.text = "\n\n".join(each.text for each in tell_steps(opened.steps) if each.calls and each.text)
@@ -90,7 +90,7 @@ class Conversation:
 
     async def reply_once(
         self, who: Who, said: Sequence[Message], *, model: str | None = None, with_tools: bool = True
-    ) -> AsyncIterator[Said]:
+    ) -> AsyncIterator[TurnEvent]:
         """Answer the last of the messages that a client has sent, and keep nothing of it.
 
         Nothing protects a repeated request here. `with_tools=False` is for titles and tags. Raises as `reply` does.
@@ -102,7 +102,7 @@ class Conversation:
         turn_id = self.ids.new()
         yield Begun("", turn_id, name)
         caller = replace(who, kind="agent", origin=f"chat:{who.client}" if who.client else "chat")
-        keeper = LooseKeeper(self.store, caller)
+        keeper = NoJournal(self.store, caller)
         running = self._prepare(turn_id, message, list(said[:-1]), name, keeper)
         running.run.stateless = True
         carrying = self._carry(running.run, keeper, asked=True) if with_tools else running.run.run()
@@ -156,8 +156,8 @@ class Conversation:
             raise InvalidArguments("The message holds characters that are no text.", "Leave them out.")
         return message
 
-    def _prepare(self, turn_id: str, message: str, before: list[Message], model: str, keeper: LooseKeeper) -> _Running:
-        said: asyncio.Queue[Said | None] = asyncio.Queue()
+    def _prepare(self, turn_id: str, message: str, before: list[Message], model: str, keeper: NoJournal) -> _Running:
+        said: asyncio.Queue[TurnEvent | None] = asyncio.Queue()
         run = TurnRun(
             turn_id=turn_id,
             message=message,
@@ -170,7 +170,7 @@ class Conversation:
         )
         return _Running(keeper.conversation_id or "", run, said)
 
-    async def _follow(self, running: _Running, carrying: Awaitable[Done | Failed]) -> AsyncIterator[Said]:
+    async def _follow(self, running: _Running, carrying: Awaitable[Done | Failed]) -> AsyncIterator[TurnEvent]:
         """Run a turn in a task of its own and yield what it tells, until its end."""
         turn_id = running.run.turn_id
         running.task = asyncio.create_task(self._guard(running, carrying))
@@ -194,7 +194,7 @@ class Conversation:
         running.said.put_nowait(end)
         running.said.put_nowait(None)
 
-    async def _carry(self, run: TurnRun, keeper: LooseKeeper, *, asked: bool) -> Done | Failed:
+    async def _carry(self, run: TurnRun, keeper: NoJournal, *, asked: bool) -> Done | Failed:
         """Carry a turn out and record its end; `asked` says that a plain yes may be meant for a question."""
         alive = asyncio.create_task(keeper.stay_alive(run.stopped.set))
         try:
@@ -215,7 +215,7 @@ class Conversation:
             run.client, run.tools = client, self._tools
             return await run.run()
 
-    async def _take_decision(self, run: TurnRun, keeper: LooseKeeper) -> Done | None:
+    async def _take_decision(self, run: TurnRun, keeper: NoJournal) -> Done | None:
         taken = await take_decision(self.store, keeper.who, keeper.conversation_id, run.message, run.turn_id)
         if isinstance(taken, str):
             run.say(taken)
@@ -224,8 +224,8 @@ class Conversation:
             await run.record(taken)
         return None
 
-    async def _record_end(self, run: TurnRun, keeper: LooseKeeper, end: Done | Failed) -> None:
-        if not isinstance(keeper, StoredKeeper):
+    async def _record_end(self, run: TurnRun, keeper: NoJournal, end: Done | Failed) -> None:
+        if not isinstance(keeper, StoredJournal):
             return
         if isinstance(end, Failed):
             state, problem = "failed", end.detail
@@ -249,7 +249,7 @@ class Conversation:
             await asyncio.wait(ending)
 
 
-def _retell(opened: Opened) -> list[Said]:
+def _retell(opened: Opened) -> list[TurnEvent]:
     """Return what was told of a turn that is over."""
     said = _retell_calls(opened)
     if opened.text:
@@ -261,9 +261,9 @@ def _retell(opened: Opened) -> list[Said]:
     return said
 
 
-def _retell_calls(opened: Opened) -> list[Said]:
+def _retell_calls(opened: Opened) -> list[TurnEvent]:
     """Return the calls of a turn that have their result."""
-    said: list[Said] = []
+    said: list[TurnEvent] = []
     for number, call in enumerate(view_calls(opened.steps), 1):
         if call["ok"] is not None:
             said.append(CallStarted(number, call["name"], call["arguments"]))

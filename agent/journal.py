@@ -11,11 +11,11 @@ from agent.errors import ConversationBusy, ConversationNotFound
 from agent.messages import Message, ToolCall
 from agent.models import ChatConversation, Turn, TurnStep
 from events.instants import read_instant, write_instant
-from events.tables import table_of, take_turn
+from events.sql import table_of, take_lock
 from todo.errors import InvalidArguments
-from todo.requests import find_answer
-from todo.views import View
-from todo.work import Work
+from todo.record.views import View
+from todo.record.work import Work
+from todo.requests.idempotency import find_answer
 
 HELD = timedelta(seconds=6)
 """For how long a running turn is believed to be alive after its last sign of life.
@@ -48,7 +48,7 @@ _WANT_STOP = (
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Entry:
     """One entry of a turn's journal: an `answer` (`{text, calls}`), or the `result` of a call (`{text, result, …}`)."""
 
     kind: str
@@ -71,7 +71,7 @@ class Opened:
     state: str
     text: str
     problem: str | None
-    steps: list[Step]
+    steps: list[Entry]
     before: list[Message]
     report: str = ""
     after_question: bool = False
@@ -86,7 +86,7 @@ def open_turn(
     the same key it is then gone on with. Raises `ConversationNotFound`, `ConversationBusy`.
     """
     conversation = _open_conversation(work, conversation_id, chat_key, message)
-    take_turn(work.connection, "conversation", conversation)
+    take_lock(work.connection, "conversation", conversation)
     turns = [row._asdict() for row in work.connection.execute(TURNS, {"key": conversation})]
     for turn in turns:
         if turn["state"] == "running":
@@ -133,7 +133,7 @@ def open_turn(
     return replace(_describe(begun, [], said), report=report, after_question=asked)
 
 
-def add_steps(work: Work, turn_id: str, first: int, steps: list[Step]) -> None:
+def add_steps(work: Work, turn_id: str, first: int, steps: list[Entry]) -> None:
     """Write entries of the journal, numbered from `first`; a turn that somebody else ended takes none.
 
     Raises `ConversationNotFound` if the conversation was deleted meanwhile, `ConversationBusy` if the turn is no
@@ -179,7 +179,7 @@ def end_turn(work: Work, turn_id: str, state: str, text: str, problem: str | Non
     )
 
 
-def view_calls(steps: list[Step]) -> list[View]:
+def view_calls(steps: list[Entry]) -> list[View]:
     """Return the calls of a turn as people see them: `{name, arguments, ok, result}`, `ok` null if it has no result."""
     results = {step.payload["call_id"]: step.payload for step in steps if step.kind == "result"}
     shown: list[View] = []
@@ -193,7 +193,7 @@ def view_calls(steps: list[Step]) -> list[View]:
     return shown
 
 
-def tell_turn(turn: dict[str, Any], steps: list[Step]) -> list[Message]:
+def tell_turn(turn: dict[str, Any], steps: list[Entry]) -> list[Message]:
     """Return a turn as a model is told of it later: each call with its result, and an answer at the end."""
     said = [Message("user", turn["message"]), *tell_steps(steps)]
     waiting = [call for message in said for call in message.calls]
@@ -208,7 +208,7 @@ def tell_turn(turn: dict[str, Any], steps: list[Step]) -> list[Message]:
     return said
 
 
-def tell_steps(steps: list[Step]) -> list[Message]:
+def tell_steps(steps: list[Entry]) -> list[Message]:
     """Return the entries of a journal as messages."""
     said = []
     for step in steps:
@@ -234,7 +234,7 @@ def _open_conversation(work: Work, conversation_id: str | None, chat_key: str | 
     if conversation_id is not None:
         return str(require_conversation(work, conversation_id)["id"])
     if chat_key is not None:
-        take_turn(work.connection, "chat", work.who.user_id, chat_key)
+        take_lock(work.connection, "chat", work.who.user_id, chat_key)
         known = work.connection.execute(_BY_KEY, {"key": chat_key, "user": work.who.user_id}).one_or_none()
         if known is not None:
             return str(known.id)
@@ -261,20 +261,20 @@ def require_conversation(work: Work, conversation_id: str) -> dict[str, Any]:
     return row._asdict()
 
 
-def _describe(turn: dict[str, Any], steps: list[Step], before: list[Message]) -> Opened:
+def _describe(turn: dict[str, Any], steps: list[Entry], before: list[Message]) -> Opened:
     kept = {name: turn[name] for name in ("conversation_id", "number", "model", "message", "state", "text", "problem")}
     return Opened(**kept, turn_id=turn["id"], steps=steps, before=before)
 
 
-def read_steps(work: Work, conversation_id: str) -> dict[str, list[Step]]:
+def read_steps(work: Work, conversation_id: str) -> dict[str, list[Entry]]:
     """Return the journals of a conversation's turns, by the turn's id."""
-    steps: dict[str, list[Step]] = {}
+    steps: dict[str, list[Entry]] = {}
     for row in work.connection.execute(_STEPS, {"key": conversation_id}):
-        steps.setdefault(row.turn_id, []).append(Step(row.kind, from_json(row.payload)))
+        steps.setdefault(row.turn_id, []).append(Entry(row.kind, from_json(row.payload)))
     return steps
 
 
-def _settle(work: Work, turn: dict[str, Any], steps: list[Step]) -> str:
+def _settle(work: Work, turn: dict[str, Any], steps: list[Entry]) -> str:
     """End a turn whose process has died: learn which of its calls were saved, carry out none, and say both."""
     calls = [call for step in steps if step.kind == "answer" for call in step.payload["calls"]]
     known = {step.payload["call_id"] for step in steps if step.kind == "result"}
@@ -297,12 +297,12 @@ def _settle(work: Work, turn: dict[str, Any], steps: list[Step]) -> str:
     return report
 
 
-def make_result(call_id: str, text: str, result: dict[str, Any], *, failed: bool) -> Step:
+def make_result(call_id: str, text: str, result: dict[str, Any], *, failed: bool) -> Entry:
     """Return the journal's entry of a call's result."""
-    return Step("result", {"call_id": call_id, "text": text, "result": result, "failed": failed})
+    return Entry("result", {"call_id": call_id, "text": text, "result": result, "failed": failed})
 
 
-def _write_steps(work: Work, turn_id: str, first: int, steps: list[Step]) -> None:
+def _write_steps(work: Work, turn_id: str, first: int, steps: list[Entry]) -> None:
     rows = [
         {"turn_id": turn_id, "number": number, "kind": step.kind, "payload": to_json(step.payload).decode()}
         for number, step in enumerate(steps, first)

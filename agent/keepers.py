@@ -4,26 +4,26 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from agent.journal import Step, add_steps, require_running
-from agent.store import Asked, keep_call
-from todo.confirmations import read_confirmation
+from agent.conversations import Asked, keep_call
+from agent.journal import Entry, add_steps, require_running
 from todo.errors import TodoError
-from todo.views import View
-from todo.work import Store, Who, Work
+from todo.record.views import View
+from todo.record.work import Store, Who, Work
+from todo.requests.confirmations import read_confirmation
 
 ALIVE_SECONDS = 1.5
 """How often a turn that runs says so; a quarter of the time after which it counts as dead."""
 
 
 @dataclass(frozen=True, slots=True)
-class LooseKeeper:
+class NoJournal:
     """Keeps nothing of a turn but a call that waits for the person."""
 
     store: Store
     who: Who
     conversation_id: str | None = None
 
-    async def add(self, first: int, steps: list[Step]) -> None:
+    async def add(self, first: int, steps: list[Entry]) -> None:
         """Keep no entry."""
 
     async def ask(self, asked: Asked) -> View:
@@ -40,12 +40,12 @@ class LooseKeeper:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredKeeper(LooseKeeper):
+class StoredJournal(NoJournal):
     """Keeps the journal of a turn, each entry committed before the next step."""
 
     turn_id: str = ""
 
-    async def add(self, first: int, steps: list[Step]) -> None:
+    async def add(self, first: int, steps: list[Entry]) -> None:
         """Write entries, numbered from `first`; raises `ConversationNotFound`, `ConversationBusy`."""
         await self.store.write(self.who, lambda work: add_steps(work, self.turn_id, first, steps))
 

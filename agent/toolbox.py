@@ -10,14 +10,14 @@ from mcp.types import TextContent
 from pydantic_core import to_json
 
 from agent.messages import Tool
-from todo.work import Who
+from todo.record.work import Who
 
 Connect = Callable[[Who], AbstractAsyncContextManager[Client]]
 """Opens an MCP client whose calls are this caller's; no argument says who it is."""
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class CallResult:
     """What a call gave: `text` for the model, `result` for people and programs; `failed` if nothing was done."""
 
     text: str
@@ -30,9 +30,9 @@ class Outcome:
         return str(self.result.get("code", "")) if self.failed else ""
 
 
-def refuse_call(code: str, sentence: str) -> Outcome:
+def refuse_call(code: str, sentence: str) -> CallResult:
     """Return the outcome of a call that was not carried out."""
-    return Outcome(f"{code}: {sentence}", {"code": code, "message": sentence}, failed=True)
+    return CallResult(f"{code}: {sentence}", {"code": code, "message": sentence}, failed=True)
 
 
 async def list_tools(client: Client) -> list[Tool]:
@@ -55,7 +55,7 @@ async def list_tools(client: Client) -> list[Tool]:
 
 async def call_tool(
     client: Client, tools: Sequence[Tool], name: str, arguments: dict[str, Any], request_id: str
-) -> Outcome:
+) -> CallResult:
     """Call a tool under our `request_id`, whatever the model wrote there; nothing here raises for a bad call."""
     tool = next((tool for tool in tools if tool.name == name), None)
     if tool is None:
@@ -67,4 +67,4 @@ async def call_tool(
     answer = await client.call_tool(name, given)
     text = "".join(part.text for part in answer.content if isinstance(part, TextContent))
     structured = answer.structured_content if isinstance(answer.structured_content, dict) else {"message": text}
-    return Outcome(text or to_json(structured).decode(), structured, bool(answer.is_error))
+    return CallResult(text or to_json(structured).decode(), structured, bool(answer.is_error))

@@ -7,18 +7,18 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from agent.conversation import Conversation
+from agent.loop import Bounds
 from agent.messages import ChatModel
-from agent.turn import Bounds
 from app.identity import SPEAKER, identify_speaker
+from app.service import Service
 from app.settings import Settings
-from todo.work import Who
+from todo.record.work import Who
 
 if TYPE_CHECKING:
     from mcp import Client
     from mcp.server import MCPServer
 
     from agent.model import OpenAIModel
-    from app.main import Service
 
 AGENT = "tasks-agent"
 OFFLINE = "offline-commands"
@@ -36,7 +36,7 @@ def build_models(settings: Settings) -> dict[str, ChatModel]:
 
     The one never stands in for the other: who asks for a model that fails is told that it failed.
     """
-    from agent.commands import Commands
+    from agent.builtin.commands import Commands
 
     models: dict[str, ChatModel] = {}
     if settings.model:
@@ -91,7 +91,7 @@ class ToolClient:
             opening.set_exception(error)
 
 
-def build_conversation(service: "Service", models: dict[str, ChatModel] | None = None) -> Conversation:
+def build_conversation(service: Service, models: dict[str, ChatModel] | None = None) -> Conversation:
     """Return the conversation of a service; it reaches the tools by an MCP client in this process."""
     settings = service.settings
     client = ToolClient(service.build_mcp(identify_speaker))

@@ -9,22 +9,22 @@ from functools import partial
 
 from sqlalchemy import Connection
 
-from app.bell import Bell, wait_until
-from app.database import Database
 from app.identity import SCHEDULER
-from app.store import DatabaseStore
+from app.storage.port import Database
+from app.storage.store import DatabaseStore
+from app.storage.wakeup import Wakeup, wait_until
+from events.embedded import EmbeddedBroker, has_open
 from events.instants import read_instant
 from events.lease import Lease
-from events.memory import MemoryBroker, has_open
 from events.outbox import has_pending
 from events.ports import Clock
+from events.redelivery import Redelivery
 from events.relay import Relay
-from events.silence import SilenceWatch
-from todo import scheduling
-from todo.confirmations import newest_questions
+from todo import scheduler as scheduling
+from todo.activity.feeds import newest_rows
 from todo.errors import StorageUnavailable
-from todo.feeds import newest_rows
-from todo.finding import index_step, wants_indexing
+from todo.requests.confirmations import newest_questions
+from todo.tasks.search import index_step, wants_indexing
 
 log = logging.getLogger(__name__)
 
@@ -44,11 +44,11 @@ class Background:
     database: Database
     store: DatabaseStore
     relay: Relay
-    broker: MemoryBroker
+    broker: EmbeddedBroker
     lease: Lease
     clock: Clock
-    bell: Bell
-    silence: SilenceWatch | None = None
+    bell: Wakeup
+    silence: Redelivery | None = None
     _leads: asyncio.Event = field(default_factory=asyncio.Event)
     _wakes: list[asyncio.Event] = field(default_factory=list)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)

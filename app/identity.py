@@ -6,9 +6,9 @@ from typing import Any
 from mcp.server.mcpserver import Context
 from sqlalchemy import Connection, select
 
-from events.tables import HotInsert, table_of
-from todo.models import User
-from todo.work import Who
+from events.sql import HotInsert, table_of
+from todo.record.models import User
+from todo.record.work import Who
 
 LOCAL_USER = "local"
 

@@ -14,7 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from events.catalog import TopicStyle
 from todo.errors import InvalidTime
-from todo.when import read_zone
+from todo.text.when import read_zone
 
 POSTGRESQL = ("postgresql://", "postgres://")
 _BROKER = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[^\s:,\[\]]+):[0-9]{1,5}")

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from events.catalog import EventType, TaskEvent
 from events.inbox import first_time
-from events.tables import send
+from events.sql import execute_raw
 
 
 class Answer(StrEnum):
@@ -69,11 +69,11 @@ def deliver_to_all(
 @contextmanager
 def savepoint(connection: Connection) -> Iterator[None]:
     """Make what happens inside whole or undone, without ending the transaction around it."""
-    send(connection, "SAVEPOINT reaction")
+    execute_raw(connection, "SAVEPOINT reaction")
     try:
         yield
     except BaseException:
-        send(connection, "ROLLBACK TO reaction")
-        send(connection, "RELEASE reaction")
+        execute_raw(connection, "ROLLBACK TO reaction")
+        execute_raw(connection, "RELEASE reaction")
         raise
-    send(connection, "RELEASE reaction")
+    execute_raw(connection, "RELEASE reaction")

@@ -3,7 +3,7 @@
 from sqlalchemy import Connection
 from sqlmodel import Field, SQLModel
 
-from events.tables import HotInsert, table_of
+from events.sql import HotInsert, table_of
 
 
 class InboxEntry(SQLModel, table=True):

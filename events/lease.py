@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import BigInteger, Connection, bindparam, case, func, select, update
 from sqlmodel import Field, SQLModel
 
-from events.tables import HotInsert, table_of
+from events.sql import HotInsert, table_of
 
 
 class LeaseRow(SQLModel, table=True):

@@ -11,7 +11,7 @@ from events.backoff import write_span
 from events.catalog import TaskEvent
 from events.cloudevent import encode_event
 from events.ports import Outgoing
-from events.tables import HotInsert, RowNumber, only_where, table_of
+from events.sql import HotInsert, RowNumber, only_where, table_of
 
 FEW = 32
 """How many pending rows a claim reads whole at first: mostly there are no more."""

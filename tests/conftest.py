@@ -22,14 +22,15 @@ from sqlalchemy import text
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from app.http.app import build_app
 from app.identity import SCHEDULER, StdioIdentity
-from app.main import Service, build_app, open_service
+from app.service import Service, open_service
 from app.settings import Settings, load_settings
 from infra.live.guard import PR_SET_PDEATHSIG
 from infra.live.programs import ToolsMissing
 from tests.postgres import Cluster
-from todo.finding import index_step
-from todo.scheduling import step
+from todo.scheduler import step
+from todo.tasks.search import index_step
 
 LIVE = "tests/live/"
 MONDAY = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)

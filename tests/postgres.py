@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import asyncpg
 
-from app.main import migrate_database
+from app.service import migrate_database
 from app.settings import load_settings
 from infra.live.machine import find_postgres
 from infra.live.programs import find_unprivileged

@@ -6,11 +6,10 @@ from sqlalchemy import bindparam, delete, insert, select, update
 
 from events.catalog import EventType
 from events.instants import read_instant, shorten_instant, write_instant
-from todo import when
-from todo.answers import answer_nothing, answer_write, only_this
-from todo.changes import Touched, check_version, emit, record_change
 from todo.errors import InvalidArguments, ReminderInPast, TaskNotFound
-from todo.queries import (
+from todo.record.answers import answer_nothing, answer_write, only_this
+from todo.record.changes import Touched, check_version, emit, record_change
+from todo.record.queries import (
     REMINDER,
     TASK,
     Row,
@@ -21,11 +20,12 @@ from todo.queries import (
     load_single_task,
     load_task,
 )
-from todo.quoting import quote_title
-from todo.saving import note_edited, show_task, update_task_row
-from todo.schemas import CancelReminder, SetReminder, SnoozeReminder
-from todo.views import View, view_task
-from todo.work import Work
+from todo.record.rows import note_edited, show_task, update_task_row
+from todo.record.views import View, view_task
+from todo.record.work import Work
+from todo.requests.schemas import CancelReminder, SetReminder, SnoozeReminder
+from todo.text import when
+from todo.text.display import quote_title
 
 MOST_PER_TASK = 20
 

@@ -7,13 +7,13 @@ from mcp.types import Completion, PromptReference, ResourceTemplateReference
 from pydantic_core import to_json
 from sqlalchemy import select
 
-from events.tables import table_of
-from todo.finding import find_tasks
-from todo.folding import fold_tag
-from todo.models import TaskTag
-from todo.schemas import FindTasks
-from todo.views import View
-from todo.work import Store, Work
+from events.sql import table_of
+from todo.record.models import TaskTag
+from todo.record.views import View
+from todo.record.work import Store, Work
+from todo.requests.schemas import FindTasks
+from todo.tasks.search import find_tasks
+from todo.text.search_words import fold_tag
 from tools.resources import CALLER, list_overdue, list_today, list_week
 
 MOST_COMPLETIONS = 20

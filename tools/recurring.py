@@ -1,6 +1,8 @@
 """The tools on recurrence."""
 
-from todo import recurring, revising, schemas
+from todo.requests import schemas
+from todo.series import create as recurring
+from todo.series import update as revising
 from tools.results import PREVIEW_SCHEMA, WRITE_SCHEMA
 from tools.tool import ToolSpec
 

@@ -1,6 +1,7 @@
 """The tools on reminders."""
 
-from todo import reminders, schemas
+from todo import reminders
+from todo.requests import schemas
 from tools.results import WRITE_SCHEMA
 from tools.tool import ToolSpec
 

@@ -11,13 +11,13 @@ from mcp.server.mcpserver.resources import FunctionResource
 from pydantic_core import to_json
 
 from todo.errors import TodoError
-from todo.finding import find_tasks
-from todo.queries import find_task
-from todo.saving import show_task
-from todo.schemas import FindTasks
-from todo.views import View
-from todo.when import local_day
-from todo.work import Store, Who, Work
+from todo.record.queries import find_task
+from todo.record.rows import show_task
+from todo.record.views import View
+from todo.record.work import Store, Who, Work
+from todo.requests.schemas import FindTasks
+from todo.tasks.search import find_tasks
+from todo.text.when import local_day
 
 TODAY, OVERDUE = "tasks://today", "tasks://overdue"
 LISTS = (TODAY, OVERDUE)

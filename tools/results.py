@@ -6,7 +6,7 @@ from mcp.types import CallToolResult, TextContent
 from pydantic_core import to_json
 
 from todo.errors import TodoError
-from todo.views import View
+from todo.record.views import View
 
 WRITE_SCHEMA: dict[str, Any] = {
     "type": "object",

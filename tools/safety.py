@@ -1,6 +1,7 @@
 """The tools that plan, apply and take back."""
 
-from todo import plans, schemas, undo
+from todo.requests import schemas
+from todo.undo import plans, undo
 from tools.results import WRITE_SCHEMA
 from tools.tool import ToolSpec
 

@@ -11,7 +11,7 @@ from mcp.server.subscriptions import SubscriptionBus
 from mcp.shared.exceptions import MCPError
 from mcp.types import INVALID_PARAMS
 
-from todo.work import Store, Who
+from todo.record.work import Store, Who
 from tools.prompts import add_prompts
 from tools.recurring import RECURRING_TOOLS
 from tools.reminders import REMINDER_TOOLS

@@ -1,6 +1,8 @@
 """The tools on tasks."""
 
-from todo import finding, schemas, tasks
+from todo.requests import schemas
+from todo.tasks import search as finding
+from todo.tasks import tasks
 from tools.results import FIND_SCHEMA, GET_SCHEMA, WRITE_SCHEMA
 from tools.tool import ToolSpec
 

@@ -12,12 +12,12 @@ from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetad
 from mcp.types import CallToolResult, InputRequiredResult, ToolAnnotations
 from pydantic import PrivateAttr
 
-from todo.arguments import Request, describe_model, read_arguments
-from todo.confirmations import ask_person, decide_confirmation, refuse_again
 from todo.errors import ConfirmationRequired, InternalError, TodoError
-from todo.requests import once
-from todo.views import View
-from todo.work import Store, Who, Work
+from todo.record.views import View
+from todo.record.work import Store, Who, Work
+from todo.requests.arguments import Request, describe_model, read_arguments
+from todo.requests.confirmations import ask_person, decide_confirmation, refuse_again
+from todo.requests.idempotency import once
 from tools.asking import QUESTION, ask_form, can_ask, has_agreed
 from tools.results import show_answer, show_refusal
 

@@ -1,0 +1,1 @@
+"""The `bench` command: every surface measured beside a server that does nothing, as ratios of one run."""

@@ -12,8 +12,8 @@ import httpx2
 from agent.messages import Finished, ModelRequest, Piece, TextPiece, ToolCall
 from app.bench.processes import start_child
 from app.bench.rows import Row, hold, pick
-from app.main import open_service
-from app.serving import bind, build_server, calm_collector
+from app.http.server import bind, build_server, calm_collector
+from app.service import open_service
 from app.settings import load_settings
 
 STREAMS = 200
@@ -93,6 +93,6 @@ async def _serve() -> None:
 
 
 if __name__ == "__main__":
-    from app.cli import _run
+    from app.runtime import run_program
 
-    _run(_serve())
+    run_program(_serve())

@@ -12,16 +12,16 @@ from sqlalchemy import insert
 
 from app.identity import LOCAL_USER, SCHEDULER, ensure_local_user
 from app.migrations import migrate_file
-from app.sqlite import SqliteFile
+from app.storage.sqlite import SqliteFile
 from app.system import SystemClock, SystemIds
 from events.instants import write_instant
-from events.tables import table_of
-from todo import when
-from todo.finding import index_step
-from todo.folding import fold_tag, fold_task
-from todo.models import NO_DEADLINE, TaskTag
-from todo.queries import REMINDER, TASK
-from todo.work import Work
+from events.sql import table_of
+from todo.record.models import NO_DEADLINE, TaskTag
+from todo.record.queries import REMINDER, TASK
+from todo.record.work import Work
+from todo.tasks.search import index_step
+from todo.text import when
+from todo.text.search_words import fold_tag, fold_task
 
 ZONE = "UTC"
 TAGS = tuple(f"tag{number:02}" for number in range(20))

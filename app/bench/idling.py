@@ -10,7 +10,7 @@ from app.bench.rows import Row, hold
 
 async def measure_idling(folder: Path, settle: float, seconds: float) -> list[Row]:
     """Start `serve` on an empty folder, let it settle, and watch it."""
-    async with start_child("app.cli", "serve", folder=folder, ready=False, port=_free_port()) as child:
+    async with start_child("app.cli.main", "serve", folder=folder, ready=False, port=_free_port()) as child:
         await asyncio.sleep(settle)
         memory = child.read_memory()
         before = child.read_cpu()

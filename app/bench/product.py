@@ -14,16 +14,17 @@ from pydantic_core import to_json
 from sqlalchemy import Connection, text
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.http.app import build_app
+from app.http.server import bind, calm_collector
 from app.identity import identify_rest
-from app.main import Service, build_app, migrate_database, open_service
-from app.serving import bind, calm_collector
+from app.service import Service, migrate_database, open_service
 from app.settings import load_settings
 from events.catalog import EventType, TaskEvent
 from events.instants import write_instant
 from events.outbox import count_backlog, has_pending, record_event
 from todo.errors import StorageUnavailable
-from todo.schemas import CreateTask
-from todo.tasks import create_task
+from todo.requests.schemas import CreateTask
+from todo.tasks.tasks import create_task
 
 CHUNK = 500
 
@@ -149,6 +150,6 @@ async def serve() -> None:
 
 
 if __name__ == "__main__":
-    from app.cli import _run
+    from app.runtime import run_program
 
-    _run(serve())
+    run_program(serve())

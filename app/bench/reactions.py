@@ -9,14 +9,14 @@ from typing import Any
 
 from app.bench.processes import start_child
 from app.bench.rows import Row, hold, pick
+from app.http.server import calm_collector
 from app.identity import identify_rest
-from app.main import Service, open_service
-from app.serving import calm_collector
+from app.service import Service, open_service
 from app.settings import load_settings
-from app.sqlite import SqliteFile
-from todo.schemas import CreateTask
-from todo.tasks import create_task
-from todo.work import Work
+from app.storage.sqlite import SqliteFile
+from todo.record.work import Work
+from todo.requests.schemas import CreateTask
+from todo.tasks.tasks import create_task
 
 PACE = 200
 """Creates per second."""
@@ -86,6 +86,6 @@ async def run(seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    from app.cli import _run
+    from app.runtime import run_program
 
-    _run(run(float(sys.argv[1])))
+    run_program(run(float(sys.argv[1])))

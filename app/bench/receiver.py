@@ -8,7 +8,7 @@ import uvicorn
 from pydantic_core import from_json, to_json
 from starlette.types import Receive, Scope, Send
 
-from app.serving import bind, calm_collector
+from app.http.server import bind, calm_collector
 
 
 class Notes:
@@ -54,6 +54,6 @@ async def serve(port: int) -> None:
 
 
 if __name__ == "__main__":
-    from app.cli import _run
+    from app.runtime import run_program
 
-    _run(serve(int(sys.argv[1])))
+    run_program(serve(int(sys.argv[1])))

@@ -15,7 +15,7 @@ from app.bench.rows import Row
 from app.bench.safety import measure_safety
 from app.bench.scheduling import measure_scheduling
 from app.bench.searches import measure_searches
-from app.serving import calm_collector
+from app.http.server import calm_collector
 
 
 class Plan:

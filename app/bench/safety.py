@@ -10,15 +10,15 @@ from typing import TypeVar
 from app.bench.rows import Row, compare
 from app.identity import ensure_local_user, identify_rest
 from app.migrations import migrate_file
-from app.sqlite import SqliteFile
+from app.storage.sqlite import SqliteFile
 from app.system import SystemClock, SystemIds
 from events.catalog import EventType
-from todo.changes import Touched, write_history
-from todo.plans import apply_plan, plan_changes
-from todo.schemas import ApplyPlan, CreateTask, PlanChanges, PlannedCall, Undo, UpdateTask
-from todo.tasks import create_task, update_task
-from todo.undo import undo
-from todo.work import Work
+from todo.record.changes import Touched, write_history
+from todo.record.work import Work
+from todo.requests.schemas import ApplyPlan, CreateTask, PlanChanges, PlannedCall, Undo, UpdateTask
+from todo.tasks.tasks import create_task, update_task
+from todo.undo.plans import apply_plan, plan_changes
+from todo.undo.undo import undo
 
 T = TypeVar("T")
 

@@ -15,21 +15,21 @@ from sqlalchemy import text
 
 from app.bench.processes import start_child
 from app.bench.rows import Row, compare, hold, pick
-from app.bindings import run_steps
+from app.dapr.bindings import run_steps
+from app.http.server import calm_collector
 from app.identity import LOCAL_USER, SCHEDULER, ensure_local_user, identify_rest
-from app.main import Service, open_service
 from app.migrations import migrate_file
-from app.serving import calm_collector
+from app.service import Service, open_service
 from app.settings import load_settings
-from app.sqlite import SqliteFile
+from app.storage.sqlite import SqliteFile
 from app.system import SystemClock, SystemIds
 from events.instants import write_instant
-from todo.finding import find_tasks
-from todo.recurring import create_recurring_task
-from todo.scheduling import step
-from todo.schemas import CreateRecurringTask, CreateTask, FindTasks, ReminderSpec
-from todo.tasks import create_task
-from todo.work import Who, Work
+from todo.record.work import Who, Work
+from todo.requests.schemas import CreateRecurringTask, CreateTask, FindTasks, ReminderSpec
+from todo.scheduler import step
+from todo.series.create import create_recurring_task
+from todo.tasks.search import find_tasks
+from todo.tasks.tasks import create_task
 
 DUE = 5
 """Reminders, and as many series, that are due in one tick."""
@@ -230,6 +230,6 @@ async def run(kind: str, count: int) -> None:
 
 
 if __name__ == "__main__":
-    from app.cli import _run
+    from app.runtime import run_program
 
-    _run(run(sys.argv[1], int(sys.argv[2])))
+    run_program(run(sys.argv[1], int(sys.argv[2])))

@@ -9,11 +9,11 @@ from typing import Any
 from app.bench.filling import COMMON_WORD, RARE_WORD, TAGS
 from app.bench.rows import Row, compare, hold, pick
 from app.identity import identify_rest
-from app.sqlite import Handle, SqliteFile
+from app.storage.sqlite import Handle, SqliteFile
 from app.system import SystemClock, SystemIds
-from todo.finding import find_tasks
-from todo.schemas import FindTasks
-from todo.work import Work
+from todo.record.work import Work
+from todo.requests.schemas import FindTasks
+from todo.tasks.search import find_tasks
 
 LONGEST_MS = 150
 """What no combination of filters may take longer than."""

@@ -12,8 +12,9 @@ from mcp.types import CallToolResult, TextContent
 from pydantic import BaseModel
 from starlette.types import ASGIApp
 
-from app.main import build_app, open_service
-from app.serving import bind, calm_collector
+from app.http.app import build_app
+from app.http.server import bind, calm_collector
+from app.service import open_service
 from app.settings import load_settings
 
 
@@ -71,6 +72,6 @@ async def serve(kind: str) -> None:
 
 
 if __name__ == "__main__":
-    from app.cli import _run
+    from app.runtime import run_program
 
-    _run(serve(sys.argv[1]))
+    run_program(serve(sys.argv[1]))

@@ -138,7 +138,7 @@ class Arena:
         self._stack.close()
 
     def _is_ours(self, topic: str) -> bool:
-        from app.dapr_routes import list_subscriptions
+        from app.dapr.routes import list_subscriptions
 
         return topic in list_subscriptions(self.style)
 
@@ -171,7 +171,7 @@ class Arena:
             "APP_API_TOKEN": self.app_token,
             "DAPR_API_TOKEN": dapr_token,
         }
-        command: list[str | Path] = [sys.executable, "-P", "-m", "app.cli", "serve"]
+        command: list[str | Path] = [sys.executable, "-P", "-m", "app.cli.main", "serve"]
         program = Program(f"serve-{number}", command, folder, environment, restart=True)
         return Replica(f"http://127.0.0.1:{port}", program, daprd)
 

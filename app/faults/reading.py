@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from app.dapr.topics import open_topics
 from app.faults.oracle import Record
-from app.topics import open_topics
 
 
 @dataclass

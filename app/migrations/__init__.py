@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from events.tables import take_turn
+from events.sql import take_lock
 from todo.errors import StorageUnavailable
 
 HEAD = "0007"
@@ -101,7 +101,7 @@ def migrate_server(connection: Connection) -> bool:
     connection.exec_driver_sql(
         "SELECT set_config(name, '0', true) FROM pg_settings WHERE name ~ '^(statement|lock)_timeout$'"
     )
-    take_turn(connection, "migrate")
+    take_lock(connection, "migrate")
     revision = read_server_revision(connection)
     if revision == HEAD:
         return False

@@ -1,5 +1,5 @@
 // The line where a task is added: words, and if wanted a day, a time and a reminder.
-import { add } from "./deeds.js";
+import { add } from "./actions.js";
 import { make } from "./elements.js";
 import { state } from "./state.js";
 

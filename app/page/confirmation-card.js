@@ -1,5 +1,5 @@
 // A question of an agent that only the person may answer: what would happen, and two buttons of equal weight.
-import { decide } from "./deeds.js";
+import { decide } from "./actions.js";
 import { make, makeButton, quote } from "./elements.js";
 import { state } from "./state.js";
 import { localDue, sayShort, toLocal } from "./when.js";

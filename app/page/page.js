@@ -1,5 +1,5 @@
 // The page put together: what opens when, which key does what, and when it is ready.
-import { undo } from "./deeds.js";
+import { undo } from "./actions.js";
 import { isWriting } from "./elements.js";
 import { keepFresh, load } from "./loading.js";
 import { state } from "./state.js";

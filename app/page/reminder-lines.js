@@ -1,5 +1,5 @@
 // Reminders that rang: a line each, with what one does then; outside the page only after a yes.
-import { snooze, toggle } from "./deeds.js";
+import { snooze, toggle } from "./actions.js";
 import { arrange, drawSign, make, makeButton, quote, whisper } from "./elements.js";
 import { call } from "./service.js";
 import { state } from "./state.js";

@@ -1,5 +1,5 @@
 // One recurring task: its rule in words, and what can be done to all of its occurrences.
-import { editSeries, remove } from "./deeds.js";
+import { editSeries, remove } from "./actions.js";
 import { drawSign, make, makeButton, quote } from "./elements.js";
 import { state } from "./state.js";
 

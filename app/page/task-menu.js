@@ -1,5 +1,5 @@
 // The one small menu of a row: move, remind, snooze, repeat, tags and priority, delete.
-import { edit, editSeries, remind, remove, repeat, snooze, unremind } from "./deeds.js";
+import { edit, editSeries, remind, remove, repeat, snooze, unremind } from "./actions.js";
 import { drawSign, make, makeButton, quote } from "./elements.js";
 import { call } from "./service.js";
 import { state } from "./state.js";

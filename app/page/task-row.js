@@ -1,5 +1,5 @@
 // One task in one line: circle, title, and muted on the right what matters of it.
-import { edit, toggle } from "./deeds.js";
+import { edit, toggle } from "./actions.js";
 import { drawSign, make, quote, whisper } from "./elements.js";
 import { state } from "./state.js";
 import { openMenu } from "./task-menu.js";

@@ -7,16 +7,16 @@ from pydantic import TypeAdapter
 from sqlalchemy import create_engine
 from sqlmodel import SQLModel
 
-from app import schema
-from app.documents import write_documents
+from app.cli.documents import write_documents
 from app.migrations import HEAD, migrate_file
+from app.storage import schema
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize("path", sorted(write_documents()))
 def test_a_generated_document_has_not_drifted(path: str) -> None:
-    assert (ROOT / path).read_text("utf-8") == write_documents()[path], "renew it with: python3 -m app.documents"
+    assert (ROOT / path).read_text("utf-8") == write_documents()[path], "renew it with: python3 -m app.cli.documents"
 
 
 def test_the_models_are_what_the_migrations_make(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from tests.architecture.ours import ROOT, list_sources
 
 THE_MACHINE = "app/system.py"
 """The one module that may ask the machine for the time and for ids."""
-CHANCE_ONLY_IN_PAUSES = {"app/database.py", "app/postgres.py"}
+CHANCE_ONLY_IN_PAUSES = {"app/storage/sqlite_writer.py", "app/storage/postgres.py"}
 """Modules that import `random` to spread their waiting; nothing that is stored or answered depends on it."""
 
 ASKING = re.compile(r"(^|\.)(datetime\.(now|utcnow|today)|date\.today|time\.time(_ns)?|uuid[1-8])$")

@@ -11,7 +11,7 @@ import httpx2
 from mcp import Client
 from mcp.types import Implementation
 
-from app.serving import serve_aside
+from app.http.server import serve_aside
 from tests.conftest import lay_out_settings
 from tests.postgres import run_aside
 

@@ -8,7 +8,7 @@ import httpx2
 import pytest
 from playwright.sync_api import Page, expect
 
-from app.pages import compress_part, list_parts
+from app.http.page import compress_part, list_parts
 from tests.browser.axe import find_axe, judge
 from tests.browser.conftest import PHONE, Windows, wait_ready
 from tests.browser.picture import answer, fill
@@ -227,7 +227,7 @@ def test_every_part_is_sent_under_the_policy_and_only_once(served: Served) -> No
 
 
 def test_what_is_loaded_ahead_is_what_there_is() -> None:
-    from app.pages import FOLDER
+    from app.http.page import FOLDER
 
     page = (FOLDER / "index.html").read_text("utf-8")
     named = {name for name in list_parts() if f"/page/{name}" in page}

@@ -8,12 +8,12 @@ from typing import Any, Literal
 import httpx2
 from sqlalchemy import insert
 
-from events.tables import table_of
+from events.sql import table_of
 from tests.conftest import World
-from todo.models import User
-from todo.schemas import CreateTask
-from todo.tasks import create_task
-from todo.work import Who
+from todo.record.models import User
+from todo.record.work import Who
+from todo.requests.schemas import CreateTask
+from todo.tasks.tasks import create_task
 
 Surface = Literal["rest", "modern", "legacy"]
 SURFACES: tuple[Surface, ...] = ("rest", "modern", "legacy")

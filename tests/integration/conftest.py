@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from app import main
-from app.database import SqliteDatabase
+from app.http import app as main
+from app.storage.sqlite_writer import SqliteDatabase
 from events.catalog import EventType
 from events.consumer import Consumer
 from tests.conftest import World, open_world
-from tests.integration.dapr_worlds import Fragile, open_dapr
-from tests.integration.databases import opened, schema
+from tests.integration.events.dapr_worlds import Fragile, open_dapr
+from tests.integration.storage.databases import opened, schema
 
 
 @pytest.fixture

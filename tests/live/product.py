@@ -13,7 +13,7 @@ import anyio
 import asyncpg
 import httpx2
 
-from app.main import migrate_database
+from app.service import migrate_database
 from app.settings import REPOSITORY, load_settings
 from events.catalog import EventType, TopicStyle
 from infra.live.chain import LiveChain
@@ -103,7 +103,7 @@ def run_product(
                 "APP_API_TOKEN": TOKEN,
                 "DAPR_API_TOKEN": TOKEN,
             }
-            command = [sys.executable, "-P", "-m", "app.cli", "worker" if role == "worker" else "serve"]
+            command = [sys.executable, "-P", "-m", "app.cli.main", "worker" if role == "worker" else "serve"]
             program = Program("product", [*command], folder, environment)
             stack.callback(program.stop)
             stack.callback(daprd.stop)

@@ -11,7 +11,7 @@ import httpx2
 import pytest
 from confluent_kafka import Producer
 
-from app.dapr_routes import DEAD_ROUTE, list_subscriptions, name_route
+from app.dapr.routes import DEAD_ROUTE, list_subscriptions, name_route
 from app.faults.arena import Arena
 from app.system import Chance, SystemIds
 from events.catalog import SOURCE, EventType

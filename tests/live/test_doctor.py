@@ -29,7 +29,7 @@ def environment(folder: Path, daprd: Daprd, port: int) -> dict[str, str]:
 
 def examine(settings: dict[str, str]) -> tuple[int, dict[str, dict[str, Any]]]:
     done = subprocess.run(
-        [sys.executable, "-m", "app.cli", "doctor", "--json"],
+        [sys.executable, "-m", "app.cli.main", "doctor", "--json"],
         env=settings,
         capture_output=True,
         text=True,
@@ -59,7 +59,9 @@ def settings(daprd: Daprd, tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def served(settings: dict[str, str], daprd: Daprd) -> Iterator[None]:
-    with subprocess.Popen([sys.executable, "-m", "app.cli", "serve"], env=settings, stderr=subprocess.DEVNULL) as serve:
+    with subprocess.Popen(
+        [sys.executable, "-m", "app.cli.main", "serve"], env=settings, stderr=subprocess.DEVNULL
+    ) as serve:
 
         def is_ready() -> bool:
             try:

@@ -14,15 +14,15 @@ import pytest
 from confluent_kafka import Producer
 
 from app.identity import identify_rest
-from app.main import Service, open_service
+from app.service import Service, open_service
 from app.settings import Settings, load_settings
 from events.catalog import EventType, TopicStyle, name_topic
 from infra.live.chain import LiveChain, Plan
 from infra.live.resources import PRODUCT
 from infra.live.sidecar import App
 from tests.live.publishing import Record, read_topic
-from todo.schemas import CompleteTask, CreateTask, DeleteTask, UpdateTask
-from todo.tasks import complete_task, create_task, delete_task, update_task
+from todo.requests.schemas import CompleteTask, CreateTask, DeleteTask, UpdateTask
+from todo.tasks.tasks import complete_task, create_task, delete_task, update_task
 
 TASKS = 40
 
@@ -38,7 +38,7 @@ class Verified:
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("TODO_")}
         return subprocess.run(
-            [sys.executable, "-m", "app.cli", "events", "verify", *words],
+            [sys.executable, "-m", "app.cli.main", "events", "verify", *words],
             env=kept | self.settings,
             capture_output=True,
             text=True,

@@ -20,12 +20,13 @@ from pydantic_core import from_json
 from sqlalchemy import text
 
 from app.identity import identify_rest
-from app.main import Service, open_service
+from app.service import Service, open_service
 from tests.conftest import CountedIds, MovableClock, make_settings
 from tests.simulation.recurring_model import Instance, Model
 from tests.simulation.recurring_plan import Plan
-from todo import revising, schemas
 from todo.errors import TodoError
+from todo.requests import schemas
+from todo.series import update as revising
 
 WHO = identify_rest()
 STATE = ("task.created", "task.updated", "task.completed", "task.deleted")

@@ -8,11 +8,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from app.identity import SCHEDULER, identify_rest
-from app.main import Service, open_service
+from app.service import Service, open_service
 from tests.conftest import CountedIds, MovableClock, make_settings
-from todo import recurring, schemas, tasks
-from todo.scheduling import step
-from todo.work import Work
+from todo.record.work import Work
+from todo.requests import schemas
+from todo.scheduler import step
+from todo.series import create as recurring
+from todo.tasks import tasks
 
 pytestmark = pytest.mark.anyio
 

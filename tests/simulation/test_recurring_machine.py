@@ -22,13 +22,16 @@ from hypothesis.stateful import (
 )
 
 from app.identity import SCHEDULER
-from app.main import open_service
+from app.service import open_service
 from tests.conftest import CountedIds, MovableClock, make_settings
 from tests.simulation.recurring_harness import Harness
 from tests.simulation.recurring_model import Model
 from tests.simulation.recurring_plan import Plan, list_days
-from todo import recurring, revising, schemas, tasks
-from todo.scheduling import step
+from todo.requests import schemas
+from todo.scheduler import step
+from todo.series import create as recurring
+from todo.series import update as revising
+from todo.tasks import tasks
 
 LONG = bool(os.environ.get("TODO_TEST_LONG"))
 ZONES = ("Europe/Berlin", "America/New_York", "Asia/Kathmandu")

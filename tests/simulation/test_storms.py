@@ -13,7 +13,7 @@ from app.identity import SCHEDULER
 from events.ports import Outcome, Outgoing, Publisher
 from events.relay import Relay
 from tests.conftest import World, open_world
-from todo.scheduling import step
+from todo.scheduler import step
 
 pytestmark = pytest.mark.anyio
 

@@ -10,7 +10,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from app.main import open_service
+from app.service import open_service
 from tests.conftest import CountedIds, MovableClock, make_settings
 from tests.simulation.undo_harness import MINE, THEIRS, Stage, assert_same
 from todo.errors import UndoConflict

@@ -12,16 +12,17 @@ from pydantic_core import from_json
 from sqlalchemy import text
 
 from app.identity import LOCAL_USER, SCHEDULER
-from app.main import Service, open_service
+from app.service import Service, open_service
 from events.instants import write_instant
 from tests.conftest import CountedIds, MovableClock, make_settings
-from todo import plans, schemas, undo
-from todo.arguments import read_arguments
 from todo.errors import TodoError
-from todo.queries import load_any_tasks
-from todo.saving import show_task
-from todo.scheduling import step
-from todo.work import Who, Work
+from todo.record.queries import load_any_tasks
+from todo.record.rows import show_task
+from todo.record.work import Who, Work
+from todo.requests import schemas
+from todo.requests.arguments import read_arguments
+from todo.scheduler import step
+from todo.undo import plans, undo
 
 MINE = Who(LOCAL_USER, "person", "mcp", "mine", "mcp:mine")
 THEIRS = Who(LOCAL_USER, "person", "rest", "theirs", "rest:theirs")

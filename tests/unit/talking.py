@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from agent.commands import Commands
+from agent.builtin.commands import Commands
 from agent.messages import Finished, Message, ModelRequest, TextPiece, Tool, ToolCall
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=ZoneInfo("Europe/Berlin"))

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from pydantic import model_validator
 
 from tests.unit.examples import Example, ReminderSpec, Step
-from todo.arguments import Arguments, Request, read_arguments
 from todo.errors import InvalidArguments
+from todo.requests.arguments import Arguments, Request, read_arguments
 
 
 def read(**raw: Any) -> Example:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.commands import HONESTY, NAME, Commands
-from agent.language import load_language
+from agent.builtin.commands import HONESTY, NAME, Commands
+from agent.builtin.language import load_language
 from agent.messages import Message, ToolCall
 from tests.unit.command_tables import CHANGING, LISTS, MAKING, REPEATING, SERIES
 from tests.unit.talking import SHOWN, answer, ask, show

@@ -6,8 +6,8 @@ import pytest
 from pydantic import BaseModel, Field
 
 from tests.unit.examples import Priority, ReminderSpec, Step
-from todo.arguments import Arguments, Request, describe_model, read_arguments
 from todo.errors import InvalidArguments
+from todo.requests.arguments import Arguments, Request, describe_model, read_arguments
 
 
 def test_a_schema_is_lean() -> None:

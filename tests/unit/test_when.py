@@ -7,9 +7,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from todo import when
 from todo.errors import InvalidTime
-from todo.when import Duration
+from todo.text import when
+from todo.text.when import Duration
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)

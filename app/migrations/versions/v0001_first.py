@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from events.tables import RowNumber, only_where
+from events.sql import RowNumber, only_where
 
 # Of the folded words, each as it is: no parser of PostgreSQL's cuts them another way. A lexeme has at most 2,046 bytes.
 WORDS_VECTOR = (
@@ -272,7 +272,7 @@ def upgrade() -> None:
     if op.get_bind().dialect.name == "postgresql":
         op.execute(f"CREATE INDEX ix_task_words ON task USING gin (({WORDS_VECTOR}))")
         return
-    # Fed by todo.finding.index_step with words that are folded already, so the tokenizer has only to cut at blanks.
+    # todo.tasks.search.index_step feeds it words that are folded already: the tokenizer only cuts at blanks.
     op.execute(
         "CREATE VIRTUAL TABLE task_search USING fts5(words, columnsize=0, "
         "tokenize=\"unicode61 remove_diacritics 0 categories 'L* N* Co Mn Mc'\")"

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from events.tables import RowNumber, only_where
+from events.sql import RowNumber, only_where
 
 revision = "0002"
 down_revision = "0001"

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from events.tables import only_where
+from events.sql import only_where
 
 revision = "0006"
 down_revision = "0005"

@@ -1,0 +1,115 @@
+"""Replies: what the result of a call means, in a few plain sentences."""
+
+import re
+from datetime import date, datetime
+from typing import Any
+
+from agent.builtin.dialogue import Result, read_object
+from agent.builtin.language import Language
+
+_CODE = re.compile(r"^[a-z]+(?:_[a-z]+)*: ")
+# Advice in answers that is meant for programs: it names tools and arguments.
+_FOR_PROGRAMS = re.compile(r"\b[a-z]+_[a-z_]+\b")
+_REDO = re.compile(r" To take that back, undo with change_ids=\[[^\]]*\]\.$")
+_ONLY_THIS = " Only this occurrence; update_recurring_task changes all."
+_END = " To end the series, delete its id."
+_UNDONE = "Undone:"
+_RESUME = " is resumed with paused=false"
+
+
+class Replies:
+    """The replies of one language at one moment."""
+
+    def __init__(self, language: Language, now: datetime) -> None:
+        self._say = language.say
+        self._now = now
+
+    def say_result(self, result: Result, heading: str = "") -> str:
+        """Return what a call did, from its result alone."""
+        if result.failed:
+            return self.say_failure(result.text)
+        if not result.data:
+            return self._say("unclear")
+        if result.name == "find_tasks":
+            return self.say_list(result, heading)
+        if result.name == "preview_occurrences":
+            return self._say_dates(result.data)
+        if result.name == "get_task":
+            return self.say_task(result.data.get("task") or result.data)
+        return self._say_write(result)
+
+    def say_failure(self, text: str) -> str:
+        """Return a refusal in words for a person: without its code and the advice to programs."""
+        plain = _CODE.sub("", str(read_object(text).get("message") or text).strip())
+        kept = [part for part in re.split(r"(?<=[.?!]) ", plain) if not _FOR_PROGRAMS.search(part) or "://" in part]
+        return self._say("failed", text=" ".join(kept) or plain)
+
+    def say_list(self, result: Result, heading: str) -> str:
+        """Return a numbered list; what comes later has no number, since nothing can be done with it yet."""
+        rows, data = result.rows, result.data
+        lines = [self._say(heading, total=data.get("total", len(rows)))] if rows and heading else []
+        lines += [f"{number}. {self.say_row(row)}" for number, row in enumerate(rows, 1)]
+        if not rows:
+            lines.append(self._say("empty"))
+        more = int(data.get("total", 0)) - len(rows)
+        if more > 0 and data.get("next_cursor"):
+            lines.append(self._say("more", count=more))
+        coming = data.get("upcoming")
+        if isinstance(coming, list) and coming:
+            lines.append(self._say("coming"))
+            lines += [f"- {row['title']}, {row['due_text']}" for row in coming]
+        return "\n".join(lines)
+
+    def say_row(self, row: dict[str, Any]) -> str:
+        """Return one task in one line."""
+        parts = [str(row.get("title", ""))]
+        if row.get("due_text"):
+            parts.append(self._say("due", due=row["due_text"]))
+        if row.get("status") == "completed" and row.get("kind") != "recurring":
+            parts.append(self._say("done"))
+        elif self._is_overdue(row):
+            parts.append(self._say("overdue"))
+        recurrence = row.get("recurrence") or {}
+        if rule := row.get("rule_text") or recurrence.get("rule_text"):
+            parts.append(rule)
+        if recurrence.get("paused"):
+            parts.append(self._say("paused"))
+        if row.get("priority", "none") != "none":
+            parts.append(self._say("priority", level=row["priority"]))
+        parts += [f"#{tag}" for tag in row.get("tags", [])]
+        return ", ".join(parts)
+
+    def say_task(self, task: dict[str, Any]) -> str:
+        """Return one task with its notes."""
+        waiting = [one for one in task.get("reminders", []) if one.get("status") == "scheduled"]
+        line = self.say_row(task) + (f", {self._say('reminder')}" if waiting else "") + "."
+        return f"{line}\n{task['notes']}" if task.get("notes") else line
+
+    def _say_dates(self, data: dict[str, Any]) -> str:
+        dates = [str(row.get("due_text")) for row in data.get("occurrences", [])]
+        if not dates:
+            return self._say("no_dates")
+        said = self._say("dates", rule=data.get("rule_text", ""), dates="; ".join(dates))
+        return " ".join([said[:1].upper() + said[1:], *data.get("warnings", [])])
+
+    def _say_write(self, result: Result) -> str:
+        data = result.data
+        message = str(data.get("message", ""))
+        if result.name == "undo":
+            redone = bool(result.args.get("change_ids"))
+            message = _REDO.sub("" if redone else self._say("redo_hint"), message)
+            message = message.replace(_UNDONE, self._say("redone"), 1) if redone else message
+        if message.endswith(_ONLY_THIS):
+            message = message.removesuffix(_ONLY_THIS) + self._say("only_this")
+        message = message.replace(_END, self._say("end_series"))
+        message = message.replace(_RESUME, _RESUME.partition(" with")[0])
+        return " ".join([message, *(str(warning) for warning in data.get("warnings", []))])
+
+    def _is_overdue(self, row: dict[str, Any]) -> bool:
+        due = str(row.get("due", ""))
+        try:
+            if len(due) == 10:
+                return date.fromisoformat(due) < self._now.date()
+            return bool(due) and datetime.fromisoformat(due) < self._now
+        except (ValueError, TypeError):
+            return False

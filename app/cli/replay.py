@@ -1,0 +1,15 @@
+"""Setting free what was parked, from the shell."""
+
+from app.identity import LOCAL_USER
+from app.service import open_service
+from app.settings import Settings
+from events.embedded import replay_parked
+from events.outbox import resume_parked
+
+
+async def replay_events(settings: Settings, *, parked: bool) -> int:
+    """Set parked events of the outbox, or failed reactions, free; return how many. `serve` then takes them up."""
+    async with open_service(settings) as service:
+        if parked:
+            return await service.database.write(resume_parked)
+        return await service.database.write(lambda connection: replay_parked(connection, LOCAL_USER))

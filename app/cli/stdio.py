@@ -1,0 +1,20 @@
+"""The stdio process of one MCP client: the same tools on the same file, and the background work if nobody does it."""
+
+from app.http.server import calm_collector
+from app.identity import StdioIdentity
+from app.service import open_service
+from app.settings import Settings
+from app.system import SystemIds
+
+
+async def serve_stdio(settings: Settings) -> None:
+    """Serve MCP on standard input and output until the client closes them."""
+    async with open_service(settings) as service:
+        server = service.build_mcp(StdioIdentity(SystemIds().new()))
+        service.background.start()
+        calm_collector()
+        try:
+            async with service.publish_updates():
+                await server.run_stdio_async()
+        finally:
+            await service.background.stop()

@@ -1,0 +1,49 @@
+"""A probe of the whole way there and back: published and received like an event, without effect on anybody."""
+# It travels on a dead-letter topic: those are subscribed to by the product alone, so that no consumer ever sees it,
+# and none could drop it into its own dead letters.
+
+from pydantic_core import from_json, to_json
+from sqlalchemy import Connection, delete, select
+
+from events.catalog import SOURCE
+from events.inbox import InboxEntry, first_time
+from events.sql import table_of
+
+CONSUMER = "doctor"
+TYPE = "self.test"
+_T = table_of(InboxEntry)
+_OURS = _T.c.consumer == CONSUMER
+
+
+def write_probe(probe_id: str, at: str) -> str:
+    """Return a probe as a CloudEvent of a type that is no event's."""
+    envelope = {"specversion": "1.0", "id": probe_id, "source": SOURCE, "type": TYPE, "time": at, "data": {}}
+    return to_json(envelope).decode()
+
+
+def read_probe(body: bytes) -> str | None:
+    """Return the id of a probe, nothing for whatever else."""
+    if TYPE.encode() not in body or len(body) > 4_096:
+        return None
+    try:
+        envelope = from_json(body)
+        if (envelope["source"], envelope["type"]) != (SOURCE, TYPE):
+            return None
+        return str(envelope["id"])[:64]
+    except (ValueError, LookupError, TypeError):
+        return None
+
+
+def note_probe(connection: Connection, probe_id: str, now: str) -> None:
+    """Note that a probe has arrived."""
+    first_time(connection, CONSUMER, probe_id, now)
+
+
+def has_arrived(connection: Connection, probe_id: str) -> bool:
+    """Return whether a probe was noted."""
+    return connection.execute(select(_T.c.event_id).where(_OURS, _T.c.event_id == probe_id)).first() is not None
+
+
+def forget_probe(connection: Connection, probe_id: str) -> None:
+    """Take away what was noted of a probe."""
+    connection.execute(delete(_T).where(_OURS, _T.c.event_id == probe_id))

@@ -1,0 +1,100 @@
+"""The plain page on which a person agrees to what an agent asks for, wherever they follow its link."""
+
+from html import escape
+from urllib.parse import parse_qsl
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+from app.http.page import SAFETY
+from app.identity import identify_rest
+from todo.errors import TodoError
+from todo.record.views import View
+from todo.record.work import Store
+from todo.requests.confirmations import decide_confirmation, read_confirmation
+from todo.text.display import show_text
+
+HEADERS = {
+    **SAFETY,
+    # No script: nothing but the person's own hand sends this form.
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; "
+        "frame-ancestors 'none'"
+    ),
+    "Cache-Control": "no-store",
+}
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Evolution Todo: your agreement</title><link rel="icon" href="/page/mark.svg" type="image/svg+xml">
+<link rel="stylesheet" href="/page/tokens.css"></head>
+<body><main class="question"><h1>{heading}</h1><p dir="auto">{text}</p>{items}{form}</main></body></html>"""
+_FORM = """<form method="post"><button name="decision" value="accept">Agree</button>
+<button name="decision" value="reject" autofocus>Refuse</button></form>
+<p class="fact">Asked by {origin}. The question holds until {expires}; an agreement is good for one use.</p>"""
+
+
+def build_confirm_routes(store: Store) -> APIRouter:
+    """Return the page and its form; the edge lets only this server's own pages post here."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/confirm/{confirmation_id}")
+    async def show(confirmation_id: str) -> HTMLResponse:
+        try:
+            return _show(await store.read(identify_rest(), lambda work: read_confirmation(work, confirmation_id)))
+        except TodoError as error:
+            return _say("There is no such question", error.text, 404)
+
+    @router.post("/confirm/{confirmation_id}")
+    async def decide(confirmation_id: str, request: Request) -> HTMLResponse:
+        if request.headers.get("origin") is None:
+            return _say("Not from this page", "Only the page itself can send this form.", 403)
+        body = (await request.body())[:1_000].decode("utf-8", "replace")
+        decision = dict(parse_qsl(body)).get("decision", "")
+        try:
+            answer = await store.write(
+                identify_rest(), lambda work: decide_confirmation(work, confirmation_id, decision)
+            )
+        except TodoError as error:
+            return _say("That cannot be decided", error.text, 409)
+        return _show(answer)
+
+    return router
+
+
+def _show(view: View) -> HTMLResponse:
+    told = {
+        "pending": ("An agent wants to do this", ""),
+        "accepted": ("You have agreed", "The agent can go on now."),
+        "rejected": ("You have refused", "Nothing was done."),
+        "used": ("This is done", "The agreement was used."),
+    }
+    heading, note = told[view["state"]]
+    expires = view["expires_at"][11:16]
+    form = (
+        _FORM.format(origin=escape(show_text(view["origin"])), expires=f"{expires} UTC")
+        if view["state"] == "pending"
+        else ""
+    )
+    form = form or f'<p class="fact">{note}</p>'
+    if len(view["items"]) < 2:
+        return _say(heading, view["summary"], 200, form)
+    return _say(heading, f"{view['action']}:", 200, form, _list_items(view))
+
+
+def _list_items(view: View) -> str:
+    lines = [
+        f'<li><bdi>{escape(item["title"])}</bdi> <span class="fact">{escape(_say_fact(item))}</span></li>'
+        for item in view["items"]
+    ]
+    more = view["total"] - len(view["items"])
+    rest = f'<p class="fact">and {more} more</p>' if more > 0 else ""
+    return f"<ol>{''.join(lines)}</ol>{rest}"
+
+
+def _say_fact(item: View) -> str:
+    return "recurring" if item.get("kind") == "recurring" else str(item.get("due_text", ""))
+
+
+def _say(heading: str, text: str, status: int, form: str = "", items: str = "") -> HTMLResponse:
+    page = _PAGE.format(heading=escape(heading), text=escape(text), items=items, form=form)
+    return HTMLResponse(page, status, HEADERS)

@@ -1,0 +1,1 @@
+"""REST: thin routes over the use cases of `todo`."""

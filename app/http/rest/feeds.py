@@ -1,0 +1,186 @@
+"""The REST routes on what a person reads back: notifications, activity, statistics, settings, dead letters."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response, StreamingResponse
+from pydantic_core import to_json
+
+from app.http.rest.reading import PATCHES, read_body, read_scalars
+from app.http.rest.tasks import PROBLEMS
+from app.identity import identify_rest
+from app.problems import HttpRefusal
+from app.storage.wakeup import wait_until
+from events.dead_letters import list_unreadable
+from events.embedded import list_parked, replay_parked
+from todo.activity import feeds
+from todo.record.work import Store
+from todo.requests import schemas
+from todo.requests.arguments import describe_model, read_arguments
+from todo.requests.confirmations import list_confirmations
+
+HEARTBEAT_SECONDS = 15.0
+_POSITION = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")
+STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+
+class Streams:
+    """The open event streams of this process; `wake` lets each of them look for news."""
+
+    def __init__(self) -> None:
+        self._open: set[asyncio.Event] = set()
+        self._closing = False
+
+    def wake(self) -> None:
+        """Let every open stream look for news now."""
+        for event in self._open:
+            event.set()
+
+    def close(self) -> None:
+        """End every open stream, so that the server can stop."""
+        self._closing = True
+        self.wake()
+
+    async def follow(self, store: Store, position: tuple[int, int]) -> AsyncIterator[bytes]:
+        """Yield server-sent events after a position: `notification` and `activity`, each with both positions as id.
+
+        And `confirmation`: at first each question that waits, then each that is asked or decided.
+        """
+        news = asyncio.Event()
+        told: dict[str, str] | None = None
+        self._open.add(news)
+        rang, happened = position
+        try:
+            yield b": connected\n\n"
+            while not self._closing:
+                news.clear()
+                read = _after(rang, happened)
+                notifications, activity, questions = await store.read(identify_rest(), read)
+                for rang, view in notifications:
+                    yield _frame("notification", f"{rang}-{happened}", view)
+                for happened, view in activity:
+                    yield _frame("activity", f"{rang}-{happened}", view)
+                for view in reversed(questions):
+                    if told is None and view["state"] != "pending":
+                        continue
+                    if (told or {}).get(view["id"]) != view["state"]:
+                        yield _frame("confirmation", f"{rang}-{happened}", view)
+                told = {view["id"]: view["state"] for view in questions}
+                if notifications or activity:
+                    continue
+                if not await wait_until(news, HEARTBEAT_SECONDS):
+                    yield b": still here\n\n"
+        finally:
+            self._open.discard(news)
+
+
+def build_feed_routes(store: Store, streams: Streams) -> APIRouter:
+    """Return the routes on a store and its streams."""
+    router = APIRouter(responses=PROBLEMS)
+
+    @router.get("/notifications", openapi_extra=describe_names("limit"))
+    async def list_notifications(request: Request) -> Response:
+        limit = read_scalars(request, "limit").get("limit", "50")
+        return _json(await store.read(identify_rest(), lambda work: feeds.list_notifications(work, read_limit(limit))))
+
+    @router.get("/notifications/stream", response_class=StreamingResponse)
+    async def stream(request: Request) -> StreamingResponse:
+        position = await store.read(identify_rest(), feeds.newest_positions)
+        if (known := _POSITION.fullmatch(request.headers.get("last-event-id", ""))) is not None:
+            position = (int(known[1]), int(known[2]))
+        return StreamingResponse(streams.follow(store, position), 200, STREAM_HEADERS, "text/event-stream")
+
+    @router.post("/notifications/{notification_id}/read")
+    async def read_notification(notification_id: str) -> Response:
+        return _json(await store.write(identify_rest(), lambda work: feeds.read_notification(work, notification_id)))
+
+    @router.get("/activity", openapi_extra=describe_names("limit", "cursor"))
+    async def list_activity(request: Request) -> Response:
+        query = read_scalars(request, "limit", "cursor")
+        limit, cursor = query.get("limit", "50"), query.get("cursor")
+        return _json(
+            await store.read(identify_rest(), lambda work: feeds.list_activity(work, read_limit(limit), cursor))
+        )
+
+    _add_own_routes(router, store)
+    return router
+
+
+def _add_own_routes(router: APIRouter, store: Store) -> None:
+    @router.get("/statistics", openapi_extra=describe_names("from", "until"))
+    async def read_statistics(request: Request) -> Response:
+        query = read_scalars(request, "from", "until")
+        return _json(
+            await store.read(
+                identify_rest(), lambda work: feeds.read_statistics(work, query.get("from"), query.get("until"))
+            )
+        )
+
+    @router.get("/me")
+    async def get_me() -> Response:
+        return _json(await store.read(identify_rest(), feeds.get_me))
+
+    body = {"schema": describe_model(schemas.UpdateMe)}
+
+    @router.patch("/me", openapi_extra={"requestBody": {"content": dict.fromkeys(sorted(PATCHES), body)}})
+    async def update_me(request: Request) -> Response:
+        given = read_arguments(schemas.UpdateMe, await read_body(request, PATCHES))
+        answer = await store.write(identify_rest(), lambda work: feeds.update_me(work, given.request))
+        return _json({**answer, "warnings": list(given.warnings)} if given.warnings else answer)
+
+    _add_dead_letter_routes(router, store)
+
+
+def _add_dead_letter_routes(router: APIRouter, store: Store) -> None:
+    @router.get("/dead-letters")
+    async def list_dead_letters() -> Response:
+        who = identify_rest()
+        parked = await store.read(who, lambda work: list_parked(work.connection, work.who.user_id))
+        unreadable = await store.read(who, lambda work: list_unreadable(work.connection))
+        return _json({"dead_letters": parked, **({"unreadable": unreadable} if unreadable else {})})
+
+    @router.post("/dead-letters/replay")
+    async def replay_all() -> Response:
+        return _json({"replayed": await _replay(store, None)})
+
+    @router.post("/dead-letters/{delivery_id}/replay")
+    async def replay_one(delivery_id: str) -> Response:
+        if not (delivery_id.isascii() and delivery_id.isdigit() and len(delivery_id) < 19):
+            raise HttpRefusal(404, "not_found", "There is no dead letter with this id.")
+        replayed = await _replay(store, int(delivery_id))
+        if not replayed:
+            raise HttpRefusal(404, "not_found", "There is no dead letter with this id.")
+        return _json({"replayed": replayed})
+
+
+async def _replay(store: Store, delivery_id: int | None) -> int:
+    return await store.write(
+        identify_rest(), lambda work: replay_parked(work.connection, work.who.user_id, delivery_id)
+    )
+
+
+def _after(rang: int, happened: int) -> Callable[[Any], Any]:
+    return lambda work: (*feeds.feed_after(work, rang, happened), list_confirmations(work)["confirmations"])
+
+
+def _frame(event: str, position: str, view: dict[str, Any]) -> bytes:
+    return b"id: %b\nevent: %b\ndata: %b\n\n" % (position.encode(), event.encode(), to_json(view))
+
+
+def describe_names(*names: str) -> dict[str, Any]:
+    """Return the OpenAPI description of parameters of the query, all of them texts."""
+    return {"parameters": [{"name": name, "in": "query", "schema": {"type": "string"}} for name in names]}
+
+
+def read_limit(text: str) -> int:
+    """Return the number of entries that a page may have; raises `HttpRefusal`."""
+    if text.isascii() and text.isdigit() and len(text) < 4 and 1 <= int(text) <= 200:
+        return int(text)
+    raise HttpRefusal(422, "invalid_arguments", "limit is a number from 1 to 200.")
+
+
+def _json(view: Any) -> Response:
+    return Response(to_json(view), media_type="application/json")

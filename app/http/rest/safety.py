@@ -1,0 +1,50 @@
+"""The REST routes on what happened and what is to be agreed to: changes, history, erasing, confirmations."""
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from app.http.rest.feeds import describe_names, read_limit
+from app.http.rest.reading import read_body, read_scalars
+from app.http.rest.tasks import PROBLEMS, write_json
+from app.identity import identify_rest
+from app.problems import HttpRefusal
+from todo.activity import history
+from todo.record.work import Store
+from todo.requests import confirmations
+
+
+def build_safety_routes(store: Store) -> APIRouter:
+    """Return the routes on a store."""
+    router = APIRouter(responses=PROBLEMS)
+
+    @router.get("/changes", operation_id="list_changes", openapi_extra=describe_names("limit", "cursor"))
+    async def list_changes(request: Request) -> Response:
+        query = read_scalars(request, "limit", "cursor")
+        limit, cursor = read_limit(query.get("limit", "50")), query.get("cursor")
+        answer = await store.read(identify_rest(), lambda work: history.list_changes(work, limit, cursor))
+        return write_json(answer, ())
+
+    @router.get("/tasks/{task_id}/history", operation_id="list_history")
+    async def list_history(task_id: str) -> Response:
+        return write_json(await store.read(identify_rest(), lambda work: history.list_history(work, task_id)), ())
+
+    @router.delete("/tasks/{task_id}/permanently", operation_id="erase_task")
+    async def erase_task(task_id: str) -> Response:
+        return write_json(await store.write(identify_rest(), lambda work: history.erase_task(work, task_id)), ())
+
+    @router.get("/confirmations", operation_id="list_confirmations")
+    async def list_confirmations() -> Response:
+        return write_json(await store.read(identify_rest(), confirmations.list_confirmations), ())
+
+    @router.post("/confirmations/{confirmation_id}", operation_id="decide_confirmation")
+    async def decide_confirmation(confirmation_id: str, request: Request) -> Response:
+        body = await read_body(request)
+        decision = body.get("decision")
+        if body.keys() != {"decision"} or not isinstance(decision, str):
+            raise HttpRefusal(422, "invalid_arguments", 'Send {"decision": "accept"} or {"decision": "reject"}.')
+        answer = await store.write(
+            identify_rest(), lambda work: confirmations.decide_confirmation(work, confirmation_id, decision)
+        )
+        return write_json(answer, ())
+
+    return router

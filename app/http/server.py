@@ -1,0 +1,138 @@
+"""The server process: HTTP on one port, background work beside it, a banner in front."""
+
+import asyncio
+import gc
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import uvicorn
+from rich.console import Console
+
+from agent.messages import ChatModel
+from app.http.app import build_app
+from app.service import Service, open_service
+from app.settings import Settings
+from app.storage.wakeup import wait_until
+
+
+class PortTaken(Exception):
+    """Somebody listens on the port already."""
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until a signal ends it; raises `PortTaken`."""
+    listener = bind(settings.host, settings.port)
+    async with open_service(settings) as service:
+        server = build_server(service)
+        show_banner(settings, service)
+        calm_collector()
+        await server.serve([listener])
+
+
+@asynccontextmanager
+async def serve_aside(settings: Settings) -> AsyncIterator[tuple[str, Service]]:
+    """Serve on a free port beside other work in this event loop; yields (address, service)."""
+    listener = bind(settings.host, settings.port)
+    async with open_service(settings) as service:
+        server = build_server(service)
+        # The signals stay with whoever runs this loop.
+        serving = asyncio.create_task(server._serve([listener]))  # noqa: SLF001  # serve() would take the signals over
+        try:
+            while not server.started:
+                if serving.done():
+                    serving.result()
+                await asyncio.sleep(0.01)
+            yield f"http://{settings.host}:{listener.getsockname()[1]}", service
+        finally:
+            server.end()
+            await serving
+
+
+class QuietServer(uvicorn.Server):
+    """An HTTP server that looks twice a second, not ten times, whether it shall end: idle costs next to nothing.
+
+    It ends the open event streams itself, since it waits for all answers to end before the application hears of it.
+    """
+
+    def __init__(self, config: uvicorn.Config, end_streams: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._end_streams = end_streams
+        self._asked = asyncio.Event()
+
+    async def main_loop(self) -> None:
+        """Run until asked to end; each look also renews the Date header."""
+        while not await self.on_tick(0):
+            # A signal handler sets a flag, it cannot set an event.
+            await wait_until(self._asked, 0.5)
+
+    def end(self) -> None:
+        """Let it end now."""
+        self.should_exit = True
+        self._asked.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the streams, then all else."""
+        self._end_streams()
+        await super().shutdown(sockets)
+
+
+def build_server(service: Service, models: dict[str, ChatModel] | None = None) -> QuietServer:
+    """Return the HTTP server of a service; `models` take the place of those of the settings."""
+    app = build_app(service, models=models)
+    config = uvicorn.Config(
+        app, log_level="warning", access_log=False, timeout_graceful_shutdown=3, server_header=False
+    )
+    return QuietServer(config, app.state.end_streams)
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a listening socket; raises `PortTaken`."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # Named by its number, or the loop takes it for no TCP socket and leaves small writes waiting for each other.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(1024)
+    except OSError:
+        listener.close()
+        raise PortTaken(
+            f"Port {port} on {host} is taken, perhaps by another `serve`. End that one, or set TODO_PORT."
+        ) from None
+    listener.setblocking(False)
+    return listener
+
+
+def calm_collector() -> None:
+    """Keep the garbage collector out of the way: what start-up made stays, so it is never looked through again.
+
+    Measured: p99 falls from 90-120 ms to 15-18 ms.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
+
+
+def show_banner(settings: Settings, service: Service) -> None:
+    """Say where everything is, on standard error."""
+    url = settings.url
+    # A line that is to be copied stays whole, whatever the width.
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console.print(f"[bold]Evolution Todo[/bold]  {url}")
+    if settings.role == "worker":
+        console.print(f"  worker: relay, scheduler and event handlers        health   {url}/readyz")
+        console.print(f"  data   {service.settings.database_place}")
+        return
+    console.print(f"  REST   {url}/docs        MCP   {url}/mcp        health   {url}/readyz")
+    console.print(f"  data   {service.settings.database_place}   zone {settings.zone}")
+    console.print('  IDE    {"mcpServers": {"evolution-todo": {"url": "' + url + '/mcp"}}}', markup=False)
+    console.print(f"  chat   {say_model(settings)}; OpenAI's shapes at {url}/v1")
+
+
+def say_model(settings: Settings) -> str:
+    """Return which model answers, in words."""
+    if settings.model:
+        return f"{settings.model} at {settings.openai_base_url or 'OpenAI'}"
+    unused = " (OPENAI_API_KEY is set: TODO_MODEL would use it)" if settings.openai_api_key else ""
+    return f"built-in commands, no model is set{unused}"

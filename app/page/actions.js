@@ -1,0 +1,133 @@
+// What a person can do to a task: shown at once, sent, and visibly taken back when it is refused.
+import { load, loadSoon } from "./loading.js";
+import { call } from "./service.js";
+import { state } from "./state.js";
+import { tellProblem } from "./change-sentences.js";
+
+const lost = (title) => `No connection: “${title}” is as it was. Try again when the service is back.`;
+
+async function attempt(task, patch, send) {
+  const settle = state.wish(task.id, patch);
+  try {
+    const answer = await send();
+    state.accept(answer.change_id);
+    for (const each of answer.tasks ?? (answer.task ? [answer.task] : [])) {
+      if (!patch.gone) state.replace(each);
+    }
+    if (patch.gone) forget(task.id);
+    settle(false);
+    if (answer.warnings?.length) state.say(answer.warnings.join(" "));
+    loadSoon();
+    return answer;
+  } catch (problem) {
+    settle(true);
+    if (problem.unreachable) state.connected = false;
+    state.say(problem.unreachable ? lost(task.title) : `“${task.title}” is as it was. ${tellProblem(problem)}`, true);
+    if (!problem.unreachable) loadSoon();
+    return null;
+  }
+}
+
+function forget(taskId) {
+  state.tasks = state.tasks.filter((task) => task.id !== taskId);
+  state.done = state.done.filter((task) => task.id !== taskId);
+  state.series = state.series.filter((task) => task.id !== taskId && taskId !== task.recurring_id);
+  state.found = state.found?.filter((task) => task.id !== taskId) ?? null;
+}
+
+/** Complete an open task, or open a completed one again. */
+export function toggle(task) {
+  const done = task.status !== "completed";
+  return attempt(task, { status: done ? "completed" : "open" }, () =>
+    call("POST", `/api/tasks/${task.id}/${done ? "complete" : "reopen"}`),
+  );
+}
+
+/** Change fields of a task, if nobody has changed it since it was seen. */
+export function edit(task, fields) {
+  const patch = { ...fields };
+  if ("due" in fields) Object.assign(patch, { due_local: fields.due ?? undefined, due: fields.due ?? undefined });
+  return attempt(task, patch, () => call("PATCH", `/api/tasks/${task.id}`, { body: fields, version: task.version }));
+}
+
+/** Change all occurrences of a recurring task. */
+export function editSeries(series, fields) {
+  const patch = "paused" in fields ? { recurrence: { ...series.recurrence, paused: fields.paused } } : {};
+  return attempt(series, patch, () => call("PATCH", `/api/recurring-tasks/${series.id}`, { body: fields }));
+}
+
+/** Let a task recur by a rule; it becomes the first occurrence. */
+export function repeat(task, rule) {
+  return attempt(task, { rule_text: "…" }, () =>
+    call("POST", "/api/recurring-tasks", { body: { task_id: task.id, rule } }),
+  );
+}
+
+/** Delete a task or a series. */
+export function remove(task) {
+  return attempt(task, { gone: true }, () => call("DELETE", `/api/tasks/${task.id}`));
+}
+
+/** Set a reminder: `{at}` or `{before}`. */
+export function remind(task, reminder) {
+  return attempt(task, {}, () => call("POST", `/api/tasks/${task.id}/reminders`, { body: reminder }));
+}
+
+/** Let a reminder ring later: `{duration}` or `{until}`. */
+export function snooze(task, reminderId, later) {
+  return attempt(task, {}, () => call("POST", `/api/reminders/${reminderId}/snooze`, { body: later }));
+}
+
+/** Stop a reminder. */
+export function unremind(task, reminderId) {
+  return attempt(task, {}, () => call("DELETE", `/api/reminders/${reminderId}`));
+}
+
+/** Add a task; returns whether it was taken. */
+export async function add(fields) {
+  try {
+    const answer = await call("POST", "/api/tasks", { body: fields });
+    state.accept(answer.change_id);
+    state.replace(answer.task);
+    if (answer.warnings?.length) state.say(answer.warnings.join(" "));
+    loadSoon();
+    return true;
+  } catch (problem) {
+    if (problem.unreachable) state.connected = false;
+    state.say(
+      problem.unreachable ? "No connection: the task is not saved. Try again when it is back." : problem.message,
+      true,
+    );
+    return false;
+  }
+}
+
+/** Take a change back, whoever made it; taking back an undo does it again. */
+export async function undo(change) {
+  if (!change) {
+    state.say("There is nothing to take back.");
+    return;
+  }
+  try {
+    const answer = await call("POST", "/api/undo", { body: { change_ids: [change.change_id] } });
+    state.accept(answer.change_id);
+    await load();
+  } catch (problem) {
+    state.say(problem.unreachable ? "No connection: nothing was taken back." : tellProblem(problem), true);
+  }
+}
+
+/** Agree to what an agent asked for, or refuse it; returns whether that was taken. */
+export async function decide(question, decision) {
+  try {
+    await call("POST", `/api/confirmations/${question.id}`, { body: { decision } });
+    state.questions = state.questions.filter((each) => each.id !== question.id);
+    state.say(decision === "accept" ? "You have agreed; it can go on now." : "You have refused; nothing was done.");
+    loadSoon();
+    return true;
+  } catch (problem) {
+    state.say(problem.message, true);
+    loadSoon();
+    return false;
+  }
+}

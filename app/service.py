@@ -1,0 +1,156 @@
+"""The service of one process: the database, the work on it and its broker, put together; nothing of HTTP."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed_version
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from mcp.server import MCPServer
+from sqlalchemy import Connection
+
+from app.background import Background
+from app.dapr.sidecar import Sidecar, open_sidecar
+from app.identity import ensure_local_user
+from app.migrations import check_schema, migrate_file, migrate_server, require_head
+from app.resource_updates import Listeners, publish_updates
+from app.settings import Settings
+from app.storage.port import Database
+from app.storage.sqlite_writer import SqliteDatabase
+from app.storage.store import DatabaseStore
+from app.storage.wakeup import Wakeup
+from app.system import SystemClock, SystemIds, spread_pauses
+from events.embedded import EmbeddedBroker
+from events.instants import write_instant
+from events.lease import Lease
+from events.ports import Clock, Ids, Publisher
+from events.redelivery import Redelivery
+from events.relay import Relay
+from todo.activity.reactions import REACTIONS
+from todo.record.work import Who
+from todo.text.when import prefer_shipped_zones, read_zone, say_now
+from tools.server import build_server
+from tools.tool import Identify
+
+EMBEDDED_BATCH = 200
+SIDECAR_BATCH = 1_000
+"""Events that the relay takes at once: through a sidecar in as many calls of 200 side by side."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The parts of one process on one database, put together."""
+
+    settings: Settings
+    database: Database
+    store: DatabaseStore
+    relay: Relay
+    broker: EmbeddedBroker
+    background: Background
+    bus: Listeners
+    watchers: Wakeup
+    sidecar: Sidecar | None = None
+
+    def build_mcp(self, identify: Identify) -> MCPServer[Any]:
+        """Return an MCP server on this service's store."""
+
+        async def tell_now(who: Who) -> str:
+            return await self.store.read(who, lambda work: say_now(work.now, work.zone))
+
+        def link(confirmation_id: str) -> str:
+            return f"{self.settings.url}/confirm/{confirmation_id}"
+
+        return build_server(self.store, identify, tell_now, read_version(), link, self.bus)
+
+    def publish_updates(self) -> AbstractAsyncContextManager[None]:
+        """Return a context in which MCP clients are told of changed resources, whichever process changed them."""
+        return publish_updates(self.database, self.bus, self.store.clock, self.watchers)
+
+
+def read_version() -> str:
+    """Return the product's version."""
+    try:
+        return installed_version("evolution-todo")
+    except PackageNotFoundError:
+        return "0.1.0"
+
+
+People = dict[str, tuple[ZoneInfo, str]]
+
+
+async def open_database(settings: Settings) -> tuple[Database, People | None]:
+    """Open the database that is set, at this version's schema, and return what may be remembered of people beside it.
+
+    A file is migrated by whoever opens it, a server's database only by `migrate`. Raises `StorageUnavailable`.
+    """
+    if settings.on_server:
+        from app.storage.postgres import PostgresDatabase
+
+        server = PostgresDatabase(settings.database_url, check=check_schema)
+        try:
+            await server.open()
+            await server.read(require_head)
+        except BaseException:
+            await server.close()
+            raise
+        return server, None
+    await asyncio.to_thread(migrate_file, settings.database_path)
+    people: People = {}
+
+    def check(connection: Connection) -> None:
+        """Stop trusting what is remembered, and stop writing to a newer schema, when another process has written."""
+        people.clear()
+        check_schema(connection)
+
+    file = SqliteDatabase(settings.database_path, check=check)
+    await file.open()
+    return file, people
+
+
+async def migrate_database(settings: Settings) -> bool:
+    """Bring the database that is set to this version's schema; return whether anything was done."""
+    if not settings.on_server:
+        return await asyncio.to_thread(migrate_file, settings.database_path)
+    from app.storage.postgres import PostgresDatabase
+
+    server = PostgresDatabase(settings.database_url)
+    try:
+        await server.open()
+        return await server.write(migrate_server)
+    finally:
+        await server.close()
+
+
+@asynccontextmanager
+async def open_service(
+    settings: Settings, clock: Clock | None = None, ids: Ids | None = None
+) -> AsyncIterator[Service]:
+    """Open the database, migrated, and put the parts together; nothing runs in the background yet."""
+    prefer_shipped_zones()
+    clock, ids = clock or SystemClock(), ids or SystemIds()
+    database, people = await open_database(settings)
+    try:
+        at = write_instant(clock.now())
+        await database.write(lambda connection: ensure_local_user(connection, read_zone(settings.zone).key, at))
+        bell, watchers = Wakeup(), Wakeup()
+        bell.listeners.append(watchers.ring)
+        store = DatabaseStore(database, clock, ids, bell, people, settings.guarded)
+        broker = EmbeddedBroker(database, REACTIONS, clock, on_published=bell.ring)
+        async with open_sidecar(settings) as sidecar:
+            publisher: Publisher = broker
+            batch = EMBEDDED_BATCH
+            if sidecar is not None:
+                from events.dapr import DaprPublisher
+
+                publisher, batch = DaprPublisher(sidecar.client, sidecar.pubsub, sidecar.style), SIDECAR_BATCH
+            relay = Relay(database, publisher, clock, batch, jitter=spread_pauses)
+            silence = None if sidecar is None else Redelivery(database, REACTIONS, clock)
+            lease = Lease(f"{os.getpid()}:{ids.new()}")
+            background = Background(database, store, relay, broker, lease, clock, bell, silence)
+            yield Service(settings, database, store, relay, broker, background, Listeners(), watchers, sidecar)
+    finally:
+        await database.close()

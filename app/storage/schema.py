@@ -1,0 +1,57 @@
+"""All tables of the product in one place, for migrations and their test."""
+
+from sqlmodel import SQLModel
+
+from agent.models import ChatConversation, PendingCall, Turn, TurnStep
+from events.dead_letters import DeadLetter
+from events.embedded import Delivery
+from events.inbox import InboxEntry
+from events.lease import LeaseRow
+from events.outbox import OutboxEntry
+from events.sql import table_of
+from todo.record.models import (
+    Activity,
+    Change,
+    ChangeItem,
+    ChangeSeries,
+    Confirmation,
+    CountedTask,
+    DayCount,
+    Notification,
+    Plan,
+    Recurrence,
+    Reminder,
+    RequestEntry,
+    Task,
+    TaskTag,
+    User,
+)
+
+_MODELS: tuple[type[SQLModel], ...] = (
+    Activity,
+    Change,
+    ChangeItem,
+    ChangeSeries,
+    ChatConversation,
+    Confirmation,
+    CountedTask,
+    DayCount,
+    DeadLetter,
+    Delivery,
+    InboxEntry,
+    LeaseRow,
+    Notification,
+    OutboxEntry,
+    PendingCall,
+    Plan,
+    Recurrence,
+    Reminder,
+    RequestEntry,
+    Task,
+    TaskTag,
+    Turn,
+    TurnStep,
+    User,
+)
+TABLES = tuple(table_of(model) for model in _MODELS)
+"""Every table; the search index is made by its migration, since it is SQLite's own kind of table."""

@@ -1,0 +1,61 @@
+"""Dead letters: what a broker gave up on, kept where it is seen, and replayed from there."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select
+from sqlmodel import Field, SQLModel
+
+from events.catalog import TaskEvent
+from events.embedded import park_delivery
+from events.outbox import is_recorded
+from events.sql import RowNumber, table_of
+
+MOST_KEPT = 64 << 10
+"""Bytes of an unreadable record that are kept."""
+
+
+class DeadLetter(SQLModel, table=True):
+    """A record of a dead-letter topic that is no event of this database; it can be looked at and not replayed."""
+
+    __tablename__ = "dead_letter"
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=RowNumber)
+    topic: str
+    payload: str
+    reason: str
+    received_at: str
+
+
+_T = table_of(DeadLetter)
+_INSERT = insert(_T)
+
+
+def park_event(connection: Connection, consumers: Sequence[str], event: TaskEvent, now: str) -> bool:
+    """Park an event for those consumers that have not reacted to it; a replay delivers it to them again.
+
+    Return False if it is not in the outbox, from which a replay would take it: nothing is parked then.
+    """
+    if not is_recorded(connection, event.event_id):
+        return False
+    for name in consumers:
+        park_delivery(connection, name, event, "came back as a dead letter", now)
+    return True
+
+
+def store_unreadable(connection: Connection, topic: str, body: bytes, reason: str, now: str) -> None:
+    """Keep a record that cannot be read, its beginning at least, for somebody to look at."""
+    payload = body[:MOST_KEPT].decode("utf-8", "backslashreplace").replace("\0", "\\0")
+    row = {"topic": topic, "payload": payload, "reason": reason[:500], "received_at": now}
+    connection.execute(_INSERT, row)
+
+
+def count_unreadable(connection: Connection) -> int:
+    """Return how many records could not be read."""
+    return int(connection.execute(select(func.count()).select_from(_T)).scalar_one())
+
+
+def list_unreadable(connection: Connection, limit: int = 50) -> list[dict[str, Any]]:
+    """Return `{id, topic, reason, received_at, payload}` of those records, newest first."""
+    rows = connection.execute(select(_T).order_by(_T.c.id.desc()).limit(limit))
+    return [dict(row._mapping) for row in rows]  # noqa: SLF001  # the documented way to a dict

@@ -1,0 +1,234 @@
+"""The embedded broker: as durable as the database, one delivery row per consumer and event."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, Index, bindparam, exists, func, select, update
+from sqlmodel import Field, SQLModel
+
+from events.backoff import next_attempt, write_span
+from events.catalog import EventType, TaskEvent
+from events.cloudevent import decode_event
+from events.consumer import Answer, Consumer, savepoint
+from events.inbox import InboxEntry
+from events.instants import write_instant
+from events.outbox import OutboxEntry
+from events.ports import Clock, Database, Outcome, Outgoing
+from events.sql import HotInsert, RowNumber, only_where, table_of, take_lock
+
+log = logging.getLogger(__name__)
+
+UNHEARD = "the broker has not brought it"
+"""The `last_error` of a delivery that was taken over; it stays when it is done."""
+
+
+class Delivery(SQLModel, table=True):
+    """One event on its way to one consumer: delivered, waiting for its next attempt, or parked with its reason."""
+
+    __tablename__ = "delivery"
+    __table_args__ = (
+        Index("ix_delivery_pending", "id", **only_where("delivered_at IS NULL AND parked_at IS NULL")),
+        Index("ix_delivery_parked", "id", **only_where("parked_at IS NOT NULL")),
+        Index(
+            "ix_delivery_retrying",
+            "consumer",
+            "task_id",
+            **only_where("delivered_at IS NULL AND parked_at IS NULL AND attempts > 0"),
+        ),
+        Index("ux_delivery", "event_id", "consumer", unique=True),
+    )
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=RowNumber)
+    consumer: str
+    event_id: str
+    task_id: str
+    attempts: int = 0
+    next_attempt_at: str | None = None
+    last_error: str | None = None
+    parked_at: str | None = None
+    delivered_at: str | None = None
+
+
+_T = table_of(Delivery)
+_O = table_of(OutboxEntry)
+_OPEN = _T.c.delivered_at.is_(None) & _T.c.parked_at.is_(None)
+_I = table_of(InboxEntry)
+_REACTED = select(_I.c.event_id).where(_I.c.consumer == bindparam("consumer"), _I.c.event_id == bindparam("event_id"))
+# What was parked and has been reacted to since is no trouble: a dead-letter topic is shared, so that a letter which
+# another consumer gave up may come before the event itself.
+_PARKED = _T.c.parked_at.is_not(None) & ~exists().where(
+    _I.c.consumer == _T.c.consumer, _I.c.event_id == _T.c.event_id
+).correlate(_T)
+_ANY_OPEN = select(_T.c.id).where(_OPEN).limit(1)
+_INSERT = HotInsert(lambda insert: insert(_T).on_conflict_do_nothing(index_elements=["event_id", "consumer"]))
+_LATER = (_T.c.next_attempt_at > bindparam("now")) & (_T.c.next_attempt_at <= bindparam("latest"))
+_DUE = (
+    select(_T.c.id, _T.c.consumer, _T.c.event_id, _T.c.task_id, _T.c.attempts, _O.c.payload)
+    .join(_O, _O.c.event_id == _T.c.event_id)
+    .where(_OPEN, _T.c.next_attempt_at.is_(None) | ~_LATER)
+    .order_by(_T.c.id)
+    .limit(bindparam("limit"))
+)
+_WAITING = (
+    select(_T.c.consumer, _T.c.task_id, func.min(_T.c.id))
+    .where(_OPEN, _T.c.attempts > 0, _LATER)
+    .group_by(_T.c.consumer, _T.c.task_id)
+)
+_DONE = update(_T).where(_T.c.id == bindparam("key")).values(delivered_at=bindparam("at"))
+_FAILED = (
+    update(_T)
+    .where(_T.c.id == bindparam("key"))
+    .values(
+        attempts=_T.c.attempts + 1,
+        next_attempt_at=bindparam("next_at"),
+        last_error=bindparam("error"),
+        parked_at=bindparam("parked"),
+    )
+)
+
+
+@dataclass(slots=True)
+class EmbeddedBroker:
+    """A publisher and, by `step`, the deliverer: same promises as the real chain, restarts included.
+
+    `park_after` is the number of failed attempts after which a delivery is parked.
+    """
+
+    database: Database
+    consumers: Sequence[Consumer]
+    clock: Clock
+    batch: int = 100
+    park_after: int = 8
+    on_published: Callable[[], None] = lambda: None
+    _by_name: dict[str, Consumer] = field(init=False)
+    _by_type: dict[str, list[str]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._by_name = {consumer.name: consumer for consumer in self.consumers}
+        self._by_type = {
+            kind.value: [consumer.name for consumer in self.consumers if kind in consumer.types] for kind in EventType
+        }
+
+    async def publish(self, batch: Sequence[Outgoing]) -> list[Outcome]:
+        """Write one delivery row per consumer and event; the same event twice changes nothing."""
+        rows = [
+            {"consumer": name, "event_id": each.event_id, "task_id": each.task_id, "attempts": 0}
+            for each in batch
+            for name in self._by_type[each.event_type]
+        ]
+        if rows:
+            await self.database.write(lambda connection: _INSERT.run_all(connection, rows))
+        self.on_published()
+        return [Outcome(each.event_id, "published") for each in batch]
+
+    async def step(self) -> int:
+        """Deliver up to a batch of what is due and return how many deliveries were tried.
+
+        Each delivery has a savepoint of its own: a failing reaction is undone alone. While one waits for its next
+        attempt, later events of the same task wait behind it for that consumer, so that order per task holds.
+        """
+        span = write_span(self.clock.now())
+        if not await self.database.read(lambda connection: connection.execute(_DUE, {**span, "limit": 1}).first()):
+            return 0
+        return await self.database.write(self._deliver_due)
+
+    def _deliver_due(self, connection: Connection) -> int:
+        # One deliverer at a time, whatever the lease says: of two, one would overtake the other within a task.
+        take_lock(connection, "deliveries")
+        at = self.clock.now()
+        span = write_span(at)
+        now = span["now"]
+        held = {(consumer, task_id): first for consumer, task_id, first in connection.execute(_WAITING, span)}
+        done: list[dict[str, object]] = []
+        tried = 0
+        decoded: dict[str, TaskEvent] = {}
+        due = connection.execute(_DUE, {**span, "limit": self.batch}).all()
+        for key, name, event_id, task_id, attempts, payload in due:
+            if held.get((name, task_id), key) < key:
+                continue
+            tried += 1
+            try:
+                event = decoded.get(event_id) or decoded.setdefault(event_id, decode_event(payload))
+                with savepoint(connection):
+                    answer = self._by_name[name].deliver(connection, event, now)
+                    if answer is Answer.RETRY:
+                        raise RuntimeError("the consumer asked for another attempt")
+            except Exception as error:  # noqa: BLE001  # whatever a reaction raises must not stop the others
+                held[(name, task_id)] = min(key, held.get((name, task_id), key))
+                parked = attempts + 1 >= self.park_after
+                reason = f"{type(error).__name__}: {error}"[:500]
+                log.warning("reaction %s failed%s: %s", name, ", parked" if parked else "", reason)
+                connection.execute(
+                    _FAILED,
+                    {
+                        "key": key,
+                        "next_at": write_instant(next_attempt(at, attempts)),
+                        "error": reason,
+                        "parked": now if parked else None,
+                    },
+                )
+            else:
+                done.append({"key": key, "at": now})
+        if done:
+            connection.execute(_DONE, done)
+        return tried
+
+
+def park_delivery(connection: Connection, consumer: str, event: TaskEvent, reason: str, now: str) -> None:
+    """Note that an event could not be delivered to a consumer; nothing happens if it has reacted to it before."""
+    if connection.execute(_REACTED, {"consumer": consumer, "event_id": event.event_id}).first() is None:
+        row = {"consumer": consumer, "event_id": event.event_id, "task_id": event.task_id, "attempts": 0}
+        _INSERT.run(connection, {**row, "last_error": reason, "parked_at": now})
+
+
+def take_over(connection: Connection, unheard: Sequence[tuple[str, str, str]]) -> None:
+    """Deliver from here what no other broker has brought: rows of `(consumer, event_id, task_id)`, each once."""
+    rows = [
+        {"consumer": name, "event_id": event_id, "task_id": task_id, "attempts": 0, "last_error": UNHEARD}
+        for name, event_id, task_id in unheard
+    ]
+    _INSERT.run_all(connection, rows)
+
+
+def has_open(connection: Connection) -> bool:
+    """Return whether any delivery is open, be it for its next attempt."""
+    return connection.execute(_ANY_OPEN).first() is not None
+
+
+def count_deliveries(connection: Connection) -> tuple[int, int]:
+    """Return (open, parked) deliveries."""
+    count = select(func.count()).select_from(_T)
+    return (
+        connection.execute(count.where(_OPEN)).scalar_one(),
+        connection.execute(count.where(_PARKED)).scalar_one(),
+    )
+
+
+def list_parked(connection: Connection, user_id: str, limit: int = 50) -> list[dict[str, object]]:
+    """Return the user's parked deliveries, newest first: `{id, consumer, event_id, event_type, task_id, reason}`."""
+    rows = connection.execute(
+        select(
+            _T.c.id,
+            _T.c.consumer,
+            _T.c.event_id,
+            _O.c.event_type,
+            _T.c.task_id,
+            _T.c.last_error.label("reason"),
+            _T.c.parked_at,
+        )
+        .join(_O, _O.c.event_id == _T.c.event_id)
+        .where(_PARKED, _O.c.user_id == user_id)
+        .order_by(_T.c.id.desc())
+        .limit(limit)
+    )
+    return [dict(row._mapping) for row in rows]  # noqa: SLF001  # the documented way to a dict
+
+
+def replay_parked(connection: Connection, user_id: str, delivery_id: int | None = None) -> int:
+    """Set the user's parked deliveries, or one of them, free for another round of attempts; return how many."""
+    owned = select(_O.c.event_id).where(_O.c.user_id == user_id)
+    statement = update(_T).where(_T.c.parked_at.is_not(None), _T.c.event_id.in_(owned))
+    if delivery_id is not None:
+        statement = statement.where(_T.c.id == delivery_id)
+    return connection.execute(statement.values(parked_at=None, next_attempt_at=None, attempts=0)).rowcount

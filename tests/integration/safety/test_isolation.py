@@ -1,0 +1,93 @@
+"""Nobody sees or changes what belongs to another person: every tool in the list, so that a new one is covered too."""
+
+from typing import Any
+
+import pytest
+
+from app.identity import ensure_local_user
+from tests.conftest import World
+from todo.activity.feeds import get_me, list_activity, list_notifications, read_notification, read_statistics
+from todo.errors import TodoError
+from todo.record.work import Who
+from todo.requests.arguments import read_arguments
+from tools.server import TOOLS
+from tools.tool import ToolSpec
+
+pytestmark = pytest.mark.anyio
+
+STRANGER = Who("stranger", "agent", "mcp", "", "stranger")
+NOWHERE = "01930000-0000-7000-8000-ffffffffffff"
+FILLING: dict[str, dict[str, Any]] = {
+    "update_task": {"title": "Mine now"},
+    "set_reminder": {"at": "2026-12-01T10:00"},
+    "snooze_reminder": {"duration": "1h"},
+    "create_recurring_task": {"rule": "FREQ=DAILY"},
+    "update_recurring_task": {"paused": True},
+}
+WITH_TASK = [spec for spec in TOOLS if "task_id" in spec.request.model_fields]
+WITH_REMINDER = [spec for spec in TOOLS if "reminder_id" in spec.request.model_fields]
+
+
+async def own_task(world: World) -> tuple[str, str]:
+    """Return the ids of a task of the local person and of its reminder that rang; a stranger exists beside them."""
+    await world.service.database.write(
+        lambda connection: connection.exec_driver_sql("INSERT INTO person VALUES ('stranger', 'UTC', '09:00', 'x')")
+    )
+    await world.service.database.write(lambda connection: ensure_local_user(connection, "UTC", "x"))
+    body = {"title": "Secret plan", "reminders": ["2026-11-23T11:00"]}
+    task = (await world.rest.post("/tasks", json=body)).json()["task"]
+    await world.tick(hours=2)
+    return task["id"], task["reminders"][0]["id"]
+
+
+async def refuse(world: World, spec: ToolSpec, **arguments: Any) -> str:
+    request = read_arguments(spec.request, {**FILLING.get(spec.name, {}), **arguments}).request
+    run = world.service.store.write if spec.writes else world.service.store.read
+    with pytest.raises(TodoError) as refused:
+        await run(STRANGER, lambda work: spec.use_case(work, request))
+    return str(refused.value)
+
+
+@pytest.mark.parametrize("spec", WITH_TASK, ids=lambda spec: spec.name)
+async def test_a_foreign_task_looks_like_none(world: World, spec: ToolSpec) -> None:
+    task_id, _ = await own_task(world)
+    before = await world.query("SELECT * FROM task")
+    foreign = await refuse(world, spec, task_id=task_id)
+    assert foreign == await refuse(world, spec, task_id=NOWHERE)
+    assert foreign.startswith("task_not_found")
+    assert await world.query("SELECT * FROM task") == before
+
+
+@pytest.mark.parametrize("spec", WITH_REMINDER, ids=lambda spec: spec.name)
+async def test_a_foreign_reminder_looks_like_none(world: World, spec: ToolSpec) -> None:
+    _, reminder_id = await own_task(world)
+    before = await world.query("SELECT * FROM reminder")
+    assert await refuse(world, spec, reminder_id=reminder_id) == await refuse(world, spec, reminder_id=NOWHERE)
+    assert await world.query("SELECT * FROM reminder") == before
+
+
+async def test_searches_feeds_and_near_titles_hold_ones_own_only(world: World) -> None:
+    await own_task(world)
+    await world.index()
+    store = world.service.store
+    find = next(spec for spec in TOOLS if spec.name == "find_tasks")
+    for raw in ({}, {"status": "all"}, {"text": "secret"}, {"text": "secret plan"}, {"has_reminder": False}):
+        request = read_arguments(find.request, raw).request
+        found = await store.read(STRANGER, lambda work, request=request: find.use_case(work, request))
+        assert (found["tasks"], found["total"], "also_completed" in found) == ([], 0, False)
+    near = await refuse(world, next(spec for spec in TOOLS if spec.name == "get_task"), task_id="Secret")
+    assert "plan" not in near
+    assert (await store.read(STRANGER, list_notifications))["notifications"] == []
+    assert (await store.read(STRANGER, list_activity))["entries"] == []
+    statistics = await store.read(STRANGER, lambda work: read_statistics(work, None, None))
+    assert (statistics["open"], {day["created"] for day in statistics["days"]}) == (0, {0})
+    assert (await store.read(STRANGER, get_me))["user_id"] == "stranger"
+    [notification] = (await world.rest.get("/notifications")).json()["notifications"]
+    with pytest.raises(TodoError):
+        await store.write(STRANGER, lambda work: read_notification(work, notification["id"]))
+    assert not (await world.rest.get("/notifications")).json()["notifications"][0]["read"]
+
+
+async def test_no_tool_has_an_argument_that_names_a_person() -> None:
+    names = {name for spec in TOOLS for name in spec.request.model_fields}
+    assert not {name for name in names if any(word in name for word in ("user", "tenant", "role", "owner", "account"))}

@@ -1,0 +1,1 @@
+"""What has happened: history, the activity feed, notifications, statistics, and the reactions that write them."""

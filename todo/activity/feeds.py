@@ -1,0 +1,211 @@
+"""What a person reads back beside tasks: notifications, activity, statistics, settings."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, func, select, update
+
+from events.outbox import OutboxEntry
+from events.sql import table_of
+from todo.errors import InvalidArguments, TaskNotFound
+from todo.record.models import NO_DEADLINE, Activity, DayCount, Notification, TaskTag, User
+from todo.record.queries import TASK
+from todo.record.views import View
+from todo.record.work import Work
+from todo.requests.schemas import UpdateMe
+from todo.text import when
+
+_N = table_of(Notification)
+_A = table_of(Activity)
+_D = table_of(DayCount)
+_U = table_of(User)
+_TAG = table_of(TaskTag)
+
+_ME = select(_U).where(_U.c.id == bindparam("user"))
+_NEWEST = select(
+    select(func.coalesce(func.max(_N.c.seq), 0)).where(_N.c.user_id == bindparam("user")).scalar_subquery(),
+    select(func.coalesce(func.max(_A.c.seq), 0)).where(_A.c.user_id == bindparam("user")).scalar_subquery(),
+)
+_NEWEST_ROWS = select(*(select(func.max(table.c.seq)).scalar_subquery() for table in (table_of(OutboxEntry), _N, _A)))
+# One step along the index for each person, however many tasks they have.
+_NEXT_DEADLINE = select(
+    func.min(
+        select(func.min(TASK.c.deadline))
+        .where(
+            *(TASK.c.user_id == _U.c.id, TASK.c.kind == "task", TASK.c.status == "open", TASK.c.deleted_at.is_(None)),
+            *(TASK.c.deadline >= bindparam("since"), TASK.c.deadline < NO_DEADLINE),
+        )
+        .correlate(_U)
+        .scalar_subquery()
+    )
+).select_from(_U)
+_NOTIFICATIONS_AFTER = (
+    select(_N).where(_N.c.user_id == bindparam("user"), _N.c.seq > bindparam("after")).order_by(_N.c.seq).limit(200)
+)
+_ACTIVITY_AFTER = (
+    select(_A).where(_A.c.user_id == bindparam("user"), _A.c.seq > bindparam("after")).order_by(_A.c.seq).limit(200)
+)
+
+
+def list_notifications(work: Work, limit: int = 50) -> View:
+    """Return `{notifications: […]}`, newest first."""
+    rows = work.connection.execute(
+        select(_N).where(_N.c.user_id == work.who.user_id).order_by(_N.c.seq.desc()).limit(limit)
+    )
+    return {"notifications": [_view_notification(row._asdict()) for row in rows]}
+
+
+def read_notification(work: Work, notification_id: str) -> View:
+    """Mark one notification as read and return it; raises `TaskNotFound` for an unknown id."""
+    owned = (_N.c.id == notification_id) & (_N.c.user_id == work.who.user_id)
+    work.connection.execute(update(_N).where(owned).values(read=True))
+    row = work.connection.execute(select(_N).where(owned)).one_or_none()
+    if row is None:
+        raise TaskNotFound("There is no notification with this id.", "GET /api/notifications lists them.")
+    return _view_notification(row._asdict())
+
+
+def list_activity(work: Work, limit: int = 50, cursor: str | None = None) -> View:
+    """Return `{entries: […], next_cursor?}`, newest first."""
+    statement = select(_A).where(_A.c.user_id == work.who.user_id)
+    if cursor is not None:
+        if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):
+            raise InvalidArguments("cursor is none of ours.", "Use next_cursor of the page before.")
+        statement = statement.where(_A.c.seq < int(cursor))
+    rows = work.connection.execute(statement.order_by(_A.c.seq.desc()).limit(limit + 1)).all()
+    view: View = {"entries": [_view_activity(row._asdict()) for row in rows[:limit]]}
+    if len(rows) > limit:
+        view["next_cursor"] = str(rows[limit - 1].seq)
+    return view
+
+
+def read_statistics(work: Work, from_: str | None, until: str | None) -> View:
+    """Return `{days: [{day, created, completed}], open, overdue}`; default: the last 14 local days."""
+    today = when.local_day(work.now, work.zone)
+    last = _read_day(work, until, today)
+    first = _read_day(work, from_, last - timedelta(days=13))
+    if not 0 <= (last - first).days < 366:
+        raise InvalidArguments("from and until span no days, or more than 366.", "Give two days, the first one first.")
+    rows = work.connection.execute(
+        select(_D.c.day, _D.c.created, _D.c.completed).where(
+            _D.c.user_id == work.who.user_id, _D.c.day >= str(first), _D.c.day <= str(last)
+        )
+    )
+    counts = {row.day: row for row in rows}
+    days: list[dict[str, Any]] = []
+    for offset in range((last - first).days + 1):
+        day = str(first + timedelta(days=offset))
+        row = counts.get(day)
+        days.append({"day": day, "created": row.created if row else 0, "completed": row.completed if row else 0})
+    open_ = (
+        select(func.count())
+        .select_from(TASK)
+        .where(
+            TASK.c.user_id == work.who.user_id,
+            TASK.c.kind == "task",
+            TASK.c.status == "open",
+            TASK.c.deleted_at.is_(None),
+        )
+    )
+    return {
+        "days": days,
+        "open": work.connection.execute(open_).scalar_one(),
+        "overdue": work.connection.execute(open_.where(TASK.c.deadline < work.at)).scalar_one(),
+    }
+
+
+def get_me(work: Work) -> View:
+    """Return `{user_id, zone, day_start, now, instant}`: now in words, and as an instant."""
+    row = work.connection.execute(_ME, {"user": work.who.user_id}).one()
+    return {
+        "user_id": row.id,
+        "zone": row.zone,
+        "day_start": row.day_start,
+        "now": when.say_now(work.now, when.read_zone(row.zone)),
+        "instant": work.at,
+    }
+
+
+def update_me(work: Work, request: UpdateMe) -> View:
+    """Change the person's zone or start of day, and say what that means for dues."""
+    values = {"day_start": request.day_start} if request.day_start is not None else {}
+    if request.zone is not None:
+        values["zone"] = when.read_zone(request.zone).key
+    if values:
+        work.connection.execute(update(_U).where(_U.c.id == work.who.user_id).values(**values))
+        work.people.pop(work.who.user_id, None)
+    view = get_me(work)
+    if "zone" in values:
+        _move_deadlines(work, values["zone"])
+        view["message"] = (
+            f"Times are shown in {values['zone']} from now on. Tasks with a time keep their instant; tasks with only "
+            "a date keep their date and end with that day here. Recurring tasks keep their own zone; "
+            "update_recurring_task with zone moves one. Reminders that are set already keep their instant."
+        )
+    return view
+
+
+def next_deadline(connection: Connection, since: str) -> str | None:
+    """Return the first instant from `since` on after which an open task of anybody is overdue, or nothing."""
+    deadline: str | None = connection.execute(_NEXT_DEADLINE, {"since": since}).scalar_one()
+    return deadline
+
+
+def newest_rows(connection: Connection) -> Sequence[int | None]:
+    """Return the newest row numbers of events, notifications and activity, of all users: they rise with any news."""
+    return tuple(connection.execute(_NEWEST_ROWS).one())
+
+
+def newest_positions(work: Work) -> tuple[int, int]:
+    """Return the row numbers of the user's newest notification and activity entry, 0 where there is none."""
+    notifications, activity = work.connection.execute(_NEWEST, {"user": work.who.user_id}).one()
+    return notifications, activity
+
+
+def feed_after(work: Work, notification: int, activity: int) -> tuple[list[tuple[int, View]], list[tuple[int, View]]]:
+    """Return what came after two positions, `[(position, view)]` each, oldest first and at most 200 of each."""
+    user = work.who.user_id
+    rang = work.connection.execute(_NOTIFICATIONS_AFTER, {"user": user, "after": notification})
+    happened = work.connection.execute(_ACTIVITY_AFTER, {"user": user, "after": activity})
+    return (
+        [(row.seq, _view_notification(row._asdict())) for row in rang],
+        [(row.seq, _view_activity(row._asdict())) for row in happened],
+    )
+
+
+def _move_deadlines(work: Work, zone_name: str) -> None:
+    """Let date-only tasks end with their day in the new zone; one statement per date, however many tasks."""
+    zone = when.read_zone(zone_name)
+    mine = (TASK.c.user_id == work.who.user_id) & TASK.c.deleted_at.is_(None)
+    dated = mine & (TASK.c.zone.is_(None)) & (TASK.c.deadline != NO_DEADLINE)
+    for (due,) in work.connection.execute(select(TASK.c.due).where(dated).distinct()).all():
+        deadline = when.deadline_of(due, zone)
+        same = mine & (TASK.c.due == due)
+        work.connection.execute(
+            update(_TAG).where(_TAG.c.task_id.in_(select(TASK.c.id).where(same))).values(deadline=deadline)
+        )
+        work.connection.execute(update(TASK).where(same).values(deadline=deadline))
+
+
+def _read_day(work: Work, text: str | None, default: date) -> date:
+    if text is None:
+        return default
+    due = when.read_time(text, work.zone, work.now).due
+    if not when.is_date(due):
+        raise InvalidArguments("from and until are dates.", "Write them as 2026-11-27.")
+    return date.fromisoformat(due)
+
+
+def _view_notification(row: dict[str, Any]) -> View:
+    names = ("id", "task_id", "title", "text", "remind_at", "late_by_seconds")
+    return {
+        "id": row["id"],
+        "event_id": row["id"],
+        **{name: row[name] for name in names[1:]},
+        "read": bool(row["read"]),
+    }
+
+
+def _view_activity(row: dict[str, Any]) -> View:
+    return {name: row[name] for name in ("event_id", "type", "task_id", "version", "timestamp", "text")}

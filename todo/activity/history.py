@@ -1,0 +1,196 @@
+"""What happened to tasks: who changed what and when, in words; a task as it was; and erasing for good."""
+
+from typing import Any
+
+from pydantic_core import from_json
+from sqlalchemy import bindparam, delete, select, update
+
+from events.embedded import Delivery
+from events.inbox import InboxEntry
+from events.outbox import OutboxEntry
+from events.sql import table_of
+from todo.errors import InvalidArguments, TaskNotFound
+from todo.record.models import (
+    Activity,
+    Change,
+    ChangeItem,
+    Confirmation,
+    CountedTask,
+    Notification,
+    Plan,
+    RequestEntry,
+    TaskTag,
+)
+from todo.record.queries import RECURRENCE, REMINDER, TASK, load_any_tasks
+from todo.record.views import View, diff_views
+from todo.record.work import Work
+from todo.text import when
+from todo.text.display import quote_title, show_text
+
+_C = table_of(Change)
+_I = table_of(ChangeItem)
+_O = table_of(OutboxEntry)
+_COLUMNS = select(
+    _C.c.seq,
+    _C.c.id,
+    _C.c.kind,
+    _C.c.actor,
+    _C.c.at,
+    _C.c.undone_by,
+    _I.c.task_id,
+    _I.c.version,
+    _I.c.before,
+    _I.c.after,
+).join(_I, _I.c.change_id == _C.c.id)
+_OF_TASK = _COLUMNS.where(_C.c.user_id == bindparam("user"), _I.c.task_id == bindparam("task_id"))
+_NEWEST = (
+    select(_C)
+    .where(_C.c.user_id == bindparam("user"), _C.c.seq < bindparam("before"))
+    .order_by(_C.c.seq.desc())
+    .limit(bindparam("limit"))
+)
+_ITEMS = select(_I).where(_I.c.change_id == bindparam("key")).order_by(_I.c.task_id)
+_AT = _OF_TASK.where(_C.c.at <= bindparam("at")).order_by(_C.c.seq.desc()).limit(1)
+_SHOWN = 10
+_SAID = {
+    "create_task": "created",
+    "create_recurring_task": "created",
+    "complete_task": "completed",
+    "reopen_task": "reopened",
+    "delete_task": "deleted",
+    "make_instances": "came round",
+    "undo": "undone",
+    "apply_plan": "changed by a plan",
+}
+
+
+def list_changes(work: Work, limit: int = 50, cursor: str | None = None) -> View:
+    """Return `{changes: [{change_id, kind, at, actor, undone_by?, tasks: […], text}], next_cursor?}`, newest first."""
+    before = 2**62
+    if cursor is not None:
+        if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):
+            raise InvalidArguments("cursor is none of ours.", "Use next_cursor of the page before.")
+        before = int(cursor)
+    key = {"user": work.who.user_id, "before": before, "limit": limit + 1}
+    rows = [row._asdict() for row in work.connection.execute(_NEWEST, key)]
+    view: View = {"changes": [_view_change(work, row) for row in rows[:limit]]}
+    if len(rows) > limit:
+        view["next_cursor"] = str(rows[limit - 1]["seq"])
+    return view
+
+
+def _view_change(work: Work, row: dict[str, Any]) -> View:
+    items = [item._asdict() for item in work.connection.execute(_ITEMS, {"key": row["id"]})]
+    tasks = [
+        {"task_id": item["task_id"], "title": title, "version": item["version"], **_tell_difference(item)}
+        for item in items[:_SHOWN]
+        if (title := _title_of(item)) is not None
+    ]
+    view: View = {"change_id": row["id"], "kind": row["kind"], "at": row["at"], "actor": from_json(row["actor"])}
+    if row["undone_by"] is not None:
+        view["undone_by"] = row["undone_by"]
+    titles = [quote_title(each["title"]) for each in tasks]
+    more = f" and {len(items) - len(titles)} more" if len(items) > len(titles) and titles else ""
+    said = _SAID.get(row["kind"], "changed")
+    return {**view, "tasks": tasks, "text": f"{', '.join(titles) or 'An erased task'}{more} {said} by {_tell_who(row)}"}
+
+
+def list_history(work: Work, task_id: str) -> View:
+    """Return `{task_id, history: [{change_id, version, kind, at, at_text, actor, changes?, text}]}`, newest first.
+
+    A deleted task still has its history. Raises `TaskNotFound`.
+    """
+    if task_id not in load_any_tasks(work, [task_id]):
+        raise TaskNotFound("There is no task with this id.", "Look the task up with find_tasks and use its id.")
+    key = {"user": work.who.user_id, "task_id": task_id}
+    rows = work.connection.execute(_OF_TASK.order_by(_C.c.seq.desc()).limit(200), key)
+    return {"task_id": task_id, "history": [_view_entry(work, row._asdict()) for row in rows]}
+
+
+def _view_entry(work: Work, row: dict[str, Any]) -> View:
+    difference = _tell_difference(row)
+    names = ", ".join(difference.get("changes", {}))
+    said = _SAID.get(row["kind"], "changed")
+    if row["before"] is not None and row["after"] is not None and names:
+        said = f"{said} ({names})"
+    view: View = {
+        "change_id": row["id"],
+        "version": row["version"],
+        "kind": row["kind"],
+        "at": row["at"],
+        "at_text": when.say_due(f"{row['at'][:19]}Z", work.zone),
+        "actor": from_json(row["actor"]),
+        **difference,
+        "text": f"{said[0].upper()}{said[1:]} by {_tell_who(row)}",
+    }
+    if row["undone_by"] is not None:
+        view["undone_by"] = row["undone_by"]
+    return view
+
+
+def _tell_difference(item: dict[str, Any]) -> View:
+    if item["before"] is None or item["after"] is None:
+        return {}
+    return {"changes": diff_views(from_json(item["before"]), from_json(item["after"]))}
+
+
+def _title_of(item: dict[str, Any]) -> str | None:
+    kept = item["after"] or item["before"]
+    title: str | None = None if kept is None else from_json(kept).get("title")
+    return title
+
+
+def _tell_who(row: dict[str, Any]) -> str:
+    actor = from_json(row["actor"])
+    client = actor.get("client")
+    return f"{actor['kind']} ({show_text(client or actor['surface'])})"
+
+
+def read_past(work: Work, task_id: str, at: str) -> View:
+    """Return a task's view as it was at a time; raises `TaskNotFound` if it was not there then, `InvalidTime`."""
+    reading = when.read_time(at, work.zone, work.now)
+    moment = when.deadline_of(reading.due, work.zone)
+    row = work.connection.execute(_AT, {"user": work.who.user_id, "task_id": task_id, "at": moment}).one_or_none()
+    if row is None or row.after is None:
+        raise TaskNotFound(
+            f"There was no such task on {when.say_due(reading.due, work.zone)}.", "GET …/history shows its times."
+        )
+    view: View = from_json(row.after)
+    return view
+
+
+def erase_task(work: Work, task_id: str) -> View:
+    """Erase a task for good, with all that is kept of it; return `{erased, message}`.
+
+    That is its reminders, history, notifications, activity, and the plans and questions that name it. It is the only
+    hard delete. Its events that wait are published before it can be erased; those that left stay where they are. A
+    series is erased without its instances. Raises `TaskNotFound`.
+    """
+    found = load_any_tasks(work, [task_id])
+    if task_id not in found:
+        raise TaskNotFound("There is no task with this id.", "Look the task up with find_tasks and use its id.")
+    run = work.connection.execute
+    mine = _O.c.task_id == task_id
+    if run(select(_O.c.seq).where(mine, _O.c.published_at.is_(None))).first() is not None:
+        raise InvalidArguments("Its last events are still on their way.", "Repeat this in a moment.")
+    for table in (table_of(TaskTag), REMINDER, RECURRENCE, table_of(Notification), table_of(Activity)):
+        run(delete(table).where(table.c.task_id == task_id))
+    for table in (table_of(CountedTask), table_of(Delivery)):
+        run(delete(table).where(table.c.task_id == task_id))
+    run(update(_I).where(_I.c.task_id == task_id).values(before=None, after=None))
+    requests, inbox = table_of(RequestEntry), table_of(InboxEntry)
+    owned = requests.c.user_id == work.who.user_id
+    run(delete(requests).where(owned, requests.c.answer.contains(task_id, autoescape=True)))
+    plans, asked = table_of(Plan), table_of(Confirmation)
+    mentions = plans.c.calls.contains(task_id, autoescape=True) | plans.c.answer.contains(task_id, autoescape=True)
+    run(delete(plans).where(plans.c.user_id == work.who.user_id, mentions))
+    named = asked.c.summary.contains(quote_title(found[task_id]["title"]), autoescape=True)
+    run(delete(asked).where(asked.c.user_id == work.who.user_id, named))
+    run(delete(inbox).where(inbox.c.event_id.in_(select(_O.c.event_id).where(mine))))
+    run(delete(_O).where(mine))
+    if work.connection.dialect.name == "sqlite":
+        number = select(TASK.c.number).where(TASK.c.id == task_id).scalar_subquery()
+        forget = run(select(number)).scalar()
+        work.connection.exec_driver_sql("DELETE FROM task_search WHERE rowid = ?", (forget,))
+    run(delete(TASK).where(TASK.c.id == task_id))
+    return {"erased": task_id, "message": "The task is erased, with its history. Events that were published stay."}

@@ -1,0 +1,1 @@
+"""Tables, rows and views, and the change that each write records together with its events."""

@@ -1,0 +1,232 @@
+"""Every SELECT on tasks and what belongs to them; each begins at its owner."""
+
+import re
+from typing import Any
+
+from sqlalchemy import bindparam, case, func, literal, or_, select
+
+from events.sql import table_of
+from todo.errors import IsSeries, TaskNotFound
+from todo.record.models import Recurrence, Reminder, Task
+from todo.record.work import Work
+from todo.text.display import quote_title
+from todo.text.search_words import fold_words
+from todo.text.when import say_due
+
+Row = dict[str, Any]
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+TASK = table_of(Task)
+REMINDER = table_of(Reminder)
+RECURRENCE = table_of(Recurrence)
+
+_OWNED = TASK.c.user_id == bindparam("user")
+_ALIVE = TASK.c.deleted_at.is_(None)
+_BY_ID = select(TASK).where(TASK.c.id == bindparam("task_id"), _OWNED, _ALIVE)
+# A task's row is the lock for all that belongs to it: who comes second goes on with what the first one left.
+_BY_ID_HELD = _BY_ID.with_for_update()
+_REMINDERS = (
+    select(REMINDER)
+    .where(REMINDER.c.task_id == bindparam("task_id"), REMINDER.c.user_id == bindparam("user"))
+    .order_by(REMINDER.c.remind_at, REMINDER.c.id)
+)
+_REMINDER_BY_ID = select(REMINDER).where(
+    REMINDER.c.id == bindparam("reminder_id"), REMINDER.c.user_id == bindparam("user")
+)
+MOST_WORDS = 6
+"""Words of what was given for an id that are looked for in titles."""
+_NEXT_REMINDER = select(func.min(REMINDER.c.remind_at)).where(REMINDER.c.status == "scheduled")
+_RECURRENCE = select(RECURRENCE).where(
+    RECURRENCE.c.task_id == bindparam("task_id"), RECURRENCE.c.user_id == bindparam("user")
+)
+# Whoever moves a series on holds its row: who comes second goes on from where the first one left it.
+_RECURRENCE_HELD = _RECURRENCE.with_for_update()
+_INSTANCES = select(TASK).where(TASK.c.recurring_id == bindparam("series"), _OWNED, _ALIVE)
+_OPEN_INSTANCES = _INSTANCES.where(TASK.c.status == "open").order_by(TASK.c.occurrence)
+_OCCURRENCES = select(TASK.c.occurrence).where(TASK.c.recurring_id == bindparam("series"), _OWNED)
+_TAKEN = _OCCURRENCES.where(_ALIVE, TASK.c.occurrence > bindparam("after"))
+_TAKEN_AHEAD = (
+    select(TASK.c.recurring_id, TASK.c.occurrence)
+    .join(RECURRENCE, RECURRENCE.c.task_id == TASK.c.recurring_id)
+    .where(
+        TASK.c.recurring_id.in_(bindparam("series", expanding=True)),
+        _OWNED,
+        _ALIVE,
+        TASK.c.occurrence > RECURRENCE.c.newest,
+    )
+)
+_MADE_LAST = (
+    select(TASK).where(TASK.c.recurring_id == bindparam("series"), _OWNED).order_by(TASK.c.number.desc()).limit(1)
+)
+_DUE_SERIES = (
+    select(RECURRENCE)
+    .where(RECURRENCE.c.next_at <= bindparam("now"))
+    .order_by(RECURRENCE.c.next_at)
+    .limit(bindparam("limit"))
+    .with_for_update(skip_locked=True)
+)
+_NEXT_SERIES = select(func.min(RECURRENCE.c.next_at)).where(RECURRENCE.c.next_at.is_not(None))
+
+
+def load_task(work: Work, task_id: str) -> Row:
+    """Return the caller's living task; raises `TaskNotFound`, with up to three near titles, for anything else.
+
+    In a transaction that may write, the row is held until its end.
+    """
+    statement = _BY_ID if work.reads_only else _BY_ID_HELD
+    row = work.connection.execute(statement, {"task_id": task_id, "user": work.who.user_id}).one_or_none()
+    if row is None:
+        raise _not_found(work, task_id)
+    return row._asdict()
+
+
+def find_task(work: Work, task_id: str) -> Row | None:
+    """Return the caller's living task, or nothing."""
+    row = work.connection.execute(_BY_ID, {"task_id": task_id, "user": work.who.user_id}).one_or_none()
+    return None if row is None else row._asdict()
+
+
+def load_single_task(work: Work, task_id: str) -> Row:
+    """Return the caller's living task as something that can be done; raises `IsSeries`, naming what to do instead."""
+    task = load_task(work, task_id)
+    if task["kind"] == "task":
+        return task
+    series = f"{quote_title(task['title'])} is a recurring task; only one occurrence of it can be done or reminded of."
+    open_ones = load_open_instances(work, task_id)
+    if not open_ones:
+        raise IsSeries(series, "None is open now: preview_occurrences shows when the next ones come.")
+    named = open_ones[0]
+    due = named["due"] or named["occurrence"]
+    raise IsSeries(
+        series,
+        f"Use the open one: {named['id']}, {say_due(due, work.zone)}.",
+        open_instance={"task_id": named["id"], "due": due},
+    )
+
+
+def load_recurrence(work: Work, task_id: str) -> Row:
+    """Return how a series of the caller's recurs; in a transaction that may write, the row is held until its end."""
+    statement = _RECURRENCE if work.reads_only else _RECURRENCE_HELD
+    row = work.connection.execute(statement, {"task_id": task_id, "user": work.who.user_id}).one()
+    return row._asdict()
+
+
+def load_recurrences_of(work: Work, task_ids: list[str]) -> dict[str, Row]:
+    """Return the recurrences of several series of the caller's, by id."""
+    if not task_ids:
+        return {}
+    statement = select(RECURRENCE).where(RECURRENCE.c.task_id.in_(task_ids), RECURRENCE.c.user_id == work.who.user_id)
+    return {row.task_id: row._asdict() for row in work.connection.execute(statement)}
+
+
+def load_any_tasks(work: Work, task_ids: list[str]) -> dict[str, Row]:
+    """Return those of the tasks that are the caller's, deleted ones included, by id and in the order of ids.
+
+    In a transaction that may write, the rows are held until its end.
+    """
+    statement = select(TASK).where(TASK.c.id.in_(task_ids), TASK.c.user_id == work.who.user_id).order_by(TASK.c.id)
+    held = statement if work.reads_only else statement.with_for_update()
+    return {row.id: row._asdict() for row in work.connection.execute(held)}
+
+
+def find_tasks_by_id(work: Work, task_ids: list[str]) -> dict[str, Row]:
+    """Return those of the tasks that are the caller's and living, by id."""
+    statement = select(TASK).where(TASK.c.id.in_(task_ids), TASK.c.user_id == work.who.user_id, _ALIVE)
+    return {row.id: row._asdict() for row in work.connection.execute(statement)}
+
+
+def load_open_instances(work: Work, series_id: str) -> list[Row]:
+    """Return the open instances of a series, by nominal date."""
+    rows = work.connection.execute(_OPEN_INSTANCES, {"series": series_id, "user": work.who.user_id})
+    return [row._asdict() for row in rows]
+
+
+def find_made_last(work: Work, series_id: str) -> Row | None:
+    """Return the instance that was made last, deleted or not, or nothing."""
+    row = work.connection.execute(_MADE_LAST, {"series": series_id, "user": work.who.user_id}).one_or_none()
+    return None if row is None else row._asdict()
+
+
+def load_taken(work: Work, series_id: str, after: str | None) -> frozenset[str]:
+    """Return the nominal dates later than `after` that have a living instance already."""
+    key = {"series": series_id, "user": work.who.user_id, "after": after or ""}
+    return frozenset(work.connection.execute(_TAKEN, key).scalars())
+
+
+def load_taken_ahead(work: Work, series_ids: list[str]) -> dict[str, set[str]]:
+    """Return, by series, the nominal dates later than its newest one that have a living instance already."""
+    taken: dict[str, set[str]] = {}
+    if series_ids:
+        for row in work.connection.execute(_TAKEN_AHEAD, {"series": series_ids, "user": work.who.user_id}):
+            taken.setdefault(row.recurring_id, set()).add(row.occurrence)
+    return taken
+
+
+def load_due_series(work: Work, limit: int) -> list[Row]:
+    """Return the recurrences of all users whose next instance has to be made now, oldest first."""
+    return [row._asdict() for row in work.connection.execute(_DUE_SERIES, {"now": work.at, "limit": limit})]
+
+
+def next_series_at(work: Work) -> str | None:
+    """Return when the next instance of any user's series has to be made, or nothing."""
+    at: str | None = work.connection.execute(_NEXT_SERIES).scalar_one()
+    return at
+
+
+def load_reminders(work: Work, task_id: str) -> list[Row]:
+    """Return all reminders of a task of the caller's, by time."""
+    rows = work.connection.execute(_REMINDERS, {"task_id": task_id, "user": work.who.user_id})
+    return [row._asdict() for row in rows]
+
+
+def load_reminders_of(work: Work, task_ids: list[str]) -> dict[str, list[Row]]:
+    """Return the reminders of several tasks of the caller's, by task."""
+    found: dict[str, list[Row]] = {}
+    if task_ids:
+        statement = (
+            select(REMINDER)
+            .where(REMINDER.c.task_id.in_(task_ids), REMINDER.c.user_id == work.who.user_id)
+            .order_by(REMINDER.c.remind_at, REMINDER.c.id)
+        )
+        for row in work.connection.execute(statement):
+            found.setdefault(row.task_id, []).append(row._asdict())
+    return found
+
+
+def load_reminder(work: Work, reminder_id: str) -> Row | None:
+    """Return one reminder of the caller's, or nothing."""
+    row = work.connection.execute(_REMINDER_BY_ID, {"reminder_id": reminder_id, "user": work.who.user_id}).one_or_none()
+    return None if row is None else row._asdict()
+
+
+def next_reminder_at(work: Work) -> str | None:
+    """Return when the next reminder of any user is due, or nothing."""
+    at: str | None = work.connection.execute(_NEXT_REMINDER).scalar_one()
+    return at
+
+
+def _not_found(work: Work, task_id: str) -> TaskNotFound:
+    similar = _list_similar(work, task_id)
+    if similar:
+        near = "; ".join(f"{quote_title(each['title'])} ({each['task_id']})" for each in similar)
+        return TaskNotFound("There is no task with this id.", f"Did you mean {near}?", similar=similar)
+    return TaskNotFound("There is no task with this id.", "Look the task up with find_tasks and use its id.")
+
+
+def _list_similar(work: Work, text: str) -> list[Row]:
+    """Return up to three `{task_id, title}` whose titles hold most of the words of what was given for an id."""
+    # The longest tell most, and cost least: few titles hold them.
+    words = sorted(dict.fromkeys(fold_words(text)), key=len, reverse=True)[:MOST_WORDS]
+    if not words or _UUID.fullmatch(text):
+        return []
+    # A blank before each word of the title, as before each word that is looked for.
+    title = literal(" ") + TASK.c.title_key
+    matched = sum((case((func.instr(title, f" {word}") > 0, 1), else_=0) for word in words), literal(0))
+    statement = (
+        select(TASK.c.id, TASK.c.title)
+        .where(_OWNED, _ALIVE, or_(*(func.instr(title, f" {word}") > 0 for word in words)))
+        .order_by(matched.desc(), TASK.c.status.desc(), TASK.c.deadline, TASK.c.id)
+        .limit(3)
+    )
+    rows = work.connection.execute(statement, {"user": work.who.user_id})
+    return [{"task_id": row.id, "title": row.title} for row in rows]

@@ -1,0 +1,119 @@
+"""How a task's row is written: with a version condition, its tags and search words along with it."""
+
+from typing import Any
+
+from pydantic_core import from_json, to_json
+from sqlalchemy import bindparam, delete, insert, update
+
+from events.sql import HotInsert, table_of
+from todo.errors import VersionConflict
+from todo.record.models import NO_DEADLINE, TaskTag
+from todo.record.queries import TASK, Row, load_recurrence, load_reminders
+from todo.record.views import View, view_task
+from todo.record.work import Work
+from todo.text import when
+from todo.text.search_words import fold_tag, fold_task
+
+_TAG = table_of(TaskTag)
+_INSERT = HotInsert(insert(TASK))
+_INSERT_TAG = insert(_TAG)
+_DELETE_TAGS = delete(_TAG).where(_TAG.c.task_id == bindparam("key"))
+_GUARDED = update(TASK).where(
+    TASK.c.id == bindparam("key"), TASK.c.user_id == bindparam("owner"), TASK.c.version == bindparam("seen")
+)
+_TEXT = frozenset({"title", "notes", "tags"})
+_TAGGED = frozenset({"tags", "status", "deadline", "deleted_at"})
+
+
+def insert_task(work: Work, values: Row) -> Row:
+    """Insert a task of the caller's and return its row; `tags` is a list here."""
+    row = {
+        "kind": "task",
+        "notes": "",
+        "status": "open",
+        "due": None,
+        "zone": None,
+        "priority": 0,
+        "completed_at": None,
+        "deleted_at": None,
+        "recurring_id": None,
+        "occurrence": None,
+        "edited": "",
+        **values,
+        "id": work.ids.new(),
+        "user_id": work.who.user_id,
+        "version": 1,
+        "created_at": work.at,
+        "updated_at": work.at,
+        "unindexed": 1,
+    }
+    tags: list[str] = row["tags"]
+    row["tags"] = to_json(tags).decode() if tags else "[]"
+    row["title_key"], row["words"] = fold_task(row["title"], row["notes"], tags)
+    row["deadline"] = deadline_of(work, row["due"])
+    _INSERT.run(work.connection, row)
+    if tags:
+        _write_tags(work, row, tags)
+    return row
+
+
+def update_task_row(work: Work, task: Row, values: dict[str, Any]) -> Row:
+    """Write changed columns and raise the version by one; return the new row.
+
+    Raises `VersionConflict` if the row is no longer at the version that was read.
+    """
+    values = {**values, "version": task["version"] + 1, "updated_at": work.at}
+    row = {**task, **values}
+    if "due" in values:
+        row["deadline"] = values["deadline"] = deadline_of(work, row["due"])
+    if _TEXT & values.keys():
+        row["title_key"], row["words"] = fold_task(row["title"], row["notes"], from_json(row["tags"]))
+        values.update(title_key=row["title_key"], words=row["words"], unindexed=1)
+    result = work.connection.execute(
+        _GUARDED.values({name: bindparam(name) for name in values}),
+        {**values, "key": task["id"], "owner": work.who.user_id, "seen": task["version"]},
+    )
+    if result.rowcount != 1:
+        raise VersionConflict("The task was changed at the same moment.", "Read it again and repeat the change.")
+    if _TAGGED & values.keys() and not task["tags"] == row["tags"] == "[]":
+        work.connection.execute(_DELETE_TAGS, {"key": task["id"]})
+        if row["deleted_at"] is None:
+            _write_tags(work, row, from_json(row["tags"]))
+    return row
+
+
+def deadline_of(work: Work, due: str | None) -> str:
+    """Return the last instant at which a task with this due is not overdue for the caller."""
+    return NO_DEADLINE if due is None else when.deadline_of(due, work.zone)
+
+
+def show_task(work: Work, row: Row) -> View:
+    """Return the caller's view of a row, its reminders or its recurrence included."""
+    if row["kind"] == "recurring":
+        return view_task(row, (), work.zone, load_recurrence(work, row["id"]))
+    return view_task(row, load_reminders(work, row["id"]), work.zone)
+
+
+def note_edited(task: Row, *names: str) -> dict[str, str]:
+    """Return the column that notes fields as changed on this instance alone; nothing for other tasks."""
+    if task["recurring_id"] is None:
+        return {}
+    return {"edited": " ".join(sorted({*task["edited"].split(), *names}))}
+
+
+def _write_tags(work: Work, row: Row, tags: list[str]) -> None:
+    if tags:
+        work.connection.execute(
+            _INSERT_TAG,
+            [
+                {
+                    "task_id": row["id"],
+                    "folded": fold_tag(tag),
+                    "user_id": row["user_id"],
+                    "kind": row["kind"],
+                    "status": row["status"],
+                    "deadline": row["deadline"],
+                }
+                for tag in tags
+            ],
+        )

@@ -1,0 +1,350 @@
+"""Recurrence: the dues of a rule in a zone, the next one, and what is to be said about them."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from itertools import islice, pairwise
+from zoneinfo import ZoneInfo
+
+from events.instants import read_instant, shorten_instant, write_instant
+from todo.errors import RuleInvalid, RuleNeverOccurs, RuleTooFrequent
+from todo.recurrence.calendar import choose_positions, last_wall, read_days, read_times, walk_walls
+from todo.recurrence.rule import SUB_DAILY, Rule, parse
+from todo.recurrence.sub_daily import nth_beat, walk_beats
+from todo.recurrence.wording import describe
+from todo.text.when import day_bounds, deadline_of, is_date, local_day, resolve_local, say_due
+
+__all__ = [
+    "SUB_DAILY",
+    "Rule",
+    "check",
+    "default_first",
+    "describe",
+    "find_wall",
+    "is_within",
+    "next_after",
+    "occurrences",
+    "parse",
+    "snap",
+    "walk",
+]
+
+LEAST_SECONDS = 15 * 60
+MOST_YEARS = 10
+_SAMPLE = 400
+_LONGEST_GAP = timedelta(days=1, hours=1)
+"""Longer than any jump of the clocks: Apia left out a whole day of 2011."""
+_MIDNIGHT = time()
+_CHECK_DAYS = "Check the day and the month: FREQ=MONTHLY;BYMONTHDAY=-1 is the last day of every month."
+
+
+def occurrences(rule: Rule, first: str, zone: ZoneInfo, after: str | datetime | None, limit: int) -> list[str]:
+    """Return up to `limit` dues strictly later than `after`, or from `first` on: dates if `first` is one.
+
+    Wall times are kept in `zone`; a time in a gap comes later by the gap's length, in an overlap it is the first.
+    HOURLY and MINUTELY rules go by elapsed time. COUNT counts from `first` on, wall times before they are resolved.
+    A date as `after` means the end of that day.
+    """
+    return list(islice(walk(rule, first, zone, after), limit))
+
+
+def walk(
+    rule: Rule, first: str, zone: ZoneInfo, after: str | datetime | None, wall: str | None = None
+) -> Iterator[str]:
+    """Yield the dues that `occurrences` returns, one at a time and maybe without an end.
+
+    `wall` is the local time that `first` was to have, if the clocks jump over it.
+    """
+    if is_date(first):
+        yield from _walk_dates(rule, first, zone, after)
+        return
+    bound = None if after is None else _read_after(after, zone)
+    for at in _walk_instants(rule, local_start(first, zone, wall), read_instant(first), zone, bound):
+        yield shorten_instant(write_instant(at))
+
+
+def next_after(rule: Rule, first: str, zone: ZoneInfo, after: str | datetime | None) -> str | None:
+    """Return the first due strictly later than `after`, or None if there is no more."""
+    return next(walk(rule, first, zone, after), None)
+
+
+def is_within(rule: Rule, due: str, zone: ZoneInfo) -> bool:
+    """Return whether a due is no later than UNTIL."""
+    if rule.until is None:
+        return True
+    if is_date(due):
+        last = _last_day(rule, zone)
+        return last is None or due <= last.isoformat()
+    until = _last_instant(rule, zone)
+    return until is None or read_instant(due) <= until
+
+
+def check(rule: Rule, first: str, zone: ZoneInfo, wall: str | None = None) -> tuple[str, ...]:
+    """Return the warnings of a rule that starts at `first`.
+
+    Raises `RuleInvalid` (UNTIL before `first`, no time of day for HOURLY), `RuleTooFrequent` (two dates closer than
+    15 minutes) and `RuleNeverOccurs` (none in ten years).
+    """
+    _need_time(rule, first)
+    _refuse_early_end(rule, first, zone)
+    due = next(walk(rule, first, zone, None, wall), None)
+    if due is None or due[:10] > _add_years(first, MOST_YEARS):
+        raise RuleNeverOccurs(
+            f"This rule has no date in the {MOST_YEARS} years after {say_due(first, zone)}.",
+            _CHECK_DAYS,
+        )
+    start = local_start(first, zone, wall)
+    if _is_too_frequent(rule, start):
+        raise RuleTooFrequent(
+            "Two dates of this rule are closer than 15 minutes.",
+            "Leave 15 minutes or more, for example FREQ=MINUTELY;INTERVAL=15 or FREQ=HOURLY;BYMINUTE=0,30.",
+        )
+    return _warn_of_skipped(rule, start.date())
+
+
+def default_first(rule: Rule, zone: ZoneInfo, now: datetime) -> str:
+    """Return the first date of a rule from now on: timed if the rule names hours, else a date.
+
+    Minutes and seconds that the rule does not name are 0. Raises `RuleInvalid` for HOURLY and MINUTELY, which need a
+    time to start from, and `RuleNeverOccurs`.
+    """
+    today = local_day(now, zone)
+    _need_time(rule, str(today))
+    # The first due sets the phase of INTERVAL, so it is looked for in every interval.
+    every = replace(rule, interval=1, count=None)
+    if rule.byhour:
+        wall = datetime.combine(today, _MIDNIGHT)
+        just_before = now - timedelta(microseconds=1)
+        found = _write_first(_walk_instants(every, wall, day_bounds(today, zone)[0], zone, just_before))
+    else:
+        found = next_after(every, str(today), zone, None)
+    if found is None:
+        advice = "Give a later UNTIL, or leave it out." if rule.until else _CHECK_DAYS
+        raise RuleNeverOccurs("This rule has no date from now on.", advice)
+    return found
+
+
+def snap(rule: Rule, first: str, zone: ZoneInfo, wall: str | None = None) -> tuple[str, str | None]:
+    """Return `first` if it is on the rule, else the next due that is, and a sentence about it.
+
+    A date becomes timed if the rule names hours. Raises `RuleInvalid` and `RuleNeverOccurs`.
+    """
+    if is_date(first) and rule.byhour and rule.freq not in SUB_DAILY:
+        day = date.fromisoformat(first)
+        start = day_bounds(day, zone)[0]
+        found = _write_first(_walk_instants(rule, datetime.combine(day, _MIDNIGHT), start, zone, None))
+    else:
+        _need_time(rule, first)
+        found = next(walk(rule, first, zone, None, wall), None)
+    if found is None:
+        _refuse_early_end(rule, first, zone)
+        raise RuleNeverOccurs(
+            f"This rule has no date from {say_due(first, zone)} on.", "Give an earlier first_due, or a later UNTIL."
+        )
+    if found == first:
+        return first, None
+    if is_date(first) and not is_date(found) and local_day(read_instant(found), zone).isoformat() == first:
+        return found, f"The rule names a time, so the first due is {say_due(found, zone)}."
+    return found, f"{say_due(first, zone)} is not on the rule; the first due is {say_due(found, zone)}."
+
+
+def find_wall(rule: Rule, start: datetime, zone: ZoneInfo, due: str) -> str | None:
+    """Return the local time that a date of a rule was to have, if the clocks jump over it; `start` gives its time."""
+    if is_date(due) or rule.freq in SUB_DAILY:
+        return None
+    at = read_instant(due)
+    local = at.astimezone(zone).replace(tzinfo=None)
+    if at.astimezone(zone).utcoffset() == (at - _LONGEST_GAP).astimezone(zone).utcoffset():
+        return None
+    every = replace(rule, interval=1, count=None, until=None)
+    for wall in walk_walls(
+        every, datetime.combine(min(start, local).date(), start.time()), local.date() - _LONGEST_GAP
+    ):
+        if wall >= local:
+            return None
+        if resolve_local(wall, zone) == at:
+            return wall.isoformat()
+    return None
+
+
+def local_start(first: str, zone: ZoneInfo, wall: str | None = None) -> datetime:
+    """Return the naive local time from which a rule is walked: that of `first`, or the one that it was to have."""
+    if wall is not None:
+        return datetime.fromisoformat(wall)
+    if is_date(first):
+        return datetime.combine(date.fromisoformat(first), _MIDNIGHT)
+    return read_instant(first).astimezone(zone).replace(tzinfo=None)
+
+
+def _walk_dates(rule: Rule, first: str, zone: ZoneInfo, after: str | datetime | None) -> Iterator[str]:
+    _need_time(rule, first)
+    dates = _without_times(rule)
+    start = datetime.combine(date.fromisoformat(first), _MIDNIGHT)
+    begin = start.date()
+    if after is not None:
+        passed = date.fromisoformat(after) if isinstance(after, str) and is_date(after) else None
+        begin = max(begin, (passed or local_day(_read_after(after, zone), zone)) + timedelta(days=1))
+    last = last_wall(dates, start)
+    until = _last_day(rule, zone)
+    for wall in walk_walls(dates, start, begin):
+        if (last and wall > last) or (until and wall.date() > until):
+            return
+        if wall.date() >= begin:
+            yield wall.date().isoformat()
+
+
+def _walk_instants(
+    rule: Rule, wall: datetime, start: datetime, zone: ZoneInfo, after: datetime | None
+) -> Iterator[datetime]:
+    """Yield the instants from `start` on, or later than `after`; `wall` is the naive local time of the start."""
+    last = None
+    if rule.freq in SUB_DAILY:
+        counts = rule.count is not None and "BY" in rule.text
+        found = walk_beats(rule, start, zone, start if counts or after is None else after)
+        if counts:
+            # Which instants the clock on the wall leaves out is only known by walking; parse keeps COUNT small.
+            found = islice(found, rule.count)
+        elif rule.count is not None:
+            last = nth_beat(rule, start, rule.count)
+    else:
+        # A gap may be a whole day (Apia 2011), and a time in it comes after it.
+        begin = wall.date() if after is None else max(wall.date(), local_day(after, zone) - timedelta(days=2))
+        found = _resolve_walls(walk_walls(rule, wall, begin), last_wall(rule, wall), zone)
+    until = _last_instant(rule, zone)
+    for at in found:
+        if (last and at > last) or (until and at > until):
+            return
+        if at >= start and (after is None or at > after):
+            yield at
+
+
+def _resolve_walls(walls: Iterator[datetime], end: datetime | None, zone: ZoneInfo) -> Iterator[datetime]:
+    """Yield wall times up to `end` as instants, strictly increasing: a time in a gap may pass the one after it."""
+    moved: list[datetime] = []
+    for wall in walls:
+        if end is not None and wall > end:
+            break
+        at = resolve_local(wall, zone)
+        if at.astimezone(zone).replace(tzinfo=None) != wall:
+            moved.append(at)
+            continue
+        if moved:
+            yield from sorted({late for late in moved if late < at})
+            moved = [late for late in moved if late > at]
+        yield at
+    yield from sorted(set(moved))
+
+
+@lru_cache(4096)
+def _without_times(rule: Rule) -> Rule:
+    """Return the rule of a date-only due, for which RFC 5545 (section 3.3.10) ignores BYHOUR, BYMINUTE, BYSECOND."""
+    return replace(rule, byhour=(), byminute=(), bysecond=())
+
+
+@lru_cache(4096)
+def _last_instant(rule: Rule, zone: ZoneInfo) -> datetime | None:
+    """Return UNTIL as an instant: a date means the end of that day in the zone."""
+    until = rule.until
+    if until is None:
+        return None
+    if not isinstance(until, datetime):
+        return read_instant(deadline_of(until.isoformat(), zone))
+    return until if until.tzinfo else resolve_local(until, zone)
+
+
+def _last_day(rule: Rule, zone: ZoneInfo) -> date | None:
+    if isinstance(rule.until, datetime):
+        return local_day(rule.until, zone) if rule.until.tzinfo else rule.until.date()
+    return rule.until
+
+
+def _read_after(after: str | datetime, zone: ZoneInfo) -> datetime:
+    if isinstance(after, datetime):
+        return after.astimezone(UTC)
+    return read_instant(deadline_of(after, zone) if is_date(after) else after)
+
+
+def _write_first(found: Iterator[datetime]) -> str | None:
+    at = next(found, None)
+    return None if at is None else shorten_instant(write_instant(at))
+
+
+def _need_time(rule: Rule, first: str) -> None:
+    if rule.freq in SUB_DAILY and is_date(first):
+        raise RuleInvalid(
+            f"A rule with FREQ={rule.freq} needs a first_due with a time.",
+            f"Give one, for example first_due={first}T09:00.",
+        )
+
+
+def _refuse_early_end(rule: Rule, first: str, zone: ZoneInfo) -> None:
+    if not is_within(rule, first, zone):
+        raise RuleInvalid(
+            "UNTIL lies before the first due.", f"It starts on {say_due(first, zone)}; give a later UNTIL."
+        )
+
+
+def _add_years(first: str, years: int) -> str:
+    return f"{int(first[:4]) + years:04}{first[4:10]}"
+
+
+def _is_too_frequent(rule: Rule, wall: datetime) -> bool:
+    """Return whether two dates can be closer than 15 minutes by the clock on the wall, whatever a gap moves."""
+    if rule.freq == "MINUTELY":
+        seconds = rule.bysecond or (wall.second,)
+        if rule.bysetpos:
+            seconds = tuple(seconds[index] for index in choose_positions(rule.bysetpos, len(seconds)))
+        minutes = {hour * 60 + minute for hour in rule.byhour or range(24) for minute in rule.byminute or range(60)}
+        return len(seconds) > 1 or any(
+            not minutes.isdisjoint((minute + apart) % 1_440 for minute in minutes)
+            for apart in range(rule.interval, 15, rule.interval)
+        )
+    if rule.freq == "HOURLY":
+        times = [
+            minute * 60 + second
+            for minute in rule.byminute or (wall.minute,)
+            for second in rule.bysecond or (wall.second,)
+        ]
+        if rule.bysetpos:
+            times = [times[index] for index in choose_positions(rule.bysetpos, len(times))]
+        hours = rule.byhour or range(24)
+        follow = rule.interval == 1 and any((hour + 1) % 24 in hours for hour in hours)
+        return _are_close(times, 3_600 if follow else None)
+    if len(rule.byhour or (0,)) * len(rule.byminute or (0,)) * len(rule.bysecond or (0,)) == 1:
+        return False
+    if not rule.bysetpos:
+        if len(rule.bysecond) > 1:
+            return True
+        times = [at.hour * 3_600 + at.minute * 60 + at.second for at in read_times(rule, wall)]
+        if _are_close(times, None) or not _are_close(times, 86_400):
+            return _are_close(times, None)
+    # Whether days follow each other, or which times BYSETPOS leaves, is seen from the dates themselves.
+    sample = islice(walk_walls(rule, wall, wall.date()), _SAMPLE)
+    return any((later - sooner).total_seconds() < LEAST_SECONDS for sooner, later in pairwise(sample))
+
+
+def _are_close(times: list[int], cycle: int | None) -> bool:
+    """Return whether two of the sorted times, in seconds, are too close; with a cycle also the last and the first."""
+    around = [*times, times[0] + cycle] if times and cycle else times
+    return any(later - sooner < LEAST_SECONDS for sooner, later in pairwise(around))
+
+
+def _warn_of_skipped(rule: Rule, first: date) -> tuple[str, ...]:
+    """Return a warning if the rule names a day that some of its months lack."""
+    if rule.freq not in ("MONTHLY", "YEARLY", "DAILY") or rule.bysetpos:
+        return ()
+    parts = read_days(rule, first)
+    months = set(parts.bymonth or range(1, 13))
+    if rule.freq == "MONTHLY":
+        months &= {(first.month - 1 + number * rule.interval) % 12 + 1 for number in range(12)}
+    warnings = []
+    for day in sorted({abs(day) for day in parts.bymonthday if abs(day) > 28}):
+        lacking = {2} if day < 31 else {2, 4, 6, 9, 11}
+        if months & lacking:
+            if months == {2} and day == 29:
+                skipped = "Years without a 29 February are skipped"
+            else:
+                skipped = f"Months without a {day}{'st' if day == 31 else 'th'} are skipped"
+            warnings.append(f"{skipped}; BYMONTHDAY=-1 is the last day.")
+    return tuple(warnings)

@@ -1,0 +1,229 @@
+"""A recurrence rule in plain words: "every last Friday at 17:00, until 31 Dec 2026"."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import date, datetime, time
+from itertools import product
+from zoneinfo import ZoneInfo
+
+from events.instants import read_instant
+from todo.recurrence.calendar import read_times
+from todo.recurrence.rule import SUB_DAILY, Rule
+from todo.text.when import is_date
+
+_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
+_ORDINALS = {1: "first", 2: "second", 3: "third", 4: "fourth", 5: "fifth", -1: "last"}
+_UNITS = {
+    "YEARLY": "year", "MONTHLY": "month", "WEEKLY": "week", "DAILY": "day", "HOURLY": "hour", "MINUTELY": "minute"
+}  # fmt: skip
+_WORKDAYS = tuple((0, day) for day in range(5))
+_MOST_TIMES = 6
+
+
+def describe(rule: Rule, first: str | None, zone: ZoneInfo, wall: str | None = None) -> str:
+    """Return a rule in plain words; what the rule leaves open is said from `first`, if there is one.
+
+    `wall` is the local time that `first` was to have, if the clocks jump over it.
+    """
+    start = None if first is None else datetime.fromisoformat(wall) if wall else _local_start(first, zone)
+    if start is not None:
+        rule = _fill_days(rule, start)
+    if rule.freq in SUB_DAILY:
+        said = _say_sub_daily(rule)
+    else:
+        said = _say_chosen(rule, _say_days(rule)) + _say_times(rule, None if first and is_date(first) else start, first)
+    return said + _say_end(rule)
+
+
+def _local_start(first: str, zone: ZoneInfo) -> datetime:
+    if is_date(first):
+        return datetime.combine(date.fromisoformat(first), time())
+    return read_instant(first).astimezone(zone).replace(tzinfo=None)
+
+
+def _fill_days(rule: Rule, start: datetime) -> Rule:
+    """Return the rule with the days named that it takes from its first date."""
+    if rule.bymonthday or rule.byday or rule.byyearday:
+        return rule
+    if rule.freq == "WEEKLY" or rule.byweekno:
+        return replace(rule, byday=((0, start.weekday()),))
+    if rule.freq == "MONTHLY":
+        return replace(rule, bymonthday=(start.day,))
+    if rule.freq == "YEARLY":
+        return replace(rule, bymonthday=(start.day,), bymonth=rule.bymonth or (start.month,))
+    return rule
+
+
+def _say_days(rule: Rule) -> str:
+    """Return "every 2 weeks on Mon and Thu" for a DAILY or slower rule."""
+    every = _say_every(rule)
+    if rule.freq == "WEEKLY":
+        return _say_weekly(rule, every) + _say_months(rule)
+    if rule.freq == "MONTHLY" and not (rule.bymonthday and rule.byday):
+        return _say_monthly(rule, every) + _say_months(rule)
+    if rule.freq == "YEARLY" and (said := _say_yearly(rule)):
+        return f"{every} {said}"
+    if rule.freq == "DAILY" and rule.interval == 1 and rule.byday and not rule.bymonthday:
+        days = "weekday" if rule.byday == _WORKDAYS else _join(_DAYS[day] for _, day in rule.byday)
+        return f"every {days}{_say_months(rule)}"
+    return every + _say_limits(rule)
+
+
+def _say_every(rule: Rule) -> str:
+    unit = _UNITS[rule.freq]
+    return f"every {unit}" if rule.interval == 1 else f"every {rule.interval} {unit}s"
+
+
+def _say_weekly(rule: Rule, every: str) -> str:
+    if rule.interval == 1 and rule.byday == _WORKDAYS:
+        return "every weekday"
+    if rule.interval == 1 and len(rule.byday) == 1:
+        return f"every {_DAYS[rule.byday[0][1]]}"
+    days = _join(_DAYS[day][:3] for _, day in rule.byday)
+    return f"{every} on {days}" if days else every
+
+
+def _say_monthly(rule: Rule, every: str) -> str:
+    if rule.byday:
+        plain = all(not ordinal for ordinal, _ in rule.byday)
+        if rule.interval == 1 and (plain or all(ordinal for ordinal, _ in rule.byday)):
+            days = _join(f"{_say_ordinal(n)} {_DAYS[day]}".strip() for n, day in rule.byday)
+            return f"every {days}" + (" of the month" if len(rule.byday) > 1 and not plain else "")
+        return f"{every} on {_say_weekdays(rule.byday)}"
+    if rule.bymonthday:
+        days = _say_month_days(rule.bymonthday)
+        return f"every {days} of the month" if rule.interval == 1 else f"{every} on the {days}"
+    return every
+
+
+def _say_yearly(rule: Rule) -> str:
+    """Return "on 24 December", or nothing where the parts have to be listed."""
+    if rule.byweekno or rule.byyearday:
+        return ""
+    if rule.bymonth and rule.bymonthday and not rule.byday:
+        if len(rule.bymonth) * len(rule.bymonthday) > _MOST_TIMES:
+            return ""
+        dates = (
+            f"{day} {_MONTHS[month - 1]}" if day > 0 else f"the {_say_month_days((day,))} of {_MONTHS[month - 1]}"
+            for month, day in product(rule.bymonth, rule.bymonthday)
+        )
+        return f"on {_join(dates)}"
+    if rule.byday and not rule.bymonthday:
+        within = f"of {_join(_MONTHS[month - 1] for month in rule.bymonth)}" if rule.bymonth else "of the year"
+        if len(rule.bymonth) > 1:
+            within = f"of each of {_join(_MONTHS[month - 1] for month in rule.bymonth)}"
+        return f"on {_say_weekdays(rule.byday)} {within}"
+    return ""
+
+
+def _say_limits(rule: Rule) -> str:
+    """Return every part that chooses days, one by one; a date has to meet them all."""
+    limits = []
+    if rule.byweekno:
+        limits.append(f"in {_say_numbers('week', rule.byweekno)} of the year")
+    if rule.byyearday:
+        limits.append(f"on {_say_numbers('day', rule.byyearday)} of the year")
+    if rule.bymonthday:
+        limits.append(f"on the {_say_month_days(rule.bymonthday)} of the month")
+    if rule.byday:
+        if all(not ordinal for ordinal, _ in rule.byday):
+            limits.append(f"on {_join(_DAYS[day] for _, day in rule.byday)}")
+        else:
+            within = "year" if rule.freq == "YEARLY" and not rule.bymonth else "month"
+            limits.append(f"on {_say_weekdays(rule.byday)} of the {within}")
+    if rule.bymonth:
+        limits.append(_say_months(rule).strip())
+    return f", only {' and '.join(limits)}" if limits else ""
+
+
+def _say_chosen(rule: Rule, said: str) -> str:
+    if not rule.bysetpos:
+        return said
+    workdays = rule.freq == "MONTHLY" and rule.interval == 1 and rule.byday == _WORKDAYS and not rule.bymonthday
+    one_time = max(len(rule.byhour), len(rule.byminute), len(rule.bysecond)) <= 1
+    if workdays and one_time and len(rule.bysetpos) == 1:
+        return f"every {_say_ordinal(rule.bysetpos[0])} weekday of the month{_say_months(rule)}"
+    if rule.freq == "DAILY":
+        return said  # the times that are said are those that BYSETPOS leaves
+    chosen = _join(_say_ordinal(position) for position in rule.bysetpos)
+    return f"{said}, of these only the {chosen} in each {_UNITS[rule.freq]}"
+
+
+def _say_times(rule: Rule, start: datetime | None, first: str | None) -> str:
+    if start is None:
+        if first is not None:
+            return ""  # a date-only due has no time of day, whatever the rule names
+        if not rule.byhour:
+            return _say_clock(rule)
+        start = datetime.combine(date(1970, 1, 1), time())
+    times = read_times(rule, start)
+    if len(times) > _MOST_TIMES:
+        return _say_clock(rule)
+    return f" at {_join(f'{at:%H:%M:%S}' if at.second else f'{at:%H:%M}' for at in times)}"
+
+
+def _say_clock(rule: Rule) -> str:
+    """Return the parts that choose times, one by one."""
+    parts = [("hour", rule.byhour), ("minute", rule.byminute), ("second", rule.bysecond)]
+    said = " and ".join(_say_numbers(unit, values) for unit, values in parts if values)
+    return f" at {said}" if said else ""
+
+
+def _say_sub_daily(rule: Rule) -> str:
+    said = _say_every(rule) + _say_clock(rule) + _say_limits(rule)
+    return _say_chosen(rule, said)
+
+
+def _say_end(rule: Rule) -> str:
+    if rule.count is not None:
+        return ", once" if rule.count == 1 else f", {rule.count} times"
+    if rule.until is None:
+        return ""
+    until = rule.until
+    said = f", until {until.day} {_MONTHS[until.month - 1][:3]} {until.year}"
+    if isinstance(until, datetime):
+        said += f", {until:%H:%M:%S}" if until.second else f", {until:%H:%M}"
+        said += " UTC" if until.tzinfo else ""
+    return said
+
+
+def _say_months(rule: Rule) -> str:
+    return f" in {_join(_MONTHS[month - 1] for month in rule.bymonth)}" if rule.bymonth else ""
+
+
+def _say_weekdays(days: tuple[tuple[int, int], ...]) -> str:
+    return _join(f"the {_say_ordinal(n)} {_DAYS[day]}" if n else f"every {_DAYS[day]}" for n, day in days)
+
+
+def _say_month_days(days: tuple[int, ...]) -> str:
+    ordered = sorted(days, key=lambda day: (day < 0, day))
+    return _join(_say_nth(day) if day > 0 else f"{_say_from_end(day)} day" for day in ordered)
+
+
+def _say_numbers(unit: str, numbers: tuple[int, ...]) -> str:
+    said = _join(str(number) if number >= 0 else f"{-number} from the end" for number in numbers)
+    return f"{unit}{'s' if len(numbers) > 1 else ''} {said}"
+
+
+def _say_ordinal(number: int) -> str:
+    if number == 0:
+        return ""
+    return _ORDINALS.get(number) or (_say_nth(number) if number > 0 else _say_from_end(number))
+
+
+def _say_from_end(number: int) -> str:
+    return "last" if number == -1 else f"{_say_nth(-number)} to last"
+
+
+def _say_nth(number: int) -> str:
+    ending = "th" if 10 <= number % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
+
+
+def _join(items: Iterable[str]) -> str:
+    *front, last = list(items) or [""]
+    return f"{', '.join(front)} and {last}" if front else last

@@ -1,0 +1,272 @@
+"""What a person has to agree to before an agent may do it; no argument can stand for that."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from hashlib import sha256
+from typing import Any
+
+from pydantic_core import from_json, to_json
+from sqlalchemy import Connection, bindparam, func, insert, select, update
+
+from events.instants import read_instant, write_instant
+from events.sql import table_of, take_lock
+from todo.errors import ConfirmationRequired, Forbidden, InvalidArguments, TaskNotFound
+from todo.record.models import Change, ChangeItem, Confirmation
+from todo.record.queries import load_any_tasks
+from todo.record.views import View
+from todo.record.work import Work
+from todo.text.display import quote_title, show_text
+from todo.text.when import say_due
+
+KEPT = timedelta(minutes=10)
+MANY_DELETIONS = 10
+MANY_SERIES = 3
+_SHOWN = 5
+MOST_ITEMS = 100
+"""Tasks that a question lists, which is as many as a plan can mean."""
+_SHOWN_ARGUMENTS = 300
+
+_T = table_of(Confirmation)
+_C = table_of(Change)
+_I = table_of(ChangeItem)
+_MAKER = _C.alias()
+_MADE = _I.alias()
+# What an undo took away only because it had been made from here is no deletion.
+_TAKEN_BACK = (
+    select(_MADE.c.task_id)
+    .join(_MAKER, _MAKER.c.id == _MADE.c.change_id)
+    .where(
+        _MADE.c.task_id == _I.c.task_id,
+        _MADE.c.before.is_(None),
+        _MAKER.c.undone_by == _C.c.id,
+        _MAKER.c.origin == _C.c.origin,
+        _MAKER.c.kind != "undo",
+    )
+    .exists()
+)
+_DELETED = (
+    select(_I.c.change_id, _I.c.task_id, _I.c.before)
+    .join(_C, _C.c.id == _I.c.change_id)
+    .where(
+        _C.c.user_id == bindparam("user"),
+        _C.c.origin == bindparam("origin"),
+        _C.c.at >= bindparam("since"),
+        _C.c.kind.in_(["delete_task", "apply_plan", "undo"]),
+        _C.c.undone_by.is_(None),
+        _I.c.after.is_(None),
+        _I.c.before.is_not(None),
+        ~_TAKEN_BACK,
+    )
+    .limit(200)
+)
+_OWNED = _T.c.user_id == bindparam("user")
+_SAME = (
+    select(_T)
+    .where(_OWNED, _T.c.origin == bindparam("origin"), _T.c.fingerprint == bindparam("fingerprint"))
+    .where(_T.c.asked_at >= bindparam("since"), _T.c.state.in_(["accepted", "pending", "rejected"]))
+    .order_by(_T.c.state, _T.c.asked_at.desc())
+    .limit(1)
+)
+_BY_ID = select(_T).where(_OWNED, _T.c.id == bindparam("key"))
+_LIST = select(_T).where(_OWNED, _T.c.asked_at >= bindparam("since")).order_by(_T.c.asked_at.desc()).limit(50)
+_INSERT = insert(_T)
+_USE = update(_T).where(_T.c.id == bindparam("key"), _T.c.state == "accepted").values(state="used")
+_DECIDE = (
+    update(_T)
+    .where(_T.c.id == bindparam("key"), _T.c.state == "pending")
+    .values(state=bindparam("now"), decided_at=bindparam("at"))
+)
+_NEWEST = select(
+    select(func.max(_T.c.id)).scalar_subquery(),
+    select(func.max(_T.c.decided_at)).scalar_subquery(),
+)
+
+
+def require_person(work: Work, operation: str, subject: str, gone: Sequence[View]) -> None:
+    """Let an agent delete `gone` only if that is little, or if the person has agreed to exactly this.
+
+    The person has to agree to the tenth deletion from one origin within ten minutes, to ten or more at once, and to
+    ending more than three series. An agreement holds for ten minutes and for one use, and for these tasks under the
+    titles that were shown. Raises `ConfirmationRequired`, and `Forbidden` where the person has said no to this already.
+    """
+    if work.who.kind != "agent" or work.agreed:
+        return
+    # Of several at the same moment each must count those before it.
+    take_lock(work.connection, "deletions", work.who.user_id, work.who.origin)
+    series = [task for task in gone if task.get("kind") == "recurring"]
+    count = count_deletions([(task["id"], task.get("recurring_id")) for task in gone])
+    if count + _count_recent(work) < MANY_DELETIONS and len(series) <= MANY_SERIES:
+        return
+    meant = sorted((task["id"], task["title"]) for task in gone)
+    fingerprint = sha256(to_json([operation, subject, meant])).hexdigest()
+    titles = [quote_title(task["title"]) for task in gone[:_SHOWN]]
+    more = f" and {len(gone) - _SHOWN} more" if len(gone) > _SHOWN else ""
+    many = "1 task" if len(gone) == 1 else f"{len(gone)} tasks"
+    _spend_agreement(work, fingerprint, f"Delete {', '.join(titles)}{more}", _describe(f"Delete {many}", gone))
+
+
+def require_agreement(work: Work, operation: str, arguments: View, task_ids: Sequence[str] = ()) -> None:
+    """Let an agent do what the operator has guarded, only if the person has agreed to exactly these arguments.
+
+    `task_ids` are those that a plan means. Raises as `require_person` does, which asks no second time about the same
+    call.
+    """
+    take_lock(work.connection, "guarded", work.who.user_id, work.who.origin)
+    given = {name: value for name, value in arguments.items() if value not in (None, [], "")}
+    tasks = load_any_tasks(work, [str(arguments["task_id"])]) if arguments.get("task_id") else {}
+    known = tasks or load_any_tasks(work, sorted(set(task_ids)))
+    meant = [_say_when(work, known[each]) for each in dict.fromkeys(task_ids or tasks) if each in known]
+    titles = "".join(f" {quote_title(task['title'])}" for task in tasks.values())
+    shown = {name: value for name, value in given.items() if name != "task_id" or not titles}
+    said = show_text(to_json(shown).decode())[:_SHOWN_ARGUMENTS] if shown else ""
+    fingerprint = sha256(to_json(["guarded", operation, given, titles])).hexdigest()
+    summary = f"{operation}{titles} {said}".strip()
+    _spend_agreement(work, fingerprint, summary, _describe(summary, meant))
+    work.agreed = True
+
+
+def _describe(action: str, tasks: Sequence[View]) -> View:
+    """Return what a question is about: `{action, items: [{id, kind?, title, due?, due_text?}], total}`.
+
+    The titles are data for whoever shows them, so that no sentence has to be cut; what hides in them is made visible.
+    """
+    items = [
+        {name: task[name] for name in ("id", "kind", "title", "due", "due_text") if name in task}
+        | {"title": show_text(task["title"])}
+        for task in tasks[:MOST_ITEMS]
+    ]
+    return {"action": action, "items": items, "total": len(tasks)}
+
+
+def _say_when(work: Work, row: View) -> View:
+    """Return of a task's row what `_describe` takes."""
+    task: View = {"id": row["id"], "title": row["title"]}
+    if row["kind"] != "task":
+        task["kind"] = row["kind"]
+    if row["due"]:
+        task |= {"due": row["due"], "due_text": say_due(row["due"], work.zone)}
+    return task
+
+
+def _spend_agreement(work: Work, fingerprint: str, summary: str, about: View) -> None:
+    """Use up the person's agreement; raises if there is none, or if they have refused."""
+    row = work.connection.execute(_SAME, _find_key(work, fingerprint)).one_or_none()
+    if row is not None and row.state == "accepted":
+        work.connection.execute(_USE, {"key": row.id})
+        return
+    if row is not None and row.state == "rejected":
+        raise refuse_again()
+    raise ConfirmationRequired(
+        f"The person has to agree first: {summary}.",
+        "Ask them to; then repeat this very call.",
+        fingerprint=fingerprint,
+        summary=summary,
+        about=about,
+    )
+
+
+def refuse_again() -> Forbidden:
+    """Return what an agent is told when the person has said no: it does not ask the same again at once."""
+    return Forbidden("The person has refused this; nothing was done.", "Leave it be, unless they ask for it anew.")
+
+
+def count_deletions(deleted: Sequence[tuple[str, str | None]]) -> int:
+    """Return how many deletions these are, as (id, series' id): a series with its instances counts as one."""
+    ids = {task_id for task_id, _ in deleted}
+    return sum(series not in ids for _, series in deleted)
+
+
+def ask_person(work: Work, fingerprint: str, summary: str, about: View) -> str:
+    """Store a question for the person, or find the one that waits already; return its id."""
+    row = work.connection.execute(_SAME, _find_key(work, fingerprint)).one_or_none()
+    if row is not None:
+        return str(row.id)
+    confirmation_id = work.ids.new()
+    work.connection.execute(
+        _INSERT,
+        {
+            "id": confirmation_id,
+            "user_id": work.who.user_id,
+            "origin": work.who.origin,
+            "fingerprint": fingerprint,
+            "summary": summary,
+            "about": to_json(about).decode(),
+            "state": "pending",
+            "asked_at": work.at,
+        },
+    )
+    return confirmation_id
+
+
+def list_confirmations(work: Work) -> View:
+    """Return `{confirmations: […]}` of the last ten minutes, newest first.
+
+    Each is `{id, summary, action, items: [{id, kind?, title, due?, due_text?}], total, state, origin, asked_at,
+    expires_at}`; `items` are the first hundred of the tasks that are meant.
+    """
+    rows = work.connection.execute(_LIST, {"user": work.who.user_id, "since": _since(work)})
+    return {"confirmations": [_view(row._asdict()) for row in rows]}
+
+
+def decide_confirmation(work: Work, confirmation_id: str, decision: str) -> View:
+    """Accept or reject a question as the person, or as the agent that asked it and brings the person's answer.
+
+    Returns the question. Raises `TaskNotFound`, for an agent also of another's question, and `InvalidArguments`.
+    """
+    if decision not in ("accept", "reject"):
+        raise InvalidArguments("decision is accept or reject.", 'Send {"decision": "accept"}.')
+    row = work.connection.execute(_BY_ID, {"user": work.who.user_id, "key": confirmation_id}).one_or_none()
+    if row is None or (work.who.kind == "agent" and row.origin != work.who.origin):
+        raise TaskNotFound("There is no such question.", "GET /api/confirmations lists those that wait.")
+    if row.state != "pending" or row.asked_at < _since(work):
+        raise InvalidArguments("This question is decided or too old.", "The agent can ask again.")
+    state = "accepted" if decision == "accept" else "rejected"
+    work.connection.execute(_DECIDE, {"key": confirmation_id, "now": state, "at": work.at})
+    return _view({**row._asdict(), "state": state})
+
+
+def read_confirmation(work: Work, confirmation_id: str) -> View:
+    """Return one question; raises `TaskNotFound`."""
+    row = work.connection.execute(_BY_ID, {"user": work.who.user_id, "key": confirmation_id}).one_or_none()
+    if row is None:
+        raise TaskNotFound("There is no such question.", "GET /api/confirmations lists those that wait.")
+    return _view(row._asdict())
+
+
+def newest_questions(connection: Connection) -> Sequence[str | None]:
+    """Return what changes when anybody is asked, or decides: the newest question, and the newest decision's time."""
+    return tuple(connection.execute(_NEWEST).one())
+
+
+def _count_recent(work: Work) -> int:
+    key = {"user": work.who.user_id, "origin": work.who.origin, "since": _since(work)}
+    by_change: dict[str, list[tuple[str, str | None]]] = {}
+    known: set[str] = set()
+    for change_id, task_id, before in work.connection.execute(_DELETED, key):
+        if task_id in known:
+            continue
+        known.add(task_id)
+        by_change.setdefault(change_id, []).append((task_id, from_json(before).get("recurring_id")))
+    return sum(count_deletions(each) for each in by_change.values())
+
+
+def _since(work: Work) -> str:
+    return write_instant(work.now - KEPT)
+
+
+def _find_key(work: Work, fingerprint: str) -> dict[str, str]:
+    return {
+        "user": work.who.user_id,
+        "origin": work.who.origin,
+        "fingerprint": fingerprint,
+        "since": _since(work),
+    }
+
+
+def _view(row: dict[str, Any]) -> View:
+    view: View = {name: row[name] for name in ("id", "summary")}
+    # A question from before this was kept has but its sentence.
+    view |= {"action": row["summary"], "items": [], "total": 0, **from_json(row["about"])}
+    view |= {name: row[name] for name in ("state", "origin", "asked_at")}
+    view["expires_at"] = write_instant(read_instant(row["asked_at"]) + KEPT)
+    return view

@@ -1,0 +1,137 @@
+"""Retry-safe writes: one `request_id`, one effect, the same answer."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from hashlib import sha256
+from typing import TypeVar
+
+from pydantic_core import from_json, to_json
+from sqlalchemy import bindparam, delete, insert, select
+
+from events.instants import read_instant, write_instant
+from events.sql import HotInsert, table_of, take_lock
+from todo.errors import RequestIdReused
+from todo.record.models import RequestEntry
+from todo.record.views import View
+from todo.record.work import Work
+from todo.requests.arguments import Request
+from todo.requests.confirmations import require_agreement
+from todo.text.when import local_form, say_now
+
+R = TypeVar("R", bound=Request)
+
+KEPT = timedelta(hours=24)
+REPEAT_WINDOW = timedelta(minutes=10)
+"""How long an agent's call without an id can be taken up by a repeat that carries one."""
+
+_T = table_of(RequestEntry)
+_INSERT = HotInsert(insert(_T))
+_COLUMNS = select(_T.c.fingerprint, _T.c.answer, _T.c.at)
+_BY_ID = _COLUMNS.where(_T.c.user_id == bindparam("user"), _T.c.request_id == bindparam("request_id"))
+_UNNAMED = (
+    _COLUMNS.where(
+        _T.c.user_id == bindparam("user"),
+        _T.c.origin == bindparam("origin"),
+        _T.c.fingerprint == bindparam("fingerprint"),
+        _T.c.request_id.is_(None),
+        _T.c.at >= bindparam("since"),
+    )
+    .order_by(_T.c.at.desc())
+    .limit(1)
+)
+_FORGET = delete(_T).where(_T.c.user_id == bindparam("user"), _T.c.request_id == bindparam("request_id"))
+
+
+def once(work: Work, operation: str, request: R, use_case: Callable[[Work, R], View]) -> View:
+    """Run a write at most once per `request_id` of this user, over all surfaces.
+
+    A repeat gets the stored answer with `replayed: true`. Refusals are not stored: they raise before the row is
+    written. Raises `RequestIdReused` if the id belongs to another operation or other arguments.
+    """
+    request_id: str | None = getattr(request, "request_id", None)
+    agent = work.who.kind == "agent"
+    if request_id is None and not agent:
+        return use_case(work, request)
+    arguments = request.model_dump(mode="json", exclude={"request_id"})
+    fingerprint = sha256(operation.encode() + b"\0" + to_json(arguments)).hexdigest()
+    # A second call while the first runs waits for it here, and then finds its answer. Always in this order: nobody who
+    # holds the second turn waits for a first one.
+    if request_id is not None:
+        take_lock(work.connection, "request", work.who.user_id, request_id)
+    if agent:
+        take_lock(work.connection, "unnamed", work.who.user_id, work.who.origin, fingerprint)
+    if request_id is not None:
+        known = _find_known(work, request_id, fingerprint)
+        if known is not None:
+            return known
+        means_it = getattr(request, "means_the_same_again", True)
+        if agent and means_it and (repeat := _find_unnamed(work, fingerprint)) is not None:
+            # Bound to the id from now on, so that a third attempt finds it too.
+            _remember(work, request_id, fingerprint, repeat[0], repeat[1])
+            return _replay(work, *repeat)
+    if agent and operation in work.guarded:
+        require_agreement(work, operation, arguments)
+    answer = use_case(work, request)
+    _remember(work, request_id, fingerprint, to_json(answer).decode(), work.at)
+    return answer
+
+
+def find_answer(work: Work, request_id: str) -> View | None:
+    """Return the stored answer of the caller's request, if it was carried out within the time that answers are kept."""
+    row = work.connection.execute(_BY_ID, {"user": work.who.user_id, "request_id": request_id}).one_or_none()
+    if row is None or row.at < write_instant(work.now - KEPT):
+        return None
+    answer: View = from_json(row.answer)
+    return answer
+
+
+def _find_known(work: Work, request_id: str, fingerprint: str) -> View | None:
+    key = {"user": work.who.user_id, "request_id": request_id}
+    row = work.connection.execute(_BY_ID, key).one_or_none()
+    if row is None:
+        return None
+    if row.at < write_instant(work.now - KEPT):
+        work.connection.execute(_FORGET, key)
+        return None
+    if row.fingerprint != fingerprint:
+        raise RequestIdReused(
+            "This request_id was used for another call; nothing was done.",
+            "Leave request_id out for a new call, and repeat it only with the same tool and arguments.",
+        )
+    return _replay(work, row.answer, row.at)
+
+
+def _find_unnamed(work: Work, fingerprint: str) -> tuple[str, str] | None:
+    row = work.connection.execute(
+        _UNNAMED,
+        {
+            "user": work.who.user_id,
+            "origin": work.who.origin,
+            "fingerprint": fingerprint,
+            "since": write_instant(work.now - REPEAT_WINDOW),
+        },
+    ).one_or_none()
+    return None if row is None else (row.answer, row.at)
+
+
+def _remember(work: Work, request_id: str | None, fingerprint: str, answer: str, at: str) -> None:
+    _INSERT.run(
+        work.connection,
+        {
+            "user_id": work.who.user_id,
+            "request_id": request_id,
+            "origin": work.who.origin,
+            "fingerprint": fingerprint,
+            "answer": answer,
+            "at": at,
+        },
+    )
+
+
+def _replay(work: Work, answer: str, at: str) -> View:
+    view: View = from_json(answer)
+    local = local_form(write_instant(read_instant(at).replace(microsecond=0)).replace(".000000", ""), work.zone)
+    view["now"] = say_now(work.now, work.zone)
+    view["replayed"] = True
+    view["message"] = f"Already done at {local[11:16]}; nothing new was saved."
+    return view

@@ -1,0 +1,294 @@
+"""What callers may ask for: each argument described once, for tools, REST and the docs."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from todo.recurrence.schedule import CatchUp, Mode
+from todo.requests.arguments import Request
+
+Priority = Literal["none", "low", "medium", "high"]
+Tag = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+Title = Annotated[str, Field(min_length=1, max_length=200)]
+Notes = Annotated[str, Field(max_length=20_000)]
+Tags = Annotated[list[Tag], Field(max_length=50)]
+TimeText = Annotated[str, Field(max_length=64)]
+Id = Annotated[str, Field(min_length=1, max_length=200)]
+RULE = "RFC 5545 RRULE, such as FREQ=WEEKLY;BYDAY=MO,TH;BYHOUR=9"
+TIME = "Date 2026-11-27, local time 2026-11-27T17:00, or instant with offset"
+
+Status = Literal["open", "completed", "overdue", "all"]
+Sort = Literal["due", "-due", "priority", "created", "completed", "title"]
+Clearable = Literal["notes", "due", "priority", "tags"]
+ClearableShared = Literal["notes", "priority", "tags"]
+
+
+class ReminderSpec(BaseModel):
+    """One reminder: a time (`at`) or a duration before the due (`before`); a bare string is read as either."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    at: TimeText | None = None
+    before: Annotated[str, Field(max_length=64)] | None = None
+
+    @classmethod
+    def from_text(cls, text: str) -> dict[str, str]:
+        """Read a bare string: what begins with a year is a time, all else a duration before the due."""
+        return {"at": text} if text[:4].isdigit() and text[4:5] == "-" else {"before": text}
+
+
+class WriteRequest(Request):
+    """A call that may change something."""
+
+    request_id: Annotated[
+        str | None,
+        Field(min_length=1, max_length=255, description="Leave out, except to repeat a call whose answer was lost"),
+    ] = None
+
+    @property
+    def means_the_same_again(self) -> bool:
+        """Whether the same call, made once more, can only be a repeat: not where it means "the next one"."""
+        return True
+
+
+class ChangeRequest(WriteRequest):
+    """A change of one task that exists."""
+
+    task_id: Annotated[Id, Field(description="Id of the task")]
+    expected_version: Annotated[int | None, Field(ge=1, description="Refuse if the task is not at this version")] = None
+
+
+class CreateTask(WriteRequest):
+    """Arguments of `create_task`."""
+
+    title: Annotated[Title, Field(description="What to do, in the person's words")]
+    notes: Annotated[Notes | None, Field(description="Details")] = None
+    due: Annotated[TimeText | None, Field(description=TIME)] = None
+    priority: Priority | None = None
+    tags: Tags | None = None
+    reminders: Annotated[
+        list[ReminderSpec] | None,
+        Field(max_length=20, description="Times, or durations before the due such as 30m, 2h, 1d"),
+    ] = None
+
+
+class UpdateTask(ChangeRequest):
+    """Arguments of `update_task`."""
+
+    title: Title | None = None
+    notes: Annotated[Notes | None, Field(description="Replaces the notes")] = None
+    due: Annotated[TimeText | None, Field(description=TIME)] = None
+    priority: Priority | None = None
+    append_notes: Annotated[Notes | None, Field(description="Added below the notes")] = None
+    shift: Annotated[
+        str | None, Field(max_length=64, description="Moves the due: 1d, -2h; days keep the wall time")
+    ] = None
+    tags: Annotated[Tags | None, Field(description="Replaces all tags")] = None
+    add_tags: Tags | None = None
+    remove_tags: Tags | None = None
+    clear: Annotated[list[Clearable] | None, Field(max_length=4, description="Fields to empty")] = None
+
+
+class CompleteTask(ChangeRequest):
+    """Arguments of `complete_task`."""
+
+
+class ReopenTask(ChangeRequest):
+    """Arguments of `reopen_task`."""
+
+
+class DeleteTask(ChangeRequest):
+    """Arguments of `delete_task`."""
+
+
+class SetReminder(ChangeRequest):
+    """Arguments of `set_reminder`: exactly one of `at` and `before`."""
+
+    at: Annotated[TimeText | None, Field(description=TIME)] = None
+    before: Annotated[str | None, Field(max_length=64, description="Duration before the due: 30m, 2h, 1d")] = None
+
+
+class SnoozeReminder(WriteRequest):
+    """Arguments of `snooze_reminder`: one of the ids, and one of `until` and `duration`."""
+
+    reminder_id: Id | None = None
+    task_id: Annotated[Id | None, Field(description="Instead: the reminder of this task that rang last")] = None
+    until: Annotated[TimeText | None, Field(description=TIME)] = None
+    duration: Annotated[str | None, Field(max_length=64, description="From now: 10m, 1h, 1d")] = None
+    expected_version: Annotated[int | None, Field(ge=1)] = None
+
+
+class CancelReminder(WriteRequest):
+    """Arguments of `cancel_reminder`: exactly one of the ids."""
+
+    reminder_id: Id | None = None
+    task_id: Annotated[Id | None, Field(description="Instead: all that wait on this task")] = None
+    expected_version: Annotated[int | None, Field(ge=1)] = None
+
+
+class CreateRecurringTask(WriteRequest):
+    """Arguments of `create_recurring_task`: exactly one of `title` and `task_id`."""
+
+    title: Annotated[Title | None, Field(description="What to do, in the person's words")] = None
+    task_id: Annotated[Id | None, Field(description="Instead: a task that becomes the first occurrence")] = None
+    rule: Annotated[str, Field(description=RULE)]
+    first_due: Annotated[TimeText | None, Field(description="Date or local time; gives the time of day")] = None
+    zone: Annotated[str | None, Field(max_length=64, description="IANA zone; default the person's")] = None
+    mode: Annotated[Mode | None, Field(description="Default one_at_a_time")] = None
+    catch_up: Annotated[CatchUp | None, Field(description="Missed dates of every_occurrence; default latest")] = None
+    notes: Notes | None = None
+    priority: Priority | None = None
+    tags: Tags | None = None
+    reminders: Annotated[
+        list[ReminderSpec] | None, Field(max_length=20, description="Durations before each due: 30m, 1d")
+    ] = None
+    expected_version: Annotated[int | None, Field(ge=1)] = None
+
+
+class UpdateRecurringTask(ChangeRequest):
+    """Arguments of `update_recurring_task`; the id of an occurrence means its series."""
+
+    title: Title | None = None
+    notes: Annotated[Notes | None, Field(description="Replaces the notes")] = None
+    priority: Priority | None = None
+    append_notes: Notes | None = None
+    tags: Annotated[Tags | None, Field(description="Replaces all tags")] = None
+    add_tags: Tags | None = None
+    remove_tags: Tags | None = None
+    clear: Annotated[list[ClearableShared] | None, Field(max_length=3, description="Fields to empty")] = None
+    reminders: Annotated[list[ReminderSpec] | None, Field(max_length=20, description="Replaces all")] = None
+    rule: Annotated[str | None, Field(description=RULE)] = None
+    first_due: Annotated[TimeText | None, Field(description="All is new from here on")] = None
+    zone: Annotated[str | None, Field(max_length=64)] = None
+    mode: Mode | None = None
+    catch_up: CatchUp | None = None
+    paused: bool | None = None
+    pause_until: Annotated[TimeText | None, Field(description="Skips all before this date")] = None
+    skip: Annotated[str | None, Field(max_length=64, description="A number of occurrences, or a date")] = None
+    ends: Annotated[str | None, Field(max_length=64, description="A date, how many are left, or never")] = None
+
+
+class Undo(WriteRequest):
+    """Arguments of `undo`."""
+
+    change_ids: Annotated[
+        list[Id] | None,
+        Field(min_length=1, max_length=100, description="Default: the newest change from here not yet undone"),
+    ] = None
+
+    @property
+    def means_the_same_again(self) -> bool:
+        """Whether it names what it takes back: without, each call goes one step further."""
+        return self.change_ids is not None
+
+
+class PlannedCall(BaseModel):
+    """One step of a plan: a writing tool and its arguments."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    tool: str
+    arguments: dict[str, Any] = Field(default_factory=dict)
+
+
+class PlanChange(Request):
+    """What to do with each task that a plan's filter hits: fields as in `update_task`, or complete, or delete."""
+
+    title: Title | None = None
+    notes: Notes | None = None
+    due: TimeText | None = None
+    priority: Priority | None = None
+    append_notes: Notes | None = None
+    shift: Annotated[str | None, Field(max_length=64)] = None
+    tags: Tags | None = None
+    add_tags: Tags | None = None
+    remove_tags: Tags | None = None
+    clear: Annotated[list[Clearable] | None, Field(max_length=4)] = None
+    complete: bool | None = None
+    delete: bool | None = None
+
+
+class PlanFilter(Request):
+    """Which tasks a plan means: filters as in `find_tasks`."""
+
+    text: Annotated[str | None, Field(max_length=200)] = None
+    status: Status | None = None
+    due_from: TimeText | None = None
+    due_until: TimeText | None = None
+    completed_from: TimeText | None = None
+    completed_until: TimeText | None = None
+    tags: Annotated[list[Tag] | None, Field(max_length=50)] = None
+    priority: Priority | None = None
+    kind: Literal["task", "recurring"] | None = None
+    has_reminder: bool | None = None
+
+
+class PlanChanges(WriteRequest):
+    """Arguments of `plan_changes`: exactly one of `changes` and `filter` with `change`."""
+
+    changes: Annotated[list[PlannedCall] | None, Field(max_length=100, description="Writes, in order")] = None
+    filter: Annotated[dict[str, Any] | None, Field(description="Which tasks: filters of find_tasks")] = None
+    change: Annotated[
+        dict[str, Any] | None,
+        Field(description='For each: fields of update_task, or {"complete": true}, or {"delete": true}'),
+    ] = None
+    apply: Annotated[bool | None, Field(description="Apply at once if nothing needs the person")] = None
+
+
+class ApplyPlan(WriteRequest):
+    """Arguments of `apply_plan`."""
+
+    plan_id: Id
+    except_: Annotated[
+        list[int] | None, Field(alias="except", max_length=100, description="Numbers of the diff to leave out")
+    ] = None
+
+
+class FindTasks(Request):
+    """Arguments of `find_tasks`."""
+
+    text: Annotated[
+        str | None, Field(max_length=200, description="All words, each at a word's beginning; title, notes, tags")
+    ] = None
+    status: Annotated[Status | None, Field(description="Default open")] = None
+    due_from: Annotated[TimeText | None, Field(description="Date or time, inclusive")] = None
+    due_until: Annotated[TimeText | None, Field(description="Inclusive; a date includes its day")] = None
+    completed_from: TimeText | None = None
+    completed_until: TimeText | None = None
+    tags: Annotated[list[Tag] | None, Field(max_length=50, description="All of them")] = None
+    priority: Priority | None = None
+    kind: Annotated[Literal["task", "recurring"] | None, Field(description="Default task")] = None
+    has_reminder: Annotated[bool | None, Field(description="Whether a reminder waits")] = None
+    sort: Annotated[Sort, Field(description="Undated last")] = "due"
+    limit: Annotated[int, Field(ge=1, le=50)] = 20
+    cursor: Annotated[str | None, Field(max_length=1000, description="next_cursor of the page before")] = None
+
+
+class GetTask(Request):
+    """Arguments of `get_task`."""
+
+    task_id: Annotated[Id, Field(description="Id of the task")]
+    include: Annotated[
+        list[Literal["history", "occurrences"]] | None, Field(max_length=2, description="More to show")
+    ] = None
+
+
+class PreviewOccurrences(Request):
+    """Arguments of `preview_occurrences`: exactly one of `task_id` and `rule`."""
+
+    task_id: Annotated[Id | None, Field(description="A recurring task")] = None
+    rule: Annotated[str | None, Field(description=RULE)] = None
+    first_due: Annotated[TimeText | None, Field(description=TIME)] = None
+    zone: Annotated[str | None, Field(max_length=64, description="IANA zone; default the person's")] = None
+    after: Annotated[TimeText | None, Field(description="Show what comes later than this")] = None
+    count: Annotated[int, Field(ge=1, le=50)] = 5
+
+
+class UpdateMe(Request):
+    """The person's settings, as `PATCH /api/me` takes them."""
+
+    zone: Annotated[str | None, Field(max_length=64, description="IANA zone, such as Europe/Berlin")] = None
+    day_start: Annotated[
+        str | None,
+        Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", description="Local HH:MM; reminders of dates count from it"),
+    ] = None

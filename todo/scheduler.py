@@ -1,0 +1,80 @@
+"""The scheduler's step: rings the reminders and makes the instances whose time has come, for all users."""
+
+import logging
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import bindparam, update
+
+from events.consumer import savepoint
+from events.instants import write_instant
+from todo.errors import TodoError
+from todo.record.changes import record_change
+from todo.record.queries import (
+    RECURRENCE,
+    Row,
+    find_task,
+    load_due_series,
+    load_taken,
+    next_reminder_at,
+    next_series_at,
+)
+from todo.record.work import Work
+from todo.recurrence.schedule import catch_up, starts_at
+from todo.reminders import fire_due
+from todo.series.series import end_series, make_instances, read_series
+from todo.text.when import Duration, add
+
+log = logging.getLogger(__name__)
+
+MOST_SERIES = 10
+"""Series that one step looks at, so that it holds the writer for a few milliseconds."""
+
+_PUT_OFF = update(RECURRENCE).where(RECURRENCE.c.task_id == bindparam("key")).values(next_at=bindparam("at"))
+
+
+def step(work: Work) -> int:
+    """Do one bounded batch of what is due; return how much was looked at, 0 when nothing is left.
+
+    Instances come first, so that a reminder of theirs that is due at once rings in the same step.
+    """
+    return make_due(work) + fire_due(work)
+
+
+def next_step_at(work: Work) -> str | None:
+    """Return the instant at which the scheduler has something to do again, or nothing."""
+    return min((at for at in (next_reminder_at(work), next_series_at(work)) if at is not None), default=None)
+
+
+def make_due(work: Work, limit: int = MOST_SERIES) -> int:
+    """Make the instances of up to `limit` series of all users whose newest nominal time is reached.
+
+    Returns how many series were looked at. One that cannot be read is put off by five minutes, alone.
+    """
+    due = load_due_series(work, limit)
+    for row in due:
+        owner = work.for_user(row["user_id"])
+        try:
+            with savepoint(work.connection):
+                _make_next(owner, row)
+        except (TodoError, ValueError, LookupError, ArithmeticError):
+            log.exception("series %s cannot go on; it is tried again in five minutes", row["task_id"])
+            later = write_instant(add(work.now, Duration(0, 300), ZoneInfo("UTC")))
+            work.connection.execute(_PUT_OFF, {"key": row["task_id"], "at": later})
+    return len(due)
+
+
+def _make_next(work: Work, row: Row) -> None:
+    task = find_task(work, row["task_id"])
+    if task is None:
+        work.connection.execute(_PUT_OFF, {"key": row["task_id"], "at": None})
+        return
+    series = read_series(task, row)
+    taken = load_taken(work, task["id"], row["newest"])
+    caught = catch_up(series.course, row["newest"], series.catch_up, work.now, passed=row["passed"], taken=taken)
+    values = {"newest": caught.newest, "passed": caught.passed}
+    since = write_instant(starts_at(row["newest"], series.course.zone))
+    series, outcome = make_instances(work, series, caught.steps, values, since)
+    if caught.ended:
+        outcome.touched.append(end_series(work, series))
+    if outcome.touched:
+        record_change(work, "make_instances", outcome.touched)

@@ -1,0 +1,1 @@
+"""Series: recurring tasks, their instances, and the one successor of each occurrence."""

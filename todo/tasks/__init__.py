@@ -1,0 +1,1 @@
+"""Tasks: creating, changing, completing, deleting and finding them."""

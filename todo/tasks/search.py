@@ -1,0 +1,361 @@
+"""The use case that finds tasks: filters, order, stable pages, and search by words."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Literal
+
+from pydantic_core import from_json, to_json
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, literal, select, text, tuple_
+
+from events.instants import write_instant
+from events.sql import WithoutIndex, is_sqlite, table_of
+from todo.errors import InvalidArguments
+from todo.record.models import NO_DEADLINE, TaskTag
+from todo.record.queries import REMINDER, TASK, load_recurrences_of, load_reminders_of
+from todo.record.views import PRIORITIES, View, say_rule, view_task
+from todo.record.work import Work
+from todo.requests.schemas import FindTasks
+from todo.tasks.upcoming import find_upcoming
+from todo.text import when
+from todo.text.search_words import TITLE_END, fold_tag, fold_words
+
+COUNTED = 1_000
+"""`total` is exact up to here; beyond, it is a minimum."""
+NOTES_SHOWN = 300
+FEW_HITS = 2_000
+"""Up to so many hits the index leads and the hits are sorted; beyond, the order leads and each row is checked."""
+
+_TAG = table_of(TaskTag)
+_OTHER = _TAG.alias("other_tag")
+_HITS = text("SELECT rowid FROM task_search WHERE task_search MATCH :match LIMIT :limit")
+# PostgreSQL keeps this index itself, and knows by its statistics which way to go. The expression is the migration's.
+_VECTOR = (
+    "array_to_tsvector(array_remove(string_to_array("
+    "regexp_replace(task.words, '([^ ]{250})[^ ]+', '\\1', 'g'), ' '), '')) @@ CAST(:match AS tsquery)"
+)
+_LONGEST = 250
+_UNINDEXED = select(TASK.c.number).where(TASK.c.unindexed == 1)
+
+Condition = ColumnElement[bool]
+
+
+@dataclass(frozen=True, slots=True)
+class _Lead:
+    """What a search walks along: the columns through which owner, status and due are read.
+
+    The database has no statistics, so that it would take the index on dues whatever else is asked for.
+    """
+
+    user: ColumnElement[Any]
+    kind: ColumnElement[Any]
+    status: ColumnElement[Any]
+    deadline: ColumnElement[Any]
+    id: ColumnElement[Any]
+    join: tuple[Condition, ...] = ()
+
+
+def _lead(columns: Sequence[ColumnElement[Any]], *join: Condition) -> _Lead:
+    user, kind, status, deadline, id_ = columns
+    return _Lead(user, kind, status, deadline, id_, join)
+
+
+_WALKED = (TASK.c.user_id, TASK.c.kind, TASK.c.status, TASK.c.deadline, TASK.c.id)
+_BY_DUE = _lead(_WALKED)
+_BY_NUMBER = _lead([WithoutIndex(column) for column in _WALKED])
+# Only living tasks have rows here.
+_BY_TAG = _lead(
+    (_TAG.c.user_id, _TAG.c.kind, _TAG.c.status, _TAG.c.deadline, _TAG.c.task_id), TASK.c.id == _TAG.c.task_id
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """The conditions of a search: `narrow` reads the lead's columns alone, `wide` the task's row."""
+
+    lead: _Lead
+    narrow: list[Condition]
+    wide: list[Condition]
+
+    def conditions(self) -> list[Condition]:
+        """Return all conditions on a task's row."""
+        return [*self.narrow, *self.lead.join, *self.wide]
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """A sort: its key columns, all ascending or all descending, ending in a unique one; `parts` follow each other."""
+
+    columns: tuple[ColumnElement[Any], ...]
+    descending: bool = False
+    parts: tuple[tuple[Condition, ...], ...] = ((),)
+
+    def after(self, keys: Sequence[Any]) -> Condition:
+        """Return the condition that a row comes after the one with these keys."""
+        row, seen = tuple_(*self.columns), tuple_(*(literal(key) for key in keys))
+        return row < seen if self.descending else row > seen
+
+    def apply(self, statement: Select[Any]) -> Select[Any]:
+        """Return the statement in this order."""
+        return statement.order_by(*(column.desc() if self.descending else column for column in self.columns))
+
+
+def _order(sort: str, lead: _Lead) -> _Order:
+    match sort:
+        case "due":
+            return _Order((lead.deadline, lead.id))
+        case "-due":
+            undated = lead.deadline == NO_DEADLINE
+            return _Order((lead.deadline, lead.id), True, ((lead.deadline < NO_DEADLINE,), (undated,)))
+        case "priority":
+            return _Order((TASK.c.priority, lead.id), descending=True)
+        case "created":
+            return _Order((TASK.c.created_at, lead.id), descending=True)
+        case "completed":
+            return _Order((func.coalesce(TASK.c.completed_at, ""), lead.id), descending=True)
+        case _:
+            return _Order((TASK.c.title_key, lead.id))
+
+
+def find_tasks(work: Work, request: FindTasks) -> View:
+    """Return a page: `{tasks, upcoming?, also_completed?, also_completed_titles?, next_cursor?, total, …, now}`.
+
+    `total_is_minimum` stands beside a `total` that was not counted out. Rows carry their reminders and their rule in
+    words; long notes are cut and marked with `notes_cut`. `upcoming` goes with `due_until` and the first page of open
+    tasks. Raises `InvalidTime` and `InvalidArguments`.
+    """
+    words = fold_words(request.text) if request.text else []
+    if request.text and not words:
+        raise InvalidArguments("text holds no letter or digit to search for.", "Give at least one word.")
+    reach, hits_few = _reach(work, words) if words else (None, False)
+    # Tasks with a waiting reminder are few beside all: better sorted than looked for on the way through all.
+    few = hits_few or bool(request.has_reminder and (request.status == "all" or request.sort not in ("due", "-due")))
+    lead = _BY_TAG if request.tags else _BY_NUMBER if few else _BY_DUE
+    search = _search(work, request, lead, reach)
+    rows, next_cursor = _read_page(work, request, search, words)
+    total = _count(work, search)
+    view: View = {"tasks": _view_rows(work, rows)}
+    if request.due_until and (upcoming := _find_upcoming(work, request, lead, reach)):
+        view["upcoming"] = upcoming
+    hides = (request.status or "open") in ("open", "overdue")
+    if words and hides and (hidden := _hidden(work, request.kind, reach, hits_few)):
+        view["also_completed"], view["also_completed_titles"] = hidden
+    if next_cursor is not None:
+        view["next_cursor"] = next_cursor
+    view["total"] = min(total, COUNTED)
+    if total > COUNTED:
+        view["total_is_minimum"] = True
+    view["now"] = when.say_now(work.now, work.zone)
+    return view
+
+
+def _search(work: Work, request: FindTasks, lead: _Lead, reach: Condition | None) -> _Search:
+    narrow: list[Condition] = [lead.user == work.who.user_id, lead.kind == (request.kind or "task")]
+    narrow += _status_filter(work, request, lead)
+    narrow += _due_filters(work, request, lead)
+    wide: list[Condition] = [] if reach is None else [reach]
+    completed = _completed_filters(work, request)
+    if completed and (request.status or "completed") in ("open", "overdue"):
+        narrow.append(literal(False))
+    wide += completed
+    if request.priority is not None:
+        wide.append(TASK.c.priority == PRIORITIES.index(request.priority))
+    if request.has_reminder is not None:
+        waiting = select(REMINDER.c.task_id).where(REMINDER.c.status == "scheduled")
+        wide.append(TASK.c.id.in_(waiting) if request.has_reminder else TASK.c.id.not_in(waiting))
+    tags = [fold_tag(tag) for tag in request.tags or []]
+    narrow.append(_TAG.c.folded == tags[0] if tags else TASK.c.deleted_at.is_(None))
+    for tag in tags[1:]:
+        wide.append(select(_OTHER.c.task_id).where(_OTHER.c.task_id == TASK.c.id, _OTHER.c.folded == tag).exists())
+    return _Search(lead, narrow, wide)
+
+
+def _status_filter(work: Work, request: FindTasks, lead: _Lead) -> list[Condition]:
+    completed_window = request.completed_from or request.completed_until
+    status = request.status or ("completed" if completed_window else "open")
+    if status == "overdue":
+        return [lead.status == "open", lead.deadline < work.at]
+    return [] if status == "all" else [lead.status == status]
+
+
+def _due_filters(work: Work, request: FindTasks, lead: _Lead) -> list[Condition]:
+    conditions: list[Condition] = []
+    if request.due_from:
+        conditions.append(lead.deadline >= _edge(work, request.due_from, last=False))
+    if request.due_until:
+        conditions.append(lead.deadline <= _edge(work, request.due_until, last=True))
+    elif request.due_from:
+        conditions.append(lead.deadline < NO_DEADLINE)
+    return conditions
+
+
+def _completed_filters(work: Work, request: FindTasks) -> list[Condition]:
+    conditions: list[Condition] = []
+    if request.completed_from:
+        conditions.append(TASK.c.completed_at >= _edge(work, request.completed_from, last=False))
+    if request.completed_until:
+        conditions.append(TASK.c.completed_at <= _edge(work, request.completed_until, last=True))
+    return conditions
+
+
+def _edge(work: Work, given: str, *, last: bool) -> str:
+    """Return the first or last instant that an inclusive bound means: of its day, if it is a date."""
+    reading = when.read_time(given, work.zone, work.now)
+    if last or not when.is_date(reading.due):
+        return when.deadline_of(reading.due, work.zone)
+    return write_instant(when.day_bounds(date.fromisoformat(reading.due), work.zone)[0])
+
+
+def _reach(work: Work, words: list[str]) -> tuple[Condition, bool]:
+    """Return the condition that a row holds all words, each at a word's beginning, in its newest text.
+
+    The second value tells whether the hits are so few that they lead the search.
+    """
+    if not is_sqlite(work.connection):
+        match = " & ".join(f"'{word[:_LONGEST]}':*" for word in words)
+        holds = and_(*(func.instr(TASK.c.words, f" {word}") > 0 for word in words))
+        return and_(text(_VECTOR).bindparams(match=match), holds), False
+    match = " AND ".join(f'"{word}"*' for word in words)
+    holds = and_(*(func.instr(TASK.c.words, f" {word}") > 0 for word in words))
+    hits = [row[0] for row in work.connection.execute(_HITS, {"match": match, "limit": FEW_HITS + 1})]
+    if len(hits) > FEW_HITS:
+        return holds, False
+    hits += [row[0] for row in work.connection.execute(_UNINDEXED)]
+    return and_(TASK.c.number.in_(hits), holds), True
+
+
+def _exact_phases(work: Work, words: list[str]) -> list[tuple[Condition, ...]]:
+    """Return the conditions of the two phases of a search by words; the first may be known to be empty."""
+    exact = TASK.c.title_key == " ".join(words)
+    # Looked up first: without a row, the phase would walk through all tasks to find none.
+    owned = and_(TASK.c.user_id == work.who.user_id, TASK.c.deleted_at.is_(None))
+    some = work.connection.execute(select(TASK.c.number).where(owned, exact).limit(1)).first()
+    return [(exact,) if some else (literal(False),), (~exact,)]
+
+
+def _read_page(
+    work: Work, request: FindTasks, search: _Search, words: list[str]
+) -> tuple[list[dict[str, Any]], str | None]:
+    """Return the page's rows and the next cursor; with words, tasks with exactly that title come first."""
+    order, base = _order(request.sort, search.lead), search.conditions()
+    titles = _exact_phases(work, words) if words else [()]
+    phases = [(*title, *part) for title in titles for part in order.parts]
+    phase, keys = _read_cursor(request, len(phases), len(order.columns))
+    found: list[tuple[int, dict[str, Any], list[Any]]] = []
+    while phase < len(phases) and len(found) <= request.limit:
+        labelled = [column.label(f"key_{index}") for index, column in enumerate(order.columns)]
+        statement = select(TASK, *labelled).where(*base, *phases[phase])
+        if keys is not None:
+            statement = statement.where(order.after(keys))
+        for row in work.connection.execute(order.apply(statement).limit(request.limit + 1 - len(found))):
+            values = row._asdict()
+            found.append((phase, values, [values.pop(f"key_{index}") for index in range(len(labelled))]))
+        phase, keys = phase + 1, None
+    rows = [values for _, values, _ in found[: request.limit]]
+    if len(found) <= request.limit:
+        return rows, None
+    last_phase, _, last_keys = found[request.limit - 1]
+    cursor = to_json([request.sort, last_phase, last_keys])
+    return rows, base64.urlsafe_b64encode(cursor).decode().rstrip("=")
+
+
+def _read_cursor(request: FindTasks, phases: int, width: int) -> tuple[int, list[Any] | None]:
+    if request.cursor is None:
+        return 0, None
+    try:
+        padded = request.cursor + "=" * (-len(request.cursor) % 4)
+        sort, phase, keys = from_json(base64.b64decode(padded, altchars=b"-_", validate=True))
+        fits = (
+            sort == request.sort
+            and isinstance(phase, int)
+            and 0 <= phase < phases
+            and len(keys) == width
+            and all(isinstance(key, str) or (isinstance(key, int) and abs(key) < 2**63) for key in keys)
+        )
+    except (ValueError, TypeError, binascii.Error):
+        fits = False
+    if not fits:
+        raise InvalidArguments(
+            "cursor does not belong to this search.", "Repeat the search with the same arguments and without cursor."
+        )
+    return phase, keys
+
+
+def _count(work: Work, search: _Search) -> int:
+    conditions = search.conditions() if search.wide else search.narrow
+    bounded = select(literal(1)).where(*conditions).limit(COUNTED + 1).subquery()
+    return int(work.connection.execute(select(func.count()).select_from(bounded)).scalar_one())
+
+
+def _hidden(
+    work: Work, kind: Literal["task", "recurring"] | None, reach: Condition | None, few: bool
+) -> tuple[int, list[View]] | None:
+    """Return how many completed tasks hold the words, and up to three `{task_id, title}` of them; or nothing."""
+    lead = _BY_NUMBER if few else _BY_DUE
+    search = _search(work, FindTasks(status="completed", kind=kind), lead, reach)
+    count = _count(work, search)
+    if not count:
+        return None
+    rows = work.connection.execute(
+        select(TASK.c.id, TASK.c.title).where(*search.conditions()).order_by(lead.deadline, lead.id).limit(3)
+    )
+    return min(count, COUNTED), [{"task_id": row.id, "title": row.title} for row in rows]
+
+
+def _find_upcoming(work: Work, request: FindTasks, lead: _Lead, reach: Condition | None) -> list[View]:
+    """Return what is still to come of the series that the same words, tags and priority name."""
+    others = request.kind == "recurring" or request.cursor or request.completed_from or request.completed_until
+    if others or request.status not in (None, "open", "all") or request.due_until is None:
+        return []
+    series = FindTasks(kind="recurring", tags=request.tags, priority=request.priority)
+    filters = _search(work, series, lead, reach).conditions()
+    since = None if request.due_from is None else _edge(work, request.due_from, last=False)
+    until = _edge(work, request.due_until, last=True)
+    return find_upcoming(work, filters, since, until, reminded=request.has_reminder)
+
+
+def _view_rows(work: Work, rows: list[dict[str, Any]]) -> list[View]:
+    reminders = load_reminders_of(work, [row["id"] for row in rows])
+    series_ids = {row["recurring_id"] or row["id"] for row in rows if row["recurring_id"] or row["kind"] != "task"}
+    recurrences = load_recurrences_of(work, sorted(series_ids))
+    views = []
+    for row in rows:
+        view = view_task(row, reminders.get(row["id"], []), work.zone, recurrences.get(row["id"]))
+        if (recurrence := recurrences.get(row["recurring_id"] or row["id"])) is not None:
+            view["rule_text"] = say_rule(recurrence, work.zone)
+        if len(view.get("notes", "")) > NOTES_SHOWN:
+            view["notes"] = f"{view['notes'][:NOTES_SHOWN]}…"
+            view["notes_cut"] = True
+        views.append(view)
+    return views
+
+
+def wants_indexing(connection: Connection) -> bool:
+    """Return whether any task waits for the search index."""
+    return is_sqlite(connection) and connection.execute(_UNINDEXED.limit(1)).first() is not None
+
+
+def index_step(work: Work, limit: int = 400) -> int:
+    """Bring the search index up to date with up to `limit` tasks; return how many.
+
+    Outside the use cases on purpose: the index flushes at every savepoint, which would double the cost of a create.
+    PostgreSQL does it itself.
+    """
+    if not is_sqlite(work.connection):
+        return 0
+    rows = work.connection.execute(
+        select(TASK.c.number, TASK.c.words, TASK.c.deleted_at).where(TASK.c.unindexed == 1).limit(limit)
+    ).all()
+    if not rows:
+        return 0
+    numbers = [{"number": row.number} for row in rows]
+    work.connection.execute(text("DELETE FROM task_search WHERE rowid = :number"), numbers)
+    alive = [
+        {"number": row.number, "words": row.words.replace(TITLE_END, " ")} for row in rows if row.deleted_at is None
+    ]
+    if alive:
+        work.connection.execute(text("INSERT INTO task_search(rowid, words) VALUES (:number, :words)"), alive)
+    work.connection.execute(text("UPDATE task SET unindexed = 0 WHERE number = :number"), numbers)
+    return len(rows)

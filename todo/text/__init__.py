@@ -1,0 +1,1 @@
+"""Times and titles as people write and read them; pure."""

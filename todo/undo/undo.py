@@ -1,0 +1,263 @@
+"""The use case that takes changes back, and brings them back again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic_core import from_json
+from sqlalchemy import bindparam, select, update
+
+from events.catalog import EventType
+from events.sql import table_of, take_lock
+from todo.errors import InvalidArguments, TaskNotFound, UndoConflict
+from todo.record.changes import Recorded, Touched, list_since, record_change
+from todo.record.models import Change, ChangeItem, ChangeSeries
+from todo.record.queries import Row, find_task, load_any_tasks, load_recurrence
+from todo.record.rows import show_task, update_task_row
+from todo.record.views import View, diff_views
+from todo.record.work import Work
+from todo.requests.confirmations import require_person
+from todo.requests.schemas import Undo
+from todo.series.series import read_series, save_series
+from todo.text import when
+from todo.text.display import quote_title
+from todo.undo.restore import Fields, is_same, read_fields, read_present, restore_task
+
+_C = table_of(Change)
+_I = table_of(ChangeItem)
+_S = table_of(ChangeSeries)
+_OWNED = _C.c.user_id == bindparam("user")
+_NEWEST = (
+    select(_C)
+    .where(_OWNED, _C.c.origin == bindparam("origin"), _C.c.undone_by.is_(None), _C.c.kind != "undo")
+    .order_by(_C.c.seq.desc())
+    .limit(1)
+)
+_BY_ID = select(_C).where(_OWNED, _C.c.id == bindparam("key"))
+_ITEMS = select(_I).where(_I.c.change_id == bindparam("key"))
+_SERIES = select(_S).where(_S.c.change_id == bindparam("key"))
+_MARK = update(_C).where(_C.c.id == bindparam("key")).values(undone_by=bindparam("by"))
+
+_STATE = (
+    *("rule", "rule_text", "first", "wall", "zone", "mode", "catch_up", "paused", "reminders", "skipped"),
+    *("newest", "awaits", "made", "passed"),
+)
+"""What of a recurrence is put back; the rest follows from it."""
+_SHOWN = 3
+
+
+@dataclass(slots=True)
+class _Rewind:
+    """The way back: what tasks and series are to become, and what stands against it (field to task)."""
+
+    rows: dict[str, Row] = field(default_factory=dict)
+    targets: dict[str, Fields | None] = field(default_factory=dict)
+    series: dict[str, dict[str, Any]] = field(default_factory=dict)
+    conflicts: list[tuple[str, str, int]] = field(default_factory=list)
+
+
+def undo(work: Work, request: Undo) -> View:
+    """Take changes back, all or nothing; return `{task | tasks, change_id, events, warnings?, message, now}`.
+
+    Without ids it takes back the newest change from the caller's origin that is no undo and not yet undone. An undo is
+    a change itself: taking it back is to do again. Raises `UndoConflict`, naming what was changed since and by whom,
+    and `InvalidArguments` where there is nothing to undo.
+    """
+    # Of several at the same moment each must see what those before it took back.
+    take_lock(work.connection, "undo", work.who.user_id)
+    changes = _pick_changes(work, request.change_ids)
+    way = _rewind(work, changes)
+    if way.conflicts:
+        raise _refuse(work, way)
+    touched: list[Touched] = []
+    warnings: list[str] = []
+    # What goes makes room for what comes back on the same date.
+    for task_id in sorted(way.targets, key=lambda each: (way.targets[each] is not None, each)):
+        part, more = restore_task(work, way.rows[task_id], way.targets[task_id])
+        warnings += more
+        touched += [part] if part is not None else []
+    present = {each.after["id"] for each in touched}
+    for series_id, state in way.series.items():
+        seen = _restore_series(work, series_id, state)
+        touched += [_announce(work, seen)] if seen is not None and series_id not in present else []
+    # A series looks as its recurrence says, which is only now what it was.
+    touched = [_look_again(work, each) for each in touched]
+    if gone := [each.after for each in _list_gone(work, changes, touched)]:
+        require_person(work, "undo", " ".join(sorted(change["id"] for change in changes)), gone)
+    recorded = record_change(work, "undo", touched, request.request_id, [change["id"] for change in changes])
+    for change in changes:
+        _mark(work, change, recorded.change_id)
+    return _answer(work, touched, recorded, warnings)
+
+
+def _list_gone(work: Work, changes: Sequence[Row], touched: Sequence[Touched]) -> list[Touched]:
+    """Return what counts as deleted: all that goes, but for what was made from here and is only taken back."""
+    made = {
+        item["task_id"]
+        for change in changes
+        if change["kind"] != "undo" and change["origin"] == work.who.origin
+        for item in _items_of(work, change["id"])
+        if item["before"] is None
+    }
+    gone = [each for each in touched if each.event_type is EventType.TASK_DELETED]
+    return [each for each in gone if each.after["id"] not in made]
+
+
+def _pick_changes(work: Work, change_ids: list[str] | None) -> list[Row]:
+    """Return the changes to take back, newest first."""
+    user = work.who.user_id
+    if change_ids is None:
+        newest = work.connection.execute(_NEWEST, {"user": user, "origin": work.who.origin}).one_or_none()
+        if newest is None:
+            raise InvalidArguments(
+                "There is nothing to undo from here.", "Name a change with change_ids; answers show their change_id."
+            )
+        return [newest._asdict()]
+    found: list[Row] = []
+    for change_id in dict.fromkeys(change_ids):
+        row = _find_change(work, change_id)
+        if row is None:
+            raise TaskNotFound("There is no change with this id.", "Use the change_id of an answer or of the history.")
+        if row["undone_by"] is not None:
+            raise UndoConflict(f"The change {change_id} is undone already.", f"To redo it, undo {row['undone_by']}.")
+        if from_json(row["actor"])["kind"] == "scheduler":
+            raise InvalidArguments(
+                "What the scheduler made is not undone.", "delete_task skips the occurrence; pausing stops the series."
+            )
+        found.append(row)
+    return sorted(found, key=lambda change: int(change["seq"]), reverse=True)
+
+
+def _find_change(work: Work, change_id: str) -> Row | None:
+    row = work.connection.execute(_BY_ID, {"user": work.who.user_id, "key": change_id}).one_or_none()
+    return None if row is None else row._asdict()
+
+
+def _rewind(work: Work, changes: Sequence[Row]) -> _Rewind:
+    """Go back change by change from what is now, and note where something else has come between."""
+    items = [(change, _items_of(work, change["id"])) for change in changes]
+    way = _Rewind(load_any_tasks(work, [item["task_id"] for _, many in items for item in many]))
+    for task_id, row in way.rows.items():
+        way.targets[task_id] = read_present(work, row)
+    for change, many in items:
+        for item in many:
+            _step_back(way, item)
+        for moved in work.connection.execute(_SERIES, {"key": change["id"]}).all():
+            _step_series_back(work, way, moved._asdict())
+    return way
+
+
+def _items_of(work: Work, change_id: str) -> list[Row]:
+    return [row._asdict() for row in work.connection.execute(_ITEMS, {"key": change_id})]
+
+
+def _step_back(way: _Rewind, item: Row) -> None:
+    task_id, version = item["task_id"], int(item["version"])
+    if task_id not in way.rows:
+        way.conflicts.append((task_id, "the whole task, which is erased", version))
+        return
+    now = way.targets[task_id]
+    before = None if item["before"] is None else read_fields(from_json(item["before"]))
+    after = None if item["after"] is None else read_fields(from_json(item["after"]))
+    if (now is None) != (after is None):
+        way.conflicts.append((task_id, "the whole task, which is back" if after is None else "the whole task", version))
+        return
+    if after is None or now is None:
+        way.targets[task_id] = before
+        return
+    names = [*dict.fromkeys([*after, *now])] if before is None else [*dict.fromkeys([*before, *after])]
+    for name in names:
+        was = None if before is None else before.get(name)
+        if before is not None and was == after.get(name):
+            continue
+        if not is_same(name, after.get(name), now.get(name)):
+            way.conflicts.append((task_id, "reminders" if name.startswith("reminder ") else name, version))
+        elif before is not None and was is None and name.startswith("reminder "):
+            now.pop(name, None)
+        elif before is not None:
+            now[name] = was
+    if before is None:
+        way.targets[task_id] = None
+
+
+def _step_series_back(work: Work, way: _Rewind, row: Row) -> None:
+    series_id = row["series_id"]
+    before, after = from_json(row["before"]), from_json(row["after"])
+    now = way.series.get(series_id) or load_recurrence(work, series_id)
+    # What an older version kept lacks the newer columns; they were empty then.
+    if any(now[name] != after.get(name) for name in _STATE):
+        way.conflicts.append((series_id, "recurrence", 0))
+        return
+    way.series[series_id] = {**now, **{name: before.get(name) for name in _STATE}}
+
+
+def _restore_series(work: Work, series_id: str, state: dict[str, Any]) -> View | None:
+    """Put back how far a series had come; return how it looked if it looks different now."""
+    task = load_any_tasks(work, [series_id])[series_id]
+    before = show_task(work, task)
+    save_series(work, read_series(task, load_recurrence(work, series_id)), {name: state[name] for name in _STATE})
+    return before if task["deleted_at"] is None and show_task(work, task) != before else None
+
+
+def _announce(work: Work, before: View) -> Touched:
+    """Raise the version of a series of which only the recurrence was put back, and tell of it."""
+    row = update_task_row(work, load_any_tasks(work, [before["id"]])[before["id"]], {})
+    return Touched(EventType.TASK_UPDATED, before, show_task(work, row))
+
+
+def _look_again(work: Work, touched: Touched) -> Touched:
+    if touched.after.get("kind") != "recurring" or (row := find_task(work, touched.after["id"])) is None:
+        return touched
+    return Touched(touched.event_type, touched.before, show_task(work, row), restored=touched.restored)
+
+
+def _refuse(work: Work, way: _Rewind) -> UndoConflict:
+    parts, fields = [], {}
+    for task_id, name, version in dict.fromkeys(way.conflicts):
+        row = way.rows.get(task_id)
+        title = quote_title(row["title"]) if row is not None else "a task"
+        since = [each for each in list_since(work, task_id, version) if name in each.fields or name.startswith("the ")]
+        who = f", by {since[-1].who} at {since[-1].at[:16]}Z" if since else ""
+        parts.append(f"{name} of {title}{who}")
+        fields[name] = since[-1].client if since else ""
+    more = f" and {len(parts) - _SHOWN} more" if len(parts) > _SHOWN else ""
+    return UndoConflict(
+        f"Nothing was undone: changed since: {'; '.join(parts[:_SHOWN])}{more}.",
+        "Undo the later changes first, or set the fields with update_task.",
+        fields=fields,
+    )
+
+
+def _mark(work: Work, change: Row, by: str | None) -> None:
+    """Note that a change is undone, or is not any more; what it had taken back itself turns round with it."""
+    work.connection.execute(_MARK, {"key": change["id"], "by": by})
+    for change_id in from_json(change["undoes"]) if change["undoes"] else []:
+        if (inner := _find_change(work, change_id)) is not None:
+            _mark(work, inner, None if by is not None else change["id"])
+
+
+def _answer(work: Work, touched: list[Touched], recorded: Recorded, warnings: list[str]) -> View:
+    tasks = [each.after for each in touched]
+    answer: View = {"task": tasks[0]} if len(tasks) == 1 else {"tasks": tasks}
+    answer |= {"change_id": recorded.change_id, "events": recorded.events}
+    if warnings:
+        answer["warnings"] = warnings
+    said = "; ".join(_tell(each) for each in touched[:_SHOWN])
+    more = f"; and {len(touched) - _SHOWN} more" if len(touched) > _SHOWN else ""
+    message = f"Undone: {said}{more}." if touched else "Undone; nothing looks different."
+    answer["message"] = f'{message} To take that back, undo with change_ids=["{recorded.change_id}"].'
+    answer["now"] = when.say_now(work.now, work.zone)
+    return answer
+
+
+def _tell(touched: Touched) -> str:
+    title = quote_title(touched.after["title"])
+    match touched.event_type.value:
+        case "task.deleted":
+            return f"{title} is gone"
+        case "task.created":
+            return f"{title} is back"
+        case "task.completed":
+            return f"{title} is completed"
+    names = [name for name in diff_views(touched.before or {}, touched.after) if name != "completed_at"]
+    return f"{title} is as it was ({', '.join(names)})" if names else f"{title} is as it was"
