@@ -29,7 +29,9 @@ def test_no_foreign_distribution_brings_the_same_name(name: str) -> None:
 
 def test_folders_layers_and_wheel_agree() -> None:
     folders = {file.parent.name for file in ROOT.glob("*/__init__.py")}
-    (layers,) = (each["layers"] for each in LINTER["contracts"] if each["type"] == "layers" and "containers" not in each)
+    (layers,) = (
+        each["layers"] for each in LINTER["contracts"] if each["type"] == "layers" and "containers" not in each
+    )
     layered = {name.strip() for layer in layers for name in layer.replace(":", "|").split("|")}
 
     assert layered == folders
