@@ -10,7 +10,7 @@ from app.storage.sqlite_writer import SqliteDatabase
 from events.catalog import EventType
 from events.consumer import Consumer
 from tests.conftest import World, open_world
-from tests.integration.events.dapr_worlds import Fragile, open_dapr
+from tests.integration.event_path.dapr_worlds import Fragile, open_dapr
 from tests.integration.storage.databases import opened, schema
 
 

@@ -11,7 +11,7 @@ import pytest
 from app.dapr.routes import name_route
 from events.catalog import EventType, TopicStyle, name_topic
 from tests.conftest import DEFAULT, World
-from tests.integration.events.dapr_worlds import (
+from tests.integration.event_path.dapr_worlds import (
     DROP,
     RETRY,
     SIDECAR,

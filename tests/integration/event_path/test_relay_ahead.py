@@ -10,7 +10,7 @@ import pytest
 from events.ports import Outcome, Outgoing
 from events.relay import FRESH, Relay
 from tests.conftest import World
-from tests.integration.events.test_relay import Broker, drain, make_tasks, relay_to
+from tests.integration.event_path.test_relay import Broker, drain, make_tasks, relay_to
 from todo.errors import StorageUnavailable
 
 pytestmark = pytest.mark.anyio

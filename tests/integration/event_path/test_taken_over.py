@@ -11,8 +11,8 @@ from events.catalog import EventType
 from events.consumer import Consumer
 from events.redelivery import CHUNK, GRACE_PERIOD, LOOK_BACK, MOST_CHUNKS
 from tests.conftest import MONDAY, World
-from tests.integration.events.dapr_worlds import SUCCESS, Fragile, deliver, read_activity
-from tests.integration.events.test_redelivery import explain, publish, watch_of
+from tests.integration.event_path.dapr_worlds import SUCCESS, Fragile, deliver, read_activity
+from tests.integration.event_path.test_redelivery import explain, publish, watch_of
 from todo.errors import StorageUnavailable
 
 pytestmark = pytest.mark.anyio

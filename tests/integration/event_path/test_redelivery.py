@@ -16,7 +16,7 @@ from events.instants import write_instant
 from events.ports import Outcome, Outgoing
 from events.redelivery import GRACE_PERIOD, REPORT_WITHIN, Redelivery
 from tests.conftest import MONDAY, World
-from tests.integration.events.dapr_worlds import SUCCESS, deliver, make_event, open_dapr
+from tests.integration.event_path.dapr_worlds import SUCCESS, deliver, make_event, open_dapr
 
 pytestmark = pytest.mark.anyio
 

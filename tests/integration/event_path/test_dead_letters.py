@@ -14,7 +14,15 @@ from app.dapr.routes import name_route
 from app.http import app as main
 from events.catalog import EventType
 from tests.conftest import URL, CountedIds, MovableClock, World, lay_out_settings, make_settings
-from tests.integration.events.dapr_worlds import RETRY, SIDECAR, SUCCESS, Fragile, deliver, make_event, read_activity
+from tests.integration.event_path.dapr_worlds import (
+    RETRY,
+    SIDECAR,
+    SUCCESS,
+    Fragile,
+    deliver,
+    make_event,
+    read_activity,
+)
 
 pytestmark = pytest.mark.anyio
 
