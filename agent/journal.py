@@ -284,7 +284,7 @@ def _settle(work: Work, turn: dict[str, Any], steps: list[Entry]) -> str:
             continue
         answer = find_answer(work, call["call_id"])
         if answer is not None:
-            found.append(make_result(call["call_id"], to_json(answer).decode(), answer, failed=False))
+            found.append(make_result(call["call_id"], to_json(answer).decode(), dict(answer), failed=False))
     if found:
         _write_steps(work, turn["id"], len(steps), found)
         steps += found

@@ -7,12 +7,11 @@ from sqlalchemy import bindparam, delete, insert, select, update
 from events.catalog import EventType
 from events.instants import read_instant, shorten_instant, write_instant
 from todo.errors import InvalidArguments, ReminderInPast, TaskNotFound
-from todo.record.answers import answer_nothing, answer_write, only_this
-from todo.record.changes import Touched, check_version, emit, record_change
+from todo.record.changes import Change, answer_nothing, emit, hint_series
+from todo.record.conflicts import check_version
 from todo.record.queries import (
     REMINDER,
     TASK,
-    Row,
     find_tasks_by_id,
     load_reminder,
     load_reminders,
@@ -20,9 +19,11 @@ from todo.record.queries import (
     load_single_task,
     load_task,
 )
-from todo.record.rows import note_edited, show_task, update_task_row
-from todo.record.views import View, view_task
+from todo.record.rows import note_edited
+from todo.record.shapes import ReminderRow, TaskRow, TaskShape, WriteAnswer
+from todo.record.views import view_task
 from todo.record.work import Work
+from todo.requests.operation import Effect, Operation
 from todo.requests.schemas import CancelReminder, SetReminder, SnoozeReminder
 from todo.text import when
 from todo.text.display import quote_title
@@ -62,34 +63,28 @@ _FIRE = (
 )
 
 
-def set_reminder(work: Work, request: SetReminder) -> View:
+def set_reminder(work: Work, request: SetReminder) -> WriteAnswer:
     """Add a reminder at a time or before the due; the same one twice changes nothing. Emits `task.updated`."""
-    if (request.at is None) == (request.before is None):
-        raise InvalidArguments("Exactly one of at and before is wanted.", "Give a time, or a duration before the due.")
     task = load_single_task(work, request.task_id)
     check_version(work, task, request.expected_version)
     if task["status"] == "completed":
         raise InvalidArguments(f"{quote_title(task['title'])} is completed.", "Reopen it with reopen_task first.")
-    before = show_task(work, task)
     remind_at, ahead, warnings = resolve_time(work, task, request.at, request.before)
     text = when.say_due(_whole_seconds(remind_at), work.zone)
     if any(
         each["status"] == "scheduled" and each["remind_at"] == remind_at for each in load_reminders(work, task["id"])
     ):
         return answer_nothing(work, task, f"A reminder is set for {text} already; nothing was changed.", warnings)
-    row = update_task_row(work, task, note_edited(task, "reminders"))
+    change = Change(work, "set_reminder", request.request_id)
+    row = change.update(task, note_edited(task, "reminders"))
     add_reminder(work, row, request.at, request.before)
-    after = show_task(work, row)
-    recorded = record_change(work, "set_reminder", [Touched(EventType.TASK_UPDATED, before, after)], request.request_id)
     relative = f" ({ahead} before the due)" if ahead and ahead != "0m" else ""
-    message = f"You will be reminded of {quote_title(task['title'])} on {text}{relative}.{only_this(task)}"
-    return answer_write(work, after, recorded, message, warnings)
+    sentence = f"You will be reminded of {quote_title(task['title'])} on {text}{relative}."
+    return change.answer(row, sentence, warnings, hint=hint_series(task))
 
 
-def snooze_reminder(work: Work, request: SnoozeReminder) -> View:
+def snooze_reminder(work: Work, request: SnoozeReminder) -> WriteAnswer:
     """Let a reminder ring again later; emits `task.updated`, and the reminder's `sequence` rises."""
-    if (request.until is None) == (request.duration is None):
-        raise InvalidArguments("Exactly one of until and duration is wanted.", "Give a time, or a duration from now.")
     task, reminder = _pick_reminder(work, request.reminder_id, request.task_id)
     check_version(work, task, request.expected_version)
     if task["status"] == "completed":
@@ -103,20 +98,16 @@ def snooze_reminder(work: Work, request: SnoozeReminder) -> View:
         by = when.read_duration(request.duration or "")
         remind_at = write_instant(when.add(work.now.replace(microsecond=0), by, work.zone))
     _refuse_past(work, remind_at)
-    before = show_task(work, task)
-    row = update_task_row(work, task, note_edited(task, "reminders"))
+    change = Change(work, "snooze_reminder", request.request_id)
+    row = change.update(task, note_edited(task, "reminders"))
     work.connection.execute(_ARM, {"key": reminder["id"], "at": remind_at})
-    after = show_task(work, row)
-    touched = [Touched(EventType.TASK_UPDATED, before, after)]
-    recorded = record_change(work, "snooze_reminder", touched, request.request_id)
     text = when.say_due(_whole_seconds(remind_at), work.zone)
-    message = f"{quote_title(task['title'])} will ring again on {text}.{only_this(task)}"
-    return answer_write(work, after, recorded, message, warnings)
+    sentence = f"{quote_title(task['title'])} will ring again on {text}."
+    return change.answer(row, sentence, warnings, hint=hint_series(task))
 
 
-def cancel_reminder(work: Work, request: CancelReminder) -> View:
+def cancel_reminder(work: Work, request: CancelReminder) -> WriteAnswer:
     """Cancel one reminder, or all that wait on a task; emits `task.updated`."""
-    _want_one_id(request.reminder_id, request.task_id)
     if request.reminder_id is not None:
         reminder = _load_reminder(work, request.reminder_id)
         task = load_task(work, reminder["task_id"])
@@ -127,20 +118,24 @@ def cancel_reminder(work: Work, request: CancelReminder) -> View:
     check_version(work, task, request.expected_version)
     if not waiting:
         return answer_nothing(work, task, f"No reminder of {quote_title(task['title'])} waits; nothing was changed.")
-    before = show_task(work, task)
-    row = update_task_row(work, task, note_edited(task, "reminders"))
+    change = Change(work, "cancel_reminder", request.request_id)
+    row = change.update(task, note_edited(task, "reminders"))
     for each in waiting:
         work.connection.execute(_CANCEL_ONE, {"key": each["id"], "why": "person"})
-    after = show_task(work, row)
-    touched = [Touched(EventType.TASK_UPDATED, before, after)]
-    recorded = record_change(work, "cancel_reminder", touched, request.request_id)
     count = "The reminder" if len(waiting) == 1 else f"All {len(waiting)} reminders"
     verb = "is" if len(waiting) == 1 else "are"
-    message = f"{count} of {quote_title(task['title'])} {verb} cancelled.{only_this(task)}"
-    return answer_write(work, after, recorded, message)
+    sentence = f"{count} of {quote_title(task['title'])} {verb} cancelled."
+    return change.answer(row, sentence, hint=hint_series(task))
 
 
-def add_reminder(work: Work, task: Row, at: str | None, before: str | None) -> Row:
+OPERATIONS = (
+    Operation("set_reminder", SetReminder, set_reminder, Effect(idempotent=True)),
+    Operation("snooze_reminder", SnoozeReminder, snooze_reminder),
+    Operation("cancel_reminder", CancelReminder, cancel_reminder, Effect(destructive=True, idempotent=True)),
+)
+
+
+def add_reminder(work: Work, task: TaskRow, at: str | None, before: str | None) -> ReminderRow:
     """Write one reminder of a task that was just written; the same time twice is one reminder."""
     if (at is None) == (before is None):
         raise InvalidArguments("A reminder has exactly one of at and before.", "Give a time or a duration.")
@@ -154,8 +149,10 @@ def add_reminder(work: Work, task: Row, at: str | None, before: str | None) -> R
     return _insert_reminder(work, task, remind_at, ahead)
 
 
-def _insert_reminder(work: Work, task: Row, remind_at: str, before: str | None, cancelled_by: str | None = None) -> Row:
-    row = {
+def _insert_reminder(
+    work: Work, task: TaskRow, remind_at: str, before: str | None, cancelled_by: str | None = None
+) -> ReminderRow:
+    row: ReminderRow = {
         "id": work.ids.new(),
         "user_id": work.who.user_id,
         "task_id": task["id"],
@@ -164,12 +161,13 @@ def _insert_reminder(work: Work, task: Row, remind_at: str, before: str | None, 
         "status": "scheduled" if cancelled_by is None else "cancelled",
         "sequence": 1,
         "cancelled_by": cancelled_by,
+        "fired_at": None,
     }
-    work.connection.execute(_INSERT, row)
+    work.connection.execute(_INSERT, dict(row))
     return row
 
 
-def resolve_time(work: Work, task: Row, at: str | None, before: str | None) -> tuple[str, str | None, list[str]]:
+def resolve_time(work: Work, task: TaskRow, at: str | None, before: str | None) -> tuple[str, str | None, list[str]]:
     """Return (instant, canonical duration before the due or nothing, warnings) of a reminder that is asked for.
 
     Raises `ReminderInPast`, `InvalidTime`, or `InvalidArguments` for `before` without a due.
@@ -190,7 +188,7 @@ def resolve_time(work: Work, task: Row, at: str | None, before: str | None) -> t
     return remind_at, when.write_duration(ahead), []
 
 
-def follow_due(work: Work, task: Row) -> list[str]:
+def follow_due(work: Work, task: TaskRow) -> list[str]:
     """Move the relative reminders of a task whose due has moved; return warnings in words.
 
     Those whose new time is ahead are armed again, also fired ones; those whose time is past are cancelled. Without
@@ -219,7 +217,7 @@ def cancel_scheduled(work: Work, task_id: str, why: str) -> None:
     work.connection.execute(_CANCEL, {"key": task_id, "why": why})
 
 
-def rearm_cancelled(work: Work, task: Row, why: str) -> list[str]:
+def rearm_cancelled(work: Work, task: TaskRow, why: str) -> list[str]:
     """Arm what was cancelled for this reason and is still ahead; return warnings that name what has passed."""
     warnings = []
     for each in load_reminders(work, task["id"]):
@@ -236,7 +234,7 @@ def rearm_cancelled(work: Work, task: Row, why: str) -> list[str]:
     return warnings
 
 
-def carry_reminders(work: Work, task: Row, befores: list[str], since: str | None = None) -> list[str]:
+def carry_reminders(work: Work, task: TaskRow, befores: list[str], since: str | None = None) -> list[str]:
     """Write a series' reminders on an instance of it; return warnings that name those whose time has passed.
 
     Nothing is refused for a time that has passed: such a reminder is stored as cancelled. From `since` on it only
@@ -252,7 +250,7 @@ def carry_reminders(work: Work, task: Row, befores: list[str], since: str | None
     return warnings
 
 
-def replace_reminders(work: Work, task: Row, befores: list[str]) -> list[str]:
+def replace_reminders(work: Work, task: TaskRow, befores: list[str]) -> list[str]:
     """Put a series' new reminders in the place of an instance's scheduled ones; return warnings."""
     cancel_scheduled(work, task["id"], "series")
     return carry_reminders(work, task, befores) if task["due"] is not None else []
@@ -263,7 +261,9 @@ def remove_reminder(work: Work, reminder_id: str) -> None:
     work.connection.execute(_REMOVE, {"key": reminder_id})
 
 
-def put_back(work: Work, task: Row, reminder_id: str, at: str, before: str | None, status: str, sequence: int) -> None:
+def put_back(
+    work: Work, task: TaskRow, reminder_id: str, at: str, before: str | None, status: str, sequence: int
+) -> None:
     """Write a reminder as it was; one that is armed again rings under a number that it has not had yet.
 
     One that waited, but whose time has passed meanwhile, is given as `passed`: it stays cancelled.
@@ -308,7 +308,7 @@ def fire_due(work: Work, limit: int = 250) -> int:
     return len(due)
 
 
-def _announce(work: Work, task: View, reminder: Any) -> None:
+def _announce(work: Work, task: TaskShape, reminder: Any) -> None:
     data: dict[str, Any] = {
         "version": task["version"],
         "task": task,
@@ -323,7 +323,10 @@ def _announce(work: Work, task: View, reminder: Any) -> None:
     emit(work, EventType.REMINDER_DUE, task["id"], data)
 
 
-def _relative(work: Work, task: Row, ahead: when.Duration) -> str:
+def _relative(work: Work, task: TaskRow, ahead: when.Duration) -> str:
+    """Return the instant that lies `ahead` of the due of a task that has one."""
+    if task["due"] is None:
+        raise ValueError("a relative reminder needs a due")
     zone = work.zone if task["zone"] is None else when.read_zone(task["zone"])
     return write_instant(when.before(task["due"], ahead, zone, work.day_start))
 
@@ -337,8 +340,7 @@ def _refuse_past(work: Work, remind_at: str) -> None:
         )
 
 
-def _pick_reminder(work: Work, reminder_id: str | None, task_id: str | None) -> tuple[Row, Row]:
-    _want_one_id(reminder_id, task_id)
+def _pick_reminder(work: Work, reminder_id: str | None, task_id: str | None) -> tuple[TaskRow, ReminderRow]:
     if reminder_id is not None:
         reminder = _load_reminder(work, reminder_id)
         return load_task(work, reminder["task_id"]), reminder
@@ -351,16 +353,11 @@ def _pick_reminder(work: Work, reminder_id: str | None, task_id: str | None) -> 
     return task, max(rung, key=lambda each: str(each["fired_at"]))
 
 
-def _load_reminder(work: Work, reminder_id: str) -> Row:
+def _load_reminder(work: Work, reminder_id: str) -> ReminderRow:
     reminder = load_reminder(work, reminder_id)
     if reminder is None:
         raise TaskNotFound("There is no reminder with this id.", "get_task shows a task's reminders and their ids.")
     return reminder
-
-
-def _want_one_id(reminder_id: str | None, task_id: str | None) -> None:
-    if (reminder_id is None) == (task_id is None):
-        raise InvalidArguments("Exactly one of reminder_id and task_id is wanted.", "Give one of the two.")
 
 
 def _whole_seconds(instant: str) -> str:

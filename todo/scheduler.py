@@ -8,16 +8,16 @@ from sqlalchemy import bindparam, update
 from events.consumer import savepoint
 from events.instants import write_instant
 from todo.errors import TodoError
-from todo.record.changes import record_change
+from todo.record.changes import Change
 from todo.record.queries import (
     RECURRENCE,
-    Row,
     find_task,
     load_due_series,
     load_taken,
     next_reminder_at,
     next_series_at,
 )
+from todo.record.shapes import RecurrenceColumns, RecurrenceRow
 from todo.record.work import Work
 from todo.recurrence.schedule import catch_up, starts_at
 from todo.reminders import fire_due
@@ -63,18 +63,22 @@ def make_due(work: Work, limit: int = MOST_SERIES) -> int:
     return len(due)
 
 
-def _make_next(work: Work, row: Row) -> None:
+def _make_next(work: Work, row: RecurrenceRow) -> None:
     task = find_task(work, row["task_id"])
     if task is None:
         work.connection.execute(_PUT_OFF, {"key": row["task_id"], "at": None})
         return
+    newest = row["newest"]
+    if newest is None:
+        raise ValueError("a series that waits for its time has a newest date")
     series = read_series(task, row)
-    taken = load_taken(work, task["id"], row["newest"])
-    caught = catch_up(series.course, row["newest"], series.catch_up, work.now, passed=row["passed"], taken=taken)
-    values = {"newest": caught.newest, "passed": caught.passed}
-    since = write_instant(starts_at(row["newest"], series.course.zone))
-    series, outcome = make_instances(work, series, caught.steps, values, since)
+    taken = load_taken(work, task["id"], newest)
+    caught = catch_up(series.schedule, newest, series.catch_up, work.now, passed=row["passed"], taken=taken)
+    values: RecurrenceColumns = {"newest": caught.newest, "passed": caught.passed}
+    since = write_instant(starts_at(newest, series.schedule.zone))
+    change = Change(work, "make_instances")
+    series, _ = make_instances(change, series, caught.steps, values, since)
     if caught.ended:
-        outcome.touched.append(end_series(work, series))
-    if outcome.touched:
-        record_change(work, "make_instances", outcome.touched)
+        end_series(change, series)
+    if change.list_touched():
+        change.record()

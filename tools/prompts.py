@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from events.sql import table_of
 from todo.record.models import TaskTag
-from todo.record.views import View
+from todo.record.shapes import Answer
 from todo.record.work import Store, Work
 from todo.requests.schemas import FindTasks
 from todo.tasks.search import find_tasks
@@ -55,7 +55,7 @@ def add_prompts(server: MCPServer[Any], store: Store) -> None:
         return Completion(values=values[:MOST_COMPLETIONS], has_more=len(values) > MOST_COMPLETIONS)
 
 
-def _write(found: View) -> str:
+def _write(found: Answer) -> str:
     return to_json(found["tasks"]).decode()
 
 

@@ -13,7 +13,7 @@ from pydantic_core import to_json
 from todo.errors import TodoError
 from todo.record.queries import find_task
 from todo.record.rows import show_task
-from todo.record.views import View
+from todo.record.shapes import Answer
 from todo.record.work import Store, Who, Work
 from todo.requests.schemas import FindTasks
 from todo.tasks.search import find_tasks
@@ -27,7 +27,7 @@ JSON = "application/json"
 CALLER: ContextVar[Who] = ContextVar("caller")
 """Who asks: set for each request, because a resource of a fixed address is read without its context."""
 
-Query = Callable[[Work], View]
+Query = Callable[[Work], Answer]
 
 
 def add_resources(server: MCPServer[Any], store: Store) -> None:
@@ -55,18 +55,18 @@ def add_resources(server: MCPServer[Any], store: Store) -> None:
         return to_json(task).decode()
 
 
-def list_today(work: Work) -> View:
+def list_today(work: Work) -> Answer:
     """Return `{tasks, total, now}`: what is open and due on the caller's local day, its first 50."""
     day = local_day(work.now, work.zone).isoformat()
     return find_tasks(work, FindTasks(due_from=day, due_until=day, limit=50))
 
 
-def list_overdue(work: Work) -> View:
+def list_overdue(work: Work) -> Answer:
     """Return `{tasks, total, now}`: what is open and past its time, its first 50."""
     return find_tasks(work, FindTasks(status="overdue", limit=50))
 
 
-def list_week(work: Work) -> View:
+def list_week(work: Work) -> Answer:
     """Return `{tasks, total, now}`: what was completed in the last seven local days."""
     day = local_day(work.now, work.zone) - timedelta(days=6)
     return find_tasks(work, FindTasks(completed_from=day.isoformat(), sort="completed", limit=50))
@@ -84,7 +84,7 @@ def name_task(task_id: str) -> str:
     return f"{TASK}{task_id}"
 
 
-def _show(work: Work, task_id: str) -> View | None:
+def _show(work: Work, task_id: str) -> Answer | None:
     task = find_task(work, task_id)
     return None if task is None else show_task(work, task)
 

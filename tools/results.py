@@ -6,7 +6,7 @@ from mcp.types import CallToolResult, TextContent
 from pydantic_core import to_json
 
 from todo.errors import TodoError
-from todo.record.views import View
+from todo.record.shapes import Answer
 
 WRITE_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -55,14 +55,18 @@ GET_SCHEMA: dict[str, Any] = {
 }
 
 
-def show_answer(answer: View) -> CallToolResult:
+def show_answer(answer: Answer) -> CallToolResult:
     """Return an answer as text and structure, equal to each other."""
-    return CallToolResult(content=[TextContent(type="text", text=to_json(answer).decode())], structured_content=answer)
+    return CallToolResult(
+        content=[TextContent(type="text", text=to_json(answer).decode())], structured_content=dict(answer)
+    )
 
 
 def show_refusal(error: TodoError) -> CallToolResult:
     """Return a refusal: `code: Sentence. What to do next.`, and the code for programs."""
     structured = {**error.details, "code": error.code, "message": error.text}
+    if error.next_step:
+        structured["hint"] = error.next_step
     return CallToolResult(
         content=[TextContent(type="text", text=str(error))], structured_content=structured, is_error=True
     )

@@ -12,16 +12,10 @@ from mcp.shared.exceptions import MCPError
 from mcp.types import INVALID_PARAMS
 
 from todo.record.work import Store, Who
+from tools.catalog import TOOLS
 from tools.prompts import add_prompts
-from tools.recurring import RECURRING_TOOLS
-from tools.reminders import REMINDER_TOOLS
 from tools.resources import CALLER, add_resources, keep_own
-from tools.safety import SAFETY_TOOLS
-from tools.tasks import TASK_TOOLS
-from tools.tool import Identify, Link, ToolSpec, build_tool
-
-TOOLS: tuple[ToolSpec, ...] = (*TASK_TOOLS, *REMINDER_TOOLS, *RECURRING_TOOLS, *SAFETY_TOOLS)
-"""Every tool, in the order in which `tools/list` shows them."""
+from tools.tool import Identify, Link, build_tool
 
 INSTRUCTIONS = (
     "Tasks and reminders of one person. Look ids up with find_tasks; never invent them. Give times in the person's "
@@ -29,8 +23,6 @@ INSTRUCTIONS = (
 )
 
 _READING = ("resources/", "prompts/", "completion/", "subscriptions/")
-
-SayNow = Callable[[ServerRequestContext[Any, Any]], Awaitable[str]]
 
 
 def build_server(

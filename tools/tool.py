@@ -13,11 +13,10 @@ from mcp.types import CallToolResult, InputRequiredResult, ToolAnnotations
 from pydantic import PrivateAttr
 
 from todo.errors import ConfirmationRequired, InternalError, TodoError
-from todo.record.views import View
-from todo.record.work import Store, Who, Work
-from todo.requests.arguments import Request, describe_model, read_arguments
+from todo.record.work import Store, Who
+from todo.requests.arguments import describe_model
 from todo.requests.confirmations import ask_person, decide_confirmation, refuse_again
-from todo.requests.idempotency import once
+from todo.requests.operation import Operation, read_call, run_call
 from tools.asking import QUESTION, ask_form, can_ask, has_agreed
 from tools.results import show_answer, show_refusal
 
@@ -30,17 +29,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ToolSpec:
-    """Everything there is to say about one tool; `use_case` takes (work, request)."""
+    """A tool: an operation, with what models read of it and the JSON Schema of its answer."""
 
-    name: str
+    operation: Operation
     title: str
     description: str
-    request: type[Request]
-    use_case: Callable[[Work, Any], View]
     output: dict[str, Any]
-    writes: bool = True
-    destructive: bool = False
-    idempotent: bool = False
+
+    @property
+    def name(self) -> str:
+        """The name that tools and operations share."""
+        return self.operation.name
 
 
 class UseCaseTool(Tool):
@@ -71,16 +70,11 @@ class UseCaseCall:
         """Run the use case; raises nothing."""
         spec = self._spec
         try:
-            given = read_arguments(spec.request, arguments)
+            call = read_call(spec.operation, arguments)
             who = self._identify(context)
             if await self._has_refused(who, context):
                 return show_refusal(refuse_again())
-            if spec.writes:
-                answer = await self._store.write(
-                    who, partial(once, operation=spec.name, request=given.request, use_case=spec.use_case)
-                )
-            else:
-                answer = await self._store.read(who, lambda work: spec.use_case(work, given.request))
+            answer = await run_call(self._store, who, call)
         except ConfirmationRequired as error:
             return await self._ask(error, who, context)
         except TodoError as error:
@@ -89,8 +83,6 @@ class UseCaseCall:
             # What broke is for the log; the SDK would put its words, SQL and all, into the answer.
             log.exception("%s failed", spec.name)
             return show_refusal(InternalError())
-        if given.warnings:
-            answer = {**answer, "warnings": [*answer.get("warnings", []), *given.warnings]}
         return show_answer(answer)
 
     async def _ask(
@@ -131,19 +123,20 @@ class UseCaseCall:
 
 def build_tool(spec: ToolSpec, store: Store, identify: Identify, link: Link) -> UseCaseTool:
     """Return the SDK's form of a tool."""
+    effect = spec.operation.effect
     tool = UseCaseTool(
         fn=_never_called,
         name=spec.name,
         title=spec.title,
         description=spec.description,
-        parameters=describe_model(spec.request),
+        parameters=describe_model(spec.operation.request),
         fn_metadata=FuncMetadata(arg_model=ArgModelBase, output_schema=spec.output),
         is_async=True,
         context_kwarg=None,
         annotations=ToolAnnotations(
-            read_only_hint=not spec.writes,
-            destructive_hint=spec.destructive,
-            idempotent_hint=spec.idempotent or not spec.writes,
+            read_only_hint=not effect.writes,
+            destructive_hint=effect.destructive,
+            idempotent_hint=effect.idempotent,
             open_world_hint=False,
         ),
     )

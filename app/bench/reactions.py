@@ -5,7 +5,6 @@ import json
 import sys
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
 from app.bench.processes import start_child
 from app.bench.rows import Row, hold, pick
@@ -14,6 +13,7 @@ from app.identity import identify_rest
 from app.service import Service, open_service
 from app.settings import load_settings
 from app.storage.sqlite import SqliteFile
+from todo.record.shapes import WriteAnswer
 from todo.record.work import Work
 from todo.requests.schemas import CreateTask
 from todo.tasks.tasks import create_task
@@ -47,7 +47,7 @@ async def pace_creates(service: Service, seconds: float) -> list[float]:
             last = seq
             reacted[event_id] = perf_counter()
 
-    def use(work: Work) -> dict[str, Any]:
+    def use(work: Work) -> WriteAnswer:
         return create_task(work, CreateTask(title="Water the plants"))
 
     async def create() -> None:

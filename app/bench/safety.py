@@ -5,15 +5,16 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 from time import perf_counter
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from app.bench.rows import Row, compare
 from app.identity import ensure_local_user, identify_rest
 from app.migrations import migrate_file
 from app.storage.sqlite import SqliteFile
 from app.system import SystemClock, SystemIds
-from events.catalog import EventType
-from todo.record.changes import Touched, write_history
+from todo.record.changes import write_history
+from todo.record.shapes import TaskRow
+from todo.record.touched import Touched
 from todo.record.work import Work
 from todo.requests.schemas import ApplyPlan, CreateTask, PlanChanges, PlannedCall, Undo, UpdateTask
 from todo.tasks.tasks import create_task, update_task
@@ -88,7 +89,8 @@ class _File:
             since = perf_counter()
             view = create_task(work, CreateTask(title="Call the dentist"))["task"]
             made = perf_counter()
-            write_history(work, work.ids.new(), "create_task", [Touched(EventType.TASK_CREATED, None, view)])
+            row = cast("TaskRow", {"id": view["id"], "version": view["version"], "deleted_at": None})
+            write_history(work, work.ids.new(), "create_task", [Touched(None, row, view)], {})
             return made - since, perf_counter() - made
 
         return self._run(write)[0]

@@ -13,7 +13,7 @@ from app.storage.sqlite import Handle, SqliteFile
 from app.system import SystemClock, SystemIds
 from todo.record.work import Work
 from todo.requests.schemas import FindTasks
-from todo.tasks.search import find_tasks
+from todo.tasks.search import FindAnswer, find_tasks
 
 LONGEST_MS = 150
 """What no combination of filters may take longer than."""
@@ -101,7 +101,7 @@ def _time(reader: Handle, given: dict[str, Any], repeats: int, page: int = 1) ->
     ids, clock, who = SystemIds(), SystemClock(), identify_rest()
     request = FindTasks(**given)
 
-    def find() -> dict[str, Any]:
+    def find() -> FindAnswer:
         return reader.query(lambda connection: find_tasks(Work(connection, who, clock.now(), ids), request))
 
     for _ in range(page - 1):

@@ -4,11 +4,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from app.settings import REPOSITORY
 from events.catalog import EventType
+from todo.record.shapes import TaskShape
 from todo.requests.arguments import describe_model
-from todo.requests.event_schemas import TaskShape, describe_event
-from tools.server import TOOLS
+from todo.requests.event_schemas import describe_event
+from tools.catalog import TOOLS
 
 
 def write_documents() -> dict[str, str]:
@@ -30,7 +33,8 @@ def _describe_tools() -> str:
         "",
     ]
     for spec in TOOLS:
-        kind = "reads" if not spec.writes else "destructive" if spec.destructive else "writes"
+        effect, request = spec.operation.effect, spec.operation.request
+        kind = "reads" if not effect.writes else "destructive" if effect.destructive else "writes"
         lines += [
             f"## `{spec.name}` ({kind})",
             "",
@@ -39,7 +43,7 @@ def _describe_tools() -> str:
             "| argument | form | meaning |",
             "|---|---|---|",
         ]
-        schema = describe_model(spec.request)
+        schema = describe_model(request)
         for name, field in schema["properties"].items():
             if name in ("request_id", "expected_version"):
                 continue
@@ -47,9 +51,10 @@ def _describe_tools() -> str:
             lines.append(f"| `{name}`{star} | {_say_form(field)} | {field.get('description', '')} |")
         lines.append("")
     lines += ["## The shape of a task", "", "| field | meaning |", "|---|---|"]
-    for name, shape in TaskShape.model_fields.items():
-        always = "" if not shape.is_required() else "*"
-        lines.append(f"| `{name}`{always} | {shape.description or ''} |")
+    task = TypeAdapter(TaskShape).json_schema()
+    for name, shape in task["properties"].items():
+        always = "*" if name in task["required"] else ""
+        lines.append(f"| `{name}`{always} | {shape.get('description', '')} |")
     lines += ["", "Fields marked * are always there; the others are left out when empty."]
     return "\n".join(lines) + "\n"
 

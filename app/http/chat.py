@@ -64,12 +64,12 @@ def _add_conversation_routes(router: APIRouter, store: Store, conversation: Conv
         query = read_scalars(request, "limit", "cursor")
         limit, cursor = read_limit(query.get("limit", "50")), query.get("cursor")
         who = identify_chat()
-        return write_json(await store.read(who, lambda work: kept.list_conversations(work, limit, cursor)), ())
+        return write_json(await store.read(who, lambda work: kept.list_conversations(work, limit, cursor)))
 
     @router.get("/conversations/{conversation_id}", operation_id="get_conversation")
     async def get_conversation(conversation_id: str) -> Response:
         view = await store.read(identify_chat(), lambda work: kept.read_conversation(work, conversation_id))
-        return write_json(view, ())
+        return write_json(view)
 
     @router.delete("/conversations/{conversation_id}", operation_id="delete_conversation", status_code=204)
     async def delete_conversation(conversation_id: str) -> Response:
@@ -78,7 +78,7 @@ def _add_conversation_routes(router: APIRouter, store: Store, conversation: Conv
 
     @router.post("/conversations/{conversation_id}/stop", operation_id="stop_conversation")
     async def stop_conversation(conversation_id: str) -> Response:
-        return write_json({"stopping": await conversation.stop_turn(identify_chat(), conversation_id)}, ())
+        return write_json({"stopping": await conversation.stop_turn(identify_chat(), conversation_id)})
 
 
 def view_said(said: TurnEvent) -> dict[str, Any]:
@@ -130,7 +130,7 @@ async def _answer(begun: Begun, events: Follower) -> Response:
             answer |= {"text": said.text, "finish": said.finish}
             if said.input_tokens or said.output_tokens:
                 answer["usage"] = {"input_tokens": said.input_tokens, "output_tokens": said.output_tokens}
-            return write_json(answer, ())
+            return write_json(answer)
         elif isinstance(said, Failed):
             response = write_problem(status_of(said.code), said.code, said.detail, answer)
             if said.retry_after is not None:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from todo.requests.arguments import Request
+from todo.requests.request import Request
 
 
 class Priority(StrEnum):

@@ -10,7 +10,8 @@ from pydantic import model_validator
 
 from tests.unit.examples import Example, ReminderSpec, Step
 from todo.errors import InvalidArguments
-from todo.requests.arguments import Arguments, Request, read_arguments
+from todo.requests.arguments import Arguments, read_arguments
+from todo.requests.request import Request
 
 
 def read(**raw: Any) -> Example:

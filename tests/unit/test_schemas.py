@@ -7,7 +7,8 @@ from pydantic import BaseModel, Field
 
 from tests.unit.examples import Priority, ReminderSpec, Step
 from todo.errors import InvalidArguments
-from todo.requests.arguments import Arguments, Request, describe_model, read_arguments
+from todo.requests.arguments import Arguments, describe_model, read_arguments
+from todo.requests.request import Request
 
 
 def test_a_schema_is_lean() -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, TypedDict
 
 from sqlalchemy import Connection, bindparam, func, select, update
 
@@ -11,7 +11,6 @@ from events.sql import table_of
 from todo.errors import InvalidArguments, TaskNotFound
 from todo.record.models import NO_DEADLINE, Activity, DayCount, Notification, TaskTag, User
 from todo.record.queries import TASK
-from todo.record.views import View
 from todo.record.work import Work
 from todo.requests.schemas import UpdateMe
 from todo.text import when
@@ -48,7 +47,31 @@ _ACTIVITY_AFTER = (
 )
 
 
-def list_notifications(work: Work, limit: int = 50) -> View:
+class NotificationView(TypedDict):
+    """A reminder that rang, as the person sees it."""
+
+    id: str
+    event_id: str
+    task_id: str
+    title: str
+    text: str
+    remind_at: str
+    late_by_seconds: int
+    read: bool
+
+
+class ActivityEntry(TypedDict):
+    """One line of the activity feed."""
+
+    event_id: str
+    type: str
+    task_id: str
+    version: int
+    timestamp: str
+    text: str
+
+
+def list_notifications(work: Work, limit: int = 50) -> dict[str, Any]:
     """Return `{notifications: […]}`, newest first."""
     rows = work.connection.execute(
         select(_N).where(_N.c.user_id == work.who.user_id).order_by(_N.c.seq.desc()).limit(limit)
@@ -56,7 +79,7 @@ def list_notifications(work: Work, limit: int = 50) -> View:
     return {"notifications": [_view_notification(row._asdict()) for row in rows]}
 
 
-def read_notification(work: Work, notification_id: str) -> View:
+def read_notification(work: Work, notification_id: str) -> NotificationView:
     """Mark one notification as read and return it; raises `TaskNotFound` for an unknown id."""
     owned = (_N.c.id == notification_id) & (_N.c.user_id == work.who.user_id)
     work.connection.execute(update(_N).where(owned).values(read=True))
@@ -66,7 +89,7 @@ def read_notification(work: Work, notification_id: str) -> View:
     return _view_notification(row._asdict())
 
 
-def list_activity(work: Work, limit: int = 50, cursor: str | None = None) -> View:
+def list_activity(work: Work, limit: int = 50, cursor: str | None = None) -> dict[str, Any]:
     """Return `{entries: […], next_cursor?}`, newest first."""
     statement = select(_A).where(_A.c.user_id == work.who.user_id)
     if cursor is not None:
@@ -74,13 +97,13 @@ def list_activity(work: Work, limit: int = 50, cursor: str | None = None) -> Vie
             raise InvalidArguments("cursor is none of ours.", "Use next_cursor of the page before.")
         statement = statement.where(_A.c.seq < int(cursor))
     rows = work.connection.execute(statement.order_by(_A.c.seq.desc()).limit(limit + 1)).all()
-    view: View = {"entries": [_view_activity(row._asdict()) for row in rows[:limit]]}
+    view: dict[str, Any] = {"entries": [_view_activity(row._asdict()) for row in rows[:limit]]}
     if len(rows) > limit:
         view["next_cursor"] = str(rows[limit - 1].seq)
     return view
 
 
-def read_statistics(work: Work, from_: str | None, until: str | None) -> View:
+def read_statistics(work: Work, from_: str | None, until: str | None) -> dict[str, Any]:
     """Return `{days: [{day, created, completed}], open, overdue}`; default: the last 14 local days."""
     today = when.local_day(work.now, work.zone)
     last = _read_day(work, until, today)
@@ -115,7 +138,7 @@ def read_statistics(work: Work, from_: str | None, until: str | None) -> View:
     }
 
 
-def get_me(work: Work) -> View:
+def get_me(work: Work) -> dict[str, Any]:
     """Return `{user_id, zone, day_start, now, instant}`: now in words, and as an instant."""
     row = work.connection.execute(_ME, {"user": work.who.user_id}).one()
     return {
@@ -127,7 +150,7 @@ def get_me(work: Work) -> View:
     }
 
 
-def update_me(work: Work, request: UpdateMe) -> View:
+def update_me(work: Work, request: UpdateMe) -> dict[str, Any]:
     """Change the person's zone or start of day, and say what that means for dues."""
     values = {"day_start": request.day_start} if request.day_start is not None else {}
     if request.zone is not None:
@@ -163,7 +186,9 @@ def newest_positions(work: Work) -> tuple[int, int]:
     return notifications, activity
 
 
-def feed_after(work: Work, notification: int, activity: int) -> tuple[list[tuple[int, View]], list[tuple[int, View]]]:
+def feed_after(
+    work: Work, notification: int, activity: int
+) -> tuple[list[tuple[int, NotificationView]], list[tuple[int, ActivityEntry]]]:
     """Return what came after two positions, `[(position, view)]` each, oldest first and at most 200 of each."""
     user = work.who.user_id
     rang = work.connection.execute(_NOTIFICATIONS_AFTER, {"user": user, "after": notification})
@@ -197,15 +222,25 @@ def _read_day(work: Work, text: str | None, default: date) -> date:
     return date.fromisoformat(due)
 
 
-def _view_notification(row: dict[str, Any]) -> View:
-    names = ("id", "task_id", "title", "text", "remind_at", "late_by_seconds")
+def _view_notification(row: dict[str, Any]) -> NotificationView:
     return {
         "id": row["id"],
         "event_id": row["id"],
-        **{name: row[name] for name in names[1:]},
+        "task_id": row["task_id"],
+        "title": row["title"],
+        "text": row["text"],
+        "remind_at": row["remind_at"],
+        "late_by_seconds": row["late_by_seconds"],
         "read": bool(row["read"]),
     }
 
 
-def _view_activity(row: dict[str, Any]) -> View:
-    return {name: row[name] for name in ("event_id", "type", "task_id", "version", "timestamp", "text")}
+def _view_activity(row: dict[str, Any]) -> ActivityEntry:
+    return {
+        "event_id": row["event_id"],
+        "type": row["type"],
+        "task_id": row["task_id"],
+        "version": row["version"],
+        "timestamp": row["timestamp"],
+        "text": row["text"],
+    }

@@ -1,6 +1,6 @@
 """What happened to tasks: who changed what and when, in words; a task as it was; and erasing for good."""
 
-from typing import Any
+from typing import Any, NotRequired, TypedDict, cast
 
 from pydantic_core import from_json
 from sqlalchemy import bindparam, delete, select, update
@@ -22,7 +22,8 @@ from todo.record.models import (
     TaskTag,
 )
 from todo.record.queries import RECURRENCE, REMINDER, TASK, load_any_tasks
-from todo.record.views import View, diff_views
+from todo.record.shapes import TaskShape
+from todo.record.views import diff_views
 from todo.record.work import Work
 from todo.text import when
 from todo.text.display import quote_title, show_text
@@ -64,7 +65,28 @@ _SAID = {
 }
 
 
-def list_changes(work: Work, limit: int = 50, cursor: str | None = None) -> View:
+class HistoryEntry(TypedDict):
+    """One change of a task: its fields as [old, new] if it was there before and after, and a sentence."""
+
+    change_id: str
+    version: int
+    kind: str
+    at: str
+    at_text: str
+    actor: dict[str, str]
+    changes: NotRequired[dict[str, list[Any]]]
+    text: str
+    undone_by: NotRequired[str]
+
+
+class History(TypedDict):
+    """The changes of one task, newest first."""
+
+    task_id: str
+    history: list[HistoryEntry]
+
+
+def list_changes(work: Work, limit: int = 50, cursor: str | None = None) -> dict[str, Any]:
     """Return `{changes: [{change_id, kind, at, actor, undone_by?, tasks: […], text}], next_cursor?}`, newest first."""
     before = 2**62
     if cursor is not None:
@@ -73,20 +95,25 @@ def list_changes(work: Work, limit: int = 50, cursor: str | None = None) -> View
         before = int(cursor)
     key = {"user": work.who.user_id, "before": before, "limit": limit + 1}
     rows = [row._asdict() for row in work.connection.execute(_NEWEST, key)]
-    view: View = {"changes": [_view_change(work, row) for row in rows[:limit]]}
+    view: dict[str, Any] = {"changes": [_view_change(work, row) for row in rows[:limit]]}
     if len(rows) > limit:
         view["next_cursor"] = str(rows[limit - 1]["seq"])
     return view
 
 
-def _view_change(work: Work, row: dict[str, Any]) -> View:
+def _view_change(work: Work, row: dict[str, Any]) -> dict[str, Any]:
     items = [item._asdict() for item in work.connection.execute(_ITEMS, {"key": row["id"]})]
     tasks = [
         {"task_id": item["task_id"], "title": title, "version": item["version"], **_tell_difference(item)}
         for item in items[:_SHOWN]
         if (title := _title_of(item)) is not None
     ]
-    view: View = {"change_id": row["id"], "kind": row["kind"], "at": row["at"], "actor": from_json(row["actor"])}
+    view: dict[str, Any] = {
+        "change_id": row["id"],
+        "kind": row["kind"],
+        "at": row["at"],
+        "actor": from_json(row["actor"]),
+    }
     if row["undone_by"] is not None:
         view["undone_by"] = row["undone_by"]
     titles = [quote_title(each["title"]) for each in tasks]
@@ -95,7 +122,7 @@ def _view_change(work: Work, row: dict[str, Any]) -> View:
     return {**view, "tasks": tasks, "text": f"{', '.join(titles) or 'An erased task'}{more} {said} by {_tell_who(row)}"}
 
 
-def list_history(work: Work, task_id: str) -> View:
+def list_history(work: Work, task_id: str) -> History:
     """Return `{task_id, history: [{change_id, version, kind, at, at_text, actor, changes?, text}]}`, newest first.
 
     A deleted task still has its history. Raises `TaskNotFound`.
@@ -107,13 +134,13 @@ def list_history(work: Work, task_id: str) -> View:
     return {"task_id": task_id, "history": [_view_entry(work, row._asdict()) for row in rows]}
 
 
-def _view_entry(work: Work, row: dict[str, Any]) -> View:
+def _view_entry(work: Work, row: dict[str, Any]) -> HistoryEntry:
     difference = _tell_difference(row)
     names = ", ".join(difference.get("changes", {}))
     said = _SAID.get(row["kind"], "changed")
     if row["before"] is not None and row["after"] is not None and names:
         said = f"{said} ({names})"
-    view: View = {
+    view = {
         "change_id": row["id"],
         "version": row["version"],
         "kind": row["kind"],
@@ -125,10 +152,10 @@ def _view_entry(work: Work, row: dict[str, Any]) -> View:
     }
     if row["undone_by"] is not None:
         view["undone_by"] = row["undone_by"]
-    return view
+    return cast("HistoryEntry", view)
 
 
-def _tell_difference(item: dict[str, Any]) -> View:
+def _tell_difference(item: dict[str, Any]) -> dict[str, Any]:
     if item["before"] is None or item["after"] is None:
         return {}
     return {"changes": diff_views(from_json(item["before"]), from_json(item["after"]))}
@@ -146,7 +173,7 @@ def _tell_who(row: dict[str, Any]) -> str:
     return f"{actor['kind']} ({show_text(client or actor['surface'])})"
 
 
-def read_past(work: Work, task_id: str, at: str) -> View:
+def read_past(work: Work, task_id: str, at: str) -> TaskShape:
     """Return a task's view as it was at a time; raises `TaskNotFound` if it was not there then, `InvalidTime`."""
     reading = when.read_time(at, work.zone, work.now)
     moment = when.deadline_of(reading.due, work.zone)
@@ -155,11 +182,11 @@ def read_past(work: Work, task_id: str, at: str) -> View:
         raise TaskNotFound(
             f"There was no such task on {when.say_due(reading.due, work.zone)}.", "GET …/history shows its times."
         )
-    view: View = from_json(row.after)
+    view: TaskShape = from_json(row.after)
     return view
 
 
-def erase_task(work: Work, task_id: str) -> View:
+def erase_task(work: Work, task_id: str) -> dict[str, Any]:
     """Erase a task for good, with all that is kept of it; return `{erased, message}`.
 
     That is its reminders, history, notifications, activity, and the plans and questions that name it. It is the only

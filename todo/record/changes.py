@@ -1,93 +1,219 @@
-"""A change: what one call did to which tasks, recorded beside it with its events, so that it can be told and undone."""
+"""A change: what one call does to tasks and series, recorded with its events so that it can be shown and undone."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 from sqlalchemy import bindparam, insert, select
 
 from events.catalog import EventType, TaskEvent
 from events.outbox import record_event
 from events.sql import HotInsert, table_of
-from todo.errors import InvalidArguments, VersionConflict
-from todo.record.models import Change, ChangeItem, ChangeSeries, Recurrence
-from todo.record.views import View, diff_views
-from todo.record.work import Work
-from todo.text.display import quote_title, show_text
-
-_C = table_of(Change)
-_I = table_of(ChangeItem)
-_INSERT_CHANGE = HotInsert(insert(_C))
-_INSERT_ITEM = HotInsert(insert(_I))
-_INSERT_SERIES = HotInsert(insert(table_of(ChangeSeries)))
-_R = table_of(Recurrence)
-_RECURRENCE = select(_R).where(_R.c.task_id == bindparam("key"))
-_SINCE = (
-    select(_I.c.before, _I.c.after, _C.c.actor, _C.c.at)
-    .join(_C, _C.c.id == _I.c.change_id)
-    .where(_I.c.task_id == bindparam("task_id"), _I.c.version > bindparam("version"), _C.c.user_id == bindparam("user"))
-    .order_by(_I.c.version)
+from todo.errors import InvalidArguments
+from todo.record import models
+from todo.record.rows import insert_task, show_task, update_task_row
+from todo.record.shapes import (
+    DateShape,
+    EventRef,
+    NewTask,
+    RecurrenceRow,
+    TaskColumns,
+    TaskRow,
+    TaskShape,
+    TriggerShape,
+    WriteAnswer,
 )
+from todo.record.touched import Collected, Touched
+from todo.record.views import diff_views, view_task
+from todo.record.work import Work
 
-
-@dataclass(frozen=True, slots=True)
-class Touched:
-    """One task's part in a change; `before` is absent for a task that came into being.
-
-    `trigger` is there for an instance that came round: `{recurring_id, occurrence, skipped}`. `restored` marks a task
-    that is back: no consumer counts it as new.
-    """
-
-    event_type: EventType
-    before: View | None
-    after: View
-    trigger: View | None = None
-    restored: bool = False
+_INSERT_CHANGE = HotInsert(insert(table_of(models.Change)))
+_INSERT_ITEM = HotInsert(insert(table_of(models.ChangeItem)))
+_INSERT_SERIES = HotInsert(insert(table_of(models.ChangeSeries)))
+_R = table_of(models.Recurrence)
+_RECURRENCE = select(_R).where(_R.c.task_id == bindparam("key"))
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """The change's id and its events, `[{id, type}]`, as answers show them."""
+    """The change's id and its events, as answers show them; both empty for a step of a plan."""
 
     change_id: str
-    events: list[dict[str, str]]
+    events: list[EventRef]
 
 
-def record_change(
-    work: Work,
-    kind: str,
-    touched: Sequence[Touched],
-    request_id: str | None = None,
-    undoes: Sequence[str] = (),
-) -> Recorded:
-    """Write the change, its items and its events, after the tasks' own rows and in the same transaction."""
-    if work.gathered is not None:
-        work.gathered.extend(touched)
-        return Recorded("", [])
-    change_id = work.ids.new()
-    write_history(work, change_id, kind, touched, undoes)
-    actor = work.who.actor()
-    events = []
-    for each in touched:
-        data: dict[str, Any] = {"version": each.after["version"], "task": each.after}
-        if each.before is not None and each.event_type is not EventType.TASK_DELETED:
-            data["changes"] = diff_views(each.before, each.after)
-        if each.restored:
-            data["restored"] = True
-        data["actor"] = actor
-        data["change_id"] = change_id
-        if request_id is not None:
-            data["request_id"] = request_id
-        events.append(emit(work, each.event_type, each.after["id"], data))
-        if each.trigger is not None:
-            came = {"version": each.after["version"], "task": each.after, "actor": actor, **each.trigger}
-            events.append(emit(work, EventType.RECURRING_TRIGGER, each.after["id"], came))
-    return Recorded(change_id, events)
+class Change:
+    """One change under way: tasks are written through it, and `answer` (or `record`) ends it.
+
+    It keeps each task as it was when it was first touched, and derives the events from before and after. The order of
+    the events is the order in which the tasks were first touched.
+    """
+
+    def __init__(self, work: Work, kind: str, request_id: str | None = None, undoes: Sequence[str] = ()) -> None:
+        self.work = work
+        self._kind = kind
+        self._request_id = request_id
+        self._undoes = undoes
+        self._parts = Collected()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was touched."""
+        return not self._parts.list_touched() and not self._parts.series
+
+    def create(self, values: NewTask) -> TaskRow:
+        """Insert a task of the caller's and return its row."""
+        row = insert_task(self.work, values)
+        self._parts.tasks[row["id"]] = Touched(None, row)
+        return row
+
+    def update(self, task: TaskRow, values: TaskColumns, before: TaskShape | None = None) -> TaskRow:
+        """Write changed columns, with the version one higher; return the new row.
+
+        `before` is the task's view before the change, for callers that have changed what belongs to it already. Raises
+        `VersionConflict` if the row is no longer at the version that was read.
+        """
+        part = self._parts.tasks.get(task["id"])
+        if part is None:
+            part = Touched(before or show_task(self.work, task), task)
+        part.row = update_task_row(self.work, task, values)
+        part.after = None
+        self._parts.tasks[task["id"]] = part
+        return part.row
+
+    def restore(self, task: TaskRow, values: TaskColumns) -> TaskRow:
+        """Bring a deleted task back with these columns and return its new row."""
+        # The search index may have dropped it since.
+        row = update_task_row(self.work, task, {**values, "deleted_at": None, "unindexed": 1})
+        self._parts.tasks[task["id"]] = Touched(None, row, restored=True)
+        return row
+
+    def has(self, task_id: str) -> bool:
+        """Return whether a task is touched already."""
+        return task_id in self._parts.tasks
+
+    def trigger(self, row: TaskRow, trigger: TriggerShape) -> None:
+        """Note that an instance has come due: `recurring.trigger` follows its own event."""
+        self._parts.tasks[row["id"]].trigger = trigger
+
+    def keep_series(self, row: RecurrenceRow) -> None:
+        """Keep how far a series was before this change moves it on."""
+        self._parts.series.setdefault(row["task_id"], row)
+
+    def add(self, parts: Collected) -> None:
+        """Take in what the steps of a plan have touched."""
+        self._parts.add(parts)
+
+    def view(self, row: TaskRow, *, reminded: bool = True) -> TaskShape:
+        """Return the view of a touched task, to be asked when all of it is written.
+
+        `reminded=False` spares a query where the caller knows that the task has no reminders.
+        """
+        part = self._parts.tasks[row["id"]]
+        if part.after is None:
+            shown = show_task(self.work, part.row) if reminded else view_task(part.row, (), self.work.zone)
+            part.after = shown
+        return part.after
+
+    def was_reminded(self, row: TaskRow) -> bool:
+        """Return whether a touched task had reminders before."""
+        before = self._parts.tasks[row["id"]].before
+        return before is not None and "reminders" in before
+
+    def list_touched(self) -> list[Touched]:
+        """Return what was touched, with the views after the change."""
+        touched = self._parts.list_touched()
+        for each in touched:
+            self.view(each.row)
+        return touched
+
+    def list_gone(self) -> list[TaskShape]:
+        """Return the views of the tasks that this change deletes."""
+        return [each.view for each in self.list_touched() if each.is_gone]
+
+    def record(self) -> Recorded:
+        """Write the change, its items and its events, after the tasks' own rows and in the same transaction.
+
+        A step of a plan hands its parts to the plan instead.
+        """
+        touched = self.list_touched()
+        if self.work.collected is not None:
+            self.work.collected.add(self._parts)
+            return Recorded("", [])
+        work, change_id = self.work, self.work.ids.new()
+        write_history(work, change_id, self._kind, touched, self._parts.series, self._undoes)
+        actor = work.who.actor()
+        events = []
+        for each in touched:
+            view = each.view
+            data: dict[str, Any] = {"version": view["version"], "task": view}
+            if each.before is not None and not each.is_gone:
+                data["changes"] = diff_views(each.before, view)
+            if each.restored:
+                data["restored"] = True
+            data["actor"] = actor
+            data["change_id"] = change_id
+            if self._request_id is not None:
+                data["request_id"] = self._request_id
+            events.append(emit(work, each.event_type, view["id"], data))
+            if each.trigger is not None:
+                came = {"version": view["version"], "task": view, "actor": actor, **each.trigger}
+                events.append(emit(work, EventType.RECURRING_TRIGGER, view["id"], came))
+        return Recorded(change_id, events)
+
+    def answer(
+        self,
+        row: TaskRow,
+        sentence: str,
+        warnings: list[str] | None = None,
+        next_occurrence: DateShape | None = None,
+        hint: str = "",
+    ) -> WriteAnswer:
+        """Record the change and return its answer about one of its tasks.
+
+        `sentence` is for people, `hint` the next step for a program.
+        """
+        task = self.view(row)
+        recorded = self.record()
+        answer: WriteAnswer = {"task": task, "change_id": recorded.change_id, "events": recorded.events}
+        if "recurring_id" in task:
+            answer["recurring_id"] = task["recurring_id"]
+        if next_occurrence is not None:
+            answer["next_occurrence"] = next_occurrence
+        if warnings:
+            answer["warnings"] = warnings
+        return finish_answer(self.work, answer, sentence, hint)
+
+
+def finish_answer(work: Work, answer: WriteAnswer, sentence: str, hint: str = "") -> WriteAnswer:
+    """Return an answer with its sentence, the hint that ends it, and the present."""
+    answer["message"] = f"{sentence} {hint}" if hint else sentence
+    if hint:
+        answer["hint"] = hint
+    return work.stamp(answer)
+
+
+def answer_nothing(work: Work, task: TaskRow, sentence: str, warnings: list[str] | None = None) -> WriteAnswer:
+    """Return the answer of a call that changed nothing: no change id, no events, and a sentence that says so."""
+    answer: WriteAnswer = {"task": show_task(work, task), "events": []}
+    if warnings:
+        answer["warnings"] = warnings
+    return finish_answer(work, answer, sentence)
+
+
+def hint_series(task: TaskRow) -> str:
+    """Return the hint after a change of one instance of a series; empty for other tasks."""
+    return "" if task["recurring_id"] is None else "Only this occurrence; update_recurring_task changes all."
 
 
 def write_history(
-    work: Work, change_id: str, kind: str, touched: Sequence[Touched], undoes: Sequence[str] = ()
+    work: Work,
+    change_id: str,
+    kind: str,
+    touched: Sequence[Touched],
+    series: dict[str, RecurrenceRow],
+    undoes: Sequence[str] = (),
 ) -> None:
     """Write what history and undo need of a change: who and when, each task before and after, how far series were."""
     _INSERT_CHANGE.run(
@@ -102,40 +228,37 @@ def write_history(
             "undoes": to_json(list(undoes)).decode() if undoes else None,
         },
     )
-    if work.kept:
-        _keep_series(work, change_id)
+    for series_id, before in series.items():
+        _write_series(work, change_id, series_id, before)
     for each in touched:
-        gone = each.event_type is EventType.TASK_DELETED
         _INSERT_ITEM.run(
             work.connection,
             {
                 "change_id": change_id,
-                "task_id": each.after["id"],
-                "version": each.after["version"],
+                "task_id": each.row["id"],
+                "version": each.row["version"],
                 "before": to_json(each.before).decode() if each.before is not None else None,
-                "after": None if gone else to_json(each.after).decode(),
+                "after": None if each.is_gone else to_json(each.view).decode(),
             },
         )
 
 
-def _keep_series(work: Work, change_id: str) -> None:
-    """Write how far the series were before and after, of those that this change has moved on."""
-    for series_id, before in work.kept.items():
-        after = work.connection.execute(_RECURRENCE, {"key": series_id}).one()._asdict()
-        _INSERT_SERIES.run(
-            work.connection,
-            {
-                "change_id": change_id,
-                "series_id": series_id,
-                "before": to_json(before).decode(),
-                "after": to_json(after).decode(),
-            },
-        )
-    work.kept.clear()
+def _write_series(work: Work, change_id: str, series_id: str, before: RecurrenceRow) -> None:
+    """Write how far a series was before the change and after it."""
+    after = work.connection.execute(_RECURRENCE, {"key": series_id}).one()._asdict()
+    _INSERT_SERIES.run(
+        work.connection,
+        {
+            "change_id": change_id,
+            "series_id": series_id,
+            "before": to_json(before).decode(),
+            "after": to_json(after).decode(),
+        },
+    )
 
 
-def emit(work: Work, event_type: EventType, task_id: str, data: dict[str, Any]) -> dict[str, str]:
-    """Record one event of the caller's and return it as answers show it, `{id, type}`.
+def emit(work: Work, event_type: EventType, task_id: str, data: dict[str, Any]) -> EventRef:
+    """Record one event of the caller's and return it as answers show it.
 
     Raises `InvalidArguments` when the task has grown over what an event may carry.
     """
@@ -152,40 +275,3 @@ def emit(work: Work, event_type: EventType, task_id: str, data: dict[str, Any]) 
     except ValueError:
         raise InvalidArguments("The task is too large to be announced.", "Shorten its notes or tags.") from None
     return {"id": event.event_id, "type": event_type.value}
-
-
-def check_version(work: Work, task: dict[str, Any], expected: int | None) -> None:
-    """Refuse with `version_conflict` if the caller saw another version, naming the fields and who changed them."""
-    if expected is None or expected == task["version"]:
-        return
-    since = list_since(work, task["id"], expected)
-    parts = [f"{', '.join(each.fields) or 'nothing'} by {each.who} at {each.at[:16]}Z" for each in since]
-    told = f" Changed since: {'; '.join(parts[-3:])}." if parts else ""
-    raise VersionConflict(
-        f"{quote_title(task['title'])} is at version {task['version']}, not {expected}.{told}",
-        "Read it with get_task and repeat the change with the version that you see there.",
-        version=task["version"],
-        fields={name: each.client for each in since for name in each.fields},
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Since:
-    """One change of a task since some version: which fields, by whom (`client` alone, `who` with the kind), when."""
-
-    fields: list[str]
-    client: str
-    who: str
-    at: str
-
-
-def list_since(work: Work, task_id: str, version: int) -> list[Since]:
-    """Return the changes of a task of the caller's after a version, oldest first."""
-    key = {"task_id": task_id, "version": version, "user": work.who.user_id}
-    found = []
-    for before, after, actor, at in work.connection.execute(_SINCE, key):
-        who = from_json(actor)
-        client = show_text(who.get("client") or who["surface"])
-        changed = diff_views(from_json(before) if before else {}, from_json(after) if after else {})
-        found.append(Since(list(changed), client, f"{client} ({who['kind']})", at))
-    return found

@@ -1,19 +1,26 @@
 """Every SELECT on tasks and what belongs to them; each begins at its owner."""
 
 import re
-from typing import Any
+from typing import TypedDict, cast
 
 from sqlalchemy import bindparam, case, func, literal, or_, select
 
 from events.sql import table_of
 from todo.errors import IsSeries, TaskNotFound
 from todo.record.models import Recurrence, Reminder, Task
+from todo.record.shapes import RecurrenceRow, ReminderRow, TaskRow
 from todo.record.work import Work
 from todo.text.display import quote_title
 from todo.text.search_words import fold_words
 from todo.text.when import say_due
 
-Row = dict[str, Any]
+
+class SimilarTask(TypedDict):
+    """A task whose title is near to what was given for an id."""
+
+    task_id: str
+    title: str
+
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 TASK = table_of(Task)
@@ -68,7 +75,7 @@ _DUE_SERIES = (
 _NEXT_SERIES = select(func.min(RECURRENCE.c.next_at)).where(RECURRENCE.c.next_at.is_not(None))
 
 
-def load_task(work: Work, task_id: str) -> Row:
+def load_task(work: Work, task_id: str) -> TaskRow:
     """Return the caller's living task; raises `TaskNotFound`, with up to three near titles, for anything else.
 
     In a transaction that may write, the row is held until its end.
@@ -77,16 +84,28 @@ def load_task(work: Work, task_id: str) -> Row:
     row = work.connection.execute(statement, {"task_id": task_id, "user": work.who.user_id}).one_or_none()
     if row is None:
         raise _not_found(work, task_id)
-    return row._asdict()
+    return cast("TaskRow", row._asdict())
 
 
-def find_task(work: Work, task_id: str) -> Row | None:
+def find_task(work: Work, task_id: str) -> TaskRow | None:
     """Return the caller's living task, or nothing."""
     row = work.connection.execute(_BY_ID, {"task_id": task_id, "user": work.who.user_id}).one_or_none()
-    return None if row is None else row._asdict()
+    return None if row is None else cast("TaskRow", row._asdict())
 
 
-def load_single_task(work: Work, task_id: str) -> Row:
+def nominal_of(instance: TaskRow) -> str:
+    """Return the nominal date of an instance of a series."""
+    if instance["occurrence"] is None:
+        raise ValueError("only an instance of a series has a nominal date")
+    return instance["occurrence"]
+
+
+def open_due(instance: TaskRow) -> str:
+    """Return when an instance of a series is due: the date it was moved to, else its nominal date."""
+    return instance["due"] or nominal_of(instance)
+
+
+def load_single_task(work: Work, task_id: str) -> TaskRow:
     """Return the caller's living task as something that can be done; raises `IsSeries`, naming what to do instead."""
     task = load_task(work, task_id)
     if task["kind"] == "task":
@@ -96,7 +115,7 @@ def load_single_task(work: Work, task_id: str) -> Row:
     if not open_ones:
         raise IsSeries(series, "None is open now: preview_occurrences shows when the next ones come.")
     named = open_ones[0]
-    due = named["due"] or named["occurrence"]
+    due = open_due(named)
     raise IsSeries(
         series,
         f"Use the open one: {named['id']}, {say_due(due, work.zone)}.",
@@ -104,47 +123,47 @@ def load_single_task(work: Work, task_id: str) -> Row:
     )
 
 
-def load_recurrence(work: Work, task_id: str) -> Row:
+def load_recurrence(work: Work, task_id: str) -> RecurrenceRow:
     """Return how a series of the caller's recurs; in a transaction that may write, the row is held until its end."""
     statement = _RECURRENCE if work.reads_only else _RECURRENCE_HELD
     row = work.connection.execute(statement, {"task_id": task_id, "user": work.who.user_id}).one()
-    return row._asdict()
+    return cast("RecurrenceRow", row._asdict())
 
 
-def load_recurrences_of(work: Work, task_ids: list[str]) -> dict[str, Row]:
+def load_recurrences_of(work: Work, task_ids: list[str]) -> dict[str, RecurrenceRow]:
     """Return the recurrences of several series of the caller's, by id."""
     if not task_ids:
         return {}
     statement = select(RECURRENCE).where(RECURRENCE.c.task_id.in_(task_ids), RECURRENCE.c.user_id == work.who.user_id)
-    return {row.task_id: row._asdict() for row in work.connection.execute(statement)}
+    return {row.task_id: cast("RecurrenceRow", row._asdict()) for row in work.connection.execute(statement)}
 
 
-def load_any_tasks(work: Work, task_ids: list[str]) -> dict[str, Row]:
+def load_any_tasks(work: Work, task_ids: list[str]) -> dict[str, TaskRow]:
     """Return those of the tasks that are the caller's, deleted ones included, by id and in the order of ids.
 
     In a transaction that may write, the rows are held until its end.
     """
     statement = select(TASK).where(TASK.c.id.in_(task_ids), TASK.c.user_id == work.who.user_id).order_by(TASK.c.id)
     held = statement if work.reads_only else statement.with_for_update()
-    return {row.id: row._asdict() for row in work.connection.execute(held)}
+    return {row.id: cast("TaskRow", row._asdict()) for row in work.connection.execute(held)}
 
 
-def find_tasks_by_id(work: Work, task_ids: list[str]) -> dict[str, Row]:
+def find_tasks_by_id(work: Work, task_ids: list[str]) -> dict[str, TaskRow]:
     """Return those of the tasks that are the caller's and living, by id."""
     statement = select(TASK).where(TASK.c.id.in_(task_ids), TASK.c.user_id == work.who.user_id, _ALIVE)
-    return {row.id: row._asdict() for row in work.connection.execute(statement)}
+    return {row.id: cast("TaskRow", row._asdict()) for row in work.connection.execute(statement)}
 
 
-def load_open_instances(work: Work, series_id: str) -> list[Row]:
+def load_open_instances(work: Work, series_id: str) -> list[TaskRow]:
     """Return the open instances of a series, by nominal date."""
     rows = work.connection.execute(_OPEN_INSTANCES, {"series": series_id, "user": work.who.user_id})
-    return [row._asdict() for row in rows]
+    return [cast("TaskRow", row._asdict()) for row in rows]
 
 
-def find_made_last(work: Work, series_id: str) -> Row | None:
+def find_made_last(work: Work, series_id: str) -> TaskRow | None:
     """Return the instance that was made last, deleted or not, or nothing."""
     row = work.connection.execute(_MADE_LAST, {"series": series_id, "user": work.who.user_id}).one_or_none()
-    return None if row is None else row._asdict()
+    return None if row is None else cast("TaskRow", row._asdict())
 
 
 def load_taken(work: Work, series_id: str, after: str | None) -> frozenset[str]:
@@ -162,9 +181,12 @@ def load_taken_ahead(work: Work, series_ids: list[str]) -> dict[str, set[str]]:
     return taken
 
 
-def load_due_series(work: Work, limit: int) -> list[Row]:
+def load_due_series(work: Work, limit: int) -> list[RecurrenceRow]:
     """Return the recurrences of all users whose next instance has to be made now, oldest first."""
-    return [row._asdict() for row in work.connection.execute(_DUE_SERIES, {"now": work.at, "limit": limit})]
+    return [
+        cast("RecurrenceRow", row._asdict())
+        for row in work.connection.execute(_DUE_SERIES, {"now": work.at, "limit": limit})
+    ]
 
 
 def next_series_at(work: Work) -> str | None:
@@ -173,15 +195,15 @@ def next_series_at(work: Work) -> str | None:
     return at
 
 
-def load_reminders(work: Work, task_id: str) -> list[Row]:
+def load_reminders(work: Work, task_id: str) -> list[ReminderRow]:
     """Return all reminders of a task of the caller's, by time."""
     rows = work.connection.execute(_REMINDERS, {"task_id": task_id, "user": work.who.user_id})
-    return [row._asdict() for row in rows]
+    return [cast("ReminderRow", row._asdict()) for row in rows]
 
 
-def load_reminders_of(work: Work, task_ids: list[str]) -> dict[str, list[Row]]:
+def load_reminders_of(work: Work, task_ids: list[str]) -> dict[str, list[ReminderRow]]:
     """Return the reminders of several tasks of the caller's, by task."""
-    found: dict[str, list[Row]] = {}
+    found: dict[str, list[ReminderRow]] = {}
     if task_ids:
         statement = (
             select(REMINDER)
@@ -189,14 +211,14 @@ def load_reminders_of(work: Work, task_ids: list[str]) -> dict[str, list[Row]]:
             .order_by(REMINDER.c.remind_at, REMINDER.c.id)
         )
         for row in work.connection.execute(statement):
-            found.setdefault(row.task_id, []).append(row._asdict())
+            found.setdefault(row.task_id, []).append(cast("ReminderRow", row._asdict()))
     return found
 
 
-def load_reminder(work: Work, reminder_id: str) -> Row | None:
+def load_reminder(work: Work, reminder_id: str) -> ReminderRow | None:
     """Return one reminder of the caller's, or nothing."""
     row = work.connection.execute(_REMINDER_BY_ID, {"reminder_id": reminder_id, "user": work.who.user_id}).one_or_none()
-    return None if row is None else row._asdict()
+    return None if row is None else cast("ReminderRow", row._asdict())
 
 
 def next_reminder_at(work: Work) -> str | None:
@@ -213,7 +235,7 @@ def _not_found(work: Work, task_id: str) -> TaskNotFound:
     return TaskNotFound("There is no task with this id.", "Look the task up with find_tasks and use its id.")
 
 
-def _list_similar(work: Work, text: str) -> list[Row]:
+def _list_similar(work: Work, text: str) -> list[SimilarTask]:
     """Return up to three `{task_id, title}` whose titles hold most of the words of what was given for an id."""
     # The longest tell most, and cost least: few titles hold them.
     words = sorted(dict.fromkeys(fold_words(text)), key=len, reverse=True)[:MOST_WORDS]

@@ -1,6 +1,6 @@
 """How a task's row is written: with a version condition, its tags and search words along with it."""
 
-from typing import Any
+from typing import cast
 
 from pydantic_core import from_json, to_json
 from sqlalchemy import bindparam, delete, insert, update
@@ -8,8 +8,9 @@ from sqlalchemy import bindparam, delete, insert, update
 from events.sql import HotInsert, table_of
 from todo.errors import VersionConflict
 from todo.record.models import NO_DEADLINE, TaskTag
-from todo.record.queries import TASK, Row, load_recurrence, load_reminders
-from todo.record.views import View, view_task
+from todo.record.queries import TASK, load_recurrence, load_reminders
+from todo.record.shapes import NewTask, TaskColumns, TaskRow, TaskShape
+from todo.record.views import view_task
 from todo.record.work import Work
 from todo.text import when
 from todo.text.search_words import fold_tag, fold_task
@@ -25,8 +26,10 @@ _TEXT = frozenset({"title", "notes", "tags"})
 _TAGGED = frozenset({"tags", "status", "deadline", "deleted_at"})
 
 
-def insert_task(work: Work, values: Row) -> Row:
-    """Insert a task of the caller's and return its row; `tags` is a list here."""
+def insert_task(work: Work, values: NewTask) -> TaskRow:
+    """Insert a task of the caller's and return its row."""
+    tags, due = values["tags"], values.get("due")
+    title_key, words = fold_task(values["title"], values.get("notes", ""), tags)
     row = {
         "kind": "task",
         "notes": "",
@@ -40,35 +43,36 @@ def insert_task(work: Work, values: Row) -> Row:
         "occurrence": None,
         "edited": "",
         **values,
+        "tags": to_json(tags).decode() if tags else "[]",
         "id": work.ids.new(),
         "user_id": work.who.user_id,
         "version": 1,
         "created_at": work.at,
         "updated_at": work.at,
         "unindexed": 1,
+        "title_key": title_key,
+        "words": words,
+        "deadline": deadline_of(work, due),
     }
-    tags: list[str] = row["tags"]
-    row["tags"] = to_json(tags).decode() if tags else "[]"
-    row["title_key"], row["words"] = fold_task(row["title"], row["notes"], tags)
-    row["deadline"] = deadline_of(work, row["due"])
     _INSERT.run(work.connection, row)
+    task = cast("TaskRow", row)
     if tags:
-        _write_tags(work, row, tags)
-    return row
+        _write_tags(work, task, tags)
+    return task
 
 
-def update_task_row(work: Work, task: Row, values: dict[str, Any]) -> Row:
+def update_task_row(work: Work, task: TaskRow, changes: TaskColumns) -> TaskRow:
     """Write changed columns and raise the version by one; return the new row.
 
     Raises `VersionConflict` if the row is no longer at the version that was read.
     """
-    values = {**values, "version": task["version"] + 1, "updated_at": work.at}
-    row = {**task, **values}
+    values: TaskColumns = {**changes, "version": task["version"] + 1, "updated_at": work.at}
+    row: TaskRow = {**task, **values}
     if "due" in values:
         row["deadline"] = values["deadline"] = deadline_of(work, row["due"])
     if _TEXT & values.keys():
         row["title_key"], row["words"] = fold_task(row["title"], row["notes"], from_json(row["tags"]))
-        values.update(title_key=row["title_key"], words=row["words"], unindexed=1)
+        values |= {"title_key": row["title_key"], "words": row["words"], "unindexed": 1}
     result = work.connection.execute(
         _GUARDED.values({name: bindparam(name) for name in values}),
         {**values, "key": task["id"], "owner": work.who.user_id, "seen": task["version"]},
@@ -87,21 +91,26 @@ def deadline_of(work: Work, due: str | None) -> str:
     return NO_DEADLINE if due is None else when.deadline_of(due, work.zone)
 
 
-def show_task(work: Work, row: Row) -> View:
+def show_task(work: Work, row: TaskRow) -> TaskShape:
     """Return the caller's view of a row, its reminders or its recurrence included."""
     if row["kind"] == "recurring":
         return view_task(row, (), work.zone, load_recurrence(work, row["id"]))
     return view_task(row, load_reminders(work, row["id"]), work.zone)
 
 
-def note_edited(task: Row, *names: str) -> dict[str, str]:
+def pick_changed(task: TaskRow, values: TaskColumns) -> TaskColumns:
+    """Return those of the columns that differ from the row."""
+    return cast("TaskColumns", {name: value for name, value in values.items() if value != task[name]})  # type: ignore[literal-required]  # a column's name
+
+
+def note_edited(task: TaskRow, *names: str) -> TaskColumns:
     """Return the column that notes fields as changed on this instance alone; nothing for other tasks."""
     if task["recurring_id"] is None:
         return {}
     return {"edited": " ".join(sorted({*task["edited"].split(), *names}))}
 
 
-def _write_tags(work: Work, row: Row, tags: list[str]) -> None:
+def _write_tags(work: Work, row: TaskRow, tags: list[str]) -> None:
     if tags:
         work.connection.execute(
             _INSERT_TAG,

@@ -1,12 +1,22 @@
 """What a task looks like from outside: one shape for tools, REST, events and history."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from pydantic_core import from_json
 
 from events.instants import shorten_instant
+from todo.record.shapes import (
+    CatchUpName,
+    ModeName,
+    RecurrenceRow,
+    RecurrenceShape,
+    ReminderRow,
+    ReminderShape,
+    TaskRow,
+    TaskShape,
+)
 from todo.text import when
 
 View = dict[str, Any]
@@ -15,47 +25,49 @@ PRIORITIES = ("none", "low", "medium", "high")
 _DERIVED = frozenset({"version", "updated_at", "due_local", "due_text", "edited"})
 
 
-def view_reminder(row: Mapping[str, Any]) -> View:
+def view_reminder(row: ReminderRow) -> ReminderShape:
     """Return `{id, remind_at, before?, status, sequence}`; `remind_at` is an instant."""
     view = {"id": row["id"], "remind_at": shorten_instant(row["remind_at"])}
     if row["before"] is not None:
         view["before"] = row["before"]
-    view["status"] = row["status"]
-    view["sequence"] = row["sequence"]
-    return view
+    return cast("ReminderShape", {**view, "status": row["status"], "sequence": row["sequence"]})
 
 
-def say_rule(recurrence: Mapping[str, Any], zone: ZoneInfo) -> str:
+def say_rule(recurrence: RecurrenceRow, zone: ZoneInfo) -> str:
     """Return a series' rule in words; its zone is named where its times are not those of the caller's zone."""
-    text: str = recurrence["rule_text"]
+    text = recurrence["rule_text"]
     if when.is_date(recurrence["first"]) or recurrence["zone"] == zone.key:
         return text
     return f"{text} ({recurrence['zone']} time)"
 
 
-def view_recurrence(row: Mapping[str, Any], zone: ZoneInfo) -> View:
-    """Return `{rule, rule_text, zone, mode, catch_up, paused, first_due, reminders?, skipped?}` of a series."""
-    view: View = {"rule": row["rule"], "rule_text": say_rule(row, zone)}
-    view |= {name: row[name] for name in ("zone", "mode", "catch_up")}
-    view |= {"paused": bool(row["paused"]), "first_due": row["first"]}
-    for name in ("reminders", "skipped"):
-        if row[name] != "[]":
-            view[name] = from_json(row[name])
+def view_recurrence(row: RecurrenceRow, zone: ZoneInfo) -> RecurrenceShape:
+    """Return how a series recurs, as the contract shows it; `reminders` and `skipped` are left out where empty."""
+    view: RecurrenceShape = {
+        "rule": row["rule"],
+        "rule_text": say_rule(row, zone),
+        "zone": row["zone"],
+        "mode": cast("ModeName", row["mode"]),
+        "catch_up": cast("CatchUpName", row["catch_up"]),
+        "paused": bool(row["paused"]),
+        "first_due": row["first"],
+    }
+    if row["reminders"] != "[]":
+        view["reminders"] = from_json(row["reminders"])
+    if row["skipped"] != "[]":
+        view["skipped"] = from_json(row["skipped"])
     return view
 
 
 def view_task(
-    row: Mapping[str, Any],
-    reminders: Sequence[Mapping[str, Any]],
-    zone: ZoneInfo,
-    recurrence: Mapping[str, Any] | None = None,
-) -> View:
+    row: TaskRow, reminders: Sequence[ReminderRow], zone: ZoneInfo, recurrence: RecurrenceRow | None = None
+) -> TaskShape:
     """Return a task as the contract shows it; empty fields are left out, tags and priority never.
 
     `due` is the exact value, `due_local` the form to send back, `due_text` the words, both in the caller's zone.
     `recurrence` is that of a series.
     """
-    view: View = {"id": row["id"], "title": row["title"]}
+    view: dict[str, Any] = {"id": row["id"], "title": row["title"]}
     if row["kind"] != "task":
         view = {"id": row["id"], "kind": row["kind"], "title": row["title"]}
     if row["notes"]:
@@ -84,10 +96,11 @@ def view_task(
     view["updated_at"] = row["updated_at"]
     if row["completed_at"] is not None:
         view["completed_at"] = row["completed_at"]
-    return view
+    # Written in the order of the contract, which a typed literal with optional fields cannot keep.
+    return cast("TaskShape", view)
 
 
-def diff_views(before: View, after: View) -> dict[str, list[Any]]:
+def diff_views(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[Any]]:
     """Return `{field: [old, new]}` of what differs; `null` stands for absent. Derived fields do not count."""
     return {
         name: [before.get(name), after.get(name)]

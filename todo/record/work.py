@@ -1,9 +1,9 @@
 """Work: everything that one use case may touch, and who asks for it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar, cast
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, bindparam, select
@@ -12,24 +12,28 @@ from events.instants import write_instant
 from events.ports import Ids
 from events.sql import table_of
 from todo.record.models import User
+from todo.record.shapes import Answer
+from todo.record.touched import Collected
+from todo.text import when
 from todo.text.when import read_zone
 
 T = TypeVar("T")
+A = TypeVar("A", bound=Answer)
 
 ActorKind = Literal["person", "agent", "scheduler"]
 Surface = Literal["rest", "mcp", "chat", "scheduler"]
 
 _U = table_of(User)
 _USER = select(_U.c.zone, _U.c.day_start).where(_U.c.id == bindparam("id"))
-# Whoever writes holds the zone still: a date-only task must not be saved with a deadline of the zone before.
+# A writer locks the zone: a date-only task must not be saved with a deadline of the previous zone.
 _USER_HELD = _USER.with_for_update(read=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Who:
-    """The caller, as the edge has established it; no argument that a model can fill says any of this.
+    """The caller, as established at the edge; no argument that a model can fill says any of this.
 
-    `origin` is where "the newest change from here" is looked for: a conversation, a token, a process or a client.
+    `origin` scopes "the newest change from here": a conversation, a token, a process or a client.
     """
 
     user_id: str
@@ -50,11 +54,10 @@ class Who:
 class Work:
     """One transaction's work for one caller: a use case reads and writes through it and never commits.
 
-    `now` is aware and UTC, and stays the same however long the work takes; `at` is the same instant as text.
-    `people` remembers each user's zone and start of day for as long as the store knows them to be true. With
-    `reads_only` nothing is locked. `kept` holds the recurrences of the series that this change moves on, as they were.
-    In a plan, `gathered` takes what each step touched, so that all of it is recorded as one change. `guarded` names the
-    operations that an agent may not do without the person; with `agreed` they have agreed to this very one.
+    `now` is aware, in UTC and constant for the whole transaction; `at` is the same instant as text. `people` caches
+    each user's zone and start of day for as long as the store knows them to be true. With `reads_only` no row is
+    locked. `guarded` names the operations that an agent may not do without the person; `agreed` says that they have
+    agreed to this one. In a plan, each step hands its part to `collected` instead of recording a change of its own.
     """
 
     connection: Connection
@@ -63,10 +66,9 @@ class Work:
     ids: Ids
     people: dict[str, tuple[ZoneInfo, str]] = field(default_factory=dict)
     reads_only: bool = False
-    kept: dict[str, dict[str, Any]] = field(default_factory=dict)
-    gathered: list[Any] | None = None
     guarded: frozenset[str] = frozenset()
     agreed: bool = False
+    collected: Collected | None = None
     at: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -84,8 +86,20 @@ class Work:
 
     def for_user(self, user_id: str) -> "Work":
         """Return the same work seen as another user's, for the scheduler, which serves everybody."""
-        who = Who(user_id, self.who.kind, self.who.surface, self.who.client, self.who.origin)
-        return Work(self.connection, who, self.now, self.ids, self.people, self.reads_only)
+        return replace(self, who=replace(self.who, user_id=user_id))
+
+    def with_agreement(self) -> "Work":
+        """Return the same work for a call to which the person has agreed."""
+        return replace(self, agreed=True)
+
+    def in_plan(self, collected: Collected) -> "Work":
+        """Return the same work for a step of a plan, which collects what its steps touch."""
+        return replace(self, collected=collected)
+
+    def stamp(self, answer: A) -> A:
+        """Return an answer with the present in the caller's zone: `now` in words, `now_at` as an instant."""
+        now_at = self.now.astimezone(self.zone).isoformat(timespec="minutes")
+        return cast("A", {**answer, "now": when.say_now(self.now, self.zone), "now_at": now_at})
 
     def _settings(self) -> tuple[ZoneInfo, str]:
         known = self.people.get(self.who.user_id)

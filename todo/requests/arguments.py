@@ -11,10 +11,11 @@ from functools import cache, partial
 from types import NoneType, UnionType
 from typing import Annotated, Any, Generic, NamedTuple, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, from_json, to_json
 
 from todo.errors import InvalidArguments
+from todo.requests.request import Request
 
 MAX_DEPTH, MAX_ECHO, MAX_PROBLEMS = 32, 60, 5
 
@@ -54,12 +55,6 @@ _WANTED = {"string": "a text", "list": "a list", "tuple": "a list", "dict": "an 
 Path = tuple[str | int, ...]
 
 
-class Request(BaseModel):
-    """What one call asks for; the base of every request model."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, hide_input_in_errors=True)
-
-
 R = TypeVar("R", bound=Request)
 
 
@@ -93,6 +88,8 @@ def read_arguments(model: type[R], raw: object) -> Arguments[R]:
                 if detail["loc"] or not reading.places:
                     reading.refuse(detail["loc"], partial(_say_invalid, detail))
         if not reading.places:
+            for combination in model.combinations:
+                combination.check(request)
             return Arguments(request, tuple(reading.warnings))
     raise reading.refusal()
 

@@ -1,9 +1,9 @@
 """What a person has to agree to before an agent may do it; no argument can stand for that."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypedDict
 
 from pydantic_core import from_json, to_json
 from sqlalchemy import Connection, bindparam, func, insert, select, update
@@ -13,7 +13,7 @@ from events.sql import table_of, take_lock
 from todo.errors import ConfirmationRequired, Forbidden, InvalidArguments, TaskNotFound
 from todo.record.models import Change, ChangeItem, Confirmation
 from todo.record.queries import load_any_tasks
-from todo.record.views import View
+from todo.record.shapes import TaskRow, TaskShape
 from todo.record.work import Work
 from todo.text.display import quote_title, show_text
 from todo.text.when import say_due
@@ -82,14 +82,23 @@ _NEWEST = select(
 )
 
 
-def require_person(work: Work, operation: str, subject: str, gone: Sequence[View]) -> None:
+class About(TypedDict):
+    """What a question is about: the action in words, the first hundred tasks that are meant, and how many there are."""
+
+    action: str
+    items: list[dict[str, Any]]
+    total: int
+
+
+def require_person(work: Work, operation: str, subject: str, gone: Sequence[TaskShape]) -> None:
     """Let an agent delete `gone` only if that is little, or if the person has agreed to exactly this.
 
     The person has to agree to the tenth deletion from one origin within ten minutes, to ten or more at once, and to
-    ending more than three series. An agreement holds for ten minutes and for one use, and for these tasks under the
-    titles that were shown. Raises `ConfirmationRequired`, and `Forbidden` where the person has said no to this already.
+    ending more than three series. An agreement holds for ten minutes and one use, and for these tasks under the titles
+    that were shown. A step of a plan does not ask: the plan asks once for all its steps. Raises
+    `ConfirmationRequired`, and `Forbidden` if the person has already said no to this.
     """
-    if work.who.kind != "agent" or work.agreed:
+    if work.who.kind != "agent" or work.agreed or work.collected is not None or not gone:
         return
     # Of several at the same moment each must count those before it.
     take_lock(work.connection, "deletions", work.who.user_id, work.who.origin)
@@ -105,7 +114,7 @@ def require_person(work: Work, operation: str, subject: str, gone: Sequence[View
     _spend_agreement(work, fingerprint, f"Delete {', '.join(titles)}{more}", _describe(f"Delete {many}", gone))
 
 
-def require_agreement(work: Work, operation: str, arguments: View, task_ids: Sequence[str] = ()) -> None:
+def require_agreement(work: Work, operation: str, arguments: Mapping[str, Any], task_ids: Sequence[str] = ()) -> None:
     """Let an agent do what the operator has guarded, only if the person has agreed to exactly these arguments.
 
     `task_ids` are those that a plan means. Raises as `require_person` does, which asks no second time about the same
@@ -115,17 +124,16 @@ def require_agreement(work: Work, operation: str, arguments: View, task_ids: Seq
     given = {name: value for name, value in arguments.items() if value not in (None, [], "")}
     tasks = load_any_tasks(work, [str(arguments["task_id"])]) if arguments.get("task_id") else {}
     known = tasks or load_any_tasks(work, sorted(set(task_ids)))
-    meant = [_say_when(work, known[each]) for each in dict.fromkeys(task_ids or tasks) if each in known]
+    meant = [_view_briefly(work, known[each]) for each in dict.fromkeys(task_ids or tasks) if each in known]
     titles = "".join(f" {quote_title(task['title'])}" for task in tasks.values())
     shown = {name: value for name, value in given.items() if name != "task_id" or not titles}
     said = show_text(to_json(shown).decode())[:_SHOWN_ARGUMENTS] if shown else ""
     fingerprint = sha256(to_json(["guarded", operation, given, titles])).hexdigest()
     summary = f"{operation}{titles} {said}".strip()
     _spend_agreement(work, fingerprint, summary, _describe(summary, meant))
-    work.agreed = True
 
 
-def _describe(action: str, tasks: Sequence[View]) -> View:
+def _describe(action: str, tasks: Sequence[Mapping[str, Any]]) -> About:
     """Return what a question is about: `{action, items: [{id, kind?, title, due?, due_text?}], total}`.
 
     The titles are data for whoever shows them, so that no sentence has to be cut; what hides in them is made visible.
@@ -138,9 +146,9 @@ def _describe(action: str, tasks: Sequence[View]) -> View:
     return {"action": action, "items": items, "total": len(tasks)}
 
 
-def _say_when(work: Work, row: View) -> View:
-    """Return of a task's row what `_describe` takes."""
-    task: View = {"id": row["id"], "title": row["title"]}
+def _view_briefly(work: Work, row: TaskRow) -> dict[str, Any]:
+    """Return the part of a task's view that a question shows."""
+    task: dict[str, Any] = {"id": row["id"], "title": row["title"]}
     if row["kind"] != "task":
         task["kind"] = row["kind"]
     if row["due"]:
@@ -148,7 +156,7 @@ def _say_when(work: Work, row: View) -> View:
     return task
 
 
-def _spend_agreement(work: Work, fingerprint: str, summary: str, about: View) -> None:
+def _spend_agreement(work: Work, fingerprint: str, summary: str, about: About) -> None:
     """Use up the person's agreement; raises if there is none, or if they have refused."""
     row = work.connection.execute(_SAME, _find_key(work, fingerprint)).one_or_none()
     if row is not None and row.state == "accepted":
@@ -176,7 +184,7 @@ def count_deletions(deleted: Sequence[tuple[str, str | None]]) -> int:
     return sum(series not in ids for _, series in deleted)
 
 
-def ask_person(work: Work, fingerprint: str, summary: str, about: View) -> str:
+def ask_person(work: Work, fingerprint: str, summary: str, about: About) -> str:
     """Store a question for the person, or find the one that waits already; return its id."""
     row = work.connection.execute(_SAME, _find_key(work, fingerprint)).one_or_none()
     if row is not None:
@@ -198,7 +206,7 @@ def ask_person(work: Work, fingerprint: str, summary: str, about: View) -> str:
     return confirmation_id
 
 
-def list_confirmations(work: Work) -> View:
+def list_confirmations(work: Work) -> dict[str, Any]:
     """Return `{confirmations: […]}` of the last ten minutes, newest first.
 
     Each is `{id, summary, action, items: [{id, kind?, title, due?, due_text?}], total, state, origin, asked_at,
@@ -208,7 +216,7 @@ def list_confirmations(work: Work) -> View:
     return {"confirmations": [_view(row._asdict()) for row in rows]}
 
 
-def decide_confirmation(work: Work, confirmation_id: str, decision: str) -> View:
+def decide_confirmation(work: Work, confirmation_id: str, decision: str) -> dict[str, Any]:
     """Accept or reject a question as the person, or as the agent that asked it and brings the person's answer.
 
     Returns the question. Raises `TaskNotFound`, for an agent also of another's question, and `InvalidArguments`.
@@ -225,7 +233,7 @@ def decide_confirmation(work: Work, confirmation_id: str, decision: str) -> View
     return _view({**row._asdict(), "state": state})
 
 
-def read_confirmation(work: Work, confirmation_id: str) -> View:
+def read_confirmation(work: Work, confirmation_id: str) -> dict[str, Any]:
     """Return one question; raises `TaskNotFound`."""
     row = work.connection.execute(_BY_ID, {"user": work.who.user_id, "key": confirmation_id}).one_or_none()
     if row is None:
@@ -263,8 +271,8 @@ def _find_key(work: Work, fingerprint: str) -> dict[str, str]:
     }
 
 
-def _view(row: dict[str, Any]) -> View:
-    view: View = {name: row[name] for name in ("id", "summary")}
+def _view(row: dict[str, Any]) -> dict[str, Any]:
+    view: dict[str, Any] = {name: row[name] for name in ("id", "summary")}
     # A question from before this was kept has but its sentence.
     view |= {"action": row["summary"], "items": [], "total": 0, **from_json(row["about"])}
     view |= {name: row[name] for name in ("state", "origin", "asked_at")}

@@ -1,86 +1,26 @@
-"""The outward shapes as models: for the JSON Schemas of events, the docs, and the tests that hold answers to them."""
+"""The JSON Schemas of the six events, derived from the shapes that the code itself uses."""
 
-from typing import Annotated, Any, Literal
+from functools import cache
+from typing import Annotated, Any, Literal, NotRequired
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field, TypeAdapter, with_config
+from typing_extensions import TypedDict  # typing has one that pydantic reads from Python 3.12 on
 
 from events.catalog import SOURCE, EventType
-
-INSTANT = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$"
-UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$"
-
-Instant = Annotated[str, Field(pattern=INSTANT, description="UTC, RFC 3339")]
-Due = Annotated[
-    str,
-    Field(pattern=rf"(^\d{{4}}-\d\d-\d\d$)|({INSTANT})", description="A date, or an instant in UTC"),
-]
-Id = Annotated[str, Field(pattern=UUID, description="UUIDv7")]
+from todo.record.shapes import INSTANT, OPEN, Due, Id, Instant, TaskShape
 
 
-class Shape(BaseModel):
-    """A shape to which fields may be added, and from which none goes."""
-
-    model_config = ConfigDict(extra="allow")
-
-
-class ReminderShape(Shape):
-    """One reminder of a task."""
-
-    id: Id
-    remind_at: Instant
-    before: Annotated[str | None, Field(description="Duration before the due, for relative ones: 30m, 1d")] = None
-    status: Literal["scheduled", "fired", "cancelled"]
-    sequence: Annotated[int, Field(ge=1, description="Rises with every re-arming")]
-
-
-class RecurrenceShape(Shape):
-    """How a series recurs."""
-
-    rule: Annotated[str, Field(description="RFC 5545 RRULE")]
-    rule_text: Annotated[str, Field(description="The rule in words")]
-    zone: Annotated[str, Field(description="IANA zone")]
-    mode: Literal["one_at_a_time", "every_occurrence", "after_completion"]
-    catch_up: Literal["latest", "all", "none"]
-    paused: bool
-    first_due: Annotated[Due, Field(description="Sets the phase of the rule")]
-    reminders: Annotated[list[str] | None, Field(description="Durations before the due")] = None
-    skipped: Annotated[list[Due] | None, Field(description="Dates that are left out")] = None
-
-
-class TaskShape(Shape):
-    """A task, as answers and events show it; a series has a `recurrence`, an instance a `recurring_id`."""
-
-    id: Id
-    kind: Annotated[Literal["recurring"] | None, Field(description="Only of a series")] = None
-    title: str
-    notes: str | None = None
-    status: Literal["open", "completed"]
-    due: Due | None = None
-    due_local: Annotated[str | None, Field(description="The due in the person's zone, the form to send back")] = None
-    due_text: Annotated[str | None, Field(description="The due in words")] = None
-    zone: Annotated[str | None, Field(description="IANA zone of a due with a time")] = None
-    priority: Literal["none", "low", "medium", "high"]
-    tags: list[str]
-    reminders: list[ReminderShape] | None = None
-    recurring_id: Annotated[Id | None, Field(description="The series of an instance")] = None
-    occurrence: Annotated[Due | None, Field(description="The nominal date of an instance; it never moves")] = None
-    edited: Annotated[list[str] | None, Field(description="Fields changed on this instance alone")] = None
-    recurrence: RecurrenceShape | None = None
-    version: Annotated[int, Field(ge=1)]
-    created_at: Instant
-    updated_at: Instant
-    completed_at: Instant | None = None
-
-
-class ActorShape(Shape):
+@with_config(OPEN)
+class ActorShape(TypedDict):
     """Who made a change, and through which surface."""
 
     kind: Literal["person", "agent", "scheduler"]
     surface: Literal["rest", "mcp", "chat", "scheduler"]
-    client: str | None = None
+    client: NotRequired[str]
 
 
-class DataShape(Shape):
+@with_config(OPEN)
+class DataShape(TypedDict):
     """What all six events carry."""
 
     version: Annotated[int, Field(ge=1, description="The task's version after the change, or the one that was seen")]
@@ -88,18 +28,22 @@ class DataShape(Shape):
     actor: ActorShape
 
 
+@with_config(OPEN)
 class StateDataShape(DataShape):
     """What the four state events carry."""
 
-    changes: Annotated[
-        dict[str, Annotated[list[Any], Field(min_length=2, max_length=2)]] | None,
-        Field(description="Field to [old, new], null = absent"),
-    ] = None
+    changes: NotRequired[
+        Annotated[
+            dict[str, Annotated[list[Any], Field(min_length=2, max_length=2)]],
+            Field(description="Field to [old, new], null = absent"),
+        ]
+    ]
     change_id: Id
-    request_id: str | None = None
+    request_id: NotRequired[str]
 
 
-class RungShape(Shape):
+@with_config(OPEN)
+class RungShape(TypedDict):
     """The reminder that rang."""
 
     id: Id
@@ -107,6 +51,7 @@ class RungShape(Shape):
     sequence: Annotated[int, Field(ge=1)]
 
 
+@with_config(OPEN)
 class ReminderDataShape(DataShape):
     """What `reminder.due` carries."""
 
@@ -114,6 +59,7 @@ class ReminderDataShape(DataShape):
     late_by_seconds: Annotated[int, Field(ge=0)]
 
 
+@with_config(OPEN)
 class TriggerDataShape(DataShape):
     """What `recurring.trigger` carries."""
 
@@ -122,7 +68,7 @@ class TriggerDataShape(DataShape):
     skipped: Annotated[int, Field(ge=0)]
 
 
-DATA_SHAPES: dict[EventType, type[DataShape]] = {
+DATA_SHAPES: dict[EventType, Any] = {
     EventType.REMINDER_DUE: ReminderDataShape,
     EventType.RECURRING_TRIGGER: TriggerDataShape,
 }
@@ -130,7 +76,7 @@ DATA_SHAPES: dict[EventType, type[DataShape]] = {
 
 def describe_event(event_type: EventType) -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of a whole CloudEvent of this type."""
-    data = DATA_SHAPES.get(event_type, StateDataShape).model_json_schema()
+    data = _allow_null(TypeAdapter(DATA_SHAPES.get(event_type, StateDataShape)).json_schema())
     defs = data.pop("$defs", {})
     text = {"type": "string"}
     task_event = {
@@ -171,3 +117,34 @@ def describe_event(event_type: EventType) -> dict[str, Any]:
         "properties": properties,
         "$defs": defs,
     }
+
+
+_BESIDE = ("title", "description")
+
+
+@cache
+def _describe_scalars() -> dict[str, str]:
+    """Return the descriptions of the scalar types, by their pattern."""
+    schemas = [TypeAdapter(scalar).json_schema() for scalar in (Due, Id, Instant)]
+    return {each["pattern"]: each["description"] for each in schemas}
+
+
+def _allow_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema with `null` allowed for optional fields: published so, and a schema only ever grows wider."""
+    defs = {name: _allow_null(each) for name, each in schema.get("$defs", {}).items()}
+    required = schema.get("required", [])
+    properties = {
+        name: each if name in required else _make_nullable(each) for name, each in schema["properties"].items()
+    }
+    return {**schema, **({"$defs": defs} if defs else {}), "properties": properties}
+
+
+def _make_nullable(schema: dict[str, Any]) -> dict[str, Any]:
+    inner = {name: value for name, value in schema.items() if name not in _BESIDE}
+    beside = {name: schema[name] for name in _BESIDE if name in schema}
+    if (described := _describe_scalars().get(inner.get("pattern", ""))) is not None:
+        # The type says what it is; the field adds only what it says beyond that.
+        inner = dict(sorted({**inner, "description": described}.items()))
+        if beside.get("description") == described:
+            del beside["description"]
+    return dict(sorted({"anyOf": [inner, {"type": "null"}], "default": None, **beside}.items()))

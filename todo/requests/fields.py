@@ -1,28 +1,20 @@
 """Edits of the fields that tasks have in common with the template of a series."""
 
-from typing import Any
-
 from pydantic_core import from_json, to_json
 
 from todo.errors import InvalidArguments
-from todo.record.queries import Row
+from todo.record.shapes import TaskColumns, TaskRow
 from todo.record.views import PRIORITIES
 from todo.requests.schemas import UpdateRecurringTask, UpdateTask
 from todo.text.search_words import fold_tag
 
-EMPTY: dict[str, Any] = {"notes": "", "priority": 0, "tags": "[]"}
+EMPTY: TaskColumns = {"notes": "", "priority": 0, "tags": "[]"}
 """What the fields that can be cleared hold then, as columns."""
 
 
-def read_edits(task: Row, request: UpdateTask | UpdateRecurringTask) -> dict[str, Any]:
-    """Return the columns that a request sets, changed or not; raises `InvalidArguments` for what cannot be meant."""
-    cleared = set(request.clear or ())
-    both = [name for name in EMPTY if name in cleared and getattr(request, name)]
-    if both:
-        raise InvalidArguments(f"{both[0]} is both given and cleared.", "Give one of the two.")
-    if request.notes is not None and request.append_notes is not None:
-        raise InvalidArguments("notes and append_notes exclude each other.", "Give one of the two.")
-    values: dict[str, Any] = {}
+def read_edits(task: TaskRow, request: UpdateTask | UpdateRecurringTask) -> TaskColumns:
+    """Return the columns that a request sets, changed or not; raises `InvalidArguments` above a limit."""
+    values: TaskColumns = {}
     if request.title is not None:
         values["title"] = request.title
     if request.notes is not None:
@@ -40,7 +32,10 @@ def read_edits(task: Row, request: UpdateTask | UpdateRecurringTask) -> dict[str
         gone = {fold_tag(tag) for tag in request.remove_tags or []}
         kept = [tag for tag in [*tags, *(request.add_tags or [])] if fold_tag(tag) not in gone]
         values["tags"] = to_json(clean_tags(kept)).decode()
-    return {**values, **{name: empty for name, empty in EMPTY.items() if name in cleared}}
+    for name in request.clear or ():
+        if name != "due":
+            values[name] = EMPTY[name]
+    return values
 
 
 def clean_tags(tags: list[str]) -> list[str]:

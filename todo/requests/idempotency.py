@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 from hashlib import sha256
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic_core import from_json, to_json
 from sqlalchemy import bindparam, delete, insert, select
@@ -12,11 +12,11 @@ from events.instants import read_instant, write_instant
 from events.sql import HotInsert, table_of, take_lock
 from todo.errors import RequestIdReused
 from todo.record.models import RequestEntry
-from todo.record.views import View
+from todo.record.shapes import Answer
 from todo.record.work import Work
-from todo.requests.arguments import Request
 from todo.requests.confirmations import require_agreement
-from todo.text.when import local_form, say_now
+from todo.requests.request import Request
+from todo.text.when import local_form
 
 R = TypeVar("R", bound=Request)
 
@@ -42,7 +42,7 @@ _UNNAMED = (
 _FORGET = delete(_T).where(_T.c.user_id == bindparam("user"), _T.c.request_id == bindparam("request_id"))
 
 
-def once(work: Work, operation: str, request: R, use_case: Callable[[Work, R], View]) -> View:
+def once(work: Work, operation: str, request: R, use_case: Callable[[Work, R], Answer]) -> Answer:
     """Run a write at most once per `request_id` of this user, over all surfaces.
 
     A repeat gets the stored answer with `replayed: true`. Refusals are not stored: they raise before the row is
@@ -71,21 +71,22 @@ def once(work: Work, operation: str, request: R, use_case: Callable[[Work, R], V
             return _replay(work, *repeat)
     if agent and operation in work.guarded:
         require_agreement(work, operation, arguments)
+        work = work.with_agreement()
     answer = use_case(work, request)
     _remember(work, request_id, fingerprint, to_json(answer).decode(), work.at)
     return answer
 
 
-def find_answer(work: Work, request_id: str) -> View | None:
+def find_answer(work: Work, request_id: str) -> Answer | None:
     """Return the stored answer of the caller's request, if it was carried out within the time that answers are kept."""
     row = work.connection.execute(_BY_ID, {"user": work.who.user_id, "request_id": request_id}).one_or_none()
     if row is None or row.at < write_instant(work.now - KEPT):
         return None
-    answer: View = from_json(row.answer)
+    answer: Answer = from_json(row.answer)
     return answer
 
 
-def _find_known(work: Work, request_id: str, fingerprint: str) -> View | None:
+def _find_known(work: Work, request_id: str, fingerprint: str) -> Answer | None:
     key = {"user": work.who.user_id, "request_id": request_id}
     row = work.connection.execute(_BY_ID, key).one_or_none()
     if row is None:
@@ -128,10 +129,10 @@ def _remember(work: Work, request_id: str | None, fingerprint: str, answer: str,
     )
 
 
-def _replay(work: Work, answer: str, at: str) -> View:
-    view: View = from_json(answer)
+def _replay(work: Work, answer: str, at: str) -> Answer:
+    view: dict[str, Any] = from_json(answer)
     local = local_form(write_instant(read_instant(at).replace(microsecond=0)).replace(".000000", ""), work.zone)
-    view["now"] = say_now(work.now, work.zone)
+    view.pop("hint", None)
     view["replayed"] = True
     view["message"] = f"Already done at {local[11:16]}; nothing new was saved."
-    return view
+    return work.stamp(view)

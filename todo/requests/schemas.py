@@ -1,11 +1,20 @@
 """What callers may ask for: each argument described once, for tools, REST and the docs."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from todo.recurrence.schedule import CatchUp, Mode
-from todo.requests.arguments import Request
+from todo.requests.request import (
+    AtMostOne,
+    Combination,
+    ExactlyOne,
+    NotCleared,
+    NotWith,
+    OnlyWith,
+    Request,
+    Together,
+)
 
 Priority = Literal["none", "low", "medium", "high"]
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=64)]
@@ -72,8 +81,14 @@ class CreateTask(WriteRequest):
     ] = None
 
 
-class UpdateTask(ChangeRequest):
-    """Arguments of `update_task`."""
+class TaskEdits(Request):
+    """The fields of a task that a change may set, and how; what is not given stays."""
+
+    combinations: ClassVar[tuple[Combination, ...]] = (
+        AtMostOne(("due", "shift")),
+        AtMostOne(("notes", "append_notes")),
+        NotCleared(("due", "notes", "priority", "tags"), moved_by=(("due", "shift"),)),
+    )
 
     title: Title | None = None
     notes: Annotated[Notes | None, Field(description="Replaces the notes")] = None
@@ -89,6 +104,10 @@ class UpdateTask(ChangeRequest):
     clear: Annotated[list[Clearable] | None, Field(max_length=4, description="Fields to empty")] = None
 
 
+class UpdateTask(ChangeRequest, TaskEdits):
+    """Arguments of `update_task`."""
+
+
 class CompleteTask(ChangeRequest):
     """Arguments of `complete_task`."""
 
@@ -102,14 +121,23 @@ class DeleteTask(ChangeRequest):
 
 
 class SetReminder(ChangeRequest):
-    """Arguments of `set_reminder`: exactly one of `at` and `before`."""
+    """Arguments of `set_reminder`."""
+
+    combinations: ClassVar[tuple[Combination, ...]] = (
+        ExactlyOne("at", "before", "Give a time, or a duration before the due."),
+    )
 
     at: Annotated[TimeText | None, Field(description=TIME)] = None
     before: Annotated[str | None, Field(max_length=64, description="Duration before the due: 30m, 2h, 1d")] = None
 
 
 class SnoozeReminder(WriteRequest):
-    """Arguments of `snooze_reminder`: one of the ids, and one of `until` and `duration`."""
+    """Arguments of `snooze_reminder`."""
+
+    combinations: ClassVar[tuple[Combination, ...]] = (
+        ExactlyOne("until", "duration", "Give a time, or a duration from now."),
+        ExactlyOne("reminder_id", "task_id"),
+    )
 
     reminder_id: Id | None = None
     task_id: Annotated[Id | None, Field(description="Instead: the reminder of this task that rang last")] = None
@@ -119,7 +147,9 @@ class SnoozeReminder(WriteRequest):
 
 
 class CancelReminder(WriteRequest):
-    """Arguments of `cancel_reminder`: exactly one of the ids."""
+    """Arguments of `cancel_reminder`."""
+
+    combinations: ClassVar[tuple[Combination, ...]] = (ExactlyOne("reminder_id", "task_id"),)
 
     reminder_id: Id | None = None
     task_id: Annotated[Id | None, Field(description="Instead: all that wait on this task")] = None
@@ -127,7 +157,9 @@ class CancelReminder(WriteRequest):
 
 
 class CreateRecurringTask(WriteRequest):
-    """Arguments of `create_recurring_task`: exactly one of `title` and `task_id`."""
+    """Arguments of `create_recurring_task`."""
+
+    combinations: ClassVar[tuple[Combination, ...]] = (ExactlyOne("title", "task_id", "Give the title of a new task."),)
 
     title: Annotated[Title | None, Field(description="What to do, in the person's words")] = None
     task_id: Annotated[Id | None, Field(description="Instead: a task that becomes the first occurrence")] = None
@@ -147,6 +179,13 @@ class CreateRecurringTask(WriteRequest):
 
 class UpdateRecurringTask(ChangeRequest):
     """Arguments of `update_recurring_task`; the id of an occurrence means its series."""
+
+    combinations: ClassVar[tuple[Combination, ...]] = (
+        AtMostOne(("notes", "append_notes")),
+        NotCleared(("notes", "priority", "tags")),
+        AtMostOne(("paused", "pause_until", "skip"), "Give one of them at a time."),
+        NotWith(("paused", "pause_until", "skip"), ("rule", "first_due", "zone", "ends"), "Change the dates first."),
+    )
 
     title: Title | None = None
     notes: Annotated[Notes | None, Field(description="Replaces the notes")] = None
@@ -191,40 +230,20 @@ class PlannedCall(BaseModel):
     arguments: dict[str, Any] = Field(default_factory=dict)
 
 
-class PlanChange(Request):
+class PlanChange(TaskEdits):
     """What to do with each task that a plan's filter hits: fields as in `update_task`, or complete, or delete."""
 
-    title: Title | None = None
-    notes: Notes | None = None
-    due: TimeText | None = None
-    priority: Priority | None = None
-    append_notes: Notes | None = None
-    shift: Annotated[str | None, Field(max_length=64)] = None
-    tags: Tags | None = None
-    add_tags: Tags | None = None
-    remove_tags: Tags | None = None
-    clear: Annotated[list[Clearable] | None, Field(max_length=4)] = None
     complete: bool | None = None
     delete: bool | None = None
 
 
-class PlanFilter(Request):
-    """Which tasks a plan means: filters as in `find_tasks`."""
-
-    text: Annotated[str | None, Field(max_length=200)] = None
-    status: Status | None = None
-    due_from: TimeText | None = None
-    due_until: TimeText | None = None
-    completed_from: TimeText | None = None
-    completed_until: TimeText | None = None
-    tags: Annotated[list[Tag] | None, Field(max_length=50)] = None
-    priority: Priority | None = None
-    kind: Literal["task", "recurring"] | None = None
-    has_reminder: bool | None = None
-
-
 class PlanChanges(WriteRequest):
-    """Arguments of `plan_changes`: exactly one of `changes` and `filter` with `change`."""
+    """Arguments of `plan_changes`."""
+
+    combinations: ClassVar[tuple[Combination, ...]] = (
+        ExactlyOne("changes", "filter", "Give changes, or a filter with change."),
+        Together("filter", "change", "Give both: which tasks, and what to do with each."),
+    )
 
     changes: Annotated[list[PlannedCall] | None, Field(max_length=100, description="Writes, in order")] = None
     filter: Annotated[dict[str, Any] | None, Field(description="Which tasks: filters of find_tasks")] = None
@@ -244,8 +263,8 @@ class ApplyPlan(WriteRequest):
     ] = None
 
 
-class FindTasks(Request):
-    """Arguments of `find_tasks`."""
+class TaskFilter(Request):
+    """Which tasks are meant: filters that all hold."""
 
     text: Annotated[
         str | None, Field(max_length=200, description="All words, each at a word's beginning; title, notes, tags")
@@ -259,6 +278,11 @@ class FindTasks(Request):
     priority: Priority | None = None
     kind: Annotated[Literal["task", "recurring"] | None, Field(description="Default task")] = None
     has_reminder: Annotated[bool | None, Field(description="Whether a reminder waits")] = None
+
+
+class FindTasks(TaskFilter):
+    """Arguments of `find_tasks`."""
+
     sort: Annotated[Sort, Field(description="Undated last")] = "due"
     limit: Annotated[int, Field(ge=1, le=50)] = 20
     cursor: Annotated[str | None, Field(max_length=1000, description="next_cursor of the page before")] = None
@@ -274,7 +298,12 @@ class GetTask(Request):
 
 
 class PreviewOccurrences(Request):
-    """Arguments of `preview_occurrences`: exactly one of `task_id` and `rule`."""
+    """Arguments of `preview_occurrences`."""
+
+    combinations: ClassVar[tuple[Combination, ...]] = (
+        ExactlyOne("task_id", "rule", "Give a rule: FREQ=WEEKLY;BYDAY=MO."),
+        OnlyWith(("first_due", "zone"), "rule", "A series has its own; leave them out."),
+    )
 
     task_id: Annotated[Id | None, Field(description="A recurring task")] = None
     rule: Annotated[str | None, Field(description=RULE)] = None

@@ -3,27 +3,25 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any, cast
+from typing import cast
 
 from pydantic_core import from_json
 from sqlalchemy import bindparam, insert, update
 
-from events.catalog import EventType
 from events.instants import write_instant
 from todo import reminders
 from todo.errors import InvalidArguments, VersionConflict
-from todo.record.changes import Touched
+from todo.record.changes import Change
 from todo.record.queries import (
     RECURRENCE,
-    Row,
     find_task,
     load_open_instances,
     load_recurrence,
     load_taken,
     load_task,
+    open_due,
 )
-from todo.record.rows import insert_task, show_task, update_task_row
-from todo.record.views import View
+from todo.record.shapes import DateShape, NewTask, RecurrenceColumns, RecurrenceRow, TaskRow, TriggerShape
 from todo.record.work import Work
 from todo.recurrence import expansion as rules
 from todo.recurrence.schedule import (
@@ -49,11 +47,11 @@ _GUARDED = update(RECURRENCE).where(
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """A series as it is stored: the row of its task, the row of its recurrence, and the course that this one sets."""
+    """A series as it is stored: the row of its task, the row of its recurrence, and the schedule that this row sets."""
 
-    task: Row
-    row: Row
-    course: Schedule
+    task: TaskRow
+    row: RecurrenceRow
+    schedule: Schedule
 
     @property
     def is_live(self) -> bool:
@@ -68,11 +66,11 @@ class Series:
 
 @dataclass(slots=True)
 class Advance:
-    """What a step of a series changed beside the task that was asked for, for the change's record and the answer."""
+    """How a series has moved on: the instances made, the next date, whether it has ended, and warnings."""
 
-    touched: list[Touched] = field(default_factory=list)
+    made: list[TaskRow] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-    next: View | None = None
+    next: DateShape | None = None
     ended: bool = False
 
     def tell(self) -> str:
@@ -82,9 +80,9 @@ class Advance:
         return f" Next: {self.next['due_text']}." if self.next is not None else ""
 
 
-def read_series(task: Row, row: Row) -> Series:
+def read_series(task: TaskRow, row: RecurrenceRow) -> Series:
     """Put the two rows of a series together."""
-    course = Schedule(
+    schedule = Schedule(
         rules.parse(row["rule"]),
         row["first"],
         when.read_zone(row["zone"]),
@@ -92,7 +90,7 @@ def read_series(task: Row, row: Row) -> Series:
         frozenset(from_json(row["skipped"])) if row["skipped"] != "[]" else frozenset(),
         row["wall"],
     )
-    return Series(task, row, course)
+    return Series(task, row, schedule)
 
 
 def load_series(work: Work, task_id: str) -> Series:
@@ -105,24 +103,24 @@ def load_series(work: Work, task_id: str) -> Series:
         return read_series(task, load_recurrence(work, task_id))
     series = find_series(work, task)
     if series is None:
-        gone = task["recurring_id"] is not None
+        title = quote_title(task["title"])
         raise InvalidArguments(
-            f"The series of {quote_title(task['title'])} is deleted."
-            if gone
-            else f"{quote_title(task['title'])} is not a recurring task.",
+            f"{title} is not a recurring task."
+            if task["recurring_id"] is None
+            else f"The series of {title} is deleted.",
             "create_recurring_task with its task_id lets it recur.",
         )
     return series
 
 
-def find_series(work: Work, instance: Row) -> Series | None:
-    """Return the living series of an instance, or nothing."""
+def find_series(work: Work, instance: TaskRow) -> Series | None:
+    """Return the living series of an instance; None if it has none or the series is deleted."""
     if instance["recurring_id"] is None or (task := find_task(work, instance["recurring_id"])) is None:
         return None
     return read_series(task, load_recurrence(work, task["id"]))
 
 
-def insert_series(work: Work, task: Row, row: Row) -> Series:
+def insert_series(work: Work, task: TaskRow, values: RecurrenceColumns) -> Series:
     """Write how a new series recurs, and return the series; no instance is made yet."""
     row = {
         "paused": False,
@@ -135,23 +133,23 @@ def insert_series(work: Work, task: Row, row: Row) -> Series:
         "next_due": None,
         "next_at": None,
         "revision": 1,
-        **row,
+        **values,
         "task_id": task["id"],
         "user_id": task["user_id"],
     }
     work.connection.execute(_INSERT, row)
-    return read_series(task, row)
+    return read_series(task, cast("RecurrenceRow", row))
 
 
-def save_series(work: Work, series: Series, values: dict[str, Any]) -> Series:
+def save_series(change: Change, series: Series, values: RecurrenceColumns) -> Series:
     """Write what changed in a recurrence, with the next date and instant that follow from it; return the series.
 
     Raises `VersionConflict` if somebody else moved the series on at the same moment.
     """
-    work.kept.setdefault(series.row["task_id"], series.row)
+    change.keep_series(series.row)
     moved = read_series(series.task, {**series.row, **values})
     values = {**values, **_foresee(moved), "revision": series.row["revision"] + 1}
-    result = work.connection.execute(
+    result = change.work.connection.execute(
         _GUARDED.values({name: bindparam(name) for name in values}),
         {**values, "key": series.row["task_id"], "seen": series.row["revision"]},
     )
@@ -160,152 +158,153 @@ def save_series(work: Work, series: Series, values: dict[str, Any]) -> Series:
     return replace(moved, row={**moved.row, **values})
 
 
-def _foresee(series: Series) -> dict[str, Any]:
+def _foresee(series: Series) -> RecurrenceColumns:
     newest = series.row["newest"]
-    if not series.is_live or series.course.mode == "after_completion":
+    if not series.is_live or series.schedule.mode == "after_completion":
         return {"next_due": None, "next_at": None}
-    course = series.course
-    ahead = (due for due in course.walk(newest) if due not in course.skipped)
-    waits = course.mode == "every_occurrence" and newest is not None
+    schedule = series.schedule
+    ahead = (due for due in schedule.walk(newest) if due not in schedule.skipped)
+    waits = schedule.mode == "every_occurrence"
     return {
         "next_due": next(ahead, None),
-        "next_at": write_instant(starts_at(newest, course.zone)) if waits else None,
+        "next_at": write_instant(starts_at(newest, schedule.zone)) if waits and newest is not None else None,
     }
 
 
 def make_instances(
-    work: Work, series: Series, steps: Iterable[NextDate], values: dict[str, Any], since: str | None = None
+    change: Change, series: Series, dates: Iterable[NextDate], values: RecurrenceColumns, since: str | None = None
 ) -> tuple[Series, Advance]:
     """Make the instances of some dates and move the series on, `newest` to the last one; return both.
 
     The series' own row is written first: of two who do this at once, one is refused before anything is made. `since`
     is the instant from which on the reminders of one that lies ahead still ring.
     """
-    steps = list(steps)
-    moved = {"made": series.row["made"] + len(steps), "passed": 0, **values}
-    if steps:
-        moved.setdefault("newest", steps[-1].due)
+    work, dates = change.work, list(dates)
+    moved: RecurrenceColumns = {"made": series.row["made"] + len(dates), "passed": 0, **values}
+    if dates:
+        moved.setdefault("newest", dates[-1].due)
         moved["awaits"] = None
-    series = save_series(work, series, moved)
-    outcome = Advance()
-    for step in steps:
-        row = insert_task(
-            work,
-            {
-                **{name: series.task[name] for name in ("title", "notes", "priority")},
-                "tags": from_json(series.task["tags"]),
-                "due": step.due,
-                "zone": None if when.is_date(step.due) else series.course.zone.key,
-                "recurring_id": series.task["id"],
-                "occurrence": step.due,
-            },
-        )
-        ahead = since if starts_at(step.due, series.course.zone) > work.now else None
-        outcome.warnings += reminders.carry_reminders(work, row, from_json(series.row["reminders"]), ahead)
-        view = show_task(work, row)
-        outcome.touched.append(Touched(EventType.TASK_CREATED, None, view, tell_trigger(series, step)))
-        outcome.next = view_next(work, row)
-    return series, outcome
+    series = save_series(change, series, moved)
+    advance = Advance()
+    for date in dates:
+        instance: NewTask = {
+            "title": series.task["title"],
+            "notes": series.task["notes"],
+            "priority": series.task["priority"],
+            "tags": from_json(series.task["tags"]),
+            "due": date.due,
+            "zone": None if when.is_date(date.due) else series.schedule.zone.key,
+            "recurring_id": series.task["id"],
+            "occurrence": date.due,
+        }
+        row = change.create(instance)
+        advance.made.append(row)
+        change.trigger(row, make_trigger(series, date))
+        ahead = since if starts_at(date.due, series.schedule.zone) > work.now else None
+        advance.warnings += reminders.carry_reminders(work, row, from_json(series.row["reminders"]), ahead)
+        advance.next = view_next(work, row)
+    return series, advance
 
 
-def tell_trigger(series: Series, step: NextDate) -> View:
+def make_trigger(series: Series, date: NextDate) -> TriggerShape:
     """Return what `recurring.trigger` says of an instance beside the task itself."""
-    return {"recurring_id": series.task["id"], "occurrence": step.due, "skipped": step.passed}
+    return {"recurring_id": series.task["id"], "occurrence": date.due, "skipped": date.passed}
 
 
-def end_series(work: Work, series: Series) -> Touched:
+def end_series(change: Change, series: Series) -> None:
     """Complete a series that has no date left."""
-    before = show_task(work, series.task)
-    row = update_task_row(work, series.task, {"status": "completed", "completed_at": work.at})
-    save_series(work, replace(series, task=row), {})
-    return Touched(EventType.TASK_COMPLETED, before, show_task(work, row))
+    row = change.update(series.task, {"status": "completed", "completed_at": change.work.at})
+    save_series(change, replace(series, task=row), {})
 
 
-def go_on(work: Work, instance: Row, *, done: bool) -> Advance:
-    """Let a series go on after an instance was completed (`done`) or deleted, which is to skip it.
+def go_on(change: Change, instance: TaskRow, *, done: bool) -> Advance:
+    """Move a series on after an instance was completed (`done`) or deleted, which skips it.
 
     Makes the successor if the mode wants one and there is none yet, or completes the series when no date is left.
+    Does nothing for a task that does not recur.
     """
+    work = change.work
     series = find_series(work, instance)
     if series is None:
         return Advance()
     open_ones = [each for each in load_open_instances(work, series.task["id"]) if each["id"] != instance["id"]]
     if not series.is_live or not _wants_next(work, series, instance, open_ones, done=done):
         return Advance(next=tell_next(work, series, open_ones))
-    step = find_step(work, series, instance["occurrence"], done=done)
-    if step is None:
-        touched = [end_series(work, series)]
-        return Advance(touched, next=view_next(work, open_ones[0]) if open_ones else None, ended=True)
-    return make_instances(work, series, [step], {})[1]
+    date = find_next(work, series, instance["occurrence"], done=done)
+    if date is None:
+        end_series(change, series)
+        return Advance(next=view_next(work, open_ones[0]) if open_ones else None, ended=True)
+    return make_instances(change, series, [date], {})[1]
 
 
-def _wants_next(work: Work, series: Series, instance: Row, open_ones: list[Row], *, done: bool) -> bool:
-    """Return whether the next one has to come now that an instance is completed or deleted.
+def _wants_next(work: Work, series: Series, instance: TaskRow, open_ones: list[TaskRow], *, done: bool) -> bool:
+    """Return whether the next instance has to be made now that this one is completed or deleted.
 
-    One after which another was made that is open has had its successor: it was reopened. Of every_occurrence the clock
-    decides; only when the one that lies ahead is skipped does the next take its place.
+    If a later instance is open, this one was reopened and already has its successor. In `every_occurrence` the
+    scheduler decides; only if the instance ahead is skipped does the next one take its place here.
     """
     is_last = all(each["number"] < instance["number"] for each in open_ones)
-    if series.course.mode != "every_occurrence":
+    if series.schedule.mode != "every_occurrence":
         return is_last
-    newest = series.row["newest"]
-    if done or min(starts_at(due, series.course.zone) for due in (newest, instance["occurrence"])) <= work.now:
+    newest, nominal = series.row["newest"], instance["occurrence"]
+    if done or newest is None or nominal is None:
+        return False
+    if min(starts_at(due, series.schedule.zone) for due in (newest, nominal)) <= work.now:
         return False
     has_one = newest in load_taken(work, series.task["id"], just_before(newest))
-    return (is_last or instance["occurrence"] == newest) and not has_one
+    return (is_last or nominal == newest) and not has_one
 
 
-def delete_row(work: Work, task: Row) -> Touched:
-    """Delete one task softly and cancel its reminders."""
-    before = show_task(work, task)
-    row = update_task_row(work, task, {"deleted_at": work.at})
-    reminders.cancel_scheduled(work, task["id"], "deleted")
-    return Touched(EventType.TASK_DELETED, before, show_task(work, row))
+def delete_row(change: Change, task: TaskRow) -> TaskRow:
+    """Delete one task softly and cancel its reminders; return its last row."""
+    row = change.update(task, {"deleted_at": change.work.at})
+    reminders.cancel_scheduled(change.work, task["id"], "deleted")
+    return row
 
 
-def find_step(work: Work, series: Series, occurrence: str | None, *, done: bool) -> NextDate | None:
+def find_next(work: Work, series: Series, occurrence: str | None, *, done: bool) -> NextDate | None:
     """Return the date that comes after the newest one, or after doing or skipping `occurrence` now."""
     newest = series.row["newest"]
-    if series.course.mode != "after_completion":
-        return next_on_rule(series.course, newest, work.now, load_taken(work, series.task["id"], newest))
+    if series.schedule.mode != "after_completion":
+        return next_on_rule(series.schedule, newest, work.now, load_taken(work, series.task["id"], newest))
     awaits = series.row["awaits"]
     if awaits is not None and _may_come(work, series, awaits):
         return NextDate(awaits, 0)
     from_ = work.now
     if not done and occurrence is not None:
         # Skipped ahead of time, the interval counts from the date that is skipped.
-        from_ = max(from_, starts_at(occurrence, series.course.zone))
+        from_ = max(from_, starts_at(occurrence, series.schedule.zone))
     # Nominal dates are kept in UTC, so a day earlier is early enough in every zone.
     taken = load_taken(work, series.task["id"], str((from_ - timedelta(days=2)).date()))
-    return next_after_doing(series.course, from_, series.row["made"], taken)
+    return next_after_doing(series.schedule, from_, series.row["made"], taken)
 
 
 def _may_come(work: Work, series: Series, awaits: str) -> bool:
     """Return whether the date that waits can be the next one of a series that counts from doing."""
-    course, most = series.course, series.course.rule.count
-    if (most is not None and series.row["made"] >= most) or is_over(awaits, course.zone, work.now):
+    schedule, most = series.schedule, series.schedule.rule.count
+    if (most is not None and series.row["made"] >= most) or is_over(awaits, schedule.zone, work.now):
         return False
     taken = load_taken(work, series.task["id"], just_before(awaits))
-    return awaits not in taken and rules.is_within(course.rule, awaits, course.zone)
+    return awaits not in taken and rules.is_within(schedule.rule, awaits, schedule.zone)
 
 
 def list_free(work: Work, series: Series, after: str | None = None) -> Iterator[str]:
     """Yield the dates later than the newest one (or `after`) that are not over and have no instance."""
     after = series.row["newest"] if after is None else after
-    return dates_ahead(series.course, after, work.now, load_taken(work, series.task["id"], after))
+    return dates_ahead(series.schedule, after, work.now, load_taken(work, series.task["id"], after))
 
 
-def tell_next(work: Work, series: Series, open_ones: list[Row]) -> View | None:
-    """Return `{task_id?, due, due_text}` of the oldest open instance, else of the next date, or nothing."""
+def tell_next(work: Work, series: Series, open_ones: list[TaskRow]) -> DateShape | None:
+    """Return the oldest open instance, else the next date; None if there is neither."""
     if open_ones:
         return view_next(work, open_ones[0])
-    if not series.is_live or series.course.mode == "after_completion":
+    if not series.is_live or series.schedule.mode == "after_completion":
         return None
     due = next(list_free(work, series), None)
     return None if due is None else {"due": due, "due_text": when.say_due(due, work.zone)}
 
 
-def view_next(work: Work, instance: Row) -> View:
+def view_next(work: Work, instance: TaskRow) -> DateShape:
     """Return `{task_id, due, due_text}` of an instance, as answers show the next one."""
-    due = instance["due"] or instance["occurrence"]
+    due = open_due(instance)
     return {"task_id": instance["id"], "due": due, "due_text": when.say_due(due, work.zone)}

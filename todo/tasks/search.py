@@ -5,7 +5,7 @@ import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Literal
+from typing import Any, Literal, NotRequired, cast
 
 from pydantic_core import from_json, to_json
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, literal, select, text, tuple_
@@ -14,11 +14,13 @@ from events.instants import write_instant
 from events.sql import WithoutIndex, is_sqlite, table_of
 from todo.errors import InvalidArguments
 from todo.record.models import NO_DEADLINE, TaskTag
-from todo.record.queries import REMINDER, TASK, load_recurrences_of, load_reminders_of
-from todo.record.views import PRIORITIES, View, say_rule, view_task
+from todo.record.queries import REMINDER, TASK, SimilarTask, load_recurrences_of, load_reminders_of
+from todo.record.shapes import NowShape, TaskRow, TaskShape
+from todo.record.views import PRIORITIES, say_rule, view_task
 from todo.record.work import Work
+from todo.requests.operation import READS, Operation
 from todo.requests.schemas import FindTasks
-from todo.tasks.upcoming import find_upcoming
+from todo.tasks.upcoming import UpcomingDate, find_upcoming
 from todo.text import when
 from todo.text.search_words import TITLE_END, fold_tag, fold_words
 
@@ -27,6 +29,26 @@ COUNTED = 1_000
 NOTES_SHOWN = 300
 FEW_HITS = 2_000
 """Up to so many hits the index leads and the hits are sorted; beyond, the order leads and each row is checked."""
+
+
+class FoundTask(TaskShape):
+    """A task in a page of results: with its rule in words, and long notes cut."""
+
+    rule_text: NotRequired[str]
+    notes_cut: NotRequired[bool]
+
+
+class FindAnswer(NowShape):
+    """A page of results; `also_completed` counts completed tasks with the same words."""
+
+    tasks: list[FoundTask]
+    upcoming: NotRequired[list[UpcomingDate]]
+    also_completed: NotRequired[int]
+    also_completed_titles: NotRequired[list[SimilarTask]]
+    next_cursor: NotRequired[str]
+    total: int
+    total_is_minimum: NotRequired[bool]
+
 
 _TAG = table_of(TaskTag)
 _OTHER = _TAG.alias("other_tag")
@@ -119,7 +141,7 @@ def _order(sort: str, lead: _Lead) -> _Order:
             return _Order((TASK.c.title_key, lead.id))
 
 
-def find_tasks(work: Work, request: FindTasks) -> View:
+def find_tasks(work: Work, request: FindTasks) -> FindAnswer:
     """Return a page: `{tasks, upcoming?, also_completed?, also_completed_titles?, next_cursor?, total, …, now}`.
 
     `total_is_minimum` stands beside a `total` that was not counted out. Rows carry their reminders and their rule in
@@ -136,7 +158,7 @@ def find_tasks(work: Work, request: FindTasks) -> View:
     search = _search(work, request, lead, reach)
     rows, next_cursor = _read_page(work, request, search, words)
     total = _count(work, search)
-    view: View = {"tasks": _view_rows(work, rows)}
+    view: FindAnswer = {"tasks": _view_rows(work, rows), "total": min(total, COUNTED)}
     if request.due_until and (upcoming := _find_upcoming(work, request, lead, reach)):
         view["upcoming"] = upcoming
     hides = (request.status or "open") in ("open", "overdue")
@@ -144,11 +166,12 @@ def find_tasks(work: Work, request: FindTasks) -> View:
         view["also_completed"], view["also_completed_titles"] = hidden
     if next_cursor is not None:
         view["next_cursor"] = next_cursor
-    view["total"] = min(total, COUNTED)
     if total > COUNTED:
         view["total_is_minimum"] = True
-    view["now"] = when.say_now(work.now, work.zone)
-    return view
+    return work.stamp(view)
+
+
+OPERATIONS = (Operation("find_tasks", FindTasks, find_tasks, READS),)
 
 
 def _search(work: Work, request: FindTasks, lead: _Lead, reach: Condition | None) -> _Search:
@@ -235,9 +258,7 @@ def _exact_phases(work: Work, words: list[str]) -> list[tuple[Condition, ...]]:
     return [(exact,) if some else (literal(False),), (~exact,)]
 
 
-def _read_page(
-    work: Work, request: FindTasks, search: _Search, words: list[str]
-) -> tuple[list[dict[str, Any]], str | None]:
+def _read_page(work: Work, request: FindTasks, search: _Search, words: list[str]) -> tuple[list[TaskRow], str | None]:
     """Return the page's rows and the next cursor; with words, tasks with exactly that title come first."""
     order, base = _order(request.sort, search.lead), search.conditions()
     titles = _exact_phases(work, words) if words else [()]
@@ -253,7 +274,7 @@ def _read_page(
             values = row._asdict()
             found.append((phase, values, [values.pop(f"key_{index}") for index in range(len(labelled))]))
         phase, keys = phase + 1, None
-    rows = [values for _, values, _ in found[: request.limit]]
+    rows = [cast("TaskRow", values) for _, values, _ in found[: request.limit]]
     if len(found) <= request.limit:
         return rows, None
     last_phase, _, last_keys = found[request.limit - 1]
@@ -291,8 +312,8 @@ def _count(work: Work, search: _Search) -> int:
 
 def _hidden(
     work: Work, kind: Literal["task", "recurring"] | None, reach: Condition | None, few: bool
-) -> tuple[int, list[View]] | None:
-    """Return how many completed tasks hold the words, and up to three `{task_id, title}` of them; or nothing."""
+) -> tuple[int, list[SimilarTask]] | None:
+    """Return how many completed tasks hold the words, and up to three of them; None if none does."""
     lead = _BY_NUMBER if few else _BY_DUE
     search = _search(work, FindTasks(status="completed", kind=kind), lead, reach)
     count = _count(work, search)
@@ -304,7 +325,7 @@ def _hidden(
     return min(count, COUNTED), [{"task_id": row.id, "title": row.title} for row in rows]
 
 
-def _find_upcoming(work: Work, request: FindTasks, lead: _Lead, reach: Condition | None) -> list[View]:
+def _find_upcoming(work: Work, request: FindTasks, lead: _Lead, reach: Condition | None) -> list[UpcomingDate]:
     """Return what is still to come of the series that the same words, tags and priority name."""
     others = request.kind == "recurring" or request.cursor or request.completed_from or request.completed_until
     if others or request.status not in (None, "open", "all") or request.due_until is None:
@@ -316,13 +337,13 @@ def _find_upcoming(work: Work, request: FindTasks, lead: _Lead, reach: Condition
     return find_upcoming(work, filters, since, until, reminded=request.has_reminder)
 
 
-def _view_rows(work: Work, rows: list[dict[str, Any]]) -> list[View]:
+def _view_rows(work: Work, rows: list[TaskRow]) -> list[FoundTask]:
     reminders = load_reminders_of(work, [row["id"] for row in rows])
     series_ids = {row["recurring_id"] or row["id"] for row in rows if row["recurring_id"] or row["kind"] != "task"}
     recurrences = load_recurrences_of(work, sorted(series_ids))
     views = []
     for row in rows:
-        view = view_task(row, reminders.get(row["id"], []), work.zone, recurrences.get(row["id"]))
+        view = cast("FoundTask", view_task(row, reminders.get(row["id"], []), work.zone, recurrences.get(row["id"])))
         if (recurrence := recurrences.get(row["recurring_id"] or row["id"])) is not None:
             view["rule_text"] = say_rule(recurrence, work.zone)
         if len(view.get("notes", "")) > NOTES_SHOWN:

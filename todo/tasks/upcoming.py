@@ -3,15 +3,27 @@
 from collections.abc import Container, Iterator
 from heapq import merge
 from itertools import islice
+from typing import TypedDict, cast
 
 from sqlalchemy import ColumnElement, select
 
-from todo.record.queries import RECURRENCE, TASK, Row, load_taken_ahead
-from todo.record.views import View
+from todo.record.queries import RECURRENCE, TASK, load_taken_ahead
+from todo.record.shapes import RecurrenceRow, TaskRow
 from todo.record.work import Work
 from todo.recurrence.schedule import dates_ahead
 from todo.series.series import Series, read_series
 from todo.text import when
+
+
+class UpcomingDate(TypedDict):
+    """A date of a series that has no instance yet."""
+
+    recurring_id: str
+    title: str
+    due: str
+    due_local: str
+    due_text: str
+
 
 MOST_SHOWN = 50
 MOST_SERIES = 200
@@ -20,8 +32,8 @@ MOST_SERIES = 200
 
 def find_upcoming(
     work: Work, filters: list[ColumnElement[bool]], since: str | None, until: str, *, reminded: bool | None
-) -> list[View]:
-    """Return up to 50 of `{recurring_id, title, due, due_text}` between two instants, by due.
+) -> list[UpcomingDate]:
+    """Return up to 50 dates between two instants, by due.
 
     `filters` are conditions on the series' tasks. Series that count from doing have no dates to tell ahead.
     """
@@ -38,9 +50,9 @@ def find_upcoming(
     split = len(TASK.c)
     found_series = []
     for row in work.connection.execute(statement):
-        task: Row = dict(zip(TASK.c.keys(), row[:split], strict=True))
-        recurrence: Row = dict(zip(RECURRENCE.c.keys(), row[split:], strict=True))
-        found_series.append(read_series(task, recurrence))
+        task = dict(zip(TASK.c.keys(), row[:split], strict=True))
+        recurrence = dict(zip(RECURRENCE.c.keys(), row[split:], strict=True))
+        found_series.append(read_series(cast("TaskRow", task), cast("RecurrenceRow", recurrence)))
     taken = load_taken_ahead(work, [series.task["id"] for series in found_series])
     coming = [_walk_window(work, series, taken.get(series.task["id"], ()), since, until) for series in found_series]
     found = islice(merge(*coming, key=lambda each: each[0]), MOST_SHOWN)
@@ -49,11 +61,19 @@ def find_upcoming(
 
 def _walk_window(
     work: Work, series: Series, taken: Container[str], since: str | None, until: str
-) -> Iterator[tuple[str, View]]:
-    for due in dates_ahead(series.course, series.row["newest"], work.now, taken):
+) -> Iterator[tuple[str, UpcomingDate]]:
+    for due in dates_ahead(series.schedule, series.row["newest"], work.now, taken):
         deadline = when.deadline_of(due, work.zone)
         if deadline > until:
             return
         if since is None or deadline >= since:
-            said = {"due": due, "due_local": when.local_form(due, work.zone), "due_text": when.say_due(due, work.zone)}
-            yield deadline, {"recurring_id": series.task["id"], "title": series.task["title"], **said}
+            yield (
+                deadline,
+                {
+                    "recurring_id": series.task["id"],
+                    "title": series.task["title"],
+                    "due": due,
+                    "due_local": when.local_form(due, work.zone),
+                    "due_text": when.say_due(due, work.zone),
+                },
+            )

@@ -1,52 +1,45 @@
 """The use cases that plan many changes, show them, and apply them as one."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, NotRequired, TypedDict, cast
 
 from pydantic_core import from_json, to_json
 from sqlalchemy import bindparam, insert, select, update
 
-from events.catalog import EventType
 from events.consumer import savepoint
 from events.instants import read_instant, write_instant
 from events.sql import table_of
 from todo import reminders
 from todo.errors import ConfirmationRequired, InvalidArguments, PlanExpired, TodoError, VersionConflict
-from todo.record.changes import Touched, list_since, record_change
+from todo.record.changes import Change, finish_answer
+from todo.record.conflicts import list_since
 from todo.record.models import Plan
 from todo.record.queries import load_any_tasks
-from todo.record.views import View, diff_views
+from todo.record.shapes import WriteAnswer
+from todo.record.touched import Collected
+from todo.record.views import diff_views
 from todo.record.work import Work
-from todo.requests import schemas
-from todo.requests.arguments import Request, read_arguments
+from todo.requests.arguments import read_arguments
 from todo.requests.confirmations import require_agreement, require_person
-from todo.requests.schemas import ApplyPlan, FindTasks, PlanChange, PlanChanges, PlanFilter
-from todo.series import create as recurring
-from todo.series import update as revising
-from todo.tasks import search as finding
-from todo.tasks import tasks
-from todo.text import when
+from todo.requests.operation import WRITES, Effect, Operation
+from todo.requests.schemas import ApplyPlan, FindTasks, PlanChange, PlanChanges, TaskFilter
+from todo.series import create as create_series
+from todo.series import update as update_series
+from todo.tasks import search, tasks
 from todo.text.display import quote_title
 
 KEPT = timedelta(hours=1)
 MOST = 100
 _SHOWN = 5
 
-UseCase = Callable[[Work, Any], View]
-PLANNABLE: dict[str, tuple[type[Request], UseCase]] = {
-    "create_task": (schemas.CreateTask, tasks.create_task),
-    "update_task": (schemas.UpdateTask, tasks.update_task),
-    "complete_task": (schemas.CompleteTask, tasks.complete_task),
-    "reopen_task": (schemas.ReopenTask, tasks.reopen_task),
-    "delete_task": (schemas.DeleteTask, tasks.delete_task),
-    "set_reminder": (schemas.SetReminder, reminders.set_reminder),
-    "snooze_reminder": (schemas.SnoozeReminder, reminders.snooze_reminder),
-    "cancel_reminder": (schemas.CancelReminder, reminders.cancel_reminder),
-    "create_recurring_task": (schemas.CreateRecurringTask, recurring.create_recurring_task),
-    "update_recurring_task": (schemas.UpdateRecurringTask, revising.update_recurring_task),
+PLANNABLE = {
+    operation.name: operation
+    for room in (tasks, reminders, create_series, update_series)
+    for operation in room.OPERATIONS
+    if operation.effect.writes
 }
-"""Every write but plans and undo."""
+"""The operations that may be steps of a plan: every write except plans and undo."""
 
 _P = table_of(Plan)
 _INSERT = insert(_P)
@@ -55,56 +48,79 @@ _BY_ID = select(_P).where(
 )
 _APPLIED = update(_P).where(_P.c.id == bindparam("key")).values(answer=bindparam("given"))
 
-Call = dict[str, Any]
-Seen = dict[str, Any]
-"""The version at which the plan saw a task, and the numbers of the steps that mean it: `{version, numbers}`."""
+
+class Step(TypedDict):
+    """One step of a plan, as it is stored: a writing operation and its raw arguments."""
+
+    tool: str
+    arguments: dict[str, Any]
+
+
+class Seen(TypedDict):
+    """The version at which the plan saw a task, and the numbers of the steps that mean it."""
+
+    version: int
+    numbers: list[int]
+
+
+class DiffEntry(TypedDict):
+    """What one step would do."""
+
+    number: int
+    tool: str
+    task_id: NotRequired[str | None]
+    title: str | None
+    changes: NotRequired[dict[str, list[Any]]]
+    text: str
 
 
 class _TakenBack(Exception):
     """Ends a rehearsal: everything that it wrote is rolled back."""
 
 
-def plan_changes(work: Work, request: PlanChanges) -> View:
+def plan_changes(work: Work, request: PlanChanges) -> WriteAnswer:
     """Rehearse changes and store them as a plan; return `{plan_id, diff, warnings?, expires_at, message, now}`.
 
-    `diff` is `[{number, tool, task_id, title, changes?, text}]`; nothing is changed. With `apply` the plan is applied
-    at once, unless the person has to agree first. Raises whatever a step raises, with its number, and
-    `InvalidArguments` above 100 steps.
+    Nothing is changed. With `apply` the plan is applied at once, unless the person has to agree first. Raises what a
+    step raises, with its number, and `InvalidArguments` above 100 steps.
     """
-    calls = _list_calls(work, request)
-    if len(calls) > MOST:
-        raise InvalidArguments(f"{len(calls)} tasks are meant; a plan has at most {MOST}.", "Narrow the filter.")
-    if not calls:
+    steps = _list_steps(work, request)
+    if len(steps) > MOST:
+        raise InvalidArguments(f"{len(steps)} tasks are meant; a plan has at most {MOST}.", "Narrow the filter.")
+    if not steps:
         raise InvalidArguments("No task matches, so there is nothing to plan.", "Check the filter with find_tasks.")
-    diff, seen, warnings = _rehearse(work, calls)
+    diff, seen, warnings = _rehearse(work, steps)
     plan_id = work.ids.new()
     row = {
         "id": plan_id,
         "user_id": work.who.user_id,
         "origin": work.who.origin,
-        "calls": to_json(calls).decode(),
+        "calls": to_json(steps).decode(),
         "seen": to_json(seen).decode(),
         "made_at": work.at,
         "answer": None,
     }
     work.connection.execute(_INSERT, row)
-    view: View = {"plan_id": plan_id, "diff": diff}
+    answer: WriteAnswer = {"plan_id": plan_id, "diff": cast("list[dict[str, Any]]", diff)}
     if request.apply:
         try:
             with savepoint(work.connection):
-                return {**apply_plan(work, ApplyPlan(plan_id=plan_id)), **view}
+                return {**apply_plan(work, ApplyPlan(plan_id=plan_id)), **answer}
         except ConfirmationRequired as error:
-            view["needs_confirmation"] = error.details["summary"]
+            answer["needs_confirmation"] = error.details["summary"]
     if warnings:
-        view["warnings"] = warnings
-    view["expires_at"] = write_instant(work.now + KEPT)
+        answer["warnings"] = warnings
+    answer["expires_at"] = write_instant(work.now + KEPT)
     many = "1 change" if len(diff) == 1 else f"{len(diff)} changes"
-    view["message"] = f"{many} planned, nothing is changed yet. apply_plan does them all; except leaves numbers out."
-    view["now"] = when.say_now(work.now, work.zone)
-    return view
+    return finish_answer(
+        work,
+        answer,
+        f"{many} planned, nothing is changed yet.",
+        "apply_plan does them all; except leaves numbers out.",
+    )
 
 
-def apply_plan(work: Work, request: ApplyPlan) -> View:
+def apply_plan(work: Work, request: ApplyPlan) -> WriteAnswer:
     """Apply a plan as one change, all or nothing; return `{tasks, change_id, events, warnings?, message, now}`.
 
     Applying it twice has one effect. Raises `PlanExpired`, `VersionConflict` if a task has changed since the plan saw
@@ -115,48 +131,54 @@ def apply_plan(work: Work, request: ApplyPlan) -> View:
     if row is None or read_instant(row.made_at) + KEPT < work.now:
         raise PlanExpired("There is no such plan any more: a plan is kept for an hour.", "Make it again: plan_changes.")
     if row.answer is not None:
-        answer: View = from_json(row.answer)
-        return {**answer, "replayed": True, "message": "This plan was applied already; nothing new was saved."}
-    calls = _leave_out(from_json(row.calls), request.except_ or [])
-    _check_seen(work, from_json(row.seen), calls)
-    if work.who.kind == "agent" and (guarded := sorted({call["tool"] for _, call in calls} & work.guarded)):
-        means = [str(call["arguments"]["task_id"]) for _, call in calls if call["arguments"].get("task_id")]
-        arguments = {"plan_id": request.plan_id, "steps": len(calls), "with": guarded}
+        known: WriteAnswer = from_json(row.answer)
+        return {**known, "replayed": True, "message": "This plan was applied already; nothing new was saved."}
+    steps = _leave_out(from_json(row.calls), request.except_ or [])
+    _check_seen(work, from_json(row.seen), steps)
+    if work.who.kind == "agent" and (guarded := sorted({step["tool"] for _, step in steps} & work.guarded)):
+        means = [str(step["arguments"]["task_id"]) for _, step in steps if step["arguments"].get("task_id")]
+        arguments = {"plan_id": request.plan_id, "steps": len(steps), "with": guarded}
         require_agreement(work, "apply_plan", arguments, means)
-    touched, warnings = _perform(work, calls)
-    gone = [each.after for each in touched if each.event_type is EventType.TASK_DELETED]
-    if gone:
-        require_person(work, "apply_plan", request.plan_id, gone)
-    answer = {
-        "tasks": [each.after for each in touched],
-        "events": [],
-        "message": "All was so already: nothing changed.",
-    }
-    if touched or work.kept:
-        recorded = record_change(work, "apply_plan", touched, request.request_id)
+        work = work.with_agreement()
+    change = Change(work, "apply_plan", request.request_id)
+    warnings = []
+    for number, step in steps:
+        answer, collected = _run(work, number, step)
+        warnings += [f"{number}: {warning}" for warning in answer.get("warnings", [])]
+        change.add(collected)
+    touched = change.list_touched()
+    require_person(work, "apply_plan", request.plan_id, change.list_gone())
+    answer = {"tasks": [each.view for each in touched], "events": []}
+    sentence = "All was so already: nothing changed."
+    if not change.is_empty:
+        recorded = change.record()
         many = "1 task is" if len(touched) == 1 else f"{len(touched)} tasks are"
         answer |= {"change_id": recorded.change_id, "events": recorded.events}
-        answer["message"] = f"{many} changed in one go; undo takes all of it back."
-    answer |= {**({"warnings": warnings} if warnings else {}), "now": when.say_now(work.now, work.zone)}
+        sentence = f"{many} changed in one go; undo takes all of it back."
+    if warnings:
+        answer["warnings"] = warnings
+    answer = finish_answer(work, answer, sentence)
     work.connection.execute(_APPLIED, {"key": request.plan_id, "given": to_json(answer).decode()})
     return answer
 
 
-def _list_calls(work: Work, request: PlanChanges) -> list[Call]:
-    if (request.changes is None) == (request.filter is None):
-        raise InvalidArguments("Exactly one of changes and filter is wanted.", "Give changes, or a filter with change.")
-    if (request.filter is None) != (request.change is None):
-        raise InvalidArguments("filter and change go together.", "Give both: which tasks, and what to do with each.")
+OPERATIONS = (
+    Operation("plan_changes", PlanChanges, plan_changes, WRITES),
+    Operation("apply_plan", ApplyPlan, apply_plan, Effect(destructive=True, idempotent=True)),
+)
+
+
+def _list_steps(work: Work, request: PlanChanges) -> list[Step]:
     if request.changes is not None:
         return [{"tool": each.tool, "arguments": each.arguments} for each in request.changes]
-    which = read_arguments(PlanFilter, request.filter).request
+    which = read_arguments(TaskFilter, request.filter).request
     wanted = FindTasks(**which.model_dump(), limit=50)
-    found = finding.find_tasks(work, wanted)
+    found = search.find_tasks(work, wanted)
     if found["total"] > MOST or found.get("total_is_minimum"):
         raise InvalidArguments(f"The filter hits {found['total']} tasks; a plan has at most {MOST}.", "Narrow it.")
     rows = list(found["tasks"])
     while "next_cursor" in found:
-        found = finding.find_tasks(work, wanted.model_copy(update={"cursor": found["next_cursor"]}))
+        found = search.find_tasks(work, wanted.model_copy(update={"cursor": found["next_cursor"]}))
         rows += found["tasks"]
     fields = read_arguments(PlanChange, request.change).request.model_dump(exclude_none=True)
     complete, gone = fields.pop("complete", False), fields.pop("delete", False)
@@ -166,70 +188,74 @@ def _list_calls(work: Work, request: PlanChanges) -> list[Call]:
     return [{"tool": tool, "arguments": {"task_id": row["id"], **fields}} for row in rows]
 
 
-def _rehearse(work: Work, calls: Sequence[Call]) -> tuple[list[View], dict[str, Seen], list[str]]:
+def _rehearse(work: Work, steps: Sequence[Step]) -> tuple[list[DiffEntry], dict[str, Seen], list[str]]:
     """Do everything and take it back; return the diff, the versions that were seen, and the warnings."""
-    diff: list[View] = []
+    diff: list[DiffEntry] = []
     seen: dict[str, Seen] = {}
     made: set[str] = set()
     warnings: list[str] = []
     try:
         with savepoint(work.connection):
-            for number, call in enumerate(calls, 1):
-                answer, touched = _run(work, number, call)
+            for number, step in enumerate(steps, 1):
+                answer, collected = _run(work, number, step)
+                touched = list(collected.tasks.values())
                 warnings += [f"{number}: {warning}" for warning in answer.get("warnings", [])]
-                diff.append(_tell(number, call, answer, touched))
-                made |= {each.after["id"] for each in touched if each.before is None}
-                views = [each.before or each.after for each in touched] or [answer["task"]]
+                diff.append(_describe_step(number, step, answer, collected))
+                made |= {each.row["id"] for each in touched if each.before is None}
+                views = [each.before or each.view for each in touched] or [answer["task"]]
                 for view in views:
                     if view["id"] not in made:
                         seen.setdefault(view["id"], {"version": view["version"], "numbers": []})["numbers"] += [number]
             raise _TakenBack
     except _TakenBack:
-        work.kept.clear()
+        pass
     return diff, seen, warnings
 
 
-def _run(work: Work, number: int, call: Call) -> tuple[View, list[Touched]]:
-    tool = call["tool"]
-    if tool not in PLANNABLE:
+def _run(work: Work, number: int, step: Step) -> tuple[WriteAnswer, Collected]:
+    """Run one step; return its answer and what it touched, which it does not record itself."""
+    tool = step["tool"]
+    if (operation := PLANNABLE.get(tool)) is None:
         raise InvalidArguments(f"{number}: {str(tool)[:40]!r} cannot be planned.", f"Use: {', '.join(PLANNABLE)}.")
-    model, use_case = PLANNABLE[tool]
-    work.gathered = []
+    collected = Collected()
     try:
-        given = read_arguments(model, call["arguments"])
-        answer = use_case(work, given.request)
-        return answer, work.gathered
+        given = read_arguments(operation.request, step["arguments"])
+        answer = operation.use_case(work.in_plan(collected), given.request)
     except TodoError as error:
         error.sentence = f"{number} ({tool}): {error.sentence}"
         raise
-    finally:
-        work.gathered = None
+    return cast("WriteAnswer", answer), collected
 
 
-def _tell(number: int, call: Call, answer: View, touched: Sequence[Touched]) -> View:
-    view: View = {"number": number, "tool": call["tool"]}
-    task = touched[0].after if touched else answer.get("task", {})
-    if call["tool"] not in ("create_task", "create_recurring_task"):
-        view["task_id"] = task.get("id")
-    view["title"] = task.get("title")
-    if touched and touched[0].before is not None and touched[0].event_type is not EventType.TASK_DELETED:
-        view["changes"] = diff_views(touched[0].before, touched[0].after)
-    return {**view, "text": answer["message"]}
+def _describe_step(number: int, step: Step, answer: WriteAnswer, collected: Collected) -> DiffEntry:
+    first = next(iter(collected.tasks.values()), None)
+    task = first.view if first is not None else answer.get("task")
+    entry: DiffEntry = {
+        "number": number,
+        "tool": step["tool"],
+        "title": None if task is None else task["title"],
+        "text": answer["message"],
+    }
+    if step["tool"] not in ("create_task", "create_recurring_task"):
+        entry["task_id"] = None if task is None else task["id"]
+    if first is not None and first.before is not None and not first.is_gone:
+        entry["changes"] = diff_views(first.before, first.view)
+    return entry
 
 
-def _leave_out(calls: list[Call], numbers: Sequence[int]) -> list[tuple[int, Call]]:
-    unknown = [number for number in numbers if not 1 <= number <= len(calls)]
+def _leave_out(steps: list[Step], numbers: Sequence[int]) -> list[tuple[int, Step]]:
+    unknown = [number for number in numbers if not 1 <= number <= len(steps)]
     if unknown:
-        raise InvalidArguments(f"The plan has no number {unknown[0]}.", f"Its numbers are 1 to {len(calls)}.")
-    kept = [(number, call) for number, call in enumerate(calls, 1) if number not in numbers]
+        raise InvalidArguments(f"The plan has no number {unknown[0]}.", f"Its numbers are 1 to {len(steps)}.")
+    kept = [(number, step) for number, step in enumerate(steps, 1) if number not in numbers]
     if not kept:
         raise InvalidArguments("That leaves nothing of the plan.", "Leave fewer numbers out.")
     return kept
 
 
-def _check_seen(work: Work, seen: dict[str, Seen], calls: Sequence[tuple[int, Call]]) -> None:
+def _check_seen(work: Work, seen: dict[str, Seen], steps: Sequence[tuple[int, Step]]) -> None:
     """Refuse if a task that one of these steps means is no longer at the version that the plan saw."""
-    numbers = {number for number, _ in calls}
+    numbers = {number for number, _ in steps}
     meant = {task_id: each["version"] for task_id, each in seen.items() if numbers & set(each["numbers"])}
     rows = load_any_tasks(work, sorted(meant))
     moved = []
@@ -245,32 +271,3 @@ def _check_seen(work: Work, seen: dict[str, Seen], calls: Sequence[tuple[int, Ca
         raise VersionConflict(
             f"Nothing was applied: changed since the plan: {'; '.join(moved[:_SHOWN])}.", "Plan it again: plan_changes."
         )
-
-
-def _perform(work: Work, calls: Sequence[tuple[int, Call]]) -> tuple[list[Touched], list[str]]:
-    merged: dict[str, Touched] = {}
-    warnings: list[str] = []
-    for number, call in calls:
-        answer, touched = _run(work, number, call)
-        warnings += [f"{number}: {warning}" for warning in answer.get("warnings", [])]
-        for each in touched:
-            known = merged.get(each.after["id"])
-            merged[each.after["id"]] = each if known is None else _merge(known, each)
-    return [each for each in merged.values() if not _came_and_went(each)], warnings
-
-
-def _merge(first: Touched, then: Touched) -> Touched:
-    """Return two parts of one change of a task as one."""
-    kind = then.event_type
-    if kind is not EventType.TASK_DELETED:
-        if first.before is None:
-            kind = EventType.TASK_CREATED
-        elif then.after["status"] == "completed" and first.before["status"] == "open":
-            kind = EventType.TASK_COMPLETED
-        else:
-            kind = EventType.TASK_UPDATED
-    return Touched(kind, first.before, then.after, first.trigger or then.trigger, first.restored)
-
-
-def _came_and_went(touched: Touched) -> bool:
-    return touched.event_type is EventType.TASK_DELETED and touched.before is None

@@ -5,38 +5,47 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from events.catalog import EventType
 from events.instants import read_instant, write_instant
 from todo import reminders
-from todo.record.changes import Touched
-from todo.record.queries import Row, load_reminders
-from todo.record.rows import show_task, update_task_row
-from todo.record.views import PRIORITIES, View
+from todo.record.changes import Change
+from todo.record.queries import load_reminders
+from todo.record.rows import pick_changed, show_task
+from todo.record.shapes import ReminderRow, TaskColumns, TaskRow, TaskShape
+from todo.record.views import PRIORITIES
 from todo.record.work import Work
 from todo.series.series import delete_row
 from todo.text import when
 
 FIELDS = (
-    *("title", "notes", "status", "completed_at", "due", "zone", "priority", "tags"),
-    *("recurring_id", "occurrence", "edited"),
+    "title",
+    "notes",
+    "status",
+    "completed_at",
+    "due",
+    "zone",
+    "priority",
+    "tags",
+    "recurring_id",
+    "occurrence",
+    "edited",
 )
-"""What undo puts back of a task, beside its reminders."""
+"""The fields of a task that undo restores, beside its reminders."""
 
 Fields = dict[str, Any]
 
 
-def read_fields(view: View) -> Fields:
-    """Return what undo compares and puts back: the fields, and each reminder under `reminder <id>`; None for absent."""
+def read_fields(view: TaskShape) -> Fields:
+    """Return what undo compares and restores: the fields, and each reminder under `reminder <id>`; None for absent."""
     fields: Fields = {name: view.get(name) for name in FIELDS}
     for each in view.get("reminders", []):
         fields[f"reminder {each['id']}"] = each
     return fields
 
 
-def read_present(work: Work, row: Row) -> Fields | None:
-    """Return the fields of a task as it is, or nothing for one that is gone.
+def read_present(work: Work, row: TaskRow) -> Fields | None:
+    """Return the fields of a task as it is; None if it is deleted.
 
-    Reminders that are cancelled only because they missed their time are marked as `passed`.
+    Reminders that are cancelled only because their time passed are marked as `passed`.
     """
     if row["deleted_at"] is not None:
         return None
@@ -48,7 +57,7 @@ def read_present(work: Work, row: Row) -> Fields | None:
 
 
 def is_same(name: str, then: Any, now: Any) -> bool:
-    """Return whether a field has not been changed since a view; that a reminder rang, or missed its time, is none."""
+    """Return whether a field is unchanged since a view; that a reminder rang or missed its time does not count."""
     if name.startswith("reminder ") and then is not None and now is not None:
         both = {then["status"], now["status"]}
         over = both <= {"scheduled", "fired"} or ("passed" in now and both <= {"scheduled", "fired", "cancelled"})
@@ -57,35 +66,28 @@ def is_same(name: str, then: Any, now: Any) -> bool:
     return bool(then == now)
 
 
-def restore_task(work: Work, row: Row, target: Fields | None) -> tuple[Touched | None, list[str]]:
-    """Make a task, maybe a deleted one, what `target` says, None being gone; return its part in the change, warnings.
+def restore_task(change: Change, row: TaskRow, target: Fields | None) -> list[str]:
+    """Make a task, perhaps a deleted one, what `target` says; None means deleted. Return warnings.
 
-    Nothing is returned where nothing differs. Reminders are armed again where their time is ahead, else they stay
-    cancelled and are named.
+    Nothing is touched if nothing differs. Reminders whose time is ahead are armed again; the others stay cancelled and
+    are named.
     """
-    gone = row["deleted_at"] is not None
+    work, gone = change.work, row["deleted_at"] is not None
     if target is None:
-        return (None if gone else delete_row(work, row)), []
-    before = show_task(work, row)
-    was_open = row["status"] == "open"
+        if not gone:
+            delete_row(change, row)
+        return []
     values = _write_columns(target)
-    if gone:
-        # The search index may have dropped it meanwhile.
-        values |= {"deleted_at": None, "unindexed": 1}
-    values = {name: value for name, value in values.items() if gone or value != row[name]}
+    if not gone:
+        values = pick_changed(row, values)
     waiting = _list_differing(work, row, target)
     if not values and not waiting:
-        return None, []
-    row = update_task_row(work, row, values)
-    warnings = [warning for each in waiting if (warning := _restore_reminder(work, row, each, target)) is not None]
-    after = show_task(work, row)
-    if gone:
-        return Touched(EventType.TASK_CREATED, None, after, restored=True), warnings
-    completed = was_open and row["status"] == "completed"
-    return Touched(EventType.TASK_COMPLETED if completed else EventType.TASK_UPDATED, before, after), warnings
+        return []
+    row = change.restore(row, values) if gone else change.update(row, values)
+    return [warning for each in waiting if (warning := _restore_reminder(work, row, each, target)) is not None]
 
 
-def _write_columns(fields: Fields) -> dict[str, Any]:
+def _write_columns(fields: Fields) -> TaskColumns:
     return {
         "title": fields["title"],
         "notes": fields["notes"] or "",
@@ -101,7 +103,7 @@ def _write_columns(fields: Fields) -> dict[str, Any]:
     }
 
 
-def _list_differing(work: Work, row: Row, target: Fields) -> list[str]:
+def _list_differing(work: Work, row: TaskRow, target: Fields) -> list[str]:
     """Return the ids of the reminders that are not as they should be."""
     present = {each["id"]: each for each in load_reminders(work, row["id"])}
     wanted = {name.removeprefix("reminder ") for name in target if name.startswith("reminder ")}
@@ -113,14 +115,14 @@ def _wanted(target: Fields, key: str) -> Mapping[str, Any] | None:
     return found
 
 
-def _is_as(present: Row | None, wanted: Mapping[str, Any] | None) -> bool:
+def _is_as(present: ReminderRow | None, wanted: Mapping[str, Any] | None) -> bool:
     if present is None or wanted is None:
         return present is None and wanted is None
     at = write_instant(read_instant(wanted["remind_at"]))
     return (present["status"], present["remind_at"]) == (wanted["status"], at)
 
 
-def _restore_reminder(work: Work, row: Row, key: str, target: Fields) -> str | None:
+def _restore_reminder(work: Work, row: TaskRow, key: str, target: Fields) -> str | None:
     """Put one reminder back; return a warning if its time has passed."""
     wanted = _wanted(target, key)
     if wanted is None:

@@ -1,31 +1,41 @@
 """The use case that takes changes back, and brings them back again."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from pydantic_core import from_json
 from sqlalchemy import bindparam, select, update
 
-from events.catalog import EventType
 from events.sql import table_of, take_lock
 from todo.errors import InvalidArguments, TaskNotFound, UndoConflict
-from todo.record.changes import Recorded, Touched, list_since, record_change
-from todo.record.models import Change, ChangeItem, ChangeSeries
-from todo.record.queries import Row, find_task, load_any_tasks, load_recurrence
-from todo.record.rows import show_task, update_task_row
-from todo.record.views import View, diff_views
+from todo.record import models
+from todo.record.changes import Change, finish_answer
+from todo.record.conflicts import list_since
+from todo.record.queries import load_any_tasks, load_recurrence
+from todo.record.rows import show_task
+from todo.record.shapes import (
+    ChangeItemRow,
+    ChangeRow,
+    RecurrenceColumns,
+    RecurrenceRow,
+    TaskRow,
+    TaskShape,
+    WriteAnswer,
+)
+from todo.record.touched import Touched
+from todo.record.views import diff_views
 from todo.record.work import Work
 from todo.requests.confirmations import require_person
+from todo.requests.operation import Effect, Operation
 from todo.requests.schemas import Undo
 from todo.series.series import read_series, save_series
-from todo.text import when
 from todo.text.display import quote_title
 from todo.undo.restore import Fields, is_same, read_fields, read_present, restore_task
 
-_C = table_of(Change)
-_I = table_of(ChangeItem)
-_S = table_of(ChangeSeries)
+_C = table_of(models.Change)
+_I = table_of(models.ChangeItem)
+_S = table_of(models.ChangeSeries)
 _OWNED = _C.c.user_id == bindparam("user")
 _NEWEST = (
     select(_C)
@@ -39,59 +49,77 @@ _SERIES = select(_S).where(_S.c.change_id == bindparam("key"))
 _MARK = update(_C).where(_C.c.id == bindparam("key")).values(undone_by=bindparam("by"))
 
 _STATE = (
-    *("rule", "rule_text", "first", "wall", "zone", "mode", "catch_up", "paused", "reminders", "skipped"),
-    *("newest", "awaits", "made", "passed"),
+    "rule",
+    "rule_text",
+    "first",
+    "wall",
+    "zone",
+    "mode",
+    "catch_up",
+    "paused",
+    "reminders",
+    "skipped",
+    "newest",
+    "awaits",
+    "made",
+    "passed",
 )
-"""What of a recurrence is put back; the rest follows from it."""
+"""The columns of a recurrence that are restored; the rest follows from them."""
 _SHOWN = 3
 
 
 @dataclass(slots=True)
 class _Rewind:
-    """The way back: what tasks and series are to become, and what stands against it (field to task)."""
+    """The way back: the fields that tasks and series return to, and conflicts as (task id, field, version)."""
 
-    rows: dict[str, Row] = field(default_factory=dict)
+    rows: dict[str, TaskRow] = field(default_factory=dict)
     targets: dict[str, Fields | None] = field(default_factory=dict)
-    series: dict[str, dict[str, Any]] = field(default_factory=dict)
+    series: dict[str, RecurrenceRow] = field(default_factory=dict)
     conflicts: list[tuple[str, str, int]] = field(default_factory=list)
 
 
-def undo(work: Work, request: Undo) -> View:
-    """Take changes back, all or nothing; return `{task | tasks, change_id, events, warnings?, message, now}`.
+def undo(work: Work, request: Undo) -> WriteAnswer:
+    """Take changes back, all or nothing; the answer has `task` for one task, `tasks` for several.
 
-    Without ids it takes back the newest change from the caller's origin that is no undo and not yet undone. An undo is
-    a change itself: taking it back is to do again. Raises `UndoConflict`, naming what was changed since and by whom,
-    and `InvalidArguments` where there is nothing to undo.
+    Without ids it takes back the newest change from the caller's origin that is neither an undo nor undone. An undo is
+    itself a change: undoing it redoes. Raises `UndoConflict`, naming what has changed since and by whom, and
+    `InvalidArguments` if there is nothing to undo.
     """
-    # Of several at the same moment each must see what those before it took back.
+    # Of several undos at the same moment each must see what those before it took back.
     take_lock(work.connection, "undo", work.who.user_id)
     changes = _pick_changes(work, request.change_ids)
     way = _rewind(work, changes)
     if way.conflicts:
         raise _refuse(work, way)
-    touched: list[Touched] = []
+    change = Change(work, "undo", request.request_id, [each["id"] for each in changes])
     warnings: list[str] = []
-    # What goes makes room for what comes back on the same date.
+    # Delete before restoring: one living instance per date (unique key).
     for task_id in sorted(way.targets, key=lambda each: (way.targets[each] is not None, each)):
-        part, more = restore_task(work, way.rows[task_id], way.targets[task_id])
-        warnings += more
-        touched += [part] if part is not None else []
-    present = {each.after["id"] for each in touched}
+        warnings += restore_task(change, way.rows[task_id], way.targets[task_id])
     for series_id, state in way.series.items():
-        seen = _restore_series(work, series_id, state)
-        touched += [_announce(work, seen)] if seen is not None and series_id not in present else []
-    # A series looks as its recurrence says, which is only now what it was.
-    touched = [_look_again(work, each) for each in touched]
-    if gone := [each.after for each in _list_gone(work, changes, touched)]:
-        require_person(work, "undo", " ".join(sorted(change["id"] for change in changes)), gone)
-    recorded = record_change(work, "undo", touched, request.request_id, [change["id"] for change in changes])
-    for change in changes:
-        _mark(work, change, recorded.change_id)
-    return _answer(work, touched, recorded, warnings)
+        _restore_series(change, series_id, state)
+    touched = change.list_touched()
+    if gone := _list_deletions(work, changes, touched):
+        require_person(work, "undo", " ".join(sorted(each["id"] for each in changes)), gone)
+    recorded = change.record()
+    for each in changes:
+        _mark(work, each, recorded.change_id)
+    tasks = [each.view for each in touched]
+    answer: WriteAnswer = {"task": tasks[0]} if len(tasks) == 1 else {"tasks": tasks}
+    answer |= {"change_id": recorded.change_id, "events": recorded.events}
+    if warnings:
+        answer["warnings"] = warnings
+    said = "; ".join(_tell(each) for each in touched[:_SHOWN])
+    more = f"; and {len(touched) - _SHOWN} more" if len(touched) > _SHOWN else ""
+    sentence = f"Undone: {said}{more}." if touched else "Undone; nothing looks different."
+    return finish_answer(work, answer, sentence, f'To take that back, undo with change_ids=["{recorded.change_id}"].')
 
 
-def _list_gone(work: Work, changes: Sequence[Row], touched: Sequence[Touched]) -> list[Touched]:
-    """Return what counts as deleted: all that goes, but for what was made from here and is only taken back."""
+OPERATIONS = (Operation("undo", Undo, undo, Effect(destructive=True)),)
+
+
+def _list_deletions(work: Work, changes: Sequence[ChangeRow], touched: Sequence[Touched]) -> list[TaskShape]:
+    """Return the tasks whose undoing counts as a deletion: undoing one's own create does not."""
     made = {
         item["task_id"]
         for change in changes
@@ -99,11 +127,10 @@ def _list_gone(work: Work, changes: Sequence[Row], touched: Sequence[Touched]) -
         for item in _items_of(work, change["id"])
         if item["before"] is None
     }
-    gone = [each for each in touched if each.event_type is EventType.TASK_DELETED]
-    return [each for each in gone if each.after["id"] not in made]
+    return [each.view for each in touched if each.is_gone and each.row["id"] not in made]
 
 
-def _pick_changes(work: Work, change_ids: list[str] | None) -> list[Row]:
+def _pick_changes(work: Work, change_ids: list[str] | None) -> list[ChangeRow]:
     """Return the changes to take back, newest first."""
     user = work.who.user_id
     if change_ids is None:
@@ -112,8 +139,8 @@ def _pick_changes(work: Work, change_ids: list[str] | None) -> list[Row]:
             raise InvalidArguments(
                 "There is nothing to undo from here.", "Name a change with change_ids; answers show their change_id."
             )
-        return [newest._asdict()]
-    found: list[Row] = []
+        return [cast("ChangeRow", newest._asdict())]
+    found: list[ChangeRow] = []
     for change_id in dict.fromkeys(change_ids):
         row = _find_change(work, change_id)
         if row is None:
@@ -128,12 +155,12 @@ def _pick_changes(work: Work, change_ids: list[str] | None) -> list[Row]:
     return sorted(found, key=lambda change: int(change["seq"]), reverse=True)
 
 
-def _find_change(work: Work, change_id: str) -> Row | None:
+def _find_change(work: Work, change_id: str) -> ChangeRow | None:
     row = work.connection.execute(_BY_ID, {"user": work.who.user_id, "key": change_id}).one_or_none()
-    return None if row is None else row._asdict()
+    return None if row is None else cast("ChangeRow", row._asdict())
 
 
-def _rewind(work: Work, changes: Sequence[Row]) -> _Rewind:
+def _rewind(work: Work, changes: Sequence[ChangeRow]) -> _Rewind:
     """Go back change by change from what is now, and note where something else has come between."""
     items = [(change, _items_of(work, change["id"])) for change in changes]
     way = _Rewind(load_any_tasks(work, [item["task_id"] for _, many in items for item in many]))
@@ -147,11 +174,11 @@ def _rewind(work: Work, changes: Sequence[Row]) -> _Rewind:
     return way
 
 
-def _items_of(work: Work, change_id: str) -> list[Row]:
-    return [row._asdict() for row in work.connection.execute(_ITEMS, {"key": change_id})]
+def _items_of(work: Work, change_id: str) -> list[ChangeItemRow]:
+    return [cast("ChangeItemRow", row._asdict()) for row in work.connection.execute(_ITEMS, {"key": change_id})]
 
 
-def _step_back(way: _Rewind, item: Row) -> None:
+def _step_back(way: _Rewind, item: ChangeItemRow) -> None:
     task_id, version = item["task_id"], int(item["version"])
     if task_id not in way.rows:
         way.conflicts.append((task_id, "the whole task, which is erased", version))
@@ -180,35 +207,26 @@ def _step_back(way: _Rewind, item: Row) -> None:
         way.targets[task_id] = None
 
 
-def _step_series_back(work: Work, way: _Rewind, row: Row) -> None:
+def _step_series_back(work: Work, way: _Rewind, row: Mapping[str, Any]) -> None:
     series_id = row["series_id"]
     before, after = from_json(row["before"]), from_json(row["after"])
     now = way.series.get(series_id) or load_recurrence(work, series_id)
-    # What an older version kept lacks the newer columns; they were empty then.
-    if any(now[name] != after.get(name) for name in _STATE):
+    # States kept by an older version lack the newer columns, which were empty then.
+    if any(now.get(name) != after.get(name) for name in _STATE):
         way.conflicts.append((series_id, "recurrence", 0))
         return
-    way.series[series_id] = {**now, **{name: before.get(name) for name in _STATE}}
+    way.series[series_id] = cast("RecurrenceRow", {**now, **{name: before.get(name) for name in _STATE}})
 
 
-def _restore_series(work: Work, series_id: str, state: dict[str, Any]) -> View | None:
-    """Put back how far a series had come; return how it looked if it looks different now."""
+def _restore_series(change: Change, series_id: str, state: RecurrenceRow) -> None:
+    """Restore how far a series had come; its version rises if it looks different now."""
+    work = change.work
     task = load_any_tasks(work, [series_id])[series_id]
     before = show_task(work, task)
-    save_series(work, read_series(task, load_recurrence(work, series_id)), {name: state[name] for name in _STATE})
-    return before if task["deleted_at"] is None and show_task(work, task) != before else None
-
-
-def _announce(work: Work, before: View) -> Touched:
-    """Raise the version of a series of which only the recurrence was put back, and tell of it."""
-    row = update_task_row(work, load_any_tasks(work, [before["id"]])[before["id"]], {})
-    return Touched(EventType.TASK_UPDATED, before, show_task(work, row))
-
-
-def _look_again(work: Work, touched: Touched) -> Touched:
-    if touched.after.get("kind") != "recurring" or (row := find_task(work, touched.after["id"])) is None:
-        return touched
-    return Touched(touched.event_type, touched.before, show_task(work, row), restored=touched.restored)
+    values = cast("RecurrenceColumns", {name: state[name] for name in _STATE})  # type: ignore[literal-required]  # a column's name
+    save_series(change, read_series(task, load_recurrence(work, series_id)), values)
+    if not change.has(series_id) and task["deleted_at"] is None and show_task(work, task) != before:
+        change.update(task, {}, before)
 
 
 def _refuse(work: Work, way: _Rewind) -> UndoConflict:
@@ -228,30 +246,16 @@ def _refuse(work: Work, way: _Rewind) -> UndoConflict:
     )
 
 
-def _mark(work: Work, change: Row, by: str | None) -> None:
-    """Note that a change is undone, or is not any more; what it had taken back itself turns round with it."""
+def _mark(work: Work, change: ChangeRow, by: str | None) -> None:
+    """Set or clear `undone_by`; if the change was an undo, flip the changes that it undid."""
     work.connection.execute(_MARK, {"key": change["id"], "by": by})
     for change_id in from_json(change["undoes"]) if change["undoes"] else []:
         if (inner := _find_change(work, change_id)) is not None:
             _mark(work, inner, None if by is not None else change["id"])
 
 
-def _answer(work: Work, touched: list[Touched], recorded: Recorded, warnings: list[str]) -> View:
-    tasks = [each.after for each in touched]
-    answer: View = {"task": tasks[0]} if len(tasks) == 1 else {"tasks": tasks}
-    answer |= {"change_id": recorded.change_id, "events": recorded.events}
-    if warnings:
-        answer["warnings"] = warnings
-    said = "; ".join(_tell(each) for each in touched[:_SHOWN])
-    more = f"; and {len(touched) - _SHOWN} more" if len(touched) > _SHOWN else ""
-    message = f"Undone: {said}{more}." if touched else "Undone; nothing looks different."
-    answer["message"] = f'{message} To take that back, undo with change_ids=["{recorded.change_id}"].'
-    answer["now"] = when.say_now(work.now, work.zone)
-    return answer
-
-
 def _tell(touched: Touched) -> str:
-    title = quote_title(touched.after["title"])
+    title = quote_title(touched.view["title"])
     match touched.event_type.value:
         case "task.deleted":
             return f"{title} is gone"
@@ -259,5 +263,5 @@ def _tell(touched: Touched) -> str:
             return f"{title} is back"
         case "task.completed":
             return f"{title} is completed"
-    names = [name for name in diff_views(touched.before or {}, touched.after) if name != "completed_at"]
+    names = [name for name in diff_views(touched.before or {}, touched.view) if name != "completed_at"]
     return f"{title} is as it was ({', '.join(names)})" if names else f"{title} is as it was"

@@ -6,10 +6,11 @@ from fastapi.responses import Response
 from app.http.rest.reading import read_body
 from app.http.rest.tasks import PROBLEMS, PlainRoute, write_json
 from app.identity import identify_rest
+from todo.operations import OPERATIONS
 from todo.record.work import Store
 from todo.requests import schemas
-from todo.requests.arguments import describe_model, read_arguments
-from todo.series import create as recurring
+from todo.requests.arguments import describe_model
+from todo.requests.operation import read_call, run_call
 
 
 def build_recurring_routes(store: Store) -> APIRouter:
@@ -25,8 +26,7 @@ def build_recurring_routes(store: Store) -> APIRouter:
         responses=PROBLEMS,
     )
     async def preview_occurrences(request: Request) -> Response:
-        given = read_arguments(schemas.PreviewOccurrences, await read_body(request))
-        answer = await store.read(identify_rest(), lambda work: recurring.preview_occurrences(work, given.request))
-        return write_json(answer, given.warnings)
+        call = read_call(OPERATIONS["preview_occurrences"], await read_body(request))
+        return write_json(await run_call(store, identify_rest(), call))
 
     return router

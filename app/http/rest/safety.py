@@ -22,19 +22,19 @@ def build_safety_routes(store: Store) -> APIRouter:
         query = read_scalars(request, "limit", "cursor")
         limit, cursor = read_limit(query.get("limit", "50")), query.get("cursor")
         answer = await store.read(identify_rest(), lambda work: history.list_changes(work, limit, cursor))
-        return write_json(answer, ())
+        return write_json(answer)
 
     @router.get("/tasks/{task_id}/history", operation_id="list_history")
     async def list_history(task_id: str) -> Response:
-        return write_json(await store.read(identify_rest(), lambda work: history.list_history(work, task_id)), ())
+        return write_json(await store.read(identify_rest(), lambda work: history.list_history(work, task_id)))
 
     @router.delete("/tasks/{task_id}/permanently", operation_id="erase_task")
     async def erase_task(task_id: str) -> Response:
-        return write_json(await store.write(identify_rest(), lambda work: history.erase_task(work, task_id)), ())
+        return write_json(await store.write(identify_rest(), lambda work: history.erase_task(work, task_id)))
 
     @router.get("/confirmations", operation_id="list_confirmations")
     async def list_confirmations() -> Response:
-        return write_json(await store.read(identify_rest(), confirmations.list_confirmations), ())
+        return write_json(await store.read(identify_rest(), confirmations.list_confirmations))
 
     @router.post("/confirmations/{confirmation_id}", operation_id="decide_confirmation")
     async def decide_confirmation(confirmation_id: str, request: Request) -> Response:
@@ -45,6 +45,6 @@ def build_safety_routes(store: Store) -> APIRouter:
         answer = await store.write(
             identify_rest(), lambda work: confirmations.decide_confirmation(work, confirmation_id, decision)
         )
-        return write_json(answer, ())
+        return write_json(answer)
 
     return router

@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request
@@ -14,78 +13,51 @@ from pydantic_core import to_json
 from app.http.rest.reading import PATCHES, fill_id, patch_to_arguments, read_body, read_query, read_versions
 from app.identity import identify_rest
 from app.problems import refuse
-from todo import reminders
 from todo.activity import history
 from todo.errors import InvalidArguments, TodoError
-from todo.record.changes import check_version
+from todo.operations import OPERATIONS
+from todo.record.conflicts import check_version
 from todo.record.queries import load_reminder, load_task
-from todo.record.views import View
+from todo.record.shapes import Answer
 from todo.record.work import Store, Work
 from todo.requests import schemas
-from todo.requests.arguments import Request as Arguments
-from todo.requests.arguments import describe_model, read_arguments
-from todo.requests.idempotency import once
-from todo.series import create as recurring
-from todo.series import update as revising
-from todo.tasks import search as finding
-from todo.tasks import tasks
-from todo.undo import plans, undo
+from todo.requests.arguments import describe_model
+from todo.requests.operation import Operation, UseCase, read_call, run_call
+from todo.requests.request import Request as Arguments
 
 
 @dataclass(frozen=True, slots=True)
-class Write:
-    """One writing route: `name` is the tool's, so that one `request_id` is one call over all surfaces.
-
-    `id_field` is the argument that the path fills in.
-    """
+class Route:
+    """One writing route of an operation; `id_field` is the argument that the path fills in."""
 
     method: Literal["POST", "PATCH", "DELETE"]
     path: str
     name: str
-    request: type[Arguments]
-    use_case: Callable[[Work, Any], View]
     id_field: str | None = "task_id"
     status: int = 200
 
+    @property
+    def operation(self) -> Operation:
+        """The operation, under the name that all surfaces share: one `request_id` is one call over all of them."""
+        return OPERATIONS[self.name]
 
-WRITES = (
-    Write("POST", "/tasks", "create_task", schemas.CreateTask, tasks.create_task, None, 201),
-    Write("PATCH", "/tasks/{id}", "update_task", schemas.UpdateTask, tasks.update_task),
-    Write("DELETE", "/tasks/{id}", "delete_task", schemas.DeleteTask, tasks.delete_task),
-    Write("POST", "/tasks/{id}/complete", "complete_task", schemas.CompleteTask, tasks.complete_task),
-    Write("POST", "/tasks/{id}/reopen", "reopen_task", schemas.ReopenTask, tasks.reopen_task),
-    Write("POST", "/tasks/{id}/reminders", "set_reminder", schemas.SetReminder, reminders.set_reminder, status=201),
-    Write(
-        "POST",
-        "/reminders/{id}/snooze",
-        "snooze_reminder",
-        schemas.SnoozeReminder,
-        reminders.snooze_reminder,
-        "reminder_id",
-    ),
-    Write(
-        "DELETE", "/reminders/{id}", "cancel_reminder", schemas.CancelReminder, reminders.cancel_reminder, "reminder_id"
-    ),
-    Write(
-        "POST",
-        "/recurring-tasks",
-        "create_recurring_task",
-        schemas.CreateRecurringTask,
-        recurring.create_recurring_task,
-        None,
-        201,
-    ),
-    Write(
-        "PATCH",
-        "/recurring-tasks/{id}",
-        "update_recurring_task",
-        schemas.UpdateRecurringTask,
-        revising.update_recurring_task,
-    ),
-    Write("POST", "/undo", "undo", schemas.Undo, undo.undo, None),
-    Write("POST", "/plans", "plan_changes", schemas.PlanChanges, plans.plan_changes, None),
-    Write("POST", "/plans/{id}/apply", "apply_plan", schemas.ApplyPlan, plans.apply_plan, "plan_id"),
+
+ROUTES = (
+    Route("POST", "/tasks", "create_task", None, 201),
+    Route("PATCH", "/tasks/{id}", "update_task"),
+    Route("DELETE", "/tasks/{id}", "delete_task"),
+    Route("POST", "/tasks/{id}/complete", "complete_task"),
+    Route("POST", "/tasks/{id}/reopen", "reopen_task"),
+    Route("POST", "/tasks/{id}/reminders", "set_reminder", status=201),
+    Route("POST", "/reminders/{id}/snooze", "snooze_reminder", "reminder_id"),
+    Route("DELETE", "/reminders/{id}", "cancel_reminder", "reminder_id"),
+    Route("POST", "/recurring-tasks", "create_recurring_task", None, 201),
+    Route("PATCH", "/recurring-tasks/{id}", "update_recurring_task"),
+    Route("POST", "/undo", "undo", None),
+    Route("POST", "/plans", "plan_changes", None),
+    Route("POST", "/plans/{id}/apply", "apply_plan", "plan_id"),
 )
+"""Every writing route; reading ones differ enough to be written out below."""
 
 
 _CLEAR = re.compile(r'use clear=\["\w+"\]')
@@ -105,16 +77,16 @@ class PlainRoute(APIRoute):
 def build_task_routes(store: Store) -> APIRouter:
     """Return the routes on a store."""
     router = APIRouter(route_class=PlainRoute)
-    for write in WRITES:
+    for route in ROUTES:
         router.add_api_route(
-            write.path,
-            _build_write(store, write),
-            methods=[write.method],
-            status_code=write.status,
+            route.path,
+            _build_write(store, route),
+            methods=[route.method],
+            status_code=route.status,
             response_class=Response,
-            openapi_extra=_describe_write(write),
-            summary=write.name.replace("_", " ").capitalize(),
-            operation_id=write.name,
+            openapi_extra=_describe_write(route),
+            summary=route.name.replace("_", " ").capitalize(),
+            operation_id=route.name,
             responses=PROBLEMS,
         )
 
@@ -126,9 +98,8 @@ def build_task_routes(store: Store) -> APIRouter:
         responses=PROBLEMS,
     )
     async def find_tasks(request: Request) -> Response:
-        given = read_arguments(schemas.FindTasks, read_query(request))
-        answer = await store.read(identify_rest(), lambda work: finding.find_tasks(work, given.request))
-        return write_json(answer, given.warnings)
+        call = read_call(OPERATIONS["find_tasks"], read_query(request))
+        return write_json(await run_call(store, identify_rest(), call))
 
     @router.get(
         "/tasks/{id}",
@@ -140,50 +111,49 @@ def build_task_routes(store: Store) -> APIRouter:
     async def get_task(request: Request) -> Response:
         query = read_query(request)
         at = query.pop("at", None)
-        given = read_arguments(schemas.GetTask, fill_id(query, "task_id", request))
+        call = read_call(OPERATIONS["get_task"], fill_id(query, "task_id", request))
         if at is not None:
             if not isinstance(at, str):
                 raise InvalidArguments("at is one time.", "Write it as 2026-11-27T17:00.")
-            past = await store.read(identify_rest(), lambda work: history.read_past(work, given.request.task_id, at))
-            return write_json(past, given.warnings)
-        answer = await store.read(identify_rest(), lambda work: tasks.get_task(work, given.request))
-        more: View = {name: answer[name] for name in ("occurrences", "history") if name in answer}
-        return write_json({**answer["task"], **more}, given.warnings, etag=answer["task"]["version"])
+            task_id = str(request.path_params["id"])
+            past = await store.read(identify_rest(), lambda work: history.read_past(work, task_id, at))
+            return write_json({**past, "warnings": list(call.warnings)} if call.warnings else past)
+        answer = await run_call(store, identify_rest(), call)
+        more = {name: answer[name] for name in ("occurrences", "history", "warnings") if name in answer}
+        return write_json({**answer["task"], **more}, etag=answer["task"]["version"])
 
     return router
 
 
-def _build_write(store: Store, write: Write) -> Callable[[Request], Any]:
+def _build_write(store: Store, route: Route) -> Callable[[Request], Any]:
     async def endpoint(request: Request) -> Response:
-        patch = write.method == "PATCH"
+        patch = route.method == "PATCH"
         raw = await read_body(request, PATCHES) if patch else await read_body(request)
         if patch:
             raw = patch_to_arguments(raw)
-        if write.id_field is not None:
-            raw = fill_id(raw, write.id_field, request)
+        if route.id_field is not None:
+            raw = fill_id(raw, route.id_field, request)
         if (key := request.headers.get("idempotency-key")) is not None:
             raw["request_id"] = key
         versions = read_versions(request)
-        operation, use_case = write.name, write.use_case
+        operation = route.operation
         if versions is not None and len(versions) == 1:
             raw["expected_version"] = versions[0]
         elif versions is not None:
             # What the list says is part of the call that an Idempotency-Key stands for.
-            operation, use_case = f"{write.name} if {sorted(set(versions))}", _any_of(versions, write)
+            name = f"{route.name} if {sorted(set(versions))}"
+            operation = replace(operation, name=name, use_case=_any_of(versions, operation.use_case))
         try:
-            given = read_arguments(write.request, raw)
-            answer = await store.write(
-                identify_rest(), partial(once, operation=operation, request=given.request, use_case=use_case)
-            )
+            call = read_call(operation, raw)
+            answer = await run_call(store, identify_rest(), replace(call, warnings=_say_null(call.warnings)))
         except TodoError as error:
             return refuse(error, precondition=versions is not None)
         task = answer.get("task")
         nothing = answer.get("events") == []
-        location = f"/api/tasks/{task['id']}" if task and write.status == 201 and not nothing else None
+        location = f"/api/tasks/{task['id']}" if task and route.status == 201 and not nothing else None
         return write_json(
             answer,
-            _say_null(given.warnings),
-            status=200 if nothing else write.status,
+            status=200 if nothing else route.status,
             etag=task["version"] if task else None,
             location=location,
         )
@@ -196,10 +166,10 @@ def _say_null(warnings: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(_CLEAR.sub("clear it with null", warning) for warning in warnings)
 
 
-def _any_of(versions: list[int], write: Write) -> Callable[[Work, Any], View]:
+def _any_of(versions: list[int], use_case: UseCase) -> UseCase:
     """Wrap a use case so that it goes on if the task is at any of the versions that `If-Match` lists."""
 
-    def check(work: Work, request: Any) -> View:
+    def check(work: Work, request: Any) -> Answer:
         task_id = getattr(request, "task_id", None)
         if task_id is None and (reminder := load_reminder(work, request.reminder_id)) is not None:
             task_id = reminder["task_id"]
@@ -207,17 +177,13 @@ def _any_of(versions: list[int], write: Write) -> Callable[[Work, Any], View]:
             task = load_task(work, task_id)
             if task["version"] not in versions:
                 check_version(work, task, max(versions, default=0))
-        return write.use_case(work, request)
+        return use_case(work, request)
 
     return check
 
 
-def write_json(
-    answer: View, warnings: tuple[str, ...], *, status: int = 200, etag: int | None = None, location: str | None = None
-) -> Response:
-    """Return an answer as JSON, with the warnings of its arguments."""
-    if warnings:
-        answer = {**answer, "warnings": [*answer.get("warnings", []), *warnings]}
+def write_json(answer: Answer, *, status: int = 200, etag: int | None = None, location: str | None = None) -> Response:
+    """Return an answer as JSON."""
     headers = {}
     if etag is not None:
         headers["ETag"] = f'"{etag}"'
@@ -248,18 +214,18 @@ _GET_PARAMETERS = (
 )
 
 
-def _describe_write(write: Write) -> dict[str, Any]:
-    schema = describe_model(write.request)
-    hidden = {"request_id", "expected_version", "clear", write.id_field}
+def _describe_write(route: Route) -> dict[str, Any]:
+    schema = describe_model(route.operation.request)
+    hidden = {"request_id", "expected_version", "clear", route.id_field}
     properties = {name: value for name, value in schema["properties"].items() if name not in hidden}
     required = [name for name in schema.get("required", []) if name not in hidden]
     body = {"type": "object", "properties": properties, "additionalProperties": False}
     if required:
         body["required"] = required
-    kinds = sorted(PATCHES) if write.method == "PATCH" else ["application/json"]
-    parameters: list[dict[str, Any]] = [_ID] if write.id_field is not None else []
+    kinds = sorted(PATCHES) if route.method == "PATCH" else ["application/json"]
+    parameters: list[dict[str, Any]] = [_ID] if route.id_field is not None else []
     parameters.append({"name": "Idempotency-Key", "in": "header", "schema": {"type": "string", "maxLength": 255}})
-    if write.id_field is not None:
+    if route.id_field is not None:
         parameters.append({"name": "If-Match", "in": "header", "schema": {"type": "string"}})
     described: dict[str, Any] = {"parameters": parameters}
     if properties:

@@ -11,7 +11,7 @@ from app.settings import GUARDABLE, BadSettings, load_settings
 from tests.conftest import URL, World, open_world
 from tests.contracts.surfaces import AGENTS, Surface, call
 from tests.integration.safety.safety import delete_up_to_the_limit, do, fail, make, see, types
-from tools.server import TOOLS
+from tools.catalog import TOOLS
 
 pytestmark = pytest.mark.anyio
 
@@ -349,6 +349,6 @@ async def test_a_guarded_tenth_deletion_is_asked_about_once(tmp_path: Path) -> N
 
 
 def test_every_tool_that_changes_something_can_be_guarded() -> None:
-    assert {spec.name for spec in TOOLS if spec.writes} - {"plan_changes"} == GUARDABLE
+    assert {spec.name for spec in TOOLS if spec.operation.effect.writes} - {"plan_changes"} == GUARDABLE
     with pytest.raises(BadSettings, match="find_tasks cannot be guarded"):
         load_settings(confirm="undo,find_tasks")

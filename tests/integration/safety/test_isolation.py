@@ -10,7 +10,7 @@ from todo.activity.feeds import get_me, list_activity, list_notifications, read_
 from todo.errors import TodoError
 from todo.record.work import Who
 from todo.requests.arguments import read_arguments
-from tools.server import TOOLS
+from tools.catalog import TOOLS
 from tools.tool import ToolSpec
 
 pytestmark = pytest.mark.anyio
@@ -24,8 +24,8 @@ FILLING: dict[str, dict[str, Any]] = {
     "create_recurring_task": {"rule": "FREQ=DAILY"},
     "update_recurring_task": {"paused": True},
 }
-WITH_TASK = [spec for spec in TOOLS if "task_id" in spec.request.model_fields]
-WITH_REMINDER = [spec for spec in TOOLS if "reminder_id" in spec.request.model_fields]
+WITH_TASK = [spec for spec in TOOLS if "task_id" in spec.operation.request.model_fields]
+WITH_REMINDER = [spec for spec in TOOLS if "reminder_id" in spec.operation.request.model_fields]
 
 
 async def own_task(world: World) -> tuple[str, str]:
@@ -41,10 +41,10 @@ async def own_task(world: World) -> tuple[str, str]:
 
 
 async def refuse(world: World, spec: ToolSpec, **arguments: Any) -> str:
-    request = read_arguments(spec.request, {**FILLING.get(spec.name, {}), **arguments}).request
-    run = world.service.store.write if spec.writes else world.service.store.read
+    request = read_arguments(spec.operation.request, {**FILLING.get(spec.name, {}), **arguments}).request
+    run = world.service.store.write if spec.operation.effect.writes else world.service.store.read
     with pytest.raises(TodoError) as refused:
-        await run(STRANGER, lambda work: spec.use_case(work, request))
+        await run(STRANGER, lambda work: spec.operation.use_case(work, request))
     return str(refused.value)
 
 
@@ -89,5 +89,5 @@ async def test_searches_feeds_and_near_titles_hold_ones_own_only(world: World) -
 
 
 async def test_no_tool_has_an_argument_that_names_a_person() -> None:
-    names = {name for spec in TOOLS for name in spec.request.model_fields}
+    names = {name for spec in TOOLS for name in spec.operation.request.model_fields}
     assert not {name for name in names if any(word in name for word in ("user", "tenant", "role", "owner", "account"))}

@@ -20,7 +20,7 @@ from app.settings import BadSettings, load_settings
 from tests.conftest import World, open_world
 from tests.integration.processes.test_processes import environment
 from tests.integration.recurrence.recurring import create, delete, revise
-from tools.server import TOOLS
+from tools.catalog import TOOLS
 
 pytestmark = pytest.mark.anyio
 ROOT = Path(__file__).parents[3]

@@ -1,0 +1,14 @@
+"""The list of operations: every use case that tools, REST, plans, guards and the shell call by name."""
+
+from todo import reminders
+from todo.requests.operation import Operation
+from todo.series import create, update
+from todo.tasks import search, tasks
+from todo.undo import plans, undo
+
+OPERATIONS: dict[str, Operation] = {
+    operation.name: operation
+    for room in (tasks, search, reminders, create, update, plans, undo)
+    for operation in room.OPERATIONS
+}
+"""All operations by name. To add one, append it to the `OPERATIONS` of the module that holds its use case."""

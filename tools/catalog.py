@@ -1,0 +1,87 @@
+"""The tools in their fixed order: what models read of each operation."""
+
+from typing import Any
+
+from todo.operations import OPERATIONS
+from tools.results import FIND_SCHEMA, GET_SCHEMA, PREVIEW_SCHEMA, WRITE_SCHEMA
+from tools.tool import ToolSpec
+
+
+def _describe(name: str, description: str, output: dict[str, Any] = WRITE_SCHEMA) -> ToolSpec:
+    return ToolSpec(OPERATIONS[name], name.replace("_", " ").capitalize(), description, output)
+
+
+TOOLS = (
+    _describe(
+        "create_task",
+        "Add one task to the person's list. Reminders can be set in the same call.",
+    ),
+    _describe(
+        "find_tasks",
+        "List or search tasks by words, status, dates, tags or priority. Answers a page; pass next_cursor as "
+        "cursor for more.",
+        FIND_SCHEMA,
+    ),
+    _describe(
+        "get_task",
+        "Show one task in full, with its reminders and version.",
+        GET_SCHEMA,
+    ),
+    _describe(
+        "update_task",
+        "Change a task's title, notes, due, priority or tags. What is not given stays.",
+    ),
+    _describe(
+        "complete_task",
+        "Mark a task as done. Waiting reminders are cancelled.",
+    ),
+    _describe(
+        "reopen_task",
+        "Mark a completed task as open again. Reminders still ahead are armed again.",
+    ),
+    _describe(
+        "delete_task",
+        "Remove a task from the list. To mark it done use complete_task.",
+    ),
+    _describe(
+        "set_reminder",
+        "Remind the person of a task at a time, or some time before its due. Exactly one of at and before.",
+    ),
+    _describe(
+        "snooze_reminder",
+        "Let a reminder ring again later. Exactly one of reminder_id and task_id, and one of until and duration.",
+    ),
+    _describe(
+        "cancel_reminder",
+        "Stop a reminder from ringing, or all of a task's. Exactly one of reminder_id and task_id.",
+    ),
+    _describe(
+        "create_recurring_task",
+        "Add a task that comes again by a rule; the answer's task is its first occurrence. Modes: one_at_a_time "
+        "(the next comes when this one is done), every_occurrence (on each date, done or not), after_completion "
+        "(an interval after doing).",
+    ),
+    _describe(
+        "update_recurring_task",
+        "Change, pause, skip or end all occurrences from now on. One occurrence alone: update_task with its id.",
+    ),
+    _describe(
+        "preview_occurrences",
+        "Show the next dates of a recurrence rule, in words. Exactly one of task_id and rule.",
+        PREVIEW_SCHEMA,
+    ),
+    _describe(
+        "plan_changes",
+        "Rehearse many changes and show what they would do, as a numbered diff; nothing is changed. Either "
+        "changes, or one change for every task that a filter hits.",
+    ),
+    _describe(
+        "apply_plan",
+        "Do what a plan showed, all or nothing, as one change that undo takes back.",
+    ),
+    _describe(
+        "undo",
+        "Take back the newest change made from here, or changes by their change_id; an undo's own change_id redoes.",
+    ),
+)
+"""Every tool, in the order in which `tools/list` shows them."""
