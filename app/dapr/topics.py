@@ -1,6 +1,5 @@
 """The topics as Kafka holds them now, read by a plain client from their beginning to their present end."""
 
-import logging
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,6 +8,7 @@ from typing import Any
 
 from app.settings import Settings
 from events.topic_audit import TopicRecord
+from infra.connection_reasons import collect_reasons
 from todo.errors import TodoError
 
 ANSWER_SECONDS = 15.0
@@ -76,23 +76,6 @@ class Topics:
             yield TopicRecord(part.topic, part.partition, each.offset, each.key, each.value, each.timestamp)
 
 
-_VAGUE = ("KafkaConnectionError", "KafkaTimeoutError", "NodeNotReadyError", "Cancelled")
-
-
-class _Reasons(logging.Handler):
-    """Keeps why no connection came about: the client only logs that, and then says that the time is over."""
-
-    reason = ""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        arguments = record.args if isinstance(record.args, tuple) else ()
-        for each in arguments:
-            # That a connection ended is only what follows from a refusal.
-            name = type(each).__name__
-            if isinstance(each, Exception) and (name not in _VAGUE or not self.reason):
-                self.reason = str(each)[:300] or name
-
-
 def build_security(settings: Settings) -> dict[str, Any]:
     """Return the client's options for login and TLS; raises `TopicsUnreadable` for a CA that is none."""
     login = settings.kafka_username is not None
@@ -119,27 +102,24 @@ def open_topics(brokers: str, names: Sequence[str], security: Mapping[str, Any] 
     from kafka import KafkaConsumer  # imported on first use: nothing else needs it
     from kafka.errors import KafkaError  # type: ignore[import-untyped]  # it ships no types
 
-    reasons, logger = _Reasons(), logging.getLogger("kafka")
-    logger.addHandler(reasons)
-    try:
-        consumer = KafkaConsumer(
-            bootstrap_servers=brokers.split(","),
-            client_id="evolution-todo-verify",
-            group_id=None,
-            enable_auto_commit=False,
-            allow_auto_create_topics=False,
-            auto_offset_reset="earliest",
-            isolation_level="read_committed",
-            bootstrap_timeout_ms=int(ANSWER_SECONDS * 1000),
-            metrics_enabled=False,
-            **(security or {}),
-        )
-    except KafkaError as error:
-        why = reasons.reason or type(error).__name__
-        step = "Is the login right?" if security and "sasl_mechanism" in security else ""
-        raise TopicsUnreadable(f"No broker answers at {brokers}: {why}.", step) from None
-    finally:
-        logger.removeHandler(reasons)
+    with collect_reasons() as reasons:
+        try:
+            consumer = KafkaConsumer(
+                bootstrap_servers=brokers.split(","),
+                client_id="evolution-todo-verify",
+                group_id=None,
+                enable_auto_commit=False,
+                allow_auto_create_topics=False,
+                auto_offset_reset="earliest",
+                isolation_level="read_committed",
+                bootstrap_timeout_ms=int(ANSWER_SECONDS * 1000),
+                metrics_enabled=False,
+                **(security or {}),
+            )
+        except KafkaError as error:
+            why = reasons.reason or type(error).__name__
+            step = "Is the login right?" if security and "sasl_mechanism" in security else ""
+            raise TopicsUnreadable(f"No broker answers at {brokers}: {why}.", step) from None
     try:
         yield Topics(consumer, names)
     except KafkaError as error:

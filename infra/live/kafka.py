@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from infra.live.admin import KafkaUnreachable, count_brokers
 from infra.live.forwarder import Forwarder
 from infra.live.machine import find_java
 from infra.live.ports import LOOPBACK, PortBook
 from infra.live.programs import Command, LiveError, Program, run_guarded, wait_until
-from infra.live.wire import WireError, read_metadata
 
 READY_SECONDS = 60.0
 _CLUSTER = "ZXZvbHV0aW9uLXRvZG8tMQ"
@@ -73,8 +73,8 @@ class Broker:
             if not self.program.is_alive():
                 raise LiveError(f"Kafka has ended:\n{self.program.read_end()}")
             try:
-                return len(read_metadata(self.address, 1.0).brokers) >= brokers
-            except WireError:
+                return count_brokers(self.address, 1.0) >= brokers
+            except KafkaUnreachable:
                 return False
 
         wait_until(answers, seconds, "Kafka answers")

@@ -46,3 +46,10 @@ class PortBook:
             return False
         self._held[port] = lock
         return True
+
+
+def find_free_port() -> int:
+    """Return a port of loopback that is free now; nothing reserves it."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])

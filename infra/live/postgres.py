@@ -68,10 +68,6 @@ class Postgres:
             raise LiveError(f"PostgreSQL does not make the database {name}: {done.stderr.strip()}")
         return self.name_url(name)
 
-    def drop_database(self, name: str) -> None:
-        """Delete a database, whoever is still connected to it."""
-        self._run("dropdb", "--maintenance-db=postgres", "--force", "--if-exists", name)
-
     def stop(self) -> None:
         """End it in order: SIGTERM waits for clients, so that it is followed by SIGKILL when they do not go."""
         self.program.stop()

@@ -83,10 +83,6 @@ class Daprd:
         """Wait until it can publish; says nothing of the app, for which it may still wait."""
         self._wait(lambda: self._ask("/v1.0/healthz/outbound") is not None, seconds, "daprd can publish")
 
-    def wait_whole(self, seconds: float = READY_SECONDS) -> None:
-        """Wait until it has also found the app and begun its subscriptions."""
-        self._wait(lambda: self._ask("/v1.0/healthz") is not None, seconds, "daprd has found its app")
-
     def wait_subscribed(self, topics: int, seconds: float = READY_SECONDS) -> None:
         """Wait until it lists so many subscriptions; "healthy" does not prove them."""
         self._wait(lambda: len(self.read_metadata().get("subscriptions", [])) >= topics, seconds, "daprd subscribes")

@@ -75,6 +75,15 @@ def read_topic(brokers: str, topic: str) -> list[Record]:
     return found
 
 
+def count_partitions(brokers: str) -> dict[str, int]:
+    """Return the number of partitions by topic."""
+    consumer = Consumer({"bootstrap.servers": brokers, "group.id": "reader"})
+    try:
+        return {name: len(topic.partitions) for name, topic in consumer.list_topics(timeout=20).topics.items()}
+    finally:
+        consumer.close()
+
+
 class TopicReader:
     """Reads topics on from where it stopped the last time, at first from their beginning; in no consumer group."""
 
