@@ -192,7 +192,7 @@ async def test_a_look_takes_one_step_in_each_index_whatever_there_is(dapr: World
         await dapr.service.database.write(lambda connection: connection.execute(text(copy), rows).close())  # noqa: B023
     await dapr.service.database.write(lambda connection: connection.exec_driver_sql("ANALYZE").close())
     pass_patience(dapr)
-    plans = await explain(dapr, storage, watch_of(dapr).look)
+    plans = await explain(dapr, storage, watch_of(dapr).find_silent_on)
     plan = plans[0]
     assert len(plans) == len(EventType)
     if storage == "sqlite":
