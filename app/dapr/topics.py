@@ -1,5 +1,6 @@
-"""The topics as Kafka holds them now, read by a plain client from their beginning to their present end."""
+"""The reader of Kafka's topics, by a plain client from their beginning to their current end."""
 
+import logging
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -8,7 +9,6 @@ from typing import Any
 
 from app.settings import Settings
 from events.topic_audit import TopicRecord
-from infra.connection_reasons import collect_reasons
 from todo.errors import TodoError
 
 ANSWER_SECONDS = 15.0
@@ -16,14 +16,14 @@ NEVER = 1 << 62
 
 
 class TopicsUnreadable(TodoError):
-    """The brokers do not answer, or do not have the topics."""
+    """The brokers do not answer, or lack a topic."""
 
     code = "topics_unreadable"
 
 
 @dataclass(slots=True)
 class Topics:
-    """Some topics; `floors` tells of those that have lost their beginning since when (ms) they are whole."""
+    """Some topics; for a topic whose oldest records have expired, `floors` holds the time (ms) of its first record."""
 
     consumer: Any
     names: Sequence[str]
@@ -31,7 +31,7 @@ class Topics:
     floors: dict[str, int] = field(default_factory=dict)
 
     def read(self) -> Iterator[TopicRecord]:
-        """Yield what was there at the first moment, each partition in its order; raises `TopicsUnreadable`."""
+        """Yield the records present at the start, each partition in order; raises `TopicsUnreadable`."""
         begins, ends = self._find_bounds()
         left = {part for part, begin in begins.items() if begin < ends[part]}
         self.consumer.assign(sorted(left))
@@ -45,7 +45,7 @@ class Topics:
                 raise TopicsUnreadable(f"The brokers stopped answering before {len(left)} partitions were read.")
             for part, records in batches.items():
                 yield from self._take(part, records, begins[part], ends[part])
-            # Not every offset holds a record: what counts is the position.
+            # Not every offset holds a record, so compare the consumer's position.
             done = {part for part in left if self.consumer.position(part) >= ends[part]}
             left -= done
             if done:
@@ -76,8 +76,25 @@ class Topics:
             yield TopicRecord(part.topic, part.partition, each.offset, each.key, each.value, each.timestamp)
 
 
+_VAGUE = ("KafkaConnectionError", "KafkaTimeoutError", "NodeNotReadyError", "Cancelled")
+
+
+class _Reasons(logging.Handler):
+    """Keeps the reason for a failed connection: the client only logs it, and then raises a timeout."""
+
+    reason = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        arguments = record.args if isinstance(record.args, tuple) else ()
+        for each in arguments:
+            # A vague error, such as the end of a connection, only follows from the specific one.
+            name = type(each).__name__
+            if isinstance(each, Exception) and (name not in _VAGUE or not self.reason):
+                self.reason = str(each)[:300] or name
+
+
 def build_security(settings: Settings) -> dict[str, Any]:
-    """Return the client's options for login and TLS; raises `TopicsUnreadable` for a CA that is none."""
+    """Return the client's options for login and TLS; raises `TopicsUnreadable` for an invalid CA."""
     login = settings.kafka_username is not None
     protocol = ("SASL_" if login else "") + ("SSL" if settings.kafka_encrypted else "PLAINTEXT")
     options: dict[str, Any] = {"security_protocol": protocol}
@@ -95,31 +112,34 @@ def build_security(settings: Settings) -> dict[str, Any]:
 
 @contextmanager
 def open_topics(brokers: str, names: Sequence[str], security: Mapping[str, Any] | None = None) -> Iterator[Topics]:
-    """Open a client that belongs to no group and commits nothing; raises `TopicsUnreadable`.
+    """Open a client without a consumer group, which commits no offsets; raises `TopicsUnreadable`.
 
-    `security` is what `build_security` returns.
+    `security` takes the result of `build_security`.
     """
-    from kafka import KafkaConsumer  # imported on first use: nothing else needs it
+    from kafka import KafkaConsumer  # imported on first use: half a second
     from kafka.errors import KafkaError  # type: ignore[import-untyped]  # it ships no types
 
-    with collect_reasons() as reasons:
-        try:
-            consumer = KafkaConsumer(
-                bootstrap_servers=brokers.split(","),
-                client_id="evolution-todo-verify",
-                group_id=None,
-                enable_auto_commit=False,
-                allow_auto_create_topics=False,
-                auto_offset_reset="earliest",
-                isolation_level="read_committed",
-                bootstrap_timeout_ms=int(ANSWER_SECONDS * 1000),
-                metrics_enabled=False,
-                **(security or {}),
-            )
-        except KafkaError as error:
-            why = reasons.reason or type(error).__name__
-            step = "Is the login right?" if security and "sasl_mechanism" in security else ""
-            raise TopicsUnreadable(f"No broker answers at {brokers}: {why}.", step) from None
+    reasons, logger = _Reasons(), logging.getLogger("kafka")
+    logger.addHandler(reasons)
+    try:
+        consumer = KafkaConsumer(
+            bootstrap_servers=brokers.split(","),
+            client_id="evolution-todo-verify",
+            group_id=None,
+            enable_auto_commit=False,
+            allow_auto_create_topics=False,
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",
+            bootstrap_timeout_ms=int(ANSWER_SECONDS * 1000),
+            metrics_enabled=False,
+            **(security or {}),
+        )
+    except KafkaError as error:
+        why = reasons.reason or type(error).__name__
+        step = "Is the login right?" if security and "sasl_mechanism" in security else ""
+        raise TopicsUnreadable(f"No broker answers at {brokers}: {why}.", step) from None
+    finally:
+        logger.removeHandler(reasons)
     try:
         yield Topics(consumer, names)
     except KafkaError as error:

@@ -1,13 +1,11 @@
 """Kafka's admin client, opened with a deadline and closed in every case."""
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from infra.connection_reasons import collect_reasons
 from infra.live.programs import LiveError
-
-_RETRY_MS = 20
 
 
 class KafkaUnreachable(LiveError):
@@ -20,6 +18,8 @@ def open_admin(brokers: str, seconds: float) -> Iterator[Any]:
 
     `seconds` bounds the connecting, and each request afterwards.
     """
+    addresses = [broker.strip() for broker in brokers.split(",") if broker.strip()]
+    _require_open_port(brokers, addresses, seconds)
     from kafka import KafkaAdminClient  # type: ignore[import-untyped]  # imported on first use: half a second
     from kafka.errors import KafkaError  # type: ignore[import-untyped]  # it ships no types
     from kafka.net.compat import KafkaNetClient  # type: ignore[import-untyped]
@@ -30,28 +30,43 @@ def open_admin(brokers: str, seconds: float) -> Iterator[Any]:
         clients.append(KafkaNetClient(**options))
         return clients[-1]
 
-    with collect_reasons() as reasons:
-        try:
-            admin = KafkaAdminClient(
-                bootstrap_servers=[broker.strip() for broker in brokers.split(",") if broker.strip()],
-                client_id="evolution-todo-live",
-                bootstrap_timeout_ms=int(seconds * 1000),
-                request_timeout_ms=int(seconds * 1000),
-                reconnect_backoff_ms=_RETRY_MS,
-                reconnect_backoff_max_ms=_RETRY_MS,
-                kafka_client=make_client,
-            )
-        except KafkaError as error:
-            # An admin client that fails to connect leaves its thread and its sockets behind.
-            for client in clients:
-                client.close()
-            raise KafkaUnreachable(f"Kafka at {brokers} does not answer: {reasons.reason or error}") from None
+    try:
+        admin = KafkaAdminClient(
+            bootstrap_servers=addresses,
+            client_id="evolution-todo-live",
+            bootstrap_timeout_ms=int(seconds * 1000),
+            request_timeout_ms=int(seconds * 1000),
+            reconnect_backoff_max_ms=200,
+            kafka_client=make_client,
+        )
+    except KafkaError as error:
+        # An admin client that cannot connect leaves its thread behind.
+        for client in clients:
+            client.close()
+        raise KafkaUnreachable(f"Kafka at {brokers} does not answer: {error}") from None
     try:
         yield admin
     except KafkaError as error:
         raise KafkaUnreachable(f"Kafka at {brokers} does not answer: {error}") from None
     finally:
         admin.close()
+
+
+def _require_open_port(brokers: str, addresses: list[str], seconds: float) -> None:
+    """Raise `KafkaUnreachable` unless a broker accepts connections: the client would retry a refused port until late.
+
+    Each of its refused attempts also leaves a socket to the garbage collector.
+    """
+    problem: Exception | str = "no broker is named"
+    for address in addresses:
+        host, _, port = address.rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=seconds).close()
+        except (OSError, ValueError) as error:
+            problem = error
+        else:
+            return
+    raise KafkaUnreachable(f"Kafka at {brokers} does not answer: {problem}")
 
 
 def count_brokers(brokers: str, seconds: float) -> int:
