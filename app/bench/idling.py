@@ -1,4 +1,4 @@
-"""What `serve` costs while nobody calls: resident memory and CPU."""
+"""The cost of an idle `serve`: resident memory and CPU."""
 
 import asyncio
 from pathlib import Path
@@ -9,7 +9,7 @@ from infra.live.ports import find_free_port
 
 
 async def measure_idling(folder: Path, settle: float, seconds: float) -> list[Row]:
-    """Start `serve` on an empty folder, let it settle, and watch it."""
+    """Start `serve` on an empty folder, let it settle, and measure it."""
     async with start_child("app.cli.main", "serve", folder=folder, ready=False, port=find_free_port()) as child:
         await asyncio.sleep(settle)
         memory = child.read_memory()

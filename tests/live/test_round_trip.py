@@ -1,4 +1,4 @@
-"""What is published through the real daprd is in the real Kafka, and reaches whoever subscribes, in every style."""
+"""Events published through the real daprd are stored in the real Kafka and reach every subscriber, in every style."""
 
 import json
 from collections.abc import Iterator
