@@ -1,4 +1,4 @@
-"""What can happen to a task, what such an event carries, and the topics that it travels on."""
+"""The event catalogue: the six types, the data that they carry, and their topics."""
 
 from enum import StrEnum
 from typing import Any, Literal
@@ -11,7 +11,7 @@ TopicStyle = Literal["type", "convention", "single"]
 
 
 class EventType(StrEnum):
-    """The six wire names; stable for ever. `reminder.due` is the one predicate among past tenses."""
+    """The six wire names, stable for ever; `reminder.due` alone is not in the past tense."""
 
     TASK_CREATED = "task.created"
     TASK_UPDATED = "task.updated"
@@ -24,7 +24,7 @@ class EventType(StrEnum):
 STATE_EVENTS = frozenset(
     {EventType.TASK_CREATED, EventType.TASK_UPDATED, EventType.TASK_COMPLETED, EventType.TASK_DELETED}
 )
-"""The types that raise a task's version; the other two carry the version that they saw."""
+"""The types that raise a task's version; the other two carry the version that they read."""
 
 _CONVENTION = {
     EventType.TASK_CREATED: "evolution-todo.tasks.created",
@@ -37,7 +37,7 @@ _CONVENTION = {
 
 
 class TaskEvent(BaseModel):
-    """One thing that happened; the `data` of its CloudEvent.
+    """One event, as the `data` of its CloudEvent.
 
     `timestamp` is UTC, `2026-11-23T15:04:05.123456Z`; `data` holds at least `version`, `task` and `actor`.
     """
@@ -53,12 +53,12 @@ class TaskEvent(BaseModel):
 
     @property
     def version(self) -> int:
-        """The task's version after the change, or the version that was seen."""
+        """The task's version after the change; for types that change nothing, the version that they read."""
         return int(self.data["version"])
 
     @property
     def task(self) -> dict[str, Any]:
-        """The whole task as its view showed it after the change."""
+        """The whole task after the change, as its view shows it."""
         task: dict[str, Any] = self.data["task"]
         return task
 

@@ -1,4 +1,4 @@
-"""TaskEvent to CloudEvents 1.0 in structured JSON mode, and back."""
+"""The codec between TaskEvent and CloudEvents 1.0 in structured JSON mode."""
 
 from typing import Any
 
@@ -9,11 +9,11 @@ from events.catalog import SOURCE, TaskEvent
 
 CONTENT_TYPE = "application/cloudevents+json"
 MAX_BYTES = 900 * 1024
-"""Checked when an event is recorded, so that no broker limit can refuse it later."""
+"""Checked when an event is recorded, so that no broker refuses it later for its size."""
 
 
 class Unreadable(ValueError):
-    """The bytes are no CloudEvent of ours; the sentence says why, without echoing them."""
+    """The bytes do not hold a CloudEvent of this product; the message says why, without quoting them."""
 
 
 class _Envelope(BaseModel):
@@ -29,7 +29,7 @@ class _Envelope(BaseModel):
 def encode_event(event: TaskEvent, traceparent: str | None = None) -> str:
     """Return the whole CloudEvent (CloudEvents 1.0, JSON format section 3) as UTF-8 text without escapes.
 
-    Raises `ValueError` above 900 KiB.
+    `traceparent` becomes the extension attribute of that name. Raises `ValueError` above 900 KiB.
     """
     envelope: dict[str, Any] = {
         "specversion": "1.0",
@@ -55,7 +55,7 @@ def encode_event(event: TaskEvent, traceparent: str | None = None) -> str:
 def decode_event(payload: str | bytes) -> TaskEvent:
     """Return the TaskEvent inside a CloudEvent.
 
-    Raises `Unreadable` for what is no JSON, no CloudEvent 1.0 of ours, or of an unknown type.
+    Raises `Unreadable` unless the payload is JSON, a CloudEvent 1.0 of this product, and of a known type.
     """
     try:
         envelope = _Envelope.model_validate_json(payload)

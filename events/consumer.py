@@ -1,4 +1,4 @@
-"""A consumer: one named reaction to some event types, each event at most once in effect."""
+"""A consumer: a named reaction to some event types that takes effect at most once per event."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from events.sql import execute_raw
 
 
 class Answer(StrEnum):
-    """The exact words that Dapr understands; anything else would be retried for ever."""
+    """The exact words that Dapr understands; it would retry any other answer for ever."""
 
     SUCCESS = "SUCCESS"
     RETRY = "RETRY"
@@ -22,7 +22,7 @@ class Answer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Consumer:
-    """A reaction under a written name: renaming the function must not deliver everything again."""
+    """A reaction under a stored name, so that renaming the function does not deliver every event again."""
 
     name: str
     types: frozenset[EventType]
@@ -31,7 +31,7 @@ class Consumer:
     def deliver(self, connection: Connection, event: TaskEvent, now: str) -> Answer:
         """React once, in the caller's transaction: the inbox row and the effect commit together or not at all.
 
-        Whatever `react` raises is the caller's to roll back and retry.
+        Exceptions of `react` pass through; the caller rolls back and retries.
         """
         if event.event_type not in self.types:
             return Answer.DROP
@@ -41,7 +41,7 @@ class Consumer:
 
 
 def deliver_at_once(connection: Connection, consumers: Sequence[Consumer], event: TaskEvent, now: str) -> None:
-    """Let every consumer of this type react, all or none: the short way, while nobody fails."""
+    """Run all consumers of this type without savepoints. Fast path; on failure use `deliver_to_all`."""
     for consumer in consumers:
         if event.event_type in consumer.types:
             consumer.deliver(connection, event, now)
@@ -50,9 +50,9 @@ def deliver_at_once(connection: Connection, consumers: Sequence[Consumer], event
 def deliver_to_all(
     connection: Connection, consumers: Sequence[Consumer], event: TaskEvent, now: str
 ) -> list[tuple[Consumer, Exception]]:
-    """Let every consumer of this type react, each whole or not at all; return those that failed, with the reason.
+    """Run each consumer of this type in a savepoint; return those that failed, each with its exception.
 
-    Those that did react have it in their inbox, so that the event can be delivered again for the others.
+    The inbox records the consumers that succeeded, so that a redelivery reaches only the others.
     """
     failed = []
     for consumer in consumers:
@@ -61,14 +61,14 @@ def deliver_to_all(
         try:
             with savepoint(connection):
                 consumer.deliver(connection, event, now)
-        except Exception as error:  # noqa: BLE001  # whatever a reaction raises must not stop the others
+        except Exception as error:  # noqa: BLE001  # one reaction's failure must not stop the others
             failed.append((consumer, error))
     return failed
 
 
 @contextmanager
 def savepoint(connection: Connection) -> Iterator[None]:
-    """Make what happens inside whole or undone, without ending the transaction around it."""
+    """Roll the block back if it raises, without ending the transaction around it."""
     execute_raw(connection, "SAVEPOINT reaction")
     try:
         yield

@@ -1,4 +1,4 @@
-"""The publisher for the real chain: bulk publishing through a Dapr sidecar over plain HTTP."""
+"""The publisher of the real chain: bulk publishing through a Dapr sidecar over plain HTTP."""
 
 import asyncio
 import logging
@@ -17,18 +17,18 @@ log = logging.getLogger(__name__)
 
 MOST_EVENTS = 200
 MOST_BYTES = 3 << 20
-"""Of one call; the sidecar takes 4 MiB, its own framing included."""
+"""Most bytes of one call; the sidecar takes 4 MiB, its own framing included."""
 DEADLINE_SECONDS = 10.0
 CONNECT_SECONDS = 1.0
 _TOO_LARGE = ("message size", "too large", "toolarge")
 _MISSING = ("ERR_PUBSUB_NOT_CONFIGURED", "ERR_PUBSUB_NOT_FOUND", "ERR_PUBSUB_EMPTY")
-"""Codes of a sidecar without the pub/sub component: whatever is sent, it answers 400."""
+"""Codes of a sidecar that lacks the pub/sub component: it answers 400 to every event."""
 
 
 def open_client(url: str, token: str | None = None) -> httpx2.AsyncClient:
-    """Return an HTTP client for a sidecar; the deadlines are there because a hung broker never answers.
+    """Return an HTTP client for a sidecar, with deadlines because a hung broker never answers.
 
-    It heeds no proxy of the environment: a sidecar is next door.
+    It ignores the environment's proxies: a sidecar runs on the same machine.
     """
     headers = {"dapr-api-token": token} if token else {}
     timeout = httpx2.Timeout(DEADLINE_SECONDS, connect=CONNECT_SECONDS)
@@ -39,8 +39,8 @@ def open_client(url: str, token: str | None = None) -> httpx2.AsyncClient:
 class DaprPublisher:
     """Sends whole CloudEvents, keyed by task, and reads the answer entry by entry.
 
-    HTTP and not the SDK: over gRPC a failed bulk does not say which of its entries were written. What is not known to
-    be written is `unknown`: the relay sends the same bytes again.
+    It uses HTTP instead of the SDK: over gRPC a failed bulk does not say which of its entries were written. An entry
+    that is not known to be written is `unknown`; the relay sends the same bytes again.
     """
 
     client: httpx2.AsyncClient
@@ -49,7 +49,7 @@ class DaprPublisher:
     deadline: float = DEADLINE_SECONDS
 
     async def publish(self, batch: Sequence[Outgoing]) -> list[Outcome]:
-        """Send a batch, one call per topic and 3 MiB, all at once; what has no answer by the deadline is `unknown`."""
+        """Send a batch in concurrent calls, one per topic and 3 MiB; an entry without answer in time is `unknown`."""
         until = asyncio.get_running_loop().time() + self.deadline
         by_topic: dict[str, list[Outgoing]] = {}
         for each in batch:
@@ -59,7 +59,7 @@ class DaprPublisher:
 
     async def _send(self, topic: str, events: Sequence[Outgoing], until: float) -> list[Outcome]:
         try:
-            # The client's own timeouts are per read and write: a sidecar that drips its answer would outlast them.
+            # The client's own timeouts are per read and write: a sidecar that answers in drips would outlast them.
             async with asyncio.timeout_at(until):
                 response = await self.client.post(
                     f"/v1.0/publish/bulk/{self.pubsub}/{topic}",
@@ -76,7 +76,7 @@ class DaprPublisher:
             doubtful = [each for each, outcome in zip(events, outcomes, strict=True) if outcome.status == "refused"]
             if len(doubtful) < 2:
                 return outcomes
-            # Kafka refuses whole what goes to one partition in one piece.
+            # Kafka refuses all records that go to one partition in one batch together.
             settled = [outcome for outcome in outcomes if outcome.status != "refused"]
             return [*settled, *await self._send_alone(topic, doubtful, until)]
         reason = f"the sidecar answered {response.status_code}: {response.text[:300]}"
@@ -87,7 +87,7 @@ class DaprPublisher:
         return await self._send_alone(topic, events, until)
 
     async def _send_alone(self, topic: str, events: Sequence[Outgoing], until: float) -> list[Outcome]:
-        """Send one by one what was refused together: alone, each shows whether it is the one."""
+        """Resend one by one the events that were refused together, to find the one at fault."""
         return [outcome for each in events for outcome in await self._send(topic, [each], until)]
 
 
@@ -95,7 +95,7 @@ def _cut(events: Sequence[Outgoing]) -> Iterator[list[Outgoing]]:
     part: list[Outgoing] = []
     size = 0
     for each in events:
-        # The entry around an event takes some 250 bytes.
+        # The JSON entry around an event takes some 250 bytes.
         length = (len(each.payload) if each.payload.isascii() else len(each.payload.encode())) + 300
         if part and (len(part) == MOST_EVENTS or size + length > MOST_BYTES):
             yield part
@@ -106,7 +106,7 @@ def _cut(events: Sequence[Outgoing]) -> Iterator[list[Outgoing]]:
 
 
 def _write_bulk(events: Sequence[Outgoing]) -> bytes:
-    """Return the body of a bulk call; the events go in as they were recorded, byte for byte."""
+    """Return the body of a bulk call; it holds the events byte for byte as they were recorded."""
     entries = [
         b'{"entryId":%b,"contentType":%b,"metadata":{"partitionKey":%b},"event":%b}'
         % (to_json(each.event_id), to_json(CONTENT_TYPE), to_json(each.task_id), each.payload.encode())
@@ -116,12 +116,12 @@ def _write_bulk(events: Sequence[Outgoing]) -> bytes:
 
 
 def _blames_events(response: httpx2.Response) -> bool:
-    """Return whether the sidecar finds fault with what was sent, and not with its own configuration."""
+    """Return whether the sidecar blames the events, and not its own configuration."""
     return response.status_code in (400, 413) and not any(sign in response.text for sign in _MISSING)
 
 
 def _read_failures(response: httpx2.Response) -> dict[str, str] | None:
-    """Return the entries that a failed bulk names with their reasons, or nothing if it names none."""
+    """Return the failed entries of a bulk call, each with its reason; None if the answer names none."""
     try:
         body: Any = from_json(response.content)
         failed = {str(each["entryId"]): str(each.get("error", "")) for each in body["failedEntries"]}

@@ -1,4 +1,4 @@
-"""Dead letters: what a broker gave up on, kept where it is seen, and replayed from there."""
+"""Dead letters: deliveries that a broker gave up, stored where operators see and replay them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,11 +12,11 @@ from events.outbox import is_recorded
 from events.sql import RowNumber, table_of
 
 MOST_KEPT = 64 << 10
-"""Bytes of an unreadable record that are kept."""
+"""Most bytes kept of an unreadable record."""
 
 
 class DeadLetter(SQLModel, table=True):
-    """A record of a dead-letter topic that is no event of this database; it can be looked at and not replayed."""
+    """A record of a dead-letter topic that does not belong to this database; it can be read but not replayed."""
 
     __tablename__ = "dead_letter"
 
@@ -32,9 +32,9 @@ _INSERT = insert(_T)
 
 
 def park_event(connection: Connection, consumers: Sequence[str], event: TaskEvent, now: str) -> bool:
-    """Park an event for those consumers that have not reacted to it; a replay delivers it to them again.
+    """Park an event for the consumers that have not reacted to it; a replay delivers it to them again.
 
-    Return False if it is not in the outbox, from which a replay would take it: nothing is parked then.
+    Parks nothing and returns False if the outbox, from which a replay takes it, does not hold the event.
     """
     if not is_recorded(connection, event.event_id):
         return False
@@ -44,18 +44,18 @@ def park_event(connection: Connection, consumers: Sequence[str], event: TaskEven
 
 
 def store_unreadable(connection: Connection, topic: str, body: bytes, reason: str, now: str) -> None:
-    """Keep a record that cannot be read, its beginning at least, for somebody to look at."""
+    """Store the beginning of a record that cannot be read, for an operator to inspect."""
     payload = body[:MOST_KEPT].decode("utf-8", "backslashreplace").replace("\0", "\\0")
     row = {"topic": topic, "payload": payload, "reason": reason[:500], "received_at": now}
     connection.execute(_INSERT, row)
 
 
 def count_unreadable(connection: Connection) -> int:
-    """Return how many records could not be read."""
+    """Return how many unreadable records are stored."""
     return int(connection.execute(select(func.count()).select_from(_T)).scalar_one())
 
 
 def list_unreadable(connection: Connection, limit: int = 50) -> list[dict[str, Any]]:
-    """Return `{id, topic, reason, received_at, payload}` of those records, newest first."""
+    """Return `{id, topic, reason, received_at, payload}` of the unreadable records, newest first."""
     rows = connection.execute(select(_T).order_by(_T.c.id.desc()).limit(limit))
     return [dict(row._mapping) for row in rows]  # noqa: SLF001  # the documented way to a dict

@@ -1,4 +1,4 @@
-"""The embedded broker: as durable as the database, one delivery row per consumer and event."""
+"""The embedded broker: as durable as the database, with one delivery row per consumer and event."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -19,12 +19,12 @@ from events.sql import HotInsert, RowNumber, only_where, table_of, take_lock
 
 log = logging.getLogger(__name__)
 
-UNHEARD = "the broker has not brought it"
-"""The `last_error` of a delivery that was taken over; it stays when it is done."""
+OVERDUE = "the broker has not brought it"
+"""The `last_error` of a redelivery; it stays after the delivery is done."""
 
 
 class Delivery(SQLModel, table=True):
-    """One event on its way to one consumer: delivered, waiting for its next attempt, or parked with its reason."""
+    """The delivery of one event to one consumer: delivered, open for its next attempt, or parked with its reason."""
 
     __tablename__ = "delivery"
     __table_args__ = (
@@ -55,7 +55,7 @@ _O = table_of(OutboxEntry)
 _OPEN = _T.c.delivered_at.is_(None) & _T.c.parked_at.is_(None)
 _I = table_of(InboxEntry)
 _REACTED = select(_I.c.event_id).where(_I.c.consumer == bindparam("consumer"), _I.c.event_id == bindparam("event_id"))
-# What was parked and has been reacted to since is no trouble: a dead-letter topic is shared, so that a letter which
+# A parked delivery does not count once its consumer has reacted: a dead-letter topic is shared, so that a letter which
 # another consumer gave up may come before the event itself.
 _PARKED = _T.c.parked_at.is_not(None) & ~exists().where(
     _I.c.consumer == _T.c.consumer, _I.c.event_id == _T.c.event_id
@@ -90,9 +90,9 @@ _FAILED = (
 
 @dataclass(slots=True)
 class EmbeddedBroker:
-    """A publisher and, by `step`, the deliverer: same promises as the real chain, restarts included.
+    """A publisher that also delivers, in `step`, with the promises of the real chain, across restarts too.
 
-    `park_after` is the number of failed attempts after which a delivery is parked.
+    A delivery is parked after `park_after` failed attempts.
     """
 
     database: Database
@@ -111,7 +111,7 @@ class EmbeddedBroker:
         }
 
     async def publish(self, batch: Sequence[Outgoing]) -> list[Outcome]:
-        """Write one delivery row per consumer and event; the same event twice changes nothing."""
+        """Write one delivery row per consumer and event; a second publish of the same event has no effect."""
         rows = [
             {"consumer": name, "event_id": each.event_id, "task_id": each.task_id, "attempts": 0}
             for each in batch
@@ -123,10 +123,10 @@ class EmbeddedBroker:
         return [Outcome(each.event_id, "published") for each in batch]
 
     async def step(self) -> int:
-        """Deliver up to a batch of what is due and return how many deliveries were tried.
+        """Deliver up to a batch of due events and return how many deliveries were attempted.
 
-        Each delivery has a savepoint of its own: a failing reaction is undone alone. While one waits for its next
-        attempt, later events of the same task wait behind it for that consumer, so that order per task holds.
+        Each delivery has its own savepoint, so that a failing reaction is undone alone. While a delivery waits for its
+        next attempt, that consumer's later events of the same task wait behind it: order per task holds.
         """
         span = write_span(self.clock.now())
         if not await self.database.read(lambda connection: connection.execute(_DUE, {**span, "limit": 1}).first()):
@@ -134,7 +134,7 @@ class EmbeddedBroker:
         return await self.database.write(self._deliver_due)
 
     def _deliver_due(self, connection: Connection) -> int:
-        # One deliverer at a time, whatever the lease says: of two, one would overtake the other within a task.
+        # One deliverer at a time, even if the lease has two holders: one could overtake the other within a task.
         take_lock(connection, "deliveries")
         at = self.clock.now()
         span = write_span(at)
@@ -154,7 +154,7 @@ class EmbeddedBroker:
                     answer = self._by_name[name].deliver(connection, event, now)
                     if answer is Answer.RETRY:
                         raise RuntimeError("the consumer asked for another attempt")
-            except Exception as error:  # noqa: BLE001  # whatever a reaction raises must not stop the others
+            except Exception as error:  # noqa: BLE001  # one reaction's failure must not stop the others
                 held[(name, task_id)] = min(key, held.get((name, task_id), key))
                 parked = attempts + 1 >= self.park_after
                 reason = f"{type(error).__name__}: {error}"[:500]
@@ -176,28 +176,28 @@ class EmbeddedBroker:
 
 
 def park_delivery(connection: Connection, consumer: str, event: TaskEvent, reason: str, now: str) -> None:
-    """Note that an event could not be delivered to a consumer; nothing happens if it has reacted to it before."""
+    """Park a delivery that failed for good; does nothing if the consumer has already reacted to the event."""
     if connection.execute(_REACTED, {"consumer": consumer, "event_id": event.event_id}).first() is None:
         row = {"consumer": consumer, "event_id": event.event_id, "task_id": event.task_id, "attempts": 0}
         _INSERT.run(connection, {**row, "last_error": reason, "parked_at": now})
 
 
-def take_over(connection: Connection, unheard: Sequence[tuple[str, str, str]]) -> None:
-    """Deliver from here what no other broker has brought: rows of `(consumer, event_id, task_id)`, each once."""
+def redeliver(connection: Connection, overdue: Sequence[tuple[str, str, str]]) -> None:
+    """Open deliveries, rows of `(consumer, event_id, task_id)`, that no other broker has made; each at most once."""
     rows = [
-        {"consumer": name, "event_id": event_id, "task_id": task_id, "attempts": 0, "last_error": UNHEARD}
-        for name, event_id, task_id in unheard
+        {"consumer": name, "event_id": event_id, "task_id": task_id, "attempts": 0, "last_error": OVERDUE}
+        for name, event_id, task_id in overdue
     ]
     _INSERT.run_all(connection, rows)
 
 
 def has_open(connection: Connection) -> bool:
-    """Return whether any delivery is open, be it for its next attempt."""
+    """Return whether any delivery is open, including those that wait for their next attempt."""
     return connection.execute(_ANY_OPEN).first() is not None
 
 
 def count_deliveries(connection: Connection) -> tuple[int, int]:
-    """Return (open, parked) deliveries."""
+    """Return how many deliveries are (open, parked)."""
     count = select(func.count()).select_from(_T)
     return (
         connection.execute(count.where(_OPEN)).scalar_one(),
@@ -226,7 +226,7 @@ def list_parked(connection: Connection, user_id: str, limit: int = 50) -> list[d
 
 
 def replay_parked(connection: Connection, user_id: str, delivery_id: int | None = None) -> int:
-    """Set the user's parked deliveries, or one of them, free for another round of attempts; return how many."""
+    """Reopen the user's parked deliveries, or one of them, for another round of attempts; return how many."""
     owned = select(_O.c.event_id).where(_O.c.user_id == user_id)
     statement = update(_T).where(_T.c.parked_at.is_not(None), _T.c.event_id.in_(owned))
     if delivery_id is not None:

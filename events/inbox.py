@@ -1,4 +1,4 @@
-"""The inbox: what each consumer has already reacted to."""
+"""The inbox: the events that each consumer has already reacted to."""
 
 from sqlalchemy import Connection
 from sqlmodel import Field, SQLModel
@@ -7,7 +7,7 @@ from events.sql import HotInsert, table_of
 
 
 class InboxEntry(SQLModel, table=True):
-    """One event that one consumer has reacted to; `consumer` is a written name, never a Python one."""
+    """One event that one consumer has reacted to; `consumer` is a stored name, not a Python identifier."""
 
     __tablename__ = "inbox_entry"
 
@@ -20,8 +20,8 @@ _INSERT = HotInsert(lambda insert: insert(table_of(InboxEntry)).on_conflict_do_n
 
 
 def first_time(connection: Connection, consumer: str, event_id: str, now: str) -> bool:
-    """Return whether this consumer meets this event for the first time, and note it, in the caller's transaction.
+    """Record in the caller's transaction that a consumer meets an event; return whether it is the first time.
 
-    Whoever asks at the same moment waits for this transaction and then hears what became of it.
+    A concurrent call for the same event waits for this transaction and then sees its result.
     """
     return _INSERT.run(connection, {"consumer": consumer, "event_id": event_id, "processed_at": now}) == 1

@@ -1,4 +1,4 @@
-"""Instants as text: fixed width, UTC, so that text order is time order."""
+"""Instants as text of fixed width in UTC, so that text order is time order."""
 
 from datetime import UTC, datetime
 
@@ -11,10 +11,10 @@ def write_instant(at: datetime) -> str:
 
 
 def read_instant(text: str) -> datetime:
-    """Return the aware UTC datetime that `write_instant` wrote."""
+    """Return the aware UTC datetime of a text that `write_instant` wrote."""
     return datetime.fromisoformat(text).astimezone(UTC)
 
 
 def shorten_instant(text: str) -> str:
-    """Return an instant without a fraction of zero, the form that answers and events show."""
+    """Return an instant without a fraction of zero, as answers and events show it."""
     return text.replace(".000000Z", "Z")

@@ -1,4 +1,4 @@
-"""A lease: of several processes on one database, the one that does the background work."""
+"""The lease that lets one of several processes on a database do the background work."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from events.sql import HotInsert, table_of
 
 
 class LeaseRow(SQLModel, table=True):
-    """Who holds a lease, until when (milliseconds since 1970 by the database's clock); `epoch` counts the holders."""
+    """A lease's holder and expiry (milliseconds since 1970 by the database's clock); `epoch` counts the holders."""
 
     __tablename__ = "lease"
 
@@ -23,7 +23,7 @@ _T = table_of(LeaseRow)
 # The database's clock, so that processes whose clocks disagree still agree on expiry.
 _NOW = func.now_ms()
 _SELECT = select(_T.c.holder, _T.c.expires_ms, _NOW.label("now")).where(_T.c.name == bindparam("key"))
-# Each is one statement with its condition: of two processes that try at once, the second one sees the first one's row.
+# One statement tests and takes: of two processes that try at once, the second sees the row that the first wrote.
 _TAKE = (
     update(_T)
     .where(_T.c.name == bindparam("key"), (_T.c.holder == bindparam("who")) | (_T.c.expires_ms <= _NOW))
@@ -38,19 +38,19 @@ _FIRST = HotInsert(lambda insert: insert(_T).on_conflict_do_nothing())
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """One process's claim on the background work; `ttl_ms` bounds how long a dead holder keeps others waiting."""
+    """One process's claim on the background work; after `ttl_ms` without renewal others may take it."""
 
     holder: str
     name: str = "background"
     ttl_ms: int = 1_300
 
     def is_free(self, connection: Connection) -> bool:
-        """Return whether this holder could have the lease now; reads only."""
+        """Return whether this holder could take the lease now; reads only."""
         row = connection.execute(_SELECT, {"key": self.name}).one_or_none()
         return row is None or row.holder == self.holder or row.expires_ms <= row.now
 
     def is_held(self, connection: Connection) -> bool:
-        """Return whether anybody holds the lease now."""
+        """Return whether any process holds the lease now."""
         row = connection.execute(_SELECT, {"key": self.name}).one_or_none()
         return row is not None and row.expires_ms > row.now
 
@@ -62,7 +62,7 @@ class Lease:
         return _FIRST.run(connection, row) == 1 and self._take(connection)
 
     def release(self, connection: Connection) -> None:
-        """Give the lease up at once, if this holder has it."""
+        """Release the lease at once if this holder has it."""
         connection.execute(update(_T).where(_T.c.name == self.name, _T.c.holder == self.holder).values(expires_ms=0))
 
     def _take(self, connection: Connection) -> bool:

@@ -1,10 +1,10 @@
-"""The outbox: events recorded in the transaction of their change, waiting to be published."""
+"""The outbox: events recorded in the transaction of their change, pending until they are published."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Index, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Index, bindparam, func, insert, select, update
 from sqlmodel import Field, SQLModel
 
 from events.backoff import write_span
@@ -14,11 +14,11 @@ from events.ports import Outgoing
 from events.sql import HotInsert, RowNumber, only_where, table_of
 
 FEW = 32
-"""How many pending rows a claim reads whole at first: mostly there are no more."""
+"""Rows first read with their payloads; the backlog is usually smaller. Measured: docs/decisions/0005-speed.md."""
 WINDOW = 1_000
-"""How many pending rows it looks at after that, without their payloads, before it asks for one row per task instead."""
+"""Rows then read without their payloads; if they hold too few tasks, one row per task is read instead."""
 MOST_CHARACTERS = 8 << 20
-"""Of the payloads of one claim, so that a backlog of large events is not read into memory by the thousand."""
+"""Most characters of all payloads of one claim: bounds the memory that a backlog of large events takes."""
 
 
 class OutboxEntry(SQLModel, table=True):
@@ -61,21 +61,15 @@ _WAITING = _PENDING & _T.c.task_id.not_in(_PARKED_TASKS)
 _WHOLE = select(_T.c.seq, _T.c.task_id, _T.c.next_attempt_at, _T.c.event_id, _T.c.event_type, _T.c.payload)
 _FEW = _WHOLE.where(_WAITING).order_by(_T.c.seq).limit(FEW)
 _CHOSEN = _WHOLE.where(_T.c.seq.in_(bindparam("chosen", expanding=True))).order_by(_T.c.seq)
-
-
-class _Claim:
-    """The queries for what goes out next, without payloads: the oldest rows, and the oldest of each task."""
-
-    def __init__(self, waiting: ColumnElement[bool]) -> None:
-        firsts = select(func.min(_T.c.seq)).where(waiting).group_by(_T.c.task_id)
-        size = func.length(_T.c.payload).label("size")
-        rows = select(_T.c.seq, _T.c.task_id, _T.c.next_attempt_at, size).where(waiting)
-        self.oldest = rows.order_by(_T.c.seq).limit(WINDOW)
-        self.one_per_task = self.oldest.where(_T.c.seq.in_(firsts))
-
-
-_NOW = _Claim(_WAITING)
-_AHEAD = _Claim(_WAITING & _T.c.event_id.not_in(bindparam("flying", expanding=True)))
+# Without payloads: the oldest rows, and the oldest row of each task.
+_NOT_IN_FLIGHT = _WAITING & _T.c.event_id.not_in(bindparam("in_flight", expanding=True))
+_OLDEST = (
+    select(_T.c.seq, _T.c.task_id, _T.c.next_attempt_at, func.length(_T.c.payload).label("size"))
+    .where(_NOT_IN_FLIGHT)
+    .order_by(_T.c.seq)
+    .limit(WINDOW)
+)
+_OLDEST_PER_TASK = _OLDEST.where(_T.c.seq.in_(select(func.min(_T.c.seq)).where(_NOT_IN_FLIGHT).group_by(_T.c.task_id)))
 _ANY_PENDING = select(_T.c.seq).where(_PENDING).limit(1)
 _MARK = (
     update(_T)
@@ -100,9 +94,10 @@ _DEFER = (
 
 
 def record_event(connection: Connection, event: TaskEvent, traceparent: str | None = None) -> None:
-    """Write one event beside its change; raises `ValueError` above 900 KiB.
+    """Record one event in the transaction of its change; raises `ValueError` above 900 KiB.
 
-    The task's row must have been written before, in the same transaction: only then does `seq` rise per task.
+    The transaction must have written the task's row first: only then does `seq` rise per task. `traceparent` is the
+    W3C trace context of the request; no caller has one yet.
     """
     _INSERT.run(
         connection,
@@ -119,23 +114,24 @@ def record_event(connection: Connection, event: TaskEvent, traceparent: str | No
     )
 
 
-def claim_events(connection: Connection, now: datetime, limit: int, flying: Sequence[Outgoing] = ()) -> list[Outgoing]:
+def claim_events(
+    connection: Connection, now: datetime, limit: int, in_flight: Sequence[Outgoing] = ()
+) -> list[Outgoing]:
     """Return up to `limit` of the oldest pending events, at most one per task, none of a parked task.
 
-    A task whose oldest event waits for its next attempt keeps its later events back. Those in `flying` count as
-    published: what is returned then may go out if all of them arrive.
+    A task whose oldest event waits for its next attempt holds its later events back. Events in `in_flight` count as
+    published: the claim may be sent once all of them have arrived.
     """
-    claim = _AHEAD if flying else _NOW
-    given = {"flying": [each.event_id for each in flying]} if flying else {}
-    if not flying:
+    if not in_flight:
         few = connection.execute(_FEW).all()
         if len(few) < FEW:
             return [_to_outgoing(row) for row in _first_per_task(few, now, limit)]
-    rows = connection.execute(claim.oldest, given).all()
+    parameters = {"in_flight": [each.event_id for each in in_flight]}
+    rows = connection.execute(_OLDEST, parameters).all()
     batch = _first_per_task(rows, now, limit)
     if len(rows) == WINDOW and 2 * len(batch) < limit:
-        # A long backlog of few tasks fills the window: look past it, at one row per task.
-        batch = _first_per_task(connection.execute(claim.one_per_task, given).all(), now, limit)
+        # A long backlog of few tasks fills the window: look past it.
+        batch = _first_per_task(connection.execute(_OLDEST_PER_TASK, parameters).all(), now, limit)
     chosen = [row.seq for row in _take_while_small(batch)]
     return [_to_outgoing(row) for row in connection.execute(_CHOSEN, {"chosen": chosen})] if chosen else []
 
@@ -157,7 +153,7 @@ def _first_per_task(rows: Sequence[Any], now: datetime, limit: int) -> list[Any]
 
 
 def _take_while_small(batch: Sequence[Any]) -> Sequence[Any]:
-    """Return the first rows whose payloads together are not too large, one at least."""
+    """Return the first rows whose payloads together stay within `MOST_CHARACTERS`, at least one row."""
     size = 0
     for count, row in enumerate(batch):
         size += row.size
@@ -171,38 +167,38 @@ def _to_outgoing(row: Any) -> Outgoing:
 
 
 def mark_published(connection: Connection, event_ids: Sequence[str], now: str) -> None:
-    """Note that these events have reached the broker."""
+    """Mark events as published."""
     if event_ids:
         connection.execute(_MARK, {"keys": list(event_ids), "at": now})
 
 
 def delay_event(connection: Connection, event_id: str, error: str, next_at: str | None, parked_at: str | None) -> None:
-    """Note a refusal: try again at `next_at`, or park the event, and with it its task's stream."""
+    """Count a refusal: retry at `next_at`, or park the event and with it its task's later events."""
     connection.execute(_DELAY, {"key": event_id, "error": error[:500], "next_at": next_at, "parked": parked_at})
 
 
 def defer_event(connection: Connection, event_id: str, error: str, next_at: str) -> None:
-    """Note that an event may not have arrived: try again at `next_at`; it does not count as a refusal."""
+    """Retry at `next_at` an event that may not have arrived; this does not count as a refusal."""
     connection.execute(_DEFER, {"key": event_id, "error": error[:500], "next_at": next_at})
 
 
 def read_attempts(connection: Connection, event_id: str) -> int:
-    """Return how often an event was refused so far."""
+    """Return how often an event has been refused."""
     return int(connection.execute(select(_T.c.attempts).where(_T.c.event_id == event_id)).scalar_one())
 
 
 def is_recorded(connection: Connection, event_id: str) -> bool:
-    """Return whether an event is in the outbox, published or not."""
+    """Return whether the outbox holds an event, published or not."""
     return connection.execute(select(_T.c.seq).where(_T.c.event_id == event_id)).first() is not None
 
 
 def find_newest(connection: Connection) -> int:
-    """Return the row number of the newest event, 0 if there is none."""
+    """Return the row number of the newest event, 0 if the outbox is empty."""
     return int(connection.execute(select(func.coalesce(func.max(_T.c.seq), 0))).scalar_one())
 
 
 def list_recorded(connection: Connection, after: int, limit: int) -> list[Any]:
-    """Return rows of `(seq, payload, published_at, parked_at)` after a row number, in their order."""
+    """Return rows `(seq, payload, published_at, parked_at)` after a row number, in order."""
     columns = (_T.c.seq, _T.c.payload, _T.c.published_at, _T.c.parked_at)
     return list(connection.execute(select(*columns).where(_T.c.seq > after).order_by(_T.c.seq).limit(limit)))
 
@@ -211,37 +207,37 @@ PublishedPage = list[Any]
 
 
 def find_published_bounds(connection: Connection) -> tuple[str, str]:
-    """Return when the oldest event was recorded and when the newest was published; empty where there is none."""
+    """Return when the oldest event was recorded and when the newest was published; "" where there is none."""
     oldest, newest = connection.execute(select(func.min(_T.c.recorded_at), func.max(_T.c.published_at))).one()
     return oldest or "", newest or ""
 
 
 def list_published(connection: Connection, after: int, limit: int) -> PublishedPage:
-    """Return rows of `(seq, event_id, event_type, task_id, version, payload, published_at)` after a row number."""
+    """Return rows `(seq, event_id, event_type, task_id, version, payload, published_at)` after a row number."""
     columns = (_T.c.seq, _T.c.event_id, _T.c.event_type, _T.c.task_id, _T.c.version, _T.c.payload, _T.c.published_at)
     return list(connection.execute(select(*columns).where(_T.c.seq > after).order_by(_T.c.seq).limit(limit)))
 
 
 def has_pending(connection: Connection) -> bool:
-    """Return whether any event waits to be published, be it for its next attempt."""
+    """Return whether any event is pending, including those that wait for their next attempt."""
     return connection.execute(_ANY_PENDING).first() is not None
 
 
 def count_backlog(connection: Connection) -> tuple[int, int]:
-    """Return (pending, parked): events that wait to be published, and events that were refused for good."""
+    """Return (pending, parked): events still to be published, and events refused for good."""
     pending = connection.execute(select(func.count()).select_from(_T).where(_PENDING)).scalar_one()
     parked = connection.execute(select(func.count()).select_from(_T).where(_T.c.parked_at.is_not(None))).scalar_one()
     return pending, parked
 
 
 def find_oldest_waiting(connection: Connection) -> str | None:
-    """Return when the oldest event was recorded that waits to be published, other than behind a parked one."""
+    """Return when the oldest pending event was recorded, leaving out tasks with a parked event; None if none waits."""
     oldest = select(_T.c.recorded_at).where(_WAITING).order_by(_T.c.seq).limit(1)
     return connection.execute(oldest).scalar_one_or_none()
 
 
 def resume_parked(connection: Connection) -> int:
-    """Free every parked event, in order; return how many."""
+    """Make every parked event pending again; return how many."""
     return connection.execute(
         update(_T).where(_T.c.parked_at.is_not(None)).values(parked_at=None, next_attempt_at=None, attempts=0)
     ).rowcount

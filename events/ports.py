@@ -1,4 +1,4 @@
-"""What is handed in from outside: time, identity, transport and storage."""
+"""The ports that are injected: time, identity, transport and storage."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ T = TypeVar("T")
 
 
 class Clock(Protocol):
-    """Tells the time; the only source of "now" in the product."""
+    """The only source of "now" in the product."""
 
     def now(self) -> datetime:
-        """Return the present instant, aware, in UTC."""
+        """Return the current instant as an aware UTC datetime."""
         ...
 
 
 class Ids(Protocol):
-    """Makes identities; the only source of new ids in the product."""
+    """The only source of new ids in the product."""
 
     def new(self) -> str:
         """Return a new UUIDv7 (RFC 9562, section 5.7) as lower-case text."""
@@ -28,7 +28,7 @@ class Ids(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One recorded event on its way out: `payload` is the whole CloudEvent as JSON text, sent byte for byte."""
+    """One recorded event to publish: `payload` is the whole CloudEvent as JSON text, sent byte for byte."""
 
     event_id: str
     event_type: str
@@ -38,9 +38,9 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one entry: `unknown` means it may have been written, so the same bytes are sent again.
+    """The outcome of one entry: `unknown` means that it may have been written, so that the same bytes are sent again.
 
-    `named` says that the broker answered and named this entry as failed, so that it may be the entry's own trouble.
+    `named` says that the broker answered and named this entry as failed: the entry itself may be at fault.
     """
 
     event_id: str
@@ -50,20 +50,20 @@ class Outcome:
 
 
 class Publisher(Protocol):
-    """Carries events to the broker; at most one event of a task is in a batch."""
+    """Publishes events to the broker; a batch holds at most one event of a task."""
 
     async def publish(self, batch: Sequence[Outgoing]) -> list[Outcome]:
-        """Send the batch and answer one `Outcome` per entry, in any order; never raises for a broker's fault."""
+        """Send the batch and return one `Outcome` per entry, in any order; never raises for a broker's fault."""
         ...
 
 
 class Database(Protocol):
-    """Runs plain functions whole, each in one transaction; answers leave only after the commit."""
+    """Runs plain functions, each in one transaction; their results are returned only after the commit."""
 
     async def write(self, use_case: Callable[[Connection], T]) -> T:
-        """Run a function that may write; it may be run twice after a fault, so it must not touch anything else."""
+        """Run a function that may write; a fault may run it twice, so that it must have no other side effect."""
         ...
 
     async def read(self, query: Callable[[Connection], T]) -> T:
-        """Run a function that only reads; it sees all that was committed before."""
+        """Run a function that only reads; it sees everything committed before."""
         ...

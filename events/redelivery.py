@@ -1,4 +1,4 @@
-"""Silence: what has reached the broker and has not come back is told, and delivered from the outbox instead."""
+"""Redelivery: events that the broker has not brought back in time are delivered from the outbox instead."""
 
 import asyncio
 import logging
@@ -11,7 +11,7 @@ from sqlalchemy import Connection, bindparam, select
 
 from events.catalog import EventType
 from events.consumer import Consumer
-from events.embedded import UNHEARD, Delivery, take_over
+from events.embedded import OVERDUE, Delivery, redeliver
 from events.inbox import InboxEntry
 from events.instants import read_instant, write_instant
 from events.outbox import OutboxEntry
@@ -21,19 +21,19 @@ from events.sql import table_of
 log = logging.getLogger(__name__)
 
 GRACE_PERIOD = timedelta(minutes=1)
-"""For how long a published event may be without a reaction: a daprd that was killed is missed for ten seconds."""
+"""How long a published event may lack a reaction before it is overdue: a killed daprd is missed for ten seconds."""
 REPORT_WITHIN = timedelta(days=7)
-"""After this (as long as Kafka keeps records by itself) no restart brings an event back: it is no longer told."""
+"""Kafka's default retention: after it no restart brings an event back, so that its topic is not reported any more."""
 LOOK_BACK = timedelta(hours=1)
-"""How far before the newest event a process begins to look that leads anew: whoever led before it saw the rest."""
+"""How far before the newest event a new leader begins its scan; the leader before it has scanned the rest."""
 CHUNK = 500
-"""How many events of a type are looked at in one query: three milliseconds."""
+"""Events of one type that one query scans: three milliseconds."""
 MOST_CHUNKS = 20
-"""How many queries a step makes for one type; what is left waits for the next step."""
+"""Most queries of one step for one type; the next step continues."""
 
 _O, _I, _D = table_of(OutboxEntry), table_of(InboxEntry), table_of(Delivery)
-# Only the newest event of a type that is old enough is looked at: one step in an index, whatever the outbox holds. A
-# topic that is heard again clears the trouble with its next event.
+# Only the newest event past the grace period is checked: one step in an index, for an outbox of any size. The next
+# event of a topic that works again ends its silence.
 _NEWEST = (
     select(_O.c.event_id, _O.c.published_at)
     .where(
@@ -45,19 +45,19 @@ _NEWEST = (
     .limit(1)
     .subquery()
 )
-# Not by EXISTS, for which PostgreSQL may read the whole inbox into a hash.
+# Not EXISTS, for which PostgreSQL may read the whole inbox into a hash.
 _REACTED = (
     select(_I.c.event_id)
     .where(_I.c.consumer.in_(bindparam("names", expanding=True)), _I.c.event_id == _NEWEST.c.event_id)
     .limit(1)
     .scalar_subquery()
 )
-# A delivery is there if a dead letter came back, if it was taken over, or if the embedded broker carried the event.
+# A delivery row exists if a dead letter came back, if the event was redelivered, or if the embedded broker carried it.
 _OF_NEWEST = select(_D.c.event_id).where(_D.c.event_id == _NEWEST.c.event_id)
 _DELIVERED = _OF_NEWEST.limit(1).scalar_subquery()
-_TAKEN_OVER = _OF_NEWEST.where(_D.c.last_error == UNHEARD).limit(1).scalar_subquery()
+_REDELIVERED = _OF_NEWEST.where(_D.c.last_error == OVERDUE).limit(1).scalar_subquery()
 _SILENT = select(_NEWEST.c.published_at).where(
-    (_REACTED.is_(None) & _DELIVERED.is_(None)) | _TAKEN_OVER.is_not(None),
+    (_REACTED.is_(None) & _DELIVERED.is_(None)) | _REDELIVERED.is_not(None),
 )
 _LAST = (
     select(_O.c.published_at)
@@ -76,23 +76,23 @@ _NEXT = (
     .order_by(_O.c.published_at, _O.c.seq)
     .limit(CHUNK)
 )
-_HEARD = select(_I.c.event_id).where(
+_REACTED_BY = select(_I.c.event_id).where(
     _I.c.consumer == bindparam("name"), _I.c.event_id.in_(bindparam("keys", expanding=True))
 )
-_CARRIED = select(_D.c.event_id).where(
+_DELIVERED_TO = select(_D.c.event_id).where(
     _D.c.event_id.in_(bindparam("keys", expanding=True)), _D.c.consumer == bindparam("name")
 )
 
 
-class Mark(NamedTuple):
-    """Up to which event of a type, in the order of publishing, has been looked."""
+class Cursor(NamedTuple):
+    """The last scanned event of a type, in the order of publishing."""
 
     at: str
     seq: int
 
 
-def find_silence(connection: Connection, consumers: Sequence[Consumer], now: datetime) -> dict[EventType, str]:
-    """Return the types whose newest event over a minute old the broker has not brought, with when it was published."""
+def find_silent_types(connection: Connection, consumers: Sequence[Consumer], now: datetime) -> dict[EventType, str]:
+    """Return the types whose newest event past the grace period has not come back, each with its time of publishing."""
     found = {}
     span = {"since": write_instant(now - REPORT_WITHIN), "until": write_instant(now - GRACE_PERIOD)}
     for kind in EventType:
@@ -104,11 +104,11 @@ def find_silence(connection: Connection, consumers: Sequence[Consumer], now: dat
     return found
 
 
-def tell_silence(found: dict[EventType, str]) -> str:
-    """Return a sentence with what to do, "" where all is heard."""
-    if not found:
+def describe_silence(silent: dict[EventType, str]) -> str:
+    """Return a sentence that names the silent types and a remedy; "" if there are none."""
+    if not silent:
         return ""
-    kinds = ", ".join(f"{kind.value} ({at})" for kind, at in found.items())
+    kinds = ", ".join(f"{kind.value} ({at})" for kind, at in silent.items())
     return (
         f"published over a minute ago and not brought back by the broker: {kinds}; reactions come a minute late; if "
         "that stays, restart the Dapr sidecar; it ends with the next event of the type that comes back"
@@ -117,90 +117,90 @@ def tell_silence(found: dict[EventType, str]) -> str:
 
 @dataclass(slots=True)
 class Redelivery:
-    """Delivers what the broker has not brought within a minute, and logs when topics fall silent and are heard again.
+    """Redelivers events that are overdue, and logs when topics fall silent and when they work again.
 
-    A broker that brings it after all changes nothing: each consumer's inbox knows the event. The marks are kept in
-    memory; whoever leads anew begins `LOOK_BACK` before the newest event.
+    A broker that brings such an event later does no harm: each consumer's inbox knows it. The cursors are kept in
+    memory; a new leader begins `LOOK_BACK` before the newest event.
     """
 
     database: Database
     consumers: Sequence[Consumer]
     clock: Clock
     _silent: frozenset[EventType] = field(default_factory=frozenset)
-    _marks: dict[EventType, Mark] = field(default_factory=dict)
-    _late: set[EventType] = field(default_factory=set)
+    _cursors: dict[EventType, Cursor] = field(default_factory=dict)
+    _overdue: set[EventType] = field(default_factory=set)
 
     def begin(self) -> None:
-        """Forget how far it has been looked: another process may have led meanwhile, by a clock of its own."""
-        self._marks.clear()
+        """Forget the cursors: another process, with its own clock, may have led in between."""
+        self._cursors.clear()
 
-    async def find(self) -> dict[EventType, str]:
-        """Return what is silent now."""
-        return await self.database.read(self.look)
+    async def find_silent(self) -> dict[EventType, str]:
+        """Return the types that are silent now, as `find_silent_types` does."""
+        return await self.database.read(self.find_silent_on)
 
-    def look(self, connection: Connection) -> dict[EventType, str]:
-        """Return what is silent now, on a connection that is there."""
-        return find_silence(connection, self.consumers, self.clock.now())
+    def find_silent_on(self, connection: Connection) -> dict[EventType, str]:
+        """Return the types that are silent now, on an open connection."""
+        return find_silent_types(connection, self.consumers, self.clock.now())
 
     async def step(self) -> int:
-        """Take over what was not brought, log what has changed, and return how many deliveries were taken over."""
-        taken = 0
+        """Redeliver overdue events, log changes of silence, and return how many deliveries were made."""
+        redelivered = 0
         for kind in EventType:
             names = _names_of(self.consumers, kind)
             if names:
-                taken += await self._take_over(kind, names)
-        found = await self.find()
-        silent, self._silent = self._silent, frozenset(found)
-        if silent != self._silent:
-            log.warning("%s", tell_silence(found) or "what is published is brought back again")
-        return taken
+                redelivered += await self._redeliver(kind, names)
+        silent = await self.find_silent()
+        before, self._silent = self._silent, frozenset(silent)
+        if before != self._silent:
+            log.warning("%s", describe_silence(silent) or "what is published is brought back again")
+        return redelivered
 
-    async def _take_over(self, kind: EventType, names: Sequence[str]) -> int:
-        """Look at the events of a type that have become old enough, chunk by chunk until something is missing."""
+    async def _redeliver(self, kind: EventType, names: Sequence[str]) -> int:
+        """Scan the events of a type past the grace period, chunk by chunk until one has overdue events."""
         for _ in range(MOST_CHUNKS):
-            mark, unheard, more = await self.database.read(lambda connection: self._look_on(connection, kind, names))
-            if unheard:
-                await self.database.write(lambda connection: take_over(connection, unheard))  # noqa: B023  # awaited
-                if kind not in self._late:
-                    events = len({event_id for _, event_id, _ in unheard})
+            cursor, overdue, more = await self.database.read(lambda connection: self._scan(connection, kind, names))
+            if overdue:
+                await self.database.write(lambda connection: redeliver(connection, overdue))  # noqa: B023  # awaited
+                if kind not in self._overdue:
+                    events = len({event_id for _, event_id, _ in overdue})
                     log.warning("%s of %s: the broker has not brought them for a minute", events, kind.value)
-                self._late.add(kind)
-            # Not before the write: what fails is looked at again.
-            self._marks[kind] = mark
-            if unheard or not more:
-                if not unheard:
-                    self._late.discard(kind)
-                return len(unheard)
-            await asyncio.sleep(0)  # a file is read on this thread: whoever calls meanwhile comes between
+                self._overdue.add(kind)
+            # Only after the write: a chunk that fails is scanned again.
+            self._cursors[kind] = cursor
+            if overdue or not more:
+                if not overdue:
+                    self._overdue.discard(kind)
+                return len(overdue)
+            await asyncio.sleep(0)  # SQLite reads on this thread: let waiting calls run in between
         return 0
 
-    def _look_on(
+    def _scan(
         self, connection: Connection, kind: EventType, names: Sequence[str]
-    ) -> tuple[Mark, list[tuple[str, str, str]], bool]:
-        """Return the next mark, `(consumer, event_id, task_id)` of what is missing, and whether there may be more."""
+    ) -> tuple[Cursor, list[tuple[str, str, str]], bool]:
+        """Return the next cursor, the overdue `(consumer, event_id, task_id)`, and whether more events may follow."""
         now = self.clock.now()
         until = write_instant(now - GRACE_PERIOD)
-        mark = self._marks.get(kind)
-        if mark is None or mark.at > until:
-            # No look so far; or the clock was ahead at the last one, and what is published now sorts before it.
-            mark = _begin(connection, kind, now)
-        parameters = {"kind": kind.value, "at": mark.at, "seq": mark.seq, "until": until}
+        cursor = self._cursors.get(kind)
+        if cursor is None or cursor.at > until:
+            # The first scan; or the clock was ahead at the last one, so that events published now sort before it.
+            cursor = _begin_scan(connection, kind, now)
+        parameters = {"kind": kind.value, "at": cursor.at, "seq": cursor.seq, "until": until}
         rows = connection.execute(_NEXT, parameters).all()
         if not rows:
-            return mark, [], False
-        unheard = [(name, row.event_id, row.task_id) for name in names for row in _find_missing(connection, name, rows)]
-        return Mark(rows[-1].published_at, rows[-1].seq), unheard, len(rows) == CHUNK
+            return cursor, [], False
+        overdue = [(name, row.event_id, row.task_id) for name in names for row in _find_overdue(connection, name, rows)]
+        return Cursor(rows[-1].published_at, rows[-1].seq), overdue, len(rows) == CHUNK
 
 
-def _begin(connection: Connection, kind: EventType, now: datetime) -> Mark:
+def _begin_scan(connection: Connection, kind: EventType, now: datetime) -> Cursor:
     last = connection.execute(_LAST, {"kind": kind.value}).scalar_one_or_none()
     first = now - GRACE_PERIOD if last is None else min(read_instant(last), now - GRACE_PERIOD)
-    return Mark(write_instant(max(first - LOOK_BACK, now - REPORT_WITHIN)), 0)
+    return Cursor(write_instant(max(first - LOOK_BACK, now - REPORT_WITHIN)), 0)
 
 
-def _find_missing(connection: Connection, name: str, rows: Sequence[Any]) -> list[Any]:
-    """Return those of the events that a consumer has not reacted to and that are not on their way to it from here."""
-    for query in (_HEARD, _CARRIED):
+def _find_overdue(connection: Connection, name: str, rows: Sequence[Any]) -> list[Any]:
+    """Return the events that a consumer has neither reacted to nor gets from the outbox already."""
+    for query in (_REACTED_BY, _DELIVERED_TO):
         if rows:
             known = set(connection.execute(query, {"name": name, "keys": [row.event_id for row in rows]}).scalars())
             rows = [row for row in rows if row.event_id not in known]

@@ -1,4 +1,4 @@
-"""The relay: takes recorded events to the broker, oldest first, one event per task in flight."""
+"""The relay: publishes recorded events, oldest first, with at most one event per task in flight."""
 
 import asyncio
 import logging
@@ -16,29 +16,27 @@ from events.ports import Clock, Database, Outcome, Outgoing, Publisher
 log = logging.getLogger(__name__)
 
 LONGEST_OUTAGE_WAIT = 5.0
-"""Seconds between two tries while the broker is away."""
+"""Most seconds between two attempts while the broker is away."""
 UNKNOWN_WAIT = 1.0
-"""Seconds until an event is tried again that did not arrive while others did."""
-
-
+"""Seconds until an event is retried that did not arrive although others of its batch did."""
 FRESH = timedelta(seconds=0.5)
-"""For how long a batch that was read while the one before travelled is known to be ours."""
+"""How long a prefetched batch stays valid; later, another process may hold the lease."""
 
 
 def _no_crash(_point: str) -> None:
-    """Do nothing: the named crash points are for simulations."""
+    """Do nothing; simulations crash at the named points instead."""
 
 
 @dataclass(slots=True)
 class Relay:
-    """Publishes, then marks: a crash between the two sends the same bytes again, never others.
+    """Publishes first and marks afterwards: a crash in between sends the same bytes again, never different ones.
 
-    While a full batch travels, what became of the one before is marked, and the next one is read, to go out if all of
-    this one arrives. `park_after` is the number of refusals after which an event, and so its task's stream, is parked.
-    When nothing of a batch is known to have arrived, the broker itself is away: then all of it waits, 0.1 s doubling to
-    5 s and spread by `jitter`, and no row is touched, so that an outage costs the same whatever waits. `trouble` says
-    why. A single event that the broker names as failed proves nothing about the broker: it waits alone, and holds
-    nobody up.
+    While a full batch is in flight, the relay marks the outcomes of the previous batch and prefetches the next one,
+    which is sent if the whole batch in flight arrives. An event, and with it its task's stream, is parked after
+    `park_after` refusals. If no event of a batch is known to have arrived, the broker itself is away: the relay pauses,
+    0.1 s doubling to 5 s and spread by `jitter`, and touches no row, so that an outage costs the same for any backlog;
+    `trouble` holds the reason. A single event that the broker names as failed proves nothing about the broker: it alone
+    waits.
     """
 
     database: Database
@@ -52,22 +50,22 @@ class Relay:
     _failures: int = 0
     _pause: timedelta = timedelta()
     _not_before: datetime | None = None
-    _next: tuple[datetime, list[Outgoing]] | None = None
+    _prefetched: tuple[datetime, list[Outgoing]] | None = None
     _unmarked: list[Outcome] = field(default_factory=list)
 
     async def step(self) -> int:
         """Publish one batch and return how many events reached the broker.
 
-        No transaction is open while this waits for the broker alone.
+        No transaction stays open while only the broker is awaited.
         """
         if self.wait_seconds():
             return 0
-        claimed = self._take_next() or await self._claim()
+        claimed = self._take_prefetched() or await self._mark_and_claim()
         if not claimed:
             return 0
         self.crash("relay.before_publish")
-        outcomes, ahead = await asyncio.gather(
-            self.publisher.publish(claimed), self._look_ahead(claimed), return_exceptions=True
+        outcomes, prefetched = await asyncio.gather(
+            self.publisher.publish(claimed), self._prefetch(claimed), return_exceptions=True
         )
         self.crash("relay.after_publish")
         if isinstance(outcomes, BaseException):
@@ -80,65 +78,62 @@ class Relay:
             log.warning("the broker takes events again")
         self._failures, self._not_before, self.trouble = 0, None, ""
         answered = {each.event_id for each in outcomes}
-        silent = [Outcome(each.event_id, "unknown", "no answer") for each in claimed if each.event_id not in answered]
-        self._unmarked += [*outcomes, *silent]
-        if isinstance(ahead, BaseException):
-            raise ahead
-        if ahead and arrived == len(claimed):
-            self._next = ahead
+        unanswered = [
+            Outcome(each.event_id, "unknown", "no answer") for each in claimed if each.event_id not in answered
+        ]
+        self._unmarked += [*outcomes, *unanswered]
+        if isinstance(prefetched, BaseException):
+            raise prefetched
+        if prefetched and arrived == len(claimed):
+            self._prefetched = prefetched
         else:
-            # What was read ahead may hold the next event of a task whose event has not arrived.
+            # The prefetched batch may hold the next event of a task whose event has not arrived.
             await self.finish()
         return arrived
 
     async def finish(self) -> None:
-        """Mark what has arrived and is not marked yet, so that a process that ends in order repeats nothing of it."""
-        if self._unmarked:
-            await self._mark(lambda _connection, _now: [])
+        """Mark the remaining outcomes, so that a process that stops in order republishes nothing."""
+        now, outcomes = self.clock.now(), list(self._unmarked)
+        if outcomes:
+            await self.database.write(lambda connection: self._settle(connection, outcomes, now))
+            del self._unmarked[: len(outcomes)]
 
-    async def _claim(self) -> list[Outgoing]:
-        """Return what is next, after marking what became of the batch before, if that has not been done."""
-        return await self._mark(lambda connection, now: claim_events(connection, now, self.batch))
+    async def _mark_and_claim(self, in_flight: Sequence[Outgoing] = ()) -> list[Outgoing]:
+        """Return the next batch; mark the outcomes of the previous one in the same transaction."""
+        now, outcomes = self.clock.now(), list(self._unmarked)
+        if not outcomes:
+            return await self.database.read(lambda connection: claim_events(connection, now, self.batch, in_flight))
 
-    async def _look_ahead(self, flying: Sequence[Outgoing]) -> tuple[datetime, list[Outgoing]] | None:
-        """While a batch travels, mark the one before; and return the next one, and since when, if this one was full."""
-        if len(flying) < self.batch:
+        def settle_and_claim(connection: Connection) -> list[Outgoing]:
+            self._settle(connection, outcomes, now)
+            return claim_events(connection, now, self.batch, in_flight)
+
+        claimed = await self.database.write(settle_and_claim)
+        del self._unmarked[: len(outcomes)]
+        return claimed
+
+    async def _prefetch(self, in_flight: Sequence[Outgoing]) -> tuple[datetime, list[Outgoing]] | None:
+        """While a batch is in flight, mark the previous one; if this one is full, return the next one and its time."""
+        if len(in_flight) < self.batch:
             await self.finish()
             return None
         at = self.clock.now()
-        following = await self._mark(lambda connection, now: claim_events(connection, now, self.batch, flying))
+        following = await self._mark_and_claim(in_flight)
         return (at, following) if following else None
 
-    async def _mark(self, then: Callable[[Connection, datetime], list[Outgoing]]) -> list[Outgoing]:
-        """Mark what became of what was sent and, in the same transaction, do what comes then."""
-        now, outcomes = self.clock.now(), list(self._unmarked)
-        if not outcomes:
-            return await self.database.read(lambda connection: then(connection, now))
-
-        def mark(connection: Connection) -> list[Outgoing]:
-            self._settle(connection, outcomes, now)
-            return then(connection, now)
-
-        found = await self.database.write(mark)
-        del self._unmarked[: len(outcomes)]
-        return found
-
-    def _take_next(self) -> list[Outgoing] | None:
-        """Return the batch that was read while the one before travelled, if that was just now.
-
-        Later another process may have had the lease, and published it.
-        """
-        following, self._next = self._next, None
-        if following is None or not timedelta() <= self.clock.now() - following[0] <= FRESH:
+    def _take_prefetched(self) -> list[Outgoing] | None:
+        """Return the prefetched batch if it is still fresh; later, another process may have published it."""
+        prefetched, self._prefetched = self._prefetched, None
+        if prefetched is None or not timedelta() <= self.clock.now() - prefetched[0] <= FRESH:
             return None
-        return following[1]
+        return prefetched[1]
 
     def wait_seconds(self) -> float:
-        """Return for how long the broker is left alone after it failed; 0 if it is not."""
+        """Return how long the relay still pauses after the broker failed; 0 if it does not pause."""
         if self._not_before is None:
             return 0.0
         left = self._not_before - self.clock.now()
-        # More than the pause was: the clock has been put back meanwhile, and would keep everything waiting for as long.
+        # If the clock was set back, more than the whole pause is left: do not keep all events waiting for as long.
         return left.total_seconds() if timedelta() < left <= self._pause else 0.0
 
     def _back_off(self, reason: str) -> None:
@@ -161,7 +156,7 @@ class Relay:
                 next_at = write_instant(now + timedelta(seconds=UNKNOWN_WAIT))
                 defer_event(connection, outcome.event_id, outcome.reason, next_at)
                 continue
-            # Only a refusal of this very event counts towards parking: an unknown outcome is the broker's trouble.
+            # Only a refusal of this very event counts towards parking; an unknown outcome is the broker's failure.
             attempts = read_attempts(connection, outcome.event_id)
             parked = attempts + 1 >= self.park_after
             if parked:
@@ -176,7 +171,7 @@ class Relay:
 
 
 def _is_away(outcomes: list[Outcome]) -> bool:
-    """Return whether nothing of a batch is known to have arrived, and more than one event's own trouble can be why."""
+    """Return whether the broker is away: no event is known to have arrived, and not just one named event failed."""
     if len(outcomes) == 1 and outcomes[0].named:
         return False
     return bool(outcomes) and all(outcome.status == "unknown" for outcome in outcomes)

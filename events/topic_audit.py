@@ -1,5 +1,5 @@
-"""The books on what the topics hold: per task what is missing, doubled, out of order or foreign."""
-# A payload is hashed and forgotten: an event costs some 300 bytes here, whatever its size.
+"""The audit of the topics: per task the events that are missing, doubled, out of order or foreign."""
+# Payloads are hashed and dropped: an event of any size costs some 300 bytes.
 
 import json
 from collections.abc import Iterator
@@ -10,12 +10,12 @@ from typing import Any
 from events.catalog import STATE_EVENTS, TaskEvent, TopicStyle, name_topic
 from events.cloudevent import Unreadable, decode_event
 
-MOST_TOLD = 1_000
-"""Findings of one kind that are told one by one; the rest is only counted."""
+MOST_LISTED = 1_000
+"""Findings of one kind that are listed; the rest is only counted."""
 MOST_VERSIONS = 1_000_000
-"""Of one task; what says more is none of ours."""
+"""Most versions of one task; a record with a higher version counts as foreign."""
 _ADDED = ("topic", "pubsubname", "traceid", "traceparent", "tracestate", "expiration")
-"""What Dapr adds to an envelope on its way, anew with each attempt."""
+"""Attributes that Dapr adds to an envelope, different with each attempt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,20 +31,20 @@ class TopicRecord:
 
     @property
     def place(self) -> str:
-        """Where it lies, as people read it."""
+        """The record's position, for people to read."""
         return f"{self.topic}[{self.partition}]@{self.offset}"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong: `kind` is missing, changed, order, key, foreign or unknown."""
+    """One violation: `kind` is missing, changed, order, key, foreign or unknown."""
 
     kind: str
     detail: str
     task_id: str | None = None
 
     def write(self) -> dict[str, Any]:
-        """Return it as JSON shows it."""
+        """Return the JSON form."""
         shown = {"kind": self.kind, "task_id": self.task_id, "detail": self.detail}
         return {name: value for name, value in shown.items() if value is not None}
 
@@ -60,10 +60,10 @@ class _Known:
 
 @dataclass(slots=True)
 class TopicAudit:
-    """Takes records in the order of their offsets, then an outbox or none, and tells what is wrong.
+    """Takes records in the order of their offsets, then optionally the outbox, and collects findings.
 
     `_versions` holds a bit for each version of a task that a state event has brought, `_newest` the highest version
-    of a topic, task and kind of event.
+    by topic, task and kind of event.
     """
 
     style: TopicStyle
@@ -78,7 +78,7 @@ class TopicAudit:
     _partitions: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def enter(self, record: TopicRecord) -> None:
-        """Take one record in."""
+        """Audit one record."""
         self.records[record.topic] = self.records.get(record.topic, 0) + 1
         try:
             event = decode_event(record.value or b"")
@@ -117,7 +117,7 @@ class TopicAudit:
             self._find("key", f"{record.place}: the task's other events are in partition {first}", event.task_id)
 
     def _check_order(self, record: TopicRecord, event: TaskEvent) -> None:
-        # What changes nothing carries the version that it saw, which another event may have left behind meanwhile.
+        # An event that changes nothing carries the version that it read, which a later change may have passed already.
         state = event.event_type in STATE_EVENTS
         place = (record.topic, event.task_id, "" if state else event.event_type.value)
         newest = self._newest.get(place, 0)
@@ -132,7 +132,7 @@ class TopicAudit:
             self._versions[event.task_id] = versions | bit
 
     def compare(self, row: Any, *, published: bool) -> None:
-        """Take in one row of the outbox; what is published must be in a topic, as it was recorded.
+        """Compare one outbox row: a published event must be in its topic, with the recorded content.
 
         `row` has `event_id`, `event_type`, `task_id`, `version` and `payload`.
         """
@@ -144,8 +144,8 @@ class TopicAudit:
         elif seen.digest != digest_event(row.payload.encode()):
             self._find("changed", f"event {row.event_id} was recorded with other content", row.task_id)
 
-    def tell_unknown(self, since: int) -> int:
-        """Find fault with events that the outbox did not have, if they came after `since` (ms); return the others."""
+    def find_unknown(self, since: int) -> int:
+        """Report events after `since` (ms) that are not in the outbox; return how many older ones there are."""
         older = 0
         for event_id, each in self._known.items():
             if each.timestamp < since:
@@ -156,14 +156,14 @@ class TopicAudit:
         self._known.clear()
         return older
 
-    def tell_gaps(self) -> None:
-        """Find the versions that no topic has: each change of a task is one version and one event."""
+    def find_gaps(self) -> None:
+        """Report the versions that no topic holds: each change of a task makes one version and one event."""
         newest = {task_id: versions.bit_length() - 1 for task_id, versions in self._versions.items()}
         for (_, task_id, _), version in self._newest.items():
             newest[task_id] = max(newest.get(task_id, 0), version)
         for task_id, last in sorted(newest.items()):
             seen = self._versions.get(task_id, 0)
-            if last - seen.bit_count() > MOST_TOLD:
+            if last - seen.bit_count() > MOST_LISTED:
                 self._find("missing", f"{last - seen.bit_count()} of the versions up to {last}", task_id)
                 continue
             for version in range(1, last + 1):
@@ -172,12 +172,12 @@ class TopicAudit:
 
     def _find(self, kind: str, detail: str, task_id: str | None = None) -> None:
         self.counts[kind] = self.counts.get(kind, 0) + 1
-        if self.counts[kind] <= MOST_TOLD:
+        if self.counts[kind] <= MOST_LISTED:
             self.findings.append(Finding(kind, detail, task_id))
 
     @property
     def tasks(self) -> Iterator[tuple[str, list[Finding]]]:
-        """The findings task by task, those that belong to none apart."""
+        """The findings by task, without those that belong to no task."""
         by_task: dict[str, list[Finding]] = {}
         for each in self.findings:
             if each.task_id is not None:
@@ -186,9 +186,9 @@ class TopicAudit:
 
 
 def digest_event(value: bytes) -> bytes:
-    """Return a hash of an envelope that stays the same on its way through Dapr.
+    """Return a hash of an envelope that survives the way through Dapr.
 
-    Dapr writes the envelope anew: fields in another order, whole numbers as floats, its own fields added.
+    Dapr rewrites the envelope: it reorders fields, writes integers as floats and adds fields of its own.
     """
     envelope = json.loads(value, parse_float=_read_number)
     for name in _ADDED:

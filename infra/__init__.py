@@ -1,1 +1,1 @@
-"""What surrounds the product: the Dapr resources, and the real chain on one machine; knows nothing above `events`."""
+"""The product's surroundings: the Dapr resources and the real chain on one machine; imports nothing above `events`."""

@@ -1,1 +1,1 @@
-"""The `bench` command: every surface measured beside a server that does nothing, as ratios of one run."""
+"""The `bench` command: measures every surface against no-op servers in the same run, as ratios."""

@@ -1,4 +1,4 @@
-"""The calls per second of our surfaces beside those of servers that do nothing, in interleaved rounds."""
+"""The calls per second of our surfaces against those of no-op servers, in interleaved rounds."""
 
 import asyncio
 import sqlite3
@@ -15,7 +15,7 @@ from app.bench.rows import Row, compare, hold, pick
 from app.bench.wire import call_tool, repeat_post, repeat_tool
 
 BACKLOG = 200
-"""Events that may wait at most while calls go on at full speed."""
+"""Most pending events during calls at full speed."""
 _DRAIN_SECONDS = 60.0
 _PENDING = "SELECT count(*) FROM outbox_entry WHERE published_at IS NULL AND parked_at IS NULL"
 _OPEN = "SELECT count(*) FROM delivery WHERE delivered_at IS NULL AND parked_at IS NULL"
@@ -24,7 +24,7 @@ _UNINDEXED = "SELECT count(*) FROM task WHERE unindexed = 1"
 
 @dataclass(slots=True)
 class Lane:
-    """One kind of call on one server, with what its rounds saw; `base` is the lane it is compared with."""
+    """One kind of call on one server with the results of its rounds; `base` names the lane to compare it to."""
 
     name: str
     child: Child
@@ -66,7 +66,7 @@ class Lane:
                 await asyncio.sleep(0.05)
 
     async def _drain(self) -> None:
-        """Wait until all is reacted to and indexed, so that it takes no time from the next round."""
+        """Wait until everything is reacted to and indexed, so that it does not slow the next round."""
         async with asyncio.timeout(_DRAIN_SECONDS):
             with closing(_look_into(self.watched)) as raw:
                 while any(raw.execute(query).fetchone()[0] for query in (_PENDING, _OPEN, _UNINDEXED)):  # noqa: ASYNC110  # another process's work
@@ -80,7 +80,7 @@ def _look_into(path: Path | None) -> sqlite3.Connection:
 
 
 async def measure_calls(held: Path, whole: Path, rounds: int, seconds: float) -> list[Row]:
-    """Measure on two like files, `held` without and `whole` with relay and reactions running."""
+    """Measure on two equal files, `held` without relay and reactions and `whole` with them."""
     async with AsyncExitStack() as stack:
         children = {
             kind: await stack.enter_async_context(start_child("app.bench.servers", kind, folder=folder))
@@ -100,7 +100,7 @@ async def measure_calls(held: Path, whole: Path, rounds: int, seconds: float) ->
         for _ in range(rounds):
             for lane in lanes:
                 await lane.run(seconds)
-    return [row for lane in lanes for row in _tell(lane, lanes)]
+    return [row for lane in lanes for row in _make_rows(lane, lanes)]
 
 
 def _lay_lanes(children: dict[str, Child], held: Path, whole: Path) -> list[Lane]:
@@ -134,7 +134,7 @@ def _repeat_finding() -> Iterator[bytes]:
         yield request
 
 
-def _tell(lane: Lane, lanes: list[Lane]) -> list[Row]:
+def _make_rows(lane: Lane, lanes: list[Lane]) -> list[Row]:
     base = next((each for each in lanes if each.name == lane.base), None)
     if base is None:
         rows = [hold(lane.name, lane.rate, "calls/s")]

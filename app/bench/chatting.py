@@ -1,4 +1,4 @@
-"""What a conversation costs beside its model: the way of the first word, the CPU of a turn, streams that wait."""
+"""The cost of a conversation besides its model: the delay of the first word, the CPU of a turn, idle streams."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ STREAMS = 200
 
 
 class TwoCalls:
-    """A model that takes no time: two calls in one answer, then the instant at which it says its first word."""
+    """An instant model: two calls in one answer, then the time of its first word as that word."""
 
     name = "tasks-agent"
 
@@ -40,7 +40,7 @@ class TwoCalls:
 
 
 async def measure_chatting(folder: Path, turns: int) -> list[Row]:
-    """Measure a server with such a model, on a folder of its own."""
+    """Measure a server with the model `TwoCalls`, on its own folder."""
     async with start_child("app.bench.chatting", folder=folder) as child:
         url = f"http://127.0.0.1:{child.port}"
         async with httpx2.AsyncClient(base_url=url, timeout=30) as http:
@@ -66,7 +66,7 @@ async def measure_chatting(folder: Path, turns: int) -> list[Row]:
 
 
 async def _talk(http: httpx2.AsyncClient, turns: int) -> list[float]:
-    """Send messages, each as a conversation of its own, and return how late each first word came, in seconds."""
+    """Send messages, each in its own conversation; return the delay of each first word in seconds."""
     late = []
     for turn in range(turns):
         body = {"message": f"bench {turn}"}

@@ -1,4 +1,4 @@
-"""A database file full of tasks: real columns, tags, dues and reminders, written at once, search index up to date."""
+"""A database file full of tasks with tags, dues and reminders, written in bulk and indexed for search."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -26,15 +26,15 @@ from todo.text.search_words import fold_tag, fold_task
 ZONE = "UTC"
 TAGS = tuple(f"tag{number:02}" for number in range(20))
 RARE_WORD = "zephyr"
-"""Stands in ten tasks, however many there are."""
+"""Occurs in ten tasks of any file."""
 COMMON_WORD = "chore"
-"""Stands in every task."""
+"""Occurs in every task."""
 _WORDS = ("garden", "invoice", "doctor", "kitchen", "report", "ticket", "present", "laundry", "meeting", "letter")
 _BATCH = 5_000
 
 
 def fill_file(path: Path, count: int) -> None:
-    """Write a database with so many tasks of the local person."""
+    """Write a database with `count` tasks of the local user."""
     migrate_file(path)
     clock, ids = SystemClock(), SystemIds()
     handle = SqliteFile(path).writer()
@@ -74,7 +74,7 @@ def _make_rows(first: int, last: int, count: int, now: datetime, ids: SystemIds)
     zone = when.read_zone(ZONE)
     rare_every = max(count // 10, 1)
     for index in range(first, last):
-        # Spread without chance: a multiplication by a large odd number visits all of a power of two in disorder.
+        # Spread deterministically: multiplying by a large odd number permutes the residues of a power of two.
         mixed = (index * 2_654_435_761) % 2**32
         created = now - timedelta(days=700 * (count - index) / count)
         title = f"{_WORDS[mixed % 10].title()} {_WORDS[mixed // 10 % 10]} {COMMON_WORD} {index}"
@@ -115,7 +115,7 @@ def _make_rows(first: int, last: int, count: int, now: datetime, ids: SystemIds)
 
 
 def _make_due(mixed: int, now: datetime) -> str | None:
-    """Return no due for one task in four, else a date or an instant within 30 days back to 90 ahead."""
+    """Return None for one task in four, else a date or an instant between 30 days ago and 90 days ahead."""
     if mixed % 4 == 0:
         return None
     at = now + timedelta(minutes=mixed // 4 % (120 * 1440) - 30 * 1440)

@@ -1,4 +1,4 @@
-"""The benchmark on the real chain: the product beside raw daprd, in one run, with outages."""
+"""The benchmark on the real chain: the product against raw daprd in the same run, with outages."""
 
 import asyncio
 import json
@@ -27,14 +27,14 @@ from infra.live.sidecar import App, Daprd
 PACE = 200
 """Changes per second."""
 RAW_TOPIC = "evolution-todo.events"
-"""Of another style than the product's: only the raw consumer subscribes to it."""
+"""A topic of another style than the product's; only the raw consumer subscribes to it."""
 GATHER = 0.005
-"""Seconds for which raw events gather into a call, as the relay's do."""
+"""Seconds for which raw events are collected into one call, as the relay's are."""
 
 
 @dataclass(frozen=True, slots=True)
 class LivePlan:
-    """How much is measured."""
+    """The size of the measurement."""
 
     seconds: float = 15.0
     rounds: int = 3
@@ -46,7 +46,7 @@ class LivePlan:
 
     @classmethod
     def make(cls, *, quick: bool) -> "LivePlan":
-        """Return the whole plan, or the one that only shows that all of it runs."""
+        """Return the full plan, or a quick one that only shows that everything runs."""
         if not quick:
             return cls()
         return cls(2.0, 1, 1_000, 500, 5_000, 4, "A quick run: its figures do not count.")
@@ -54,7 +54,7 @@ class LivePlan:
 
 @dataclass(slots=True)
 class Bed:
-    """What is measured on: the chain, the product and two consumers, each beside its own daprd."""
+    """The test bed: the chain, the product and two consumers, each beside its own daprd."""
 
     chain: LiveChain
     product: Child
@@ -64,19 +64,19 @@ class Bed:
     http: httpx2.AsyncClient
 
     async def ask(self, path: str, **given: float) -> Any:
-        """Call one of the product's routes for the measurement."""
+        """Call one of the product's measurement routes."""
         return await _fetch(self.http, self.product, f"/bench/{path}", given)
 
     async def is_gone(self) -> bool:
-        """Return whether the product has published all that waited."""
+        """Return whether the product has published all pending events."""
         return bool(await self.ask("gone"))
 
     async def receive(self, path: str) -> Any:
-        """Ask the receiver."""
+        """Call one of the receiver's routes."""
         return await _fetch(self.http, self.receiver, f"/{path}", {})
 
     async def wait_received(self, ids: set[str], seconds: float = 60.0) -> dict[str, float]:
-        """Wait until events have reached the consumer's handler; return when each did."""
+        """Wait until the consumer's handler has all these events; return the arrival time of each."""
 
         async def is_there() -> bool:
             return int(await self.receive("count")) >= len(ids)
@@ -94,7 +94,7 @@ async def _fetch(http: httpx2.AsyncClient, child: Child, path: str, given: dict[
 
 
 async def wait_for(condition: Callable[[], Awaitable[bool]], seconds: float, what: str) -> None:
-    """Ask until a condition holds; raises `TimeoutError` with what was waited for."""
+    """Poll a condition until it holds; raises `TimeoutError` that names it as `what`."""
     try:
         async with asyncio.timeout(seconds):
             while not await condition():  # noqa: ASYNC110  # other processes' work
@@ -105,7 +105,7 @@ async def wait_for(condition: Callable[[], Awaitable[bool]], seconds: float, wha
 
 @asynccontextmanager
 async def open_bed() -> AsyncIterator[Bed]:
-    """Start all of it; everything ends with the block."""
+    """Start the test bed; everything ends with the block."""
     async with AsyncExitStack() as stack:
         chain = LiveChain(say=_say)
         await asyncio.to_thread(chain.__enter__)
@@ -130,7 +130,7 @@ async def open_bed() -> AsyncIterator[Bed]:
 
 
 async def measure_live(plan: LivePlan) -> list[Row]:
-    """Measure everything and leave nothing behind; raises `LiveError`, `ToolsMissing` among them."""
+    """Measure everything and leave nothing behind; raises `LiveError`, including `ToolsMissing`."""
     async with open_bed() as bed:
         _say("warming up")
         await bed.wait_received(set(await bed.ask("pace", rate=PACE, seconds=2)))
@@ -146,7 +146,7 @@ async def measure_live(plan: LivePlan) -> list[Row]:
 
 
 async def measure_latency(bed: Bed, plan: LivePlan) -> list[Row]:
-    """Measure the way from the commit to a consumer's handler, beside that from a raw publish."""
+    """Measure the time from the commit to a consumer's handler, against that of a raw publish."""
     sent = await publish_paced(bed, plan.seconds)
     seen = await bed.wait_received(set(sent))
     raw = [seen[each] - at for each, at in sent.items()]
@@ -162,7 +162,7 @@ async def measure_latency(bed: Bed, plan: LivePlan) -> list[Row]:
 
 
 async def measure_backlog(bed: Bed, plan: LivePlan) -> list[Row]:
-    """Let a backlog build up while the sidecar is away, and take the time from its return until it is gone."""
+    """Build up a backlog while the sidecar is away; measure the time from its return until the backlog is gone."""
     rates = [await publish_bulk(bed, plan.backlog, at_once) for at_once in (1, 4)]
     await asyncio.to_thread(bed.daprd.kill)
     await bed.ask("fill", count=plan.backlog, tasks=plan.tasks)
@@ -174,7 +174,7 @@ async def measure_backlog(bed: Bed, plan: LivePlan) -> list[Row]:
     async def has_begun() -> bool:
         return int(await bed.ask("backlog")) < plan.backlog
 
-    # The relay looks after a pause that has grown meanwhile: that belongs to the time, and not to the rate.
+    # The relay's pause has grown during the outage: it counts towards the time but not towards the rate.
     await wait_for(has_begun, 60, "the backlog gets smaller")
     left, begun = int(await bed.ask("backlog")), perf_counter()
     await wait_for(bed.is_gone, 120, "the backlog is gone")
@@ -201,7 +201,7 @@ async def measure_backlog(bed: Bed, plan: LivePlan) -> list[Row]:
 
 
 async def measure_outages(bed: Bed, plan: LivePlan) -> list[Row]:
-    """Compare the p99 of creates while daprd or Kafka is away with that while both are there, in turns."""
+    """Compare the p99 of creates with daprd or Kafka away to that with both up, in alternating rounds."""
     seconds = max(plan.seconds / 3, 1.0)
     times: dict[str, list[float]] = {"up": [], "daprd down": [], "Kafka down": []}
 
@@ -231,7 +231,7 @@ async def measure_outages(bed: Bed, plan: LivePlan) -> list[Row]:
 
 
 async def measure_memory(bed: Bed, plan: LivePlan) -> list[Row]:
-    """Let very many events wait while the sidecar is away; the process must not grow with them."""
+    """Pile up a large backlog while the sidecar is away; the process must not grow with it."""
     await asyncio.to_thread(bed.daprd.kill)
     await bed.ask("fill", count=1_000, tasks=500)
     await bed.ask("pace", rate=PACE, seconds=5)
@@ -278,7 +278,7 @@ async def _post_raw(bed: Bed, ids: Sequence[str]) -> None:
 
 
 async def publish_paced(bed: Bed, seconds: float) -> dict[str, float]:
-    """Publish raw events at the pace of the changes; return when each was handed over."""
+    """Publish raw events at the pace of the changes; return the time of sending of each."""
     ids, sent = SystemIds(), {}
     loop = asyncio.get_running_loop()
     since, made = loop.time(), 0
@@ -296,7 +296,7 @@ async def publish_paced(bed: Bed, seconds: float) -> dict[str, float]:
 
 
 async def publish_bulk(bed: Bed, count: int, at_once: int) -> float:
-    """Publish raw events in calls of 200, so many at once; return events per second."""
+    """Publish raw events in calls of 200, `at_once` concurrently; return events per second."""
     ids = SystemIds()
     batches = [[ids.new() for _ in range(200)] for _ in range(count // 200)]
     since = perf_counter()

@@ -1,4 +1,4 @@
-"""The load generator: a fixed number of clients, each on its own connection, each sending when it has its answer."""
+"""The load generator: a fixed number of clients, each sending its next request on its own connection when answered."""
 
 import asyncio
 from collections.abc import Iterator
@@ -10,12 +10,12 @@ PATIENCE_SECONDS = 20.0
 
 
 class BadAnswer(Exception):
-    """The server answered something else than success."""
+    """The server answered without success."""
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What one round saw: its length and the latency of every call, in seconds."""
+    """The result of one round: its length and the latency of every call, in seconds."""
 
     seconds: float
     latencies: list[float]
@@ -27,7 +27,7 @@ class Round:
 
 
 class _Client(asyncio.Protocol):
-    """One keep-alive connection with one request under way."""
+    """One keep-alive connection with one request in flight."""
 
     def __init__(self, requests: Iterator[bytes], stop: float) -> None:
         self._requests = requests

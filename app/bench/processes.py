@@ -17,7 +17,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """One process; `said` is the line of JSON with which it told that it is ready."""
+    """One process; `said` is the line of JSON that it printed when it was ready."""
 
     process: asyncio.subprocess.Process
     said: dict[str, Any]
@@ -28,14 +28,14 @@ class Child:
         return int(self.said["port"])
 
     def read_cpu(self) -> float:
-        """Return the seconds of CPU it has used so far, 0 on a system without `/proc`."""
+        """Return the seconds of CPU used so far; 0 on a system without `/proc`."""
         with suppress(OSError):
             fields = Path(f"/proc/{self.process.pid}/stat").read_text("utf-8").rpartition(")")[2].split()
             return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
         return 0.0
 
     def read_memory(self) -> float:
-        """Return its resident MB, 0 on a system without `/proc`."""
+        """Return the resident memory in MB; 0 on a system without `/proc`."""
         with suppress(OSError):
             for line in Path(f"/proc/{self.process.pid}/status").read_text("utf-8").splitlines():
                 if line.startswith("VmRSS:"):
@@ -47,7 +47,7 @@ class Child:
 async def start_child(
     *arguments: str, folder: Path, ready: bool = True, port: int = 0, settings: Mapping[str, str] | None = None
 ) -> AsyncIterator[Child]:
-    """Run a module of this program in a process of its own; `ready` waits for the line that it prints then."""
+    """Run a module of this program in its own process; `ready` waits for the line that it prints when ready."""
     own = {"TODO_DATA_DIR": str(folder), "TODO_PORT": str(port), "TODO_ZONE": "UTC", **(settings or {})}
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TODO_")}
     paths = os.pathsep.join(filter(None, (str(_ROOT), kept.get("PYTHONPATH"))))

@@ -1,4 +1,4 @@
-"""The whole product as a process under measurement, with a few routes more that make it work for the measurement."""
+"""The whole product as a process under measurement, with extra routes that drive the measurement."""
 
 import asyncio
 import json
@@ -30,7 +30,7 @@ CHUNK = 500
 
 
 class Measured:
-    """ASGI application: the product, and beside it `/bench/…`."""
+    """ASGI application: the product plus the routes `/bench/…`."""
 
     def __init__(self, app: ASGIApp, service: Service) -> None:
         self._app = app
@@ -55,9 +55,9 @@ class Measured:
         await send({"type": "http.response.body", "body": answer})
 
     async def pace(self, rate: float, seconds: float) -> dict[str, float]:
-        """Create tasks at a steady pace; return when each event's transaction was committed.
+        """Create tasks at a steady pace; return the commit time of each event's transaction.
 
-        What the database does not take in time is missing there: the caller knows how many there should be.
+        Creates that the database refuses are missing from the result; the caller knows the expected number.
         """
         committed: dict[str, float] = {}
 
@@ -77,7 +77,7 @@ class Measured:
         return committed
 
     async def fill(self, count: float, tasks: float) -> int:
-        """Record events as they would be after a long outage, oldest first, of so many tasks in turn."""
+        """Record events as after a long outage, oldest first, cycling through `tasks` tasks."""
         made = 0
         for chunk in _cut(self._make_events(int(count), int(tasks))):
             await self._service.database.write(partial(_record, events=chunk))
@@ -105,16 +105,16 @@ class Measured:
             )
 
     async def count(self) -> int:
-        """Return how many events wait."""
+        """Return the number of pending events."""
         pending, _ = await self._service.database.read(count_backlog)
         return pending
 
     async def is_gone(self) -> bool:
-        """Return whether none waits: a look that costs next to nothing, however often."""
+        """Return whether no event is pending: a cheap check for polling."""
         return not await self._service.database.read(has_pending)
 
     async def clear(self) -> None:
-        """Take what waits away."""
+        """Delete the pending events."""
         await self._service.database.write(
             lambda connection: connection.execute(text("DELETE FROM outbox_entry WHERE published_at IS NULL"))
         )

@@ -1,4 +1,4 @@
-"""The time from a commit to its reaction, at a steady pace of creates, seen in the service's own process."""
+"""The time from a commit to its reaction at a steady pace of creates, measured inside the service's process."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ _NEWEST = "SELECT seq, event_id FROM activity WHERE seq > ? ORDER BY seq"
 
 
 async def measure_reactions(folder: Path, seconds: float) -> list[Row]:
-    """Measure in a process of its own, on the file in a folder."""
+    """Measure in a separate process, on the file in a folder."""
     async with start_child("app.bench.reactions", str(seconds), folder=folder) as child:
         times = child.said["times"]
     name = f"commit to reaction at {PACE} creates/s"
@@ -35,8 +35,8 @@ async def measure_reactions(folder: Path, seconds: float) -> list[Row]:
 
 
 async def pace_creates(service: Service, seconds: float) -> list[float]:
-    """Create at a steady pace and return, per create, the seconds from its commit to that of its activity line."""
-    raw = SqliteFile(service.settings.database_path).connect()  # a look from beside, which no use case needs
+    """Create at a steady pace; return for each create the seconds from its commit to that of its activity line."""
+    raw = SqliteFile(service.settings.database_path).connect()  # a separate connection, for the measurement alone
     committed: dict[str, float] = {}
     reacted: dict[str, float] = {}
     last = raw.execute("SELECT coalesce(max(seq), 0) FROM activity").fetchone()[0]

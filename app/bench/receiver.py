@@ -1,4 +1,4 @@
-"""A consumer that only notes when each event reached its handler, as a process of its own."""
+"""A consumer in its own process that only records when each event reached its handler."""
 
 import json
 import sys
@@ -12,14 +12,14 @@ from app.http.server import bind, calm_collector
 
 
 class Notes:
-    """ASGI application: takes any event, and tells what it has seen at `/seen`; `/forget` begins anew."""
+    """ASGI application: accepts any event and lists the arrival times at `/seen`; `/forget` clears them."""
 
     def __init__(self) -> None:
         self.seen: dict[str, float] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        at = perf_counter()  # the machine's monotonic clock: the same in every process
+        at = perf_counter()  # the machine's monotonic clock, shared by all processes
         if scope["type"] != "http":
             return
         path = scope["path"]

@@ -1,4 +1,4 @@
-"""The rows of a benchmark: what was measured, against what, and whether the target is met."""
+"""The rows of a benchmark: a measured value, its ratio to a base, and whether it meets its target."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from rich.table import Table
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One figure; without a target it only informs. `ratio_to` names the row that `ratio` is measured against."""
+    """One figure; without a target it only informs. `ratio_to` names the row that `ratio` refers to."""
 
     name: str
     value: float
@@ -21,7 +21,7 @@ class Row:
     met: bool | None = None
 
     def write(self) -> dict[str, Any]:
-        """Return the row as JSON shows it."""
+        """Return the JSON form."""
         shown: dict[str, Any] = {"name": self.name, "value": round(self.value, 3), "unit": self.unit}
         if self.ratio_to is not None and self.ratio is not None:
             shown["ratio_to"] = self.ratio_to
@@ -38,7 +38,7 @@ def hold(
     at_least: float | None = None,
     below: float | None = None,
 ) -> Row:
-    """Return a row whose value is held to a bound."""
+    """Return a row whose value has a bound as its target."""
     bounds: list[tuple[str, float, bool]] = []
     if at_most is not None:
         bounds.append(("<=", at_most, value <= at_most))
@@ -59,7 +59,7 @@ def compare(
     at_least: float | None = None,
     at_most: float | None = None,
 ) -> Row:
-    """Return a row whose ratio to another row's value is held to a bound."""
+    """Return a row whose ratio to another row's value has a bound as its target."""
     to, base = other
     ratio = value / base if base else float("inf")
     if at_least is not None:

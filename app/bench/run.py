@@ -1,4 +1,4 @@
-"""The benchmark: everything side by side in one run on this machine, on temporary data."""
+"""The benchmark without the real chain: everything in one run on this machine, on temporary data."""
 
 import asyncio
 import shutil
@@ -19,7 +19,7 @@ from app.http.server import calm_collector
 
 
 class Plan:
-    """How much is measured; the short plan shows only that everything runs."""
+    """The size of the measurement; the quick plan only shows that everything runs."""
 
     def __init__(self, *, quick: bool, tiny: bool = False) -> None:
         self.many = 1_500 if tiny else 5_000 if quick else 100_000

@@ -1,4 +1,4 @@
-"""What safety costs: a big plan and its undo beside the same changes one by one, and the history of a create."""
+"""The cost of safety: a large plan and its undo against the same changes one by one, and the history of a create."""
 
 from collections.abc import Callable
 from functools import partial
@@ -24,14 +24,14 @@ from todo.undo.undo import undo
 T = TypeVar("T")
 
 MANY = 100
-"""Tasks of one plan, as many as it may have."""
+"""Tasks of one plan, the most that a plan may have."""
 
 
 def measure_safety(path: Path, repeats: int) -> list[Row]:
-    """Measure on a new file: the transactions alone, without any surface, each with its BEGIN and durable COMMIT.
+    """Measure transactions on a new file, without any surface, each with its BEGIN and durable COMMIT.
 
-    A plan's making is not in its row, only its applying. The history is held against the harder base, the create's own
-    work without the commit that it waits for.
+    A plan's row holds its applying, not its making. The history is compared to the stricter base, the create without
+    its commit.
     """
     file = _File(path)
     try:
@@ -52,7 +52,7 @@ def measure_safety(path: Path, repeats: int) -> list[Row]:
 
 
 class _File:
-    """A file with as many tasks as a plan may change."""
+    """A file with `MANY` tasks."""
 
     def __init__(self, path: Path) -> None:
         migrate_file(path)
@@ -62,7 +62,7 @@ class _File:
         self._tasks = [self._run(self._create)[0] for _ in range(MANY)]
 
     def change_all(self, number: int) -> tuple[float, float, float, float]:
-        """Change all tasks in four ways; return the seconds of each: one by one, at once, by a plan, by its undo."""
+        """Change all tasks in four ways; return the seconds of each: one by one, together, by plan, by undo."""
 
         def change(work: Work, title: str) -> None:
             for task_id in self._tasks:
@@ -83,7 +83,7 @@ class _File:
         return apart, at_once, applied, undone
 
     def create(self) -> tuple[float, float]:
-        """Create a task; return the seconds of it, and of writing such a history once more beside it."""
+        """Create a task; return the seconds that it takes, and those of writing its history a second time."""
 
         def write(work: Work) -> tuple[float, float]:
             since = perf_counter()
@@ -96,7 +96,7 @@ class _File:
         return self._run(write)[0]
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._handle.close()
 
     def _create(self, work: Work) -> str:

@@ -1,4 +1,4 @@
-"""What the scheduler costs: a tick beside very many that wait, a burst of reminders, a run over very many series."""
+"""The cost of the scheduler: a tick with many waiting, a burst of reminders, and a run over many due series."""
 
 import asyncio
 import json
@@ -32,10 +32,10 @@ from todo.tasks.search import find_tasks
 from todo.tasks.tasks import create_task
 
 DUE = 5
-"""Reminders, and as many series, that are due in one tick."""
+"""Due reminders of one tick, and as many due series."""
 FAR = "2099-01-01T00:00:00.000000Z"
 
-# What only waits has no task beside it: a tick must not come near it.
+# The waiting rows have no tasks: a tick must not touch them.
 _WAITING_REMINDERS = """
     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
     INSERT INTO reminder (id, user_id, task_id, remind_at, status, sequence)
@@ -54,7 +54,7 @@ _COPIED_SERIES = """
 
 
 async def measure_scheduling(folder: Path, waiting: int, burst: int, series: int, repeats: int) -> list[Row]:
-    """Measure on files of its own in a folder; the burst and the long run each in a process of its own."""
+    """Measure on new files in a folder; the burst and the long run each in a separate process."""
     for name in ("few", "many", "burst", "run"):
         (folder / name).mkdir()
     rows = measure_ticks(folder / "few/todo.db", folder / "many/todo.db", waiting, repeats)
@@ -75,7 +75,7 @@ async def measure_scheduling(folder: Path, waiting: int, burst: int, series: int
 
 
 def measure_ticks(few: Path, many: Path, waiting: int, repeats: int) -> list[Row]:
-    """Compare a tick with ten due beside a thousand waiting with the same beside very many, taken in turns."""
+    """Compare a tick of ten due items with 1,000 waiting to one with very many waiting, alternating."""
     files = [_Ticking(few, 1_000), _Ticking(many, waiting)]
     times: list[list[float]] = [[], []]
     for _ in range(repeats):
@@ -91,7 +91,7 @@ def measure_ticks(few: Path, many: Path, waiting: int, repeats: int) -> list[Row
 
 
 class _Ticking:
-    """A file with some that wait, whose few others are made due again and again."""
+    """A file with many waiting items and a few that each tick makes due again."""
 
     def __init__(self, path: Path, waiting: int) -> None:
         migrate_file(path)
@@ -114,7 +114,7 @@ class _Ticking:
         self._now += timedelta(days=1)
 
     def tick(self) -> float:
-        """Make the few due, and return the seconds of the step that does them; twice, so that nothing is left."""
+        """Make the few items due, and return the seconds of the step that processes them."""
         raw = self._handle.raw
         self._now += timedelta(days=1)
         self._begin()
@@ -133,7 +133,7 @@ class _Ticking:
         return taken
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._handle.close()
 
     def _begin(self) -> None:
@@ -144,7 +144,7 @@ class _Ticking:
 
 
 async def ring_burst(service: Service, count: int) -> list[float]:
-    """Let many reminders be due in one second; return by how much each was late, as another connection sees it."""
+    """Let many reminders be due in one second; return the lateness of each, as another connection sees it."""
     due = (service.store.clock.now() + timedelta(seconds=4 + count / 300)).replace(microsecond=0)
 
     def make(work: Work) -> Any:
@@ -159,7 +159,7 @@ async def ring_burst(service: Service, count: int) -> list[float]:
 
 
 def _watch_fired(path: Path, count: int, due: datetime) -> list[tuple[float, int]]:
-    """Return [(seconds after the due, how many are committed as fired by then)]."""
+    """Return [(seconds after the due time, reminders committed as fired by then)]."""
     seen: list[tuple[float, int]] = []
     waiter = SystemClock()
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as raw:
@@ -175,7 +175,7 @@ def _watch_fired(path: Path, count: int, due: datetime) -> list[tuple[float, int
 
 
 async def run_many(service: Service, count: int, seconds: float = 8.0) -> dict[str, Any]:
-    """Let very many series be due at once; return how long creates and finds took while they were worked off."""
+    """Let many series be due at once; return the times of creates and finds while they are processed."""
     made = await service.store.write(
         identify_rest(),
         lambda work: create_recurring_task(
@@ -216,7 +216,7 @@ def _copy_series(path: Path, series_id: str, count: int) -> None:
 
 
 async def run(kind: str, count: int) -> None:
-    """Print what was measured as a line of JSON."""
+    """Print the measurement as a line of JSON."""
     async with open_service(load_settings()) as service:
         calm_collector()
         if kind == "run":

@@ -1,4 +1,4 @@
-"""The time that `find_tasks` takes with many tasks beside the time it takes with few."""
+"""The time of `find_tasks` with many tasks against its time with few."""
 
 from collections.abc import Iterator
 from itertools import product
@@ -16,7 +16,7 @@ from todo.requests.schemas import FindTasks
 from todo.tasks.search import FindAnswer, find_tasks
 
 LONGEST_MS = 150
-"""What no combination of filters may take longer than."""
+"""Most milliseconds for any combination of filters."""
 
 LISTS: dict[str, dict[str, Any]] = {
     "open by due": {},
@@ -31,7 +31,7 @@ TEXTS: dict[str, dict[str, Any]] = {
 
 
 def measure_searches(few: Path, many: Path, repeats: int) -> list[Row]:
-    """Measure on a file with few and one with many tasks."""
+    """Measure on a file with few tasks and on one with many."""
     readers = [SqliteFile(path).reader() for path in (few, many)]
     try:
         rows: list[Row] = []
@@ -50,7 +50,7 @@ def measure_searches(few: Path, many: Path, repeats: int) -> list[Row]:
 
 
 def combine() -> Iterator[dict[str, Any]]:
-    """Return the combinations of filters that are held to a fixed time."""
+    """Yield the combinations of filters that have a fixed time limit."""
     sorts = ("due", "-due", "priority", "created", "completed", "title")
     filters: tuple[dict[str, Any], ...] = (
         {},
@@ -76,7 +76,7 @@ def combine() -> Iterator[dict[str, Any]]:
 
 
 def describe(given: dict[str, Any]) -> str:
-    """Return the filters in few words."""
+    """Return a short description of the filters."""
     return " ".join(f"{name}={'+'.join(value) if isinstance(value, list) else value}" for name, value in given.items())
 
 
@@ -90,7 +90,7 @@ def _with_dates(given: dict[str, Any]) -> dict[str, Any]:
 
 def _compare(name: str, readers: list[Handle], given: dict[str, Any], repeats: int, most: float, page: int = 1) -> Row:
     times: list[list[float]] = [[], []]
-    for _ in range(10):  # in turns, so that a slow moment of the machine meets both
+    for _ in range(10):  # alternating, so that a slow moment of the machine affects both
         for reader, seen in zip(readers, times, strict=True):
             seen.extend(_time(reader, given, max(repeats // 10, 1), page))
     few, many = (pick(seen, 0.99) * 1e3 for seen in times)

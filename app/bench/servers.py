@@ -1,4 +1,4 @@
-"""The servers under load, each a process: two that do nothing, and ours with and without its background work."""
+"""The servers under load, each a process: two no-op servers, and ours with and without its background work."""
 
 import json
 import sys
@@ -19,13 +19,13 @@ from app.settings import load_settings
 
 
 class Title(BaseModel):
-    """The body of the route that does nothing."""
+    """The body of the no-op route."""
 
     title: str
 
 
 def build_bare_mcp() -> ASGIApp:
-    """Return an MCP server with one tool that takes a title and does nothing."""
+    """Return an MCP server with one no-op tool that takes a title."""
     server: MCPServer[None] = MCPServer("bare", log_level="WARNING")
 
     @server.tool()
@@ -39,7 +39,7 @@ def build_bare_mcp() -> ASGIApp:
 
 
 def build_bare_rest() -> ASGIApp:
-    """Return a FastAPI application with one POST route that takes a title and does nothing."""
+    """Return a FastAPI application with one no-op POST route that takes a title."""
     app = FastAPI()
 
     @app.post("/nothing")
@@ -51,7 +51,7 @@ def build_bare_rest() -> ASGIApp:
 
 @asynccontextmanager
 async def open_app(kind: str) -> AsyncIterator[ASGIApp]:
-    """Open one of `bare-mcp`, `bare-rest`, `held` (ours, events stay in the outbox) and `whole` (ours, as served)."""
+    """Open `bare-mcp`, `bare-rest`, `held` (ours, events stay in the outbox) or `whole` (ours, as served)."""
     if kind == "bare-mcp":
         yield build_bare_mcp()
     elif kind == "bare-rest":
@@ -62,7 +62,7 @@ async def open_app(kind: str) -> AsyncIterator[ASGIApp]:
 
 
 async def serve(kind: str) -> None:
-    """Serve one of them until a signal ends it."""
+    """Serve one kind of server until a signal ends it."""
     listener = bind("127.0.0.1", 0)
     async with open_app(kind) as app:
         calm_collector()

@@ -1,4 +1,4 @@
-"""Requests as the bytes that go over the wire, so that making them costs the load generator nothing."""
+"""Requests prepared as bytes, so that the load generator only sends them."""
 
 from collections.abc import Iterator, Sequence
 from itertools import cycle
@@ -17,7 +17,7 @@ _THINGS = ("the report", "milk and bread", "a letter to the bank", "the bicycle"
 
 
 def write_request(path: str, body: bytes, headers: Sequence[str] = ()) -> bytes:
-    """Return a whole keep-alive POST."""
+    """Return a complete keep-alive POST request."""
     head = [
         f"POST {path} HTTP/1.1",
         "Host: 127.0.0.1:8000",
@@ -30,7 +30,7 @@ def write_request(path: str, body: bytes, headers: Sequence[str] = ()) -> bytes:
 
 
 def call_tool(name: str, arguments: dict[str, Any]) -> bytes:
-    """Return a `tools/call` of the newest revision."""
+    """Return a `tools/call` request of the newest revision."""
     params = {"name": name, "arguments": arguments, "_meta": _META}
     body = to_json({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params})
     return write_request(
@@ -39,17 +39,17 @@ def call_tool(name: str, arguments: dict[str, Any]) -> bytes:
 
 
 def make_titles(count: int = 480) -> list[str]:
-    """Return titles of everyday length."""
+    """Return titles of typical length."""
     return [
         f"{_VERBS[index % len(_VERBS)]} {_THINGS[index % len(_THINGS)]} no. {100_000 + index}" for index in range(count)
     ]
 
 
 def repeat_tool(name: str, **more: Any) -> Iterator[bytes]:
-    """Return endless calls of a tool that takes a title."""
+    """Yield calls of a tool that takes a title, without end."""
     return cycle([call_tool(name, {"title": title, **more}) for title in make_titles()])
 
 
 def repeat_post(path: str) -> Iterator[bytes]:
-    """Return endless REST posts of a title."""
+    """Yield REST posts of a title, without end."""
     return cycle([write_request(path, to_json({"title": title})) for title in make_titles()])

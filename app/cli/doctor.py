@@ -15,7 +15,7 @@ from app.service import Service, open_service
 from app.settings import Settings
 from app.system import SystemClock
 from events.ports import Clock
-from events.redelivery import tell_silence
+from events.redelivery import describe_silence
 from todo.errors import StorageUnavailable, TodoError
 
 MOST_SKEW = 2.0
@@ -61,7 +61,7 @@ async def _examine_service(service: Service) -> AsyncIterator[Check]:
         yield Check("broker", True, "memory: embedded, as durable as the database")
         return
     if service.background.silence is not None:
-        silent = tell_silence(await service.background.silence.find())
+        silent = describe_silence(await service.background.silence.find_silent())
         yield Check("reactions", not silent, silent or "what was published over a minute ago was reacted to")
     from app.cli.round_trip import examine_sidecar
 

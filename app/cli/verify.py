@@ -73,7 +73,7 @@ async def verify_events(settings: Settings, brokers: str, *, use_database: bool)
         if report.floors:
             report.notes.append("gaps are not judged, since the topics no longer hold their beginning")
         else:
-            report.ledger.tell_gaps()
+            report.ledger.find_gaps()
         return report
     database, _ = await open_database(settings)
     try:
@@ -84,7 +84,7 @@ async def verify_events(settings: Settings, brokers: str, *, use_database: bool)
     finally:
         await database.close()
     since = _to_milliseconds(oldest) if oldest else 0
-    older = report.ledger.tell_unknown(since)
+    older = report.ledger.find_unknown(since)
     if older:
         report.notes.append(f"{older} events are older than the outbox and were not compared with it")
     return report

@@ -1,1 +1,1 @@
-"""The Dapr side of a process: its sidecar, the routes that the sidecar calls, the topics of the catalogue."""
+"""The Dapr side of a process: its sidecar, the routes that the sidecar calls, and the topics of the catalogue."""

@@ -1,4 +1,4 @@
-"""What Dapr's input bindings call: the cron that makes the scheduler look, beside the ticker that always runs."""
+"""The routes of Dapr's input bindings: the cron that runs the scheduler, in addition to the built-in ticker."""
 
 import asyncio
 
@@ -11,11 +11,11 @@ from todo.record.work import Store
 from todo.scheduler import step
 
 MOST_STEPS = 500
-"""Steps of one call, so that it ends within Dapr's patience; the ticker does the rest."""
+"""Most steps of one call, so that it ends before Dapr's timeout; the ticker does the rest."""
 
 
 def build_binding_routes(store: Store) -> APIRouter:
-    """Return the routes on a store; their names are the bindings' names."""
+    """Return the binding routes on a store; their paths are the bindings' names."""
     router = APIRouter(tags=["dapr"])
 
     @router.post("/bindings/recurring-scheduler", operation_id="run_scheduler")
@@ -26,7 +26,7 @@ def build_binding_routes(store: Store) -> APIRouter:
 
 
 async def run_steps(store: Store, most: int = MOST_STEPS) -> int:
-    """Do what is due in bounded batches, with room for others between them; return how much was processed."""
+    """Run due work in bounded batches, yielding between them; return how many items were processed."""
     processed = 0
     for _ in range(most):
         done = await store.write(SCHEDULER, step)

@@ -1,6 +1,6 @@
-"""A probe of the whole way there and back: published and received like an event, without effect on anybody."""
-# It travels on a dead-letter topic: those are subscribed to by the product alone, so that no consumer ever sees it,
-# and none could drop it into its own dead letters.
+"""The probe of the round trip through the broker: published and received like an event, without any effect."""
+# It travels on a dead-letter topic, to which only the product subscribes: no other consumer receives it, or could drop
+# it into its own dead letters.
 
 from pydantic_core import from_json, to_json
 from sqlalchemy import Connection, delete, select
@@ -16,13 +16,13 @@ _OURS = _T.c.consumer == CONSUMER
 
 
 def write_probe(probe_id: str, at: str) -> str:
-    """Return a probe as a CloudEvent of a type that is no event's."""
+    """Return a probe as a CloudEvent whose type belongs to none of the events."""
     envelope = {"specversion": "1.0", "id": probe_id, "source": SOURCE, "type": TYPE, "time": at, "data": {}}
     return to_json(envelope).decode()
 
 
 def read_probe(body: bytes) -> str | None:
-    """Return the id of a probe, nothing for whatever else."""
+    """Return the id of a probe; None for any other body."""
     if TYPE.encode() not in body or len(body) > 4_096:
         return None
     try:
@@ -35,15 +35,15 @@ def read_probe(body: bytes) -> str | None:
 
 
 def note_probe(connection: Connection, probe_id: str, now: str) -> None:
-    """Note that a probe has arrived."""
+    """Record the arrival of a probe."""
     first_time(connection, CONSUMER, probe_id, now)
 
 
 def has_arrived(connection: Connection, probe_id: str) -> bool:
-    """Return whether a probe was noted."""
+    """Return whether a probe has arrived."""
     return connection.execute(select(_T.c.event_id).where(_OURS, _T.c.event_id == probe_id)).first() is not None
 
 
 def forget_probe(connection: Connection, probe_id: str) -> None:
-    """Take away what was noted of a probe."""
+    """Delete the record of a probe."""
     connection.execute(delete(_T).where(_OURS, _T.c.event_id == probe_id))

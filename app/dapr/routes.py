@@ -1,4 +1,4 @@
-"""What a Dapr sidecar calls: the subscriptions, one route per event type, and the dead letters."""
+"""The routes that a Dapr sidecar calls: the subscriptions, one route per event type, and the dead letters."""
 
 import asyncio
 import hmac
@@ -28,10 +28,10 @@ log = logging.getLogger(__name__)
 DEAD_ROUTE = "/events/dead"
 SINGLE_ROUTE = "/events/any"
 PROBE_ID = b'"self-test"'
-"""Stands in the unknown event that is sent to each route at the start."""
+"""Marks the unknown event that the self-test sends to each route at start-up."""
 _WRAPPED = "com.dapr.event.sent"
 MOST_AT_ONCE = 4
-"""Deliveries at work: a sidecar brings one per partition, and the relay and the API must not stand behind them all."""
+"""Most concurrent deliveries: a sidecar sends one per partition, and the relay and API must not queue behind all."""
 GUARDED = ("/events/", "/dapr/", "/bindings/")
 
 
@@ -41,7 +41,7 @@ def name_route(event_type: EventType) -> str:
 
 
 def list_subscriptions(style: TopicStyle) -> dict[str, str]:
-    """Return topic to route of all that is subscribed to, dead letters apart."""
+    """Return the route of each subscribed topic, without the dead-letter topics."""
     if style == "single":
         return {name_topic(EventType.TASK_CREATED, style): SINGLE_ROUTE}
     return {name_topic(kind, style): name_route(kind) for kind in EventType}
@@ -49,7 +49,7 @@ def list_subscriptions(style: TopicStyle) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Reception:
-    """Takes events in from a sidecar: each consumer reacts once, and the answer is one of the three words."""
+    """Receives events from a sidecar: each consumer reacts once, and the answer is one of Dapr's three words."""
 
     database: Database
     consumers: tuple[Consumer, ...]
@@ -58,7 +58,7 @@ class Reception:
     turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_AT_ONCE))
 
     async def receive(self, body: bytes) -> Answer:
-        """Let every consumer react to an event; DROP for what is none of ours, RETRY if a reaction failed."""
+        """Run every consumer on an event; return DROP for a foreign event, RETRY if a reaction failed."""
         try:
             event = decode_event(body)
         except Unreadable as error:
@@ -81,14 +81,14 @@ class Reception:
             await self.database.write(lambda connection: deliver_at_once(connection, self.consumers, event, now))
         except StorageUnavailable:
             raise
-        except Exception:  # noqa: BLE001  # whichever it was fails once more, alone
+        except Exception:  # noqa: BLE001  # the failing reaction fails again below, alone
             return await self.database.write(lambda connection: deliver_to_all(connection, self.consumers, event, now))
         return []
 
     async def bury(self, wrapped: bytes, topic: str) -> Answer:
-        """Keep a dead letter where it is seen and can be replayed; RETRY while it cannot be stored.
+        """Store a dead letter for inspection and replay; return RETRY while it cannot be stored.
 
-        A probe of the doctor's is only noted.
+        A probe of the doctor is only recorded.
         """
         now = write_instant(self.clock.now())
         body = unwrap_raw(wrapped)
@@ -117,7 +117,7 @@ class Reception:
 
 
 def unwrap_raw(body: bytes) -> bytes:
-    """Return the record inside what the sidecar makes of one that it was told not to read; anything else as it is."""
+    """Return the record inside the envelope that a sidecar puts around raw payloads; any other body unchanged."""
     try:
         envelope = from_json(body)
         if envelope["type"] == _WRAPPED:
@@ -140,7 +140,7 @@ def add_dapr_routes(app: FastAPI, reception: Reception, pubsub: str, style: Topi
     dapr = DaprApp(app, router_tags=["dapr"])
     for topic, route in list_subscriptions(style).items():
         dapr.subscribe(pubsub=pubsub, topic=topic, route=route, dead_letter_topic=f"{topic}.dead")(receive)
-        # Raw: a record that is no JSON would hold up its partition of the dead letters for ever.
+        # Raw: otherwise a record that does not parse as JSON would block its partition of the dead letters for ever.
         raw = {"rawPayload": "true"}
         dapr.subscribe(pubsub=pubsub, topic=f"{topic}.dead", route=f"{DEAD_ROUTE}/{topic}", metadata=raw)(bury)
 
@@ -150,21 +150,21 @@ def _answer(answer: Answer) -> Response:
 
 
 class AppToken:
-    """ASGI middleware: what the sidecar calls wants the sidecar's token (`APP_API_TOKEN`), where one is set."""
+    """ASGI middleware that requires the sidecar's token (`APP_API_TOKEN`) on the routes that the sidecar calls."""
 
     def __init__(self, app: ASGIApp, token: str) -> None:
         self._app = app
         self._token = token.encode()
-        self._told = False
+        self._warned = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a call on, or refuse it."""
+        """Pass the request on, or answer 401."""
         if scope["type"] == "http" and scope["path"].startswith(GUARDED):
             given = dict(scope["headers"]).get(b"dapr-api-token", b"")
             if not hmac.compare_digest(given, self._token):
-                if not self._told:  # once, since whoever reaches the port can bring it about
+                if not self._warned:  # once: any client that reaches the port can cause it
                     log.warning("a sidecar's call was refused: start daprd with the APP_API_TOKEN that is set here")
-                self._told = True
+                self._warned = True
                 await write_problem(401, "forbidden", "Only the sidecar calls this.")(scope, receive, send)
                 return
         await self._app(scope, receive, send)

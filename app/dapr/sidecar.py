@@ -1,4 +1,4 @@
-"""The Dapr sidecar as this process knows it: how it is reached, and whether it and our routes are well."""
+"""This process's Dapr sidecar: its client, and the checks of the sidecar and of our own event routes."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
 PROBE = {"specversion": "1.0", "id": "self-test", "source": "evolution-todo", "type": "self.test", "data": {}}
-"""An event of no known type: every route must answer DROP, and nothing happens."""
+"""An event of an unknown type: every route must answer DROP without any effect."""
 
 
 @dataclass(slots=True)
 class Sidecar:
-    """The sidecar's client and what is published and subscribed through it; `broken` are routes that do not answer."""
+    """The sidecar's client, pub/sub component and topic style; `broken` lists event routes that fail the self-test."""
 
     client: "httpx2.AsyncClient"
     pubsub: str
@@ -30,9 +30,9 @@ class Sidecar:
     broken: list[str] = field(default_factory=list)
 
     async def check_routes(self, app: "ASGIApp") -> None:
-        """Post an unknown event to every declared route: one that would answer 404 loses every event.
+        """Post an unknown event to every declared route: a route that answered 404 would lose every event.
 
-        What fails stands in `broken`, and so in `/readyz`.
+        Failures are listed in `broken`, and so in `/readyz`.
         """
         import httpx2
 
@@ -44,7 +44,7 @@ class Sidecar:
             self.broken = [f"{route} is not declared" for route in sorted(missing)]
             for route in sorted(routes):
                 if route.startswith(DEAD_ROUTE):
-                    # What is posted there is kept: ask for a method that it does not have.
+                    # This route stores every body, so probe it with a method that it does not have.
                     status = (await client.options(route)).status_code
                     well = status == 405
                 else:
@@ -55,7 +55,7 @@ class Sidecar:
                     self.broken.append(f"{route} answers {status}")
 
     async def examine(self) -> list[str]:
-        """Return what is not well, in words: our own routes, and whether the sidecar is there with its components."""
+        """Return one sentence for each problem of our own routes, of the sidecar and of its components."""
         import httpx2
 
         troubles = [f"event route {each}: events would be lost" for each in self.broken]
@@ -87,7 +87,7 @@ def _read_routes(answer: "httpx2.Response") -> set[str]:
 
 @asynccontextmanager
 async def open_sidecar(settings: Settings) -> AsyncIterator[Sidecar | None]:
-    """Open the client of the sidecar in `dapr` mode; yields nothing in `memory` mode."""
+    """Open the sidecar's client in `dapr` mode; yield None in `memory` mode."""
     if settings.broker != "dapr":
         yield None
         return

@@ -1,4 +1,4 @@
-"""The topics as Kafka holds them now, read by a plain client from their beginning to their present end."""
+"""The reader of Kafka's topics, by a plain client from their beginning to their current end."""
 
 import logging
 import ssl
@@ -16,14 +16,14 @@ NEVER = 1 << 62
 
 
 class TopicsUnreadable(TodoError):
-    """The brokers do not answer, or do not have the topics."""
+    """The brokers do not answer, or lack a topic."""
 
     code = "topics_unreadable"
 
 
 @dataclass(slots=True)
 class Topics:
-    """Some topics; `floors` tells of those that have lost their beginning since when (ms) they are whole."""
+    """Some topics; for a topic whose oldest records have expired, `floors` holds the time (ms) of its first record."""
 
     consumer: Any
     names: Sequence[str]
@@ -31,7 +31,7 @@ class Topics:
     floors: dict[str, int] = field(default_factory=dict)
 
     def read(self) -> Iterator[TopicRecord]:
-        """Yield what was there at the first moment, each partition in its order; raises `TopicsUnreadable`."""
+        """Yield the records present at the start, each partition in order; raises `TopicsUnreadable`."""
         begins, ends = self._find_bounds()
         left = {part for part, begin in begins.items() if begin < ends[part]}
         self.consumer.assign(sorted(left))
@@ -45,7 +45,7 @@ class Topics:
                 raise TopicsUnreadable(f"The brokers stopped answering before {len(left)} partitions were read.")
             for part, records in batches.items():
                 yield from self._take(part, records, begins[part], ends[part])
-            # Not every offset holds a record: what counts is the position.
+            # Not every offset holds a record, so compare the consumer's position.
             done = {part for part in left if self.consumer.position(part) >= ends[part]}
             left -= done
             if done:
@@ -80,21 +80,21 @@ _VAGUE = ("KafkaConnectionError", "KafkaTimeoutError", "NodeNotReadyError", "Can
 
 
 class _Reasons(logging.Handler):
-    """Keeps why no connection came about: the client only logs that, and then says that the time is over."""
+    """Keeps the reason for a failed connection: the client only logs it, and then raises a timeout."""
 
     reason = ""
 
     def emit(self, record: logging.LogRecord) -> None:
         arguments = record.args if isinstance(record.args, tuple) else ()
         for each in arguments:
-            # That a connection ended is only what follows from a refusal.
+            # A vague error, such as the end of a connection, only follows from the specific one.
             name = type(each).__name__
             if isinstance(each, Exception) and (name not in _VAGUE or not self.reason):
                 self.reason = str(each)[:300] or name
 
 
 def build_security(settings: Settings) -> dict[str, Any]:
-    """Return the client's options for login and TLS; raises `TopicsUnreadable` for a CA that is none."""
+    """Return the client's options for login and TLS; raises `TopicsUnreadable` for an invalid CA."""
     login = settings.kafka_username is not None
     protocol = ("SASL_" if login else "") + ("SSL" if settings.kafka_encrypted else "PLAINTEXT")
     options: dict[str, Any] = {"security_protocol": protocol}
@@ -112,11 +112,11 @@ def build_security(settings: Settings) -> dict[str, Any]:
 
 @contextmanager
 def open_topics(brokers: str, names: Sequence[str], security: Mapping[str, Any] | None = None) -> Iterator[Topics]:
-    """Open a client that belongs to no group and commits nothing; raises `TopicsUnreadable`.
+    """Open a client without a consumer group, which commits no offsets; raises `TopicsUnreadable`.
 
-    `security` is what `build_security` returns.
+    `security` takes the result of `build_security`.
     """
-    from kafka import KafkaConsumer  # imported on first use: nothing else needs it
+    from kafka import KafkaConsumer  # imported on first use: half a second
     from kafka.errors import KafkaError  # type: ignore[import-untyped]  # it ships no types
 
     reasons, logger = _Reasons(), logging.getLogger("kafka")

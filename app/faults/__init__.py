@@ -1,1 +1,1 @@
-"""Faults on the real chain: the product under load, what is done to it, and what an oracle says of it."""
+"""Fault injection on the real chain: the product under load, the faults, and the oracle that judges the result."""

@@ -27,22 +27,22 @@ from infra.live.sidecar import App, Daprd
 
 START_SECONDS = 60.0
 PUBLISHED_SECONDS = 30.0
-"""Seconds after healing within which all that waits is published."""
+"""Seconds after healing within which all pending events are published."""
 SEEN_SECONDS = 90.0
-"""Seconds within which all consumers have reacted: what a sidecar passes over is delivered from the outbox after 60."""
+"""Seconds within which all consumers have reacted: after 60, the outbox redelivers events that a sidecar skipped."""
 
 
 class Reader(Protocol):
     """Reads the topics from their beginning, without a consumer group."""
 
     def read_new(self) -> list[Record]:
-        """Return the records that have come since the last call, each partition's in its order."""
+        """Return the records since the last call, each partition in order."""
         ...
 
 
 @dataclass
 class Replica:
-    """One process of the product and its sidecar; both are started again by their guards when they crash."""
+    """One process of the product and its sidecar; their guards restart them after a crash."""
 
     url: str
     program: Program
@@ -58,7 +58,7 @@ class Replica:
         return self.read_readiness() is not None
 
     def read_readiness(self) -> dict[str, Any] | None:
-        """Return what `/readyz` says, None while it is not 200."""
+        """Return the body of `/readyz`; None unless it answers 200."""
         with suppress(httpx2.TransportError):
             response = httpx2.get(f"{self.url}/readyz", timeout=3, trust_env=False)
             if response.status_code == 200:
@@ -72,7 +72,7 @@ class Replica:
 
 
 class Arena:
-    """The product on a chain, from `with` to its end; `check` holds all that happened so far against I1 to I6."""
+    """The product on a chain, inside a `with` block; `check` tests everything so far against invariants I1 to I6."""
 
     def __init__(
         self,
@@ -98,19 +98,19 @@ class Arena:
 
     @property
     def kafka(self) -> Kafka:
-        """The broker, which is ours to harm."""
+        """The chain's own broker, which faults may harm."""
         assert self.chain.kafka is not None  # noqa: S101  # the chain was asked for one
         return self.chain.kafka
 
     @property
     def postgres(self) -> Postgres:
-        """The server, which is ours to harm."""
+        """The chain's own server, which faults may harm."""
         assert self.chain.postgres is not None  # noqa: S101
         return self.chain.postgres
 
     @property
     def urls(self) -> list[str]:
-        """Where the replicas serve."""
+        """The base URLs of the replicas."""
         return [replica.url for replica in self.replicas]
 
     def __enter__(self) -> Self:
@@ -119,7 +119,7 @@ class Arena:
             self.ledger = Ledger(url)
             self.topics = [topic for topic in self.chain.topics if self._is_ours(topic)]
             self.reader = self._make_reader(self.chain.brokers, self.topics)
-            self.reader.read_new()  # what others wrote into these topics before is not ours
+            self.reader.read_new()  # skip records that others wrote into these topics before
             for number in range(self._count):
                 self.replicas.append(self._lay_out(number, url))
                 stack.callback(self._end, self.replicas[-1])
@@ -176,13 +176,13 @@ class Arena:
         return Replica(f"http://127.0.0.1:{port}", program, daprd)
 
     def run_command(self, *words: str) -> None:
-        """Run a command of the product beside its processes; raises `LiveError` if it fails."""
+        """Run one command of the product's CLI; raises `LiveError` if it fails."""
         first = self.replicas[0].program
         command = [*first.command[:-1], *words]
         run_guarded(words[0], command, first.folder, START_SECONDS, environment=first.environment)
 
     def find_leader(self, seconds: float = 20.0) -> Replica:
-        """Return the replica that does the background work, waiting for one."""
+        """Wait for a replica that does the background work, and return it."""
         found: list[Replica] = []
 
         def look() -> bool:
@@ -195,7 +195,7 @@ class Arena:
         return found[0]
 
     def write(self, method: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        """Make one change beside the drivers', keep it as acknowledged, and return the answer."""
+        """Make one change outside the drivers, record its acknowledgement, and return the answer."""
         answer, tally = make_change(self.urls, Call(method, path, body))
         self.acknowledged += tally.acknowledged
         if answer is None:
@@ -203,16 +203,16 @@ class Arena:
         return answer
 
     def drive(self, chance: Chance, writers: int = 4, pace: float = 10.0) -> Driver:
-        """Return a driver whose tally counts when `keep` has taken it."""
+        """Return a driver; `keep` adds its tally to the arena's."""
         return Driver(self.urls, chance, writers, pace)
 
     def keep(self, driver: Driver) -> None:
-        """Take over what a driver was told."""
+        """Add a driver's tally to the arena's."""
         self.acknowledged += driver.tally.acknowledged
         self.refused += driver.tally.refused
 
     def wait_published(self, seconds: float = PUBLISHED_SECONDS) -> None:
-        """Wait until nothing is to ring any more and no event waits to be published."""
+        """Wait until no reminder is scheduled and no event is pending."""
         wait_until(lambda: self._ask(self.ledger.count_to_ring) == 0, seconds, "all reminders ring")
         wait_until(lambda: self._ask(self.ledger.count_waiting) == 0, seconds, "all events are published")
 
@@ -221,10 +221,10 @@ class Arena:
         try:
             wait_until(lambda: self._ask(self.ledger.count_unseen) == 0, seconds, "all events are reacted to")
         except LiveError as error:
-            raise LiveError(f"{error} {self.ledger.tell_unseen()}") from None
+            raise LiveError(f"{error} {self.ledger.describe_unseen()}") from None
 
     def check(self) -> Findings:
-        """Wait until all has come to rest, then return what is wrong of all that happened since the start."""
+        """Wait until the product is idle, then return every violation since the start."""
         self.wait_published()
         self.wait_seen()
         self.records += self.reader.read_new()

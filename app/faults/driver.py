@@ -19,14 +19,14 @@ WRITERS = 4
 PACE = 10.0
 """Changes per second of each writer."""
 PATIENCE = 90.0
-"""Seconds for which one call is repeated; a fault is to be healed before."""
+"""Seconds for which a client repeats one call; faults are healed earlier."""
 _PAUSE = 0.05
 _CALL_SECONDS = 6.0
 
 
 @dataclass(slots=True)
 class Tally:
-    """What the clients were told: changes that are saved, how long each first try took, and what was refused."""
+    """The answers to the clients: acknowledged changes, the seconds of each first try, refusals and repeated calls."""
 
     acknowledged: list[Acknowledged] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
@@ -36,7 +36,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One change as a client asks for it."""
+    """One change that a client requests."""
 
     method: str
     path: str
@@ -45,7 +45,7 @@ class Call:
 
 @dataclass
 class _Writer:
-    """One client with tasks of its own, so that it knows what each of its calls must do."""
+    """One client with its own tasks, so that it knows the expected result of each call."""
 
     urls: Sequence[str]
     chance: Chance
@@ -65,7 +65,7 @@ class _Writer:
                 self.stopping.wait(max(0.0, 1 / self.pace - (time.monotonic() - began)))
 
     def change(self, http: httpx2.Client) -> None:
-        """Make one change and remember what came of it."""
+        """Make one change and record its result."""
         self.number += 1
         kind = self.chance.choice(["create", "create", "update", "update", "update", "complete", "reopen", "delete"])
         if kind == "reopen" and self.done:
@@ -79,7 +79,7 @@ class _Writer:
             answer = self.send(http, Call("POST", "/tasks", body))
             self.open += [answer["task"]["id"]] if answer else []
         else:
-            # The newest ones most often: several events of one task wait at the same time then.
+            # Prefer the newest tasks, so that several events of one task are pending at the same time.
             task = self.open[-1 - self.chance.randrange(min(4, len(self.open)))]
             if kind == "update":
                 self.send(http, Call("PATCH", f"/tasks/{task}", {"notes": f"Note {self.number}"}))
@@ -92,7 +92,7 @@ class _Writer:
                 self.send(http, Call("DELETE", f"/tasks/{task}", {}))
 
     def send(self, http: httpx2.Client, call: Call) -> dict[str, Any] | None:
-        """Send a call, each time with the same id, until it is answered for good; returns the answer of a success."""
+        """Repeat a call under the same idempotency key until it has a final answer; return it, or None on refusal."""
         headers = {"Idempotency-Key": SystemIds().new()}
         began, tries = time.monotonic(), 0
         while time.monotonic() - began < PATIENCE:
@@ -103,7 +103,7 @@ class _Writer:
                     call.method, url, headers=headers, json=None if call.method == "DELETE" else call.body
                 )
             except httpx2.TransportError:
-                self.at += 1  # the next one of the service's addresses, as a load balancer does it
+                self.at += 1  # go on to the next address, as a load balancer would
                 time.sleep(_PAUSE)
                 continue
             if response.is_success:
@@ -115,7 +115,7 @@ class _Writer:
                     self.tally.seconds.append(time.monotonic() - began)
                 return answer
             if response.status_code < 500:
-                if "reminder_in_past" not in response.text:  # an outage may outlast the moment that was asked for
+                if "reminder_in_past" not in response.text:  # an outage may outlast the requested moment
                     self.tally.refused.append(f"{call.method} {call.path}: {response.text[:200]}")
                 return None
             if not _is_storage(response):
@@ -127,21 +127,21 @@ class _Writer:
 
 
 def _is_storage(response: httpx2.Response) -> bool:
-    """Return whether the service says by its code that the storage is away, the one reason why it may not serve."""
+    """Return whether the answer says `storage_unavailable`, the only reason for which the service may not serve."""
     with suppress(ValueError, AttributeError):
         return response.status_code == 503 and response.json().get("code") == "storage_unavailable"
     return False
 
 
 def make_change(urls: Sequence[str], call: Call) -> tuple[dict[str, Any] | None, Tally]:
-    """Make one change as a client does; return its answer, None if it was refused, and what the client was told."""
+    """Make one change as a client does; return its answer, None if refused, and the client's tally."""
     tally = Tally()
     with httpx2.Client(timeout=_CALL_SECONDS, trust_env=False) as http:
         return _Writer(urls, Chance(0), tally, PACE, threading.Event()).send(http, call), tally
 
 
 class Driver:
-    """Writers at work from `with` to its end; at its end each call that was begun is answered."""
+    """Writers that work inside a `with` block; on leaving it, every started call gets its answer."""
 
     def __init__(self, urls: Sequence[str], chance: Chance, writers: int = WRITERS, pace: float = PACE) -> None:
         self.tally = Tally()
@@ -158,7 +158,7 @@ class Driver:
         def run() -> None:
             try:
                 writer.run()
-            except BaseException as error:  # told to whoever drives
+            except BaseException as error:  # raised again in `__exit__`
                 self._failed.append(error)
                 raise
 
@@ -179,5 +179,5 @@ class Driver:
             raise self._failed[0]
 
     def count(self) -> int:
-        """Return how many changes were acknowledged so far."""
+        """Return the number of changes acknowledged so far."""
         return len(self.tally.acknowledged)

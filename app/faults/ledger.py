@@ -1,4 +1,4 @@
-"""The product's database as a stranger reads it: what was committed, and what the consumers made of it."""
+"""An independent reader of the product's database: the committed events and the consumers' effects."""
 
 import asyncio
 from collections import Counter
@@ -24,7 +24,7 @@ _UNSEEN = (
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """One event of the outbox."""
+    """One committed event, a row of the outbox."""
 
     seq: int
     event_id: str
@@ -36,7 +36,7 @@ class Committed:
 
 @dataclass(frozen=True, slots=True)
 class Effects:
-    """What the product's own consumers did: lines of activity and notifications by event, and counts by day."""
+    """The effects of the product's consumers: activity lines and notifications by event, and counts by day."""
 
     activity: Counter[str] = field(default_factory=Counter)
     notifications: Counter[str] = field(default_factory=Counter)
@@ -45,7 +45,7 @@ class Effects:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """Reads over a connection of its own for each question, so that nothing of it is in the way of a restart."""
+    """Opens a connection for each query, so that no open connection delays a restart of the server."""
 
     url: str
 
@@ -61,28 +61,28 @@ class Ledger:
             await connection.close(timeout=5)
 
     def count_waiting(self) -> int:
-        """Return how many events have not been marked as published."""
+        """Return the number of events not marked as published."""
         return int(self.ask(_WAITING)[0][0])
 
     def count_to_ring(self) -> int:
-        """Return how many reminders have yet to ring."""
+        """Return the number of reminders still scheduled."""
         return int(self.ask(_TO_RING)[0][0])
 
     def count_unseen(self) -> int:
-        """Return how many events some consumer has not reacted to."""
+        """Return the number of events that lack a consumer's reaction."""
         return int(self.ask(f"SELECT count(*){_UNSEEN}")[0][0])
 
-    def tell_unseen(self) -> str:
-        """Return of which types they are and when the first of each was recorded: a topic that is silent shows."""
+    def describe_unseen(self) -> str:
+        """Return the unseen events by type, each with its first time of recording, which reveals a silent topic."""
         rows = self.ask(f"SELECT event_type, count(*), min(recorded_at){_UNSEEN} GROUP BY event_type")
         return "; ".join(f"{row[1]} of {row[0]} since {row[2]}" for row in rows)
 
     def read_committed(self) -> list[Committed]:
-        """Return every event that was committed, in the order of its row number."""
+        """Return every committed event, ordered by row number."""
         return [Committed(*row) for row in self.ask(_COMMITTED)]
 
     def read_effects(self) -> Effects:
-        """Return what the consumers did."""
+        """Return the effects of the consumers."""
         return Effects(
             Counter(row[0] for row in self.ask("SELECT event_id FROM activity")),
             Counter(row[0] for row in self.ask("SELECT id FROM notification")),
@@ -90,7 +90,7 @@ class Ledger:
         )
 
     def read_lease(self) -> tuple[int | None, int]:
-        """Return the process id of whoever holds the lease now, and the count of holders up to it."""
+        """Return the process id of the lease's current holder, None if there is none, and its epoch."""
         rows = self.ask(
             "SELECT holder, epoch FROM lease WHERE name = 'background'"
             " AND expires_ms > extract(epoch FROM clock_timestamp()) * 1000"
@@ -98,7 +98,7 @@ class Ledger:
         return (int(rows[0][0].partition(":")[0]), rows[0][1]) if rows else (None, 0)
 
     def count_rows(self, table: str) -> int:
-        """Return how many rows a table holds."""
+        """Return the number of rows of a table."""
         return int(self.ask(f"SELECT count(*) FROM {table}")[0][0])  # noqa: S608  # our own words
 
     def list_parked(self) -> set[str]:
@@ -106,16 +106,16 @@ class Ledger:
         return {row[0] for row in self.ask("SELECT task_id FROM outbox_entry WHERE parked_at IS NOT NULL")}
 
     def count_tries(self, task_id: str) -> tuple[int, int]:
-        """Return how many events of a task wait, and how often the broker has refused the one it refused most."""
+        """Return how many events of a task are pending, and the highest number of refusals of one of its events."""
         statement = f"{_WAITING} AND task_id = $1"
         tries = "SELECT coalesce(max(attempts), 0) FROM outbox_entry WHERE task_id = $1"
         return int(self.ask(statement, task_id)[0][0]), int(self.ask(tries, task_id)[0][0])
 
-    def count_late(self, but: str, before: str) -> int:
-        """Return how many events that were recorded before an instant still wait, those of one task left out."""
-        return int(self.ask(f"{_WAITING} AND task_id <> $1 AND recorded_at < $2", but, before)[0][0])
+    def count_late(self, excluded_task: str, before: str) -> int:
+        """Return how many events recorded before an instant are still pending, without those of one task."""
+        return int(self.ask(f"{_WAITING} AND task_id <> $1 AND recorded_at < $2", excluded_task, before)[0][0])
 
     def count_instances(self, series: str) -> tuple[int, int]:
-        """Return how many instances a series has, and on how many dates."""
+        """Return the number of a series' instances, and of their distinct dates."""
         [row] = self.ask("SELECT count(*), count(DISTINCT occurrence) FROM task WHERE recurring_id = $1", series)
         return row[0], row[1]

@@ -1,4 +1,4 @@
-"""The oracle: holds what was acknowledged and committed against what the topics hold and what the consumers did."""
+"""The oracle: compares acknowledged and committed changes with the topics' records and the consumers' effects."""
 
 import json
 from collections import Counter, defaultdict
@@ -10,11 +10,11 @@ from app.faults.ledger import Committed, Effects
 from events.catalog import STATE_EVENTS, EventType, TopicStyle, name_topic
 
 _OF_THE_SIDECAR = {"topic", "pubsubname", "traceid", "traceparent", "tracestate"}
-"""What daprd writes into an envelope on its way: anew each time that it is sent."""
+"""Attributes that daprd writes into an envelope, different with each attempt."""
 
 
 class Record(Protocol):
-    """One record of a topic, as any Kafka client returns it."""
+    """One record of a topic, in the shape of any Kafka client."""
 
     @property
     def topic(self) -> str:
@@ -34,7 +34,7 @@ class Record(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """One change that a client was told is saved: its task as it is then, and the ids of its events."""
+    """One change acknowledged to a client: the task, its version after the change, and the ids of its events."""
 
     task_id: str
     version: int
@@ -43,7 +43,7 @@ class Acknowledged:
 
 @dataclass(slots=True)
 class Findings:
-    """What is wrong, in words, by invariant; and how many records were there twice, which is allowed."""
+    """The violations by invariant, in words, and the number of duplicate records, which are allowed."""
 
     lost: list[str] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
@@ -54,7 +54,7 @@ class Findings:
 
     @property
     def problems(self) -> list[str]:
-        """All that is wrong."""
+        """All violations."""
         lists = [getattr(self, each.name) for each in fields(self) if each.name != "duplicates"]
         return [problem for each in lists for problem in each]
 
@@ -66,7 +66,7 @@ def examine(
     effects: Effects,
     style: TopicStyle = "type",
 ) -> Findings:
-    """Check I1 to I5; `records` are those of each partition in its order, from the first one on."""
+    """Check invariants I1 to I5; `records` holds each partition in order, from its first record."""
     found = Findings()
     known = {each.event_id: each for each in committed}
     sent = _check_records(known, records, style, found)
@@ -86,7 +86,7 @@ def examine(
 def _check_records(
     known: Mapping[str, Committed], records: Sequence[Record], style: TopicStyle, found: Findings
 ) -> set[str]:
-    """Check I2 to I4 and return the ids that are in the topics."""
+    """Check I2 to I4 and return the ids of the events in the topics."""
     sent: dict[str, Any] = {}
     newest: dict[tuple[str, bytes | None], Committed] = {}
     for record in records:
@@ -123,7 +123,7 @@ def _plain(envelope: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_effects(committed: Sequence[Committed], effects: Effects, found: Findings) -> None:
-    """Check I5: each consumer reacted once to each event, and the counts are those of the newest versions."""
+    """Check I5: each consumer reacted once to each event, and the counts match the newest versions."""
     wanted = {
         "activity": (Counter(each.event_id for each in committed), effects.activity),
         "notification": (

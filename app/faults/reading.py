@@ -1,4 +1,4 @@
-"""The oracle's view of the topics: read from their beginning, in no consumer group; and a group moved past them."""
+"""The oracle's reader of the topics, without a consumer group, and the skipping of records for a group."""
 
 from dataclasses import dataclass, field
 
@@ -8,14 +8,14 @@ from app.faults.oracle import Record
 
 @dataclass
 class TopicsReader:
-    """Remembers how far each partition has been read."""
+    """Reads topics incrementally; remembers the next offset of each partition."""
 
     brokers: str
     topics: list[str]
     _next: dict[tuple[str, int], int] = field(default_factory=dict)
 
     def read_new(self) -> list[Record]:
-        """Return the records that have come since the last call, each partition's in its order."""
+        """Return the records since the last call, each partition in order."""
         found: list[Record] = []
         with open_topics(self.brokers, self.topics) as opened:
             for record in opened.read():
@@ -27,7 +27,7 @@ class TopicsReader:
 
 
 def move_past(brokers: str, group: str, topics: list[str]) -> None:
-    """Have a consumer group, of which no member may be there, begin at the present end of these topics."""
+    """Move the offsets of a consumer group, which must have no member, to the current end of the topics."""
     from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition  # type: ignore[import-untyped]  # no types
 
     consumer = KafkaConsumer(bootstrap_servers=brokers.split(","), group_id=group, enable_auto_commit=False)

@@ -1,4 +1,4 @@
-"""A round: the product under load, faults in an order that chance gives, and what is wrong afterwards."""
+"""A round: faults struck one after the other under load, then a check of everything."""
 
 import threading
 import time
@@ -15,7 +15,10 @@ WARM_SECONDS = 0.7
 
 @dataclass(slots=True)
 class Round:
-    """What one round showed; `published` and `seen` are seconds after healing, `meanwhile` counts changes under way."""
+    """The result of one round; `published` and `seen` are seconds after healing.
+
+    `meanwhile` counts the changes acknowledged during the faults.
+    """
 
     names: list[str]
     meanwhile: int = 0
@@ -29,14 +32,13 @@ class Round:
 
 
 def play(arena: Arena, faults: Sequence[Fault], chance: Chance, seconds: float | None = None) -> Round:
-    """Strike one fault after the other under load, heal each, and check everything that happened in the arena.
+    """Strike and heal one fault after the other under load, then check everything that happened in the arena.
 
-    `seconds` holds each fault so long instead of the time that chance gives. Raises `LiveError` if what waits does not
-    come to an end.
+    `seconds` is the duration of each fault; None draws it at random. Raises `LiveError` if pending work does not drain.
     """
     played = Round([fault.name for fault in faults])
     pause = threading.Event()
-    arena.find_leader()  # a round begins with a product that is whole
+    arena.find_leader()  # a round begins with a healthy product
     with arena.drive(chance) as driver:
         for fault in faults:
             pause.wait(WARM_SECONDS + chance.uniform(0, 0.3))

@@ -1,4 +1,4 @@
-"""The soak: twice the usual load for a long time, a fault every 20 s, then what is wrong and what has grown."""
+"""The soak test: twice the usual load for a long time, a fault every 20 s, then a check of violations and growth."""
 
 import threading
 import time
@@ -18,29 +18,29 @@ from infra.live.chain import LiveChain, Plan
 STRIKE_EVERY = 20.0
 PACE_FACTOR = 2.0
 SETTLED = 30.0
-"""Seconds after which a process has loaded what it works with: its memory is compared from there on."""
+"""Seconds after which a process has loaded everything it uses; memory growth is measured from there."""
 _PER_EVENT = ("outbox_entry", "inbox_entry", "activity", "request_entry", "delivery")
 _ROWS_PER_EVENT = 3
-"""At most, of each of these tables: more would be rows that nothing accounts for."""
+"""Most rows per event in each of these tables; more would be unexplained rows."""
 
 
 @dataclass(slots=True)
 class Life:
-    """One process as it was sampled: seconds since it was first seen, and MiB resident."""
+    """The samples of one process: seconds since its first sample, and resident MiB."""
 
     name: str
     seconds: list[float] = field(default_factory=list)
     mebibytes: list[float] = field(default_factory=list)
 
     def read_settled(self) -> float:
-        """Return its size when it had settled, at its end if it did not live so long."""
+        """Return its size when settled; its last size if it did not live that long."""
         pairs = zip(self.seconds, self.mebibytes, strict=True)
         return next((size for second, size in pairs if second >= SETTLED), self.mebibytes[-1])
 
 
 @dataclass(slots=True)
 class Soaked:
-    """What a soak showed."""
+    """The result of a soak."""
 
     minutes: float
     changes: int = 0
@@ -51,9 +51,9 @@ class Soaked:
 
 
 def soak_product(minutes: float, seed: int, say: Say, faults: Sequence[Fault] = FAULTS) -> Soaked:
-    """Keep the product on a chain of its own under load for so long, and look at everything afterwards.
+    """Run the product on its own chain under load and faults for some minutes, then check everything.
 
-    Raises `LiveError` if the chain cannot be had, or if the product does not recover.
+    Raises `LiveError` if the chain cannot start, or if the product does not recover.
     """
     soaked, chance, pause = Soaked(minutes), Chance(seed), threading.Event()
     possible = [fault for fault in faults if not fault.find_trouble()]
@@ -86,14 +86,14 @@ def soak_product(minutes: float, seed: int, say: Say, faults: Sequence[Fault] = 
 
 
 def _sample(arena: Arena, lives: dict[int, tuple[float, Life]]) -> None:
-    """Note how large each process of the product and each sidecar is now."""
+    """Sample the memory of each process of the product and of each sidecar."""
     now = time.monotonic()
     for number, replica in enumerate(arena.replicas):
         for name, program in ((f"serve {number}", replica.program), (f"daprd {number}", replica.daprd.program)):
             try:
                 lines = Path(f"/proc/{program.pid}/status").read_text("utf-8").splitlines()
                 size = next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
-            except (OSError, StopIteration):  # it is being started again
+            except (OSError, StopIteration):  # it is being restarted
                 continue
             began, life = lives.setdefault(program.pid or 0, (now, Life(name)))
             life.seconds.append(now - began)
@@ -115,7 +115,7 @@ def _find_growth(rows: dict[str, int]) -> list[str]:
 
 
 def write_soak(soaked: Soaked) -> str:
-    """Return in Markdown what was struck, what the tables hold, how memory grew, and what is wrong."""
+    """Return a Markdown report: the faults struck, the tables' rows, the growth of memory, and the problems."""
     lines = [f"{soaked.changes} changes in {soaked.minutes:g} minutes, {soaked.struck.total()} faults", ""]
     lines += ["| fault | struck |", "|---|---|", *(f"| {name} | {n} |" for name, n in sorted(soaked.struck.items()))]
     lines += ["", "| table | rows |", "|---|---|", *(f"| {name} | {rows} |" for name, rows in soaked.rows.items())]

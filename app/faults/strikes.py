@@ -1,4 +1,4 @@
-"""What is done to the chain and to the product, each with the way back."""
+"""The faults that are struck on the chain and on the product, each with its healing."""
 
 import signal
 from collections.abc import Callable
@@ -24,22 +24,22 @@ from infra.live.topics import MOST_BYTES, limit_topic
 Heal = Callable[[], None]
 _END_SECONDS = 30.0
 _SMALL = 16 << 10
-"""Bytes of a batch of records that a topic takes: too few for the longest notes."""
+"""Most bytes of a batch of records, too few for the longest notes."""
 _LATE = timedelta(seconds=4)
-"""What was recorded so long ago and still waits was held up by something."""
+"""An event that is still pending after this time was held up."""
 _PARKED_SECONDS = 40.0
 _AHEAD = timedelta(seconds=6)
-"""From when a series is asked for until it is due: a process was just killed, and the call is perhaps repeated."""
+"""Time from the request for a series to its due date, since a process was just killed and the call may be repeated."""
 _OF_THE_APP = ("--app-port", "--app-protocol", "--app-channel", "--app-health", "--enable-app-health")
-"""Options of a daprd without which it publishes and delivers nothing."""
+"""The options without which a daprd still publishes but delivers nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One row of the table: `strike` does it and returns how it is healed; held for `shortest` to `longest` seconds.
+    """One row of the table: `strike` causes the fault and returns its healing, after `shortest` to `longest` seconds.
 
-    `serves` says whether writes must go on being acknowledged meanwhile; `find_trouble` says in a sentence why it
-    cannot be done on this machine.
+    `serves` says whether writes must be acknowledged during the fault; `find_trouble` returns a sentence if the fault
+    cannot be struck on this machine.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Fault:
 
 
 def _nothing() -> None:
-    """Heal what heals by itself."""
+    """Do nothing: the fault heals by itself."""
 
 
 def _start_all(replicas: list[Replica]) -> None:
@@ -62,7 +62,7 @@ def _start_all(replicas: list[Replica]) -> None:
 
 
 def kill_sidecars(arena: Arena) -> Heal:
-    """SIGKILL every daprd: deliveries that are under way come again."""
+    """SIGKILL every daprd: deliveries in progress come again."""
     for replica in arena.replicas:
         replica.daprd.kill()
     return lambda: _start_all(arena.replicas)
@@ -76,7 +76,7 @@ def stop_sidecars(arena: Arena) -> Heal:
 
 
 def pause_sidecars(arena: Arena) -> Heal:
-    """SIGSTOP every daprd: it takes connections and does not answer."""
+    """SIGSTOP every daprd: it accepts connections and does not answer."""
     for replica in arena.replicas:
         replica.daprd.pause()
 
@@ -88,13 +88,13 @@ def pause_sidecars(arena: Arena) -> Heal:
 
 
 def crash_sidecar(arena: Arena) -> Heal:
-    """SIGKILL the daprd through which events are published; its guard starts it again."""
+    """SIGKILL the daprd that publishes events; its guard restarts it."""
     arena.find_leader().daprd.crash()
     return _nothing
 
 
 def pass_over(arena: Arena) -> Heal:
-    """Publish without delivering, and have the consumer group move past what was published: daprd may do the same."""
+    """Publish without delivering, then move the consumer group past the published records, as daprd may do."""
     commands = [replica.daprd.program.command for replica in arena.replicas]
     for replica in arena.replicas:
         replica.daprd.stop()
@@ -125,13 +125,13 @@ def stop_kafka(arena: Arena) -> Heal:
 
 
 def hang_kafka(arena: Arena) -> Heal:
-    """SIGSTOP the broker: it takes connections and does not answer."""
+    """SIGSTOP the broker: it accepts connections and does not answer."""
     arena.kafka.pause()
     return arena.kafka.resume
 
 
 def start_sidecars_before_kafka(arena: Arena) -> Heal:
-    """Start every daprd anew while there is no broker: it gives up, and is started again until there is one."""
+    """Restart every daprd without a broker: it exits, and its guard restarts it until there is one."""
     arena.kafka.kill()
     for replica in arena.replicas:
         replica.daprd.kill()
@@ -154,27 +154,27 @@ def start_sidecars_before_kafka(arena: Arena) -> Heal:
 
 
 def crash_leader(arena: Arena) -> Heal:
-    """SIGKILL the process that publishes; its guard starts it again."""
+    """SIGKILL the process that publishes; its guard restarts it."""
     arena.find_leader().program.crash()
     return _nothing
 
 
 def crash_all(arena: Arena) -> Heal:
-    """SIGKILL every process of the product: none is left to publish what was just committed."""
+    """SIGKILL every process of the product: none is left to publish the latest commits."""
     for replica in arena.replicas:
         replica.program.crash()
     return _nothing
 
 
 def pause_leader(arena: Arena) -> Heal:
-    """SIGSTOP the process that publishes, beyond its lease: another takes over, then two believe that they lead."""
+    """SIGSTOP the leading process beyond its lease: another takes over, then two believe that they lead."""
     leader = arena.find_leader()
     leader.program.pause()
     return leader.program.resume
 
 
 def restart_postgres(arena: Arena) -> Heal:
-    """End the server as `pg_ctl -m immediate` does: no connection is told, the start recovers from the log."""
+    """Stop the server as `pg_ctl -m immediate` does: it closes no connection properly and recovers from its log."""
     program = arena.postgres.program
     assert program.pid is not None  # noqa: S101  # it runs
     send(program.pid, signal.SIGQUIT)
@@ -189,7 +189,7 @@ def hang_postgres(arena: Arena) -> Heal:
 
 
 def cut_connections(arena: Arena) -> Heal:
-    """Terminate the server's side of every connection of the product, that of the lease's holder among them."""
+    """Terminate the server side of every connection of the product, including the lease holder's."""
     with suppress(OSError, asyncpg.PostgresError):
         arena.ledger.ask(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'evolution-todo'"
@@ -198,7 +198,7 @@ def cut_connections(arena: Arena) -> Heal:
 
 
 def restart_in_turn(arena: Arena) -> Heal:
-    """Deploy anew: each process is stopped in order and started again, one after the other, its sidecar with it."""
+    """Deploy again: stop each process in order and restart it with its sidecar, one after the other."""
     for replica in arena.replicas:
         replica.program.stop()
         replica.daprd.stop()
@@ -208,7 +208,7 @@ def restart_in_turn(arena: Arena) -> Heal:
 
 
 def lose_answers(arena: Arena) -> Heal:
-    """Write what daprd sends and lose Kafka's answers, and reset every connection of daprd's over and over."""
+    """Let Kafka write daprd's records but drop its responses, and keep resetting daprd's connections."""
     forwarders = arena.kafka.forwarders
     for forwarder in forwarders:
         forwarder.lose_answers()
@@ -222,13 +222,13 @@ def lose_answers(arena: Arena) -> Heal:
 
 
 def refuse_large(arena: Arena) -> Heal:
-    """Have the broker refuse one large event: its task waits, parked, and nothing else does; then let it through."""
+    """Let the broker refuse one large event: its task alone is parked and waits; then let the event through."""
     topic = name_topic(EventType.TASK_UPDATED, arena.style)
     task = arena.write("POST", "/tasks", {"title": "Large"})["task"]["id"]
     limit_topic(arena.chain.brokers, topic, _SMALL)
 
     def is_refused() -> bool:
-        number = len(arena.acknowledged)  # other notes each time: the broker heeds the limit a little later
+        number = len(arena.acknowledged)  # different notes each time: the broker applies the limit a little later
         arena.write("PATCH", f"/tasks/{task}", {"notes": f"{number}".ljust(20_000, "x")})
         wait_until(lambda: arena.ledger.count_tries(task) != (1, 0), _END_SECONDS, "the large event is sent")
         return arena.ledger.count_tries(task)[1] > 0
@@ -237,7 +237,7 @@ def refuse_large(arena: Arena) -> Heal:
 
     def heal() -> None:
         wait_until(lambda: bool(arena.ledger.list_parked()), _PARKED_SECONDS, "the large event is parked")
-        arena.write("PATCH", f"/tasks/{task}", {"notes": "short"})  # to come after it, whatever its size
+        arena.write("PATCH", f"/tasks/{task}", {"notes": "short"})  # a small event, which must still wait behind it
         late = arena.ledger.count_late(task, write_instant(SystemClock().now() - _LATE))
         parked = arena.ledger.list_parked()
         limit_topic(arena.chain.brokers, topic, MOST_BYTES)
@@ -249,7 +249,7 @@ def refuse_large(arena: Arena) -> Heal:
 
 
 def move_clock(offset: str) -> Callable[[Arena], Heal]:
-    """Have the clock of the process that does the background work jump so many seconds, and back again."""
+    """Return a strike that shifts the leading process's clock by `offset` seconds; the healing shifts it back."""
 
     def strike(arena: Arena) -> Heal:
         other = arena.find_leader()
@@ -304,7 +304,7 @@ def _find_no_faketime() -> str:
 
 
 def fill_disk(arena: Arena) -> Heal:
-    """Leave no room for the database's tables: calls are refused by the code, until there is room."""
+    """Fill the disk of the database's tables: calls are refused with a code until there is room again."""
     full = arena.chain.disk
     assert full is not None  # noqa: S101  # no trouble was found
     full.fill()
@@ -322,7 +322,7 @@ def fill_disk(arena: Arena) -> Heal:
 
 
 def _is_refused(url: str) -> bool:
-    """Ask for more than there may be room for; raises `LiveError` if the refusal does not say so."""
+    """Return whether a large change is refused; raises `LiveError` if the refusal does not name the full disk."""
     answer = httpx2.post(f"{url}/api/tasks", json={"title": "Too much", "notes": "x" * 20_000}, trust_env=False)
     if answer.is_success:
         return False
@@ -354,4 +354,4 @@ FAULTS = (
     Fault("clock an hour behind", move_clock("-3600"), 2, 5, find_trouble=_find_no_faketime),
     Fault("database's disk full", fill_disk, 1, 4, serves=False, find_trouble=disk.find_trouble),
 )
-"""Every fault that plain processes on one machine allow."""
+"""Every fault that can be struck on processes of one machine."""

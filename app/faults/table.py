@@ -1,4 +1,4 @@
-"""The fault table: every fault, so many rounds each, and what was lost, inverted or done twice."""
+"""The fault table: several rounds of every fault, with what was lost, inverted or done twice."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ Say = Callable[[str], None]
 
 @dataclass(slots=True)
 class Row:
-    """One fault over all rounds; the times are the longest ones in seconds after healing, `trouble` why not played."""
+    """One fault over all rounds; times are the longest, in seconds after healing; `trouble` is why it is not played."""
 
     fault: str
     rounds: int = 0
@@ -32,7 +32,7 @@ class Row:
     problems: list[str] = field(default_factory=list)
 
     def add(self, played: Round, known: set[str]) -> None:
-        """Count one round; what is in `known` was found before, in the same arena."""
+        """Count one round; `known` holds the problems found earlier in the same arena."""
         found = played.findings
         self.rounds += 1
         self.changes += played.acknowledged
@@ -51,10 +51,10 @@ def _count_new(problems: Sequence[str], known: set[str]) -> int:
 
 
 def fill_table(rounds: int, seed: int, say: Say, faults: Sequence[Fault] = FAULTS) -> list[Row]:
-    """Play so many rounds of every fault, each round on a new chain and in an order of its own; returns the rows.
+    """Play `rounds` rounds of every fault, each on a new chain and in a random order; return the rows.
 
-    A round whose product does not recover is told in its row's problems, and the next one begins. Raises `LiveError`
-    if the chain cannot be had.
+    If the product does not recover, the row's problems say so and the next round begins. Raises `LiveError` if the
+    chain cannot start.
     """
     rows = {fault.name: Row(fault.name, trouble=fault.find_trouble()) for fault in faults}
     for number in range(1, rounds + 1):
@@ -72,16 +72,16 @@ def fill_table(rounds: int, seed: int, say: Say, faults: Sequence[Fault] = FAULT
                     say(f"round {number}, {fault.name}: {error}")
                     break
                 rows[fault.name].add(played, known)
-                say(f"round {number}, {fault.name}: {_tell(played.findings)}, whole after {played.seen:.1f} s")
+                say(f"round {number}, {fault.name}: {_describe(played.findings)}, whole after {played.seen:.1f} s")
     return list(rows.values())
 
 
-def _tell(findings: Findings) -> str:
+def _describe(findings: Findings) -> str:
     return f"{len(findings.problems)} problems" if findings.problems else "nothing lost, inverted or done twice"
 
 
 def write_table(rows: Sequence[Row]) -> str:
-    """Return the table in Markdown, and below it what is wrong."""
+    """Return the table in Markdown, followed by the problems."""
     lines = [
         "| fault | rounds | changes | lost | inverted | altered | doubled | published after | reacted to after |",
         "|---|---|---|---|---|---|---|---|---|",

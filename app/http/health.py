@@ -13,7 +13,7 @@ from events.dead_letters import count_unreadable
 from events.embedded import count_deliveries
 from events.instants import read_instant
 from events.outbox import count_backlog, find_oldest_waiting
-from events.redelivery import tell_silence
+from events.redelivery import describe_silence
 from todo.errors import StorageUnavailable
 
 SLOW = timedelta(minutes=1)
@@ -49,7 +49,7 @@ async def check_readiness(service: Service, *, with_broker: bool = True) -> tupl
                 count_deliveries(connection),
                 count_unreadable(connection),
                 service.background.lease.is_held(connection),
-                silence.look(connection) if silence is not None and with_broker else {},
+                silence.find_silent_on(connection) if silence is not None and with_broker else {},
             )
         )
     except StorageUnavailable as error:
@@ -66,7 +66,7 @@ async def check_readiness(service: Service, *, with_broker: bool = True) -> tupl
     if not held:
         reasons.append("nobody does the background work yet")
     if silent:
-        reasons.append(tell_silence(silent))
+        reasons.append(describe_silence(silent))
     broker = await _examine_broker(service) if with_broker else []
     reasons += broker
     if broker and service.settings.role == "worker":

@@ -2,7 +2,7 @@
 # requires-python = ">=3.11"
 # dependencies = ["dapr[fastapi]>=1.19"]
 # ///
-"""A downstream team's service: it follows the task events through a daprd of its own and keeps what they say."""
+"""A downstream team's service that follows the task events through its own daprd and keeps their latest states."""
 
 import hmac
 import os
@@ -22,7 +22,7 @@ class Reminder(BaseModel):
 
 
 class Change(BaseModel):
-    """What happened: the whole task after it, and its version."""
+    """The whole task after the change, and its version."""
 
     version: int
     task: dict[str, Any]
@@ -30,14 +30,14 @@ class Change(BaseModel):
 
 
 class Event(BaseModel):
-    """Which task it happened to."""
+    """The task that the event is about."""
 
     task_id: str
     data: Change
 
 
 class Envelope(BaseModel):
-    """The part of the CloudEvent that is used here; fields may be added, so that what is unknown is left alone."""
+    """The part of the CloudEvent that is used here; unknown fields are ignored, since fields may be added."""
 
     id: str
     type: Literal["task.created", "task.updated", "task.completed", "task.deleted", "reminder.due", "recurring.trigger"]
@@ -55,25 +55,25 @@ rung: dict[str, int] = {}  # for each reminder the highest sequence that has run
 
 @app.post("/events/{kind}")
 async def receive(request: Request) -> Any:
-    """Answer one of Dapr's three words; the body is read by hand, for FastAPI's own 422 would be tried again."""
+    """Answer one of Dapr's three words; the body is parsed here, because daprd would retry FastAPI's own 422."""
     given, wanted = request.headers.get("dapr-api-token", ""), os.environ.get("APP_API_TOKEN", "")
     if not hmac.compare_digest(given.encode(), wanted.encode()):
         return Response(status_code=401)
     try:
         envelope = Envelope.model_validate_json(await request.body())
     except ValidationError:
-        return {"status": "DROP"}  # it will not be readable the next time either: to the dead letters
+        return {"status": "DROP"}  # it will never be readable: to the dead letters
     try:
         if envelope.id not in seen:  # at least once means: sometimes twice
             apply(envelope.type, envelope.data.task_id, envelope.data.data)
             seen[envelope.id] = await request.json()
-    except Exception:  # noqa: BLE001  # our own trouble, a database that is away: the same event again, please
+    except Exception:  # noqa: BLE001  # our own failure, such as a database that is away: deliver the event again
         return {"status": "RETRY"}
     return {"status": "SUCCESS"}
 
 
 def apply(kind: str, task_id: str, change: Change) -> None:
-    """Take a state if it is newer than what is known: over several topics they come in any order, with gaps."""
+    """Apply a state if it is newer than the known one: over several topics, states come in any order and with gaps."""
     if kind == "reminder.due" and change.reminder:
         rung[change.reminder.id] = max(change.reminder.sequence, rung.get(change.reminder.id, 0))
     elif kind.startswith("task.") and change.version > tasks.get(task_id, {"version": 0})["version"]:
@@ -82,13 +82,13 @@ def apply(kind: str, task_id: str, change: Change) -> None:
 
 @app.get("/healthz")
 async def healthz() -> dict[str, str]:
-    """Let daprd see that we live: while we do not, it delivers nothing."""
+    """Answer daprd's health check; daprd delivers nothing to an unhealthy service."""
     return {"status": "ok"}
 
 
 @app.get("/seen")
 async def show() -> dict[str, Any]:
-    """Show what came, in order, and what we make of it."""
+    """Show the received events in order, and the projection made of them."""
     return {"events": list(seen.values()), "tasks": tasks, "rung": rung}
 
 

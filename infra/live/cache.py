@@ -1,4 +1,4 @@
-"""What is provisioned once, by version, in the user's cache directory."""
+"""The user's cache directory, where each version of a program is provisioned once."""
 
 import fcntl
 import os
@@ -13,7 +13,7 @@ Say = Callable[[str], None]
 
 
 def find_cache() -> Path:
-    """Return the folder for the real chain's programs; it may be deleted whenever none of them runs."""
+    """Return the folder of the real chain's programs; it may be deleted while none of them runs."""
     named = Path(os.environ.get("XDG_CACHE_HOME", ""))
     root = named / "evolution-todo" if named.is_absolute() else user_cache_path("evolution-todo", appauthor=False)
     return root / "live"
@@ -21,7 +21,7 @@ def find_cache() -> Path:
 
 @contextmanager
 def take_turn(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
-    """Hold a lock that ends with its process, however that ends; `waiting` is called once if another has it."""
+    """Hold a file lock, which the system releases when this process ends; call `waiting` once if another holds it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as lock:
         try:
@@ -33,14 +33,14 @@ def take_turn(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
 
 
 def provide(name: str, make: Callable[[Path], None], say: Say) -> Path:
-    """Return the folder `name`, filled by `make` if there is none; it appears whole or not at all."""
+    """Return the folder `name`; if it is missing, let `make` fill it. It appears complete or not at all."""
     root = find_cache()
     done = root / name
     if done.is_dir():
         return done
     with take_turn(root / f"{name}.lock", lambda: say(f"{name}: another process is making it; waiting ...")):
         if not done.is_dir():
-            draft = root / f"{name}.draft"  # ours alone, since we hold the lock: what lies there was left unfinished
+            draft = root / f"{name}.draft"  # the lock is ours, so an existing draft is an abandoned one
             remove_tree(draft)
             draft.mkdir(parents=True)
             make(draft)
@@ -49,7 +49,7 @@ def provide(name: str, make: Callable[[Path], None], say: Say) -> Path:
 
 
 def remove_tree(folder: Path) -> None:
-    """Delete a folder, also one whose parts are read-only, as Go's module cache makes them."""
+    """Delete a folder, including read-only parts such as those of Go's module cache."""
     if not folder.is_dir():
         return
     for each in (folder, *(path for path in folder.rglob("*") if path.is_dir() and not path.is_symlink())):

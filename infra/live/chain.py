@@ -1,4 +1,4 @@
-"""The real chain of this machine: PostgreSQL, Kafka with its topics, and as many daprds as are asked for."""
+"""The real chain of this machine: PostgreSQL, Kafka with its topics, and any number of daprds."""
 
 import fcntl
 import os
@@ -33,9 +33,9 @@ def _read_postgres_url() -> str | None:
 
 @dataclass(frozen=True)
 class Plan:
-    """What of the chain is wanted; `brokers` and `database_url` name what runs already and is only used.
+    """The parts of the chain to start; `brokers` and `database_url` name running services to use instead.
 
-    `harmed` adds what some harm needs: a forwarder between daprd and Kafka, and a disk for PostgreSQL that can be full.
+    `harmed` adds what some faults need: a forwarder between daprd and Kafka, and a disk for PostgreSQL that can fill.
     """
 
     kafka: bool = True
@@ -52,17 +52,17 @@ class Plan:
 
     @property
     def wanted(self) -> Wanted:
-        """What has to be started here."""
+        """The parts that have to be started here."""
         return Wanted(
             kafka=self.kafka and not self.brokers, postgres=self.postgres and not self.database_url, daprd=self.daprd
         )
 
 
 class LiveChain:
-    """The chain, from `with LiveChain() as chain` to its end; what it started ends with it, however this process ends.
+    """The running chain inside `with LiveChain() as chain`; its programs end with it, even if this process is killed.
 
-    `chain.kafka` and `chain.postgres` are None where something is used that runs already; `chain.brokers` and
-    `chain.database_url` are right in both cases. Raises `ToolsMissing` with one sentence for each tool.
+    `chain.kafka` and `chain.postgres` are None where a running service is used; `chain.brokers` and
+    `chain.database_url` are valid in both cases. Raises `ToolsMissing` with one sentence for each tool.
     """
 
     def __init__(self, plan: Plan | None = None, say: Say = lambda _: None) -> None:
@@ -91,7 +91,7 @@ class LiveChain:
         self.close()
 
     def close(self) -> None:
-        """End all that was started, the daprds first."""
+        """Stop everything that was started, the daprds first."""
         self._stack.close()
 
     @property
@@ -106,7 +106,7 @@ class LiveChain:
 
     @property
     def database_url(self) -> str | None:
-        """A PostgreSQL database, None if none was wanted."""
+        """The address of a PostgreSQL database; None if the plan has none."""
         return self.postgres.url if self.postgres else self.plan.database_url
 
     def _start(self, stack: ExitStack) -> None:
@@ -121,7 +121,7 @@ class LiveChain:
             self.kafka = lay_out_kafka(
                 jars, folder, self.ports, nodes, self.plan.kafka_listeners, forwarded=self.plan.harmed
             )
-            stack.callback(self.kafka.kill)  # nothing of it is kept, so nothing is gained by an orderly end
+            stack.callback(self.kafka.kill)  # its data is discarded, so an orderly stop gains nothing
             self.kafka.begin()
             for forwarder in self.kafka.forwarders:
                 stack.callback(forwarder.close)
@@ -160,7 +160,7 @@ class LiveChain:
     ) -> Daprd:
         """Return a daprd beside an app, not yet started, with the resources of this repository.
 
-        `schedule` and `retries` as in `lay_out_resources`; `brokers` when a proxy stands before Kafka.
+        `schedule` and `retries` are those of `lay_out_resources`; `brokers` overrides Kafka's addresses, for a proxy.
         """
         folder = self.folder / f"daprd-{len(self.daprds)}-{app.app_id}"
         lay_out_resources(folder / "resources", style, schedule, retries, app.app_id)
@@ -170,18 +170,18 @@ class LiveChain:
 
 
 def _make_folder(stack: ExitStack) -> Path:
-    """Return a temporary folder of this chain; what a killed chain left behind is cleared away first."""
+    """Return a temporary folder for this chain; remove the folders of killed chains first."""
     place = Path(tempfile.gettempdir())
     for old in place.glob(f"{_PREFIX}*"):
         with ExitStack() as turn:
             try:
                 lock = turn.enter_context((old / "owner.lock").open("rb"))
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:  # it lives, is being made, or is another user's
+            except OSError:  # in use, being created, or another user's
                 continue
             shutil.rmtree(old, ignore_errors=True)
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
     fcntl.flock(stack.enter_context((folder / "owner.lock").open("ab")), fcntl.LOCK_EX)
-    folder.chmod(0o711)  # PostgreSQL, when it runs as another user, has to get through to its own part
+    folder.chmod(0o711)  # a PostgreSQL of another user has to traverse it
     stack.callback(shutil.rmtree, folder, ignore_errors=True)
     return folder

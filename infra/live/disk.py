@@ -1,4 +1,4 @@
-"""A disk of memory that can be full and have room again, without a byte in it being touched."""
+"""A disk in memory that can be made full and roomy again without touching its contents."""
 
 import ctypes
 import os
@@ -10,12 +10,12 @@ from typing import Any
 from infra.live.programs import LiveError
 
 ROOM = 8 << 30
-"""Bytes at most; memory is taken only by what is written."""
+"""Size in bytes; only written data takes memory."""
 _NEW_NAMESPACE, _REMOUNT, _PRIVATE, _DETACH = 0x20000, 32, 0x4000 | 1 << 18, 2
 
 
 def find_trouble() -> str:
-    """Return in a sentence why there can be no such disk here, empty if there can."""
+    """Return a sentence that says why such a disk cannot be mounted here; "" if it can."""
     if sys.platform != "linux" or os.geteuid() != 0:
         return "A disk of a size of its own is Linux's root's to mount."
     effective = next(line for line in Path("/proc/self/status").read_text("utf-8").splitlines() if "CapEff" in line)
@@ -23,9 +23,9 @@ def find_trouble() -> str:
 
 
 class Disk:
-    """A disk mounted on a folder, for this process's threads to come and its children alone.
+    """A disk mounted on a folder, visible only to this process's later threads and children.
 
-    The kernel takes it away when the last of them is gone, however they end.
+    The kernel unmounts it when the last of them ends.
     """
 
     def __init__(self, folder: Path, identity: Mapping[str, Any]) -> None:
@@ -37,16 +37,16 @@ class Disk:
         self._call("mount", b"tmpfs", bytes(folder), b"tmpfs", 0, f"size={ROOM},{owner}".encode())
 
     def fill(self) -> None:
-        """Leave no room but for what is there."""
+        """Shrink the disk to its current contents."""
         state = os.statvfs(self.folder)
         self._resize((state.f_blocks - state.f_bfree) * state.f_frsize)
 
     def make_room(self) -> None:
-        """Give the room back."""
+        """Restore the full size."""
         self._resize(ROOM)
 
     def close(self) -> None:
-        """Take it away."""
+        """Unmount the disk."""
         self._libc.umount2(bytes(self.folder), _DETACH)
 
     def _resize(self, size: int) -> None:

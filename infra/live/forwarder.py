@@ -1,4 +1,4 @@
-"""A forwarder before one broker: passes Kafka's requests and answers on, and loses answers when it is told to."""
+"""A forwarder in front of one broker that passes requests and responses on, and drops responses on demand."""
 
 import asyncio
 import socket
@@ -11,14 +11,14 @@ from infra.live.ports import LOOPBACK
 
 _PRODUCE = 0
 _CUT_EVERY = 0.4
-_RESET = struct.pack("ii", 1, 0)  # SO_LINGER of no time: closing sends RST
+_RESET = struct.pack("ii", 1, 0)  # SO_LINGER of 0 s: closing sends RST
 
 
 class Forwarder:
-    """Forwards from one port on loopback to another, from `start` to `close`.
+    """Forwards from one loopback port to another, from `start` to `close`.
 
-    Between `lose_answers` and `heal` every record is still written, but the answer that says so is swallowed and its
-    connection reset; all other connections are reset every 0.4 s. `lost` counts the answers.
+    Between `lose_answers` and `heal` every record is still written, but the forwarder drops its acknowledgement and
+    resets the connection; it resets all other connections every 0.4 s. `lost` counts the dropped responses.
     """
 
     def __init__(self, port: int, target: int) -> None:
@@ -37,18 +37,18 @@ class Forwarder:
         self._listening.result(10)
 
     def close(self) -> None:
-        """End it and its connections."""
+        """Stop listening and close all connections."""
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._main.cancel)
             self._thread.join(10)
 
     def lose_answers(self) -> None:
-        """Swallow what the broker answers to writes, and reset connections, until `heal`."""
+        """Drop the broker's responses to writes, and reset connections, until `heal`."""
         self.lost = 0
         self._loop.call_soon_threadsafe(self._losing.set)
 
     def heal(self) -> None:
-        """Pass everything on again."""
+        """Pass all responses on again."""
         self._loop.call_soon_threadsafe(self._losing.clear)
 
     def _run(self) -> None:
@@ -106,7 +106,7 @@ class Forwarder:
             while True:
                 head, body = await _read_frame(requests)
                 if struct.unpack_from(">h", body)[0] == _PRODUCE:
-                    writes.add(body[4:8])  # the number by which its answer is known
+                    writes.add(body[4:8])  # the correlation id of the response
                 broker.write(head + body)
                 await broker.drain()
 

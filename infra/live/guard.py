@@ -1,5 +1,5 @@
-"""The parent of one program: starts it, tells its id, and ends with all that came of it when its owner is gone."""
-# Run by path with `python -I -S`, so that it is small and quick; it imports nothing but the standard library.
+"""The guard process of one program: starts it, reports its id, and kills its whole process tree when its owner ends."""
+# Run by path with `python -I -S` to start quickly; it imports only the standard library.
 
 import contextlib
 import ctypes
@@ -16,7 +16,7 @@ from typing import Any
 LINUX = sys.platform == "linux"
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 LIVED_LONG = 10.0
-"""Seconds after which a program that ends is taken to have been well: the next pause starts small again."""
+"""Seconds after which a program counts as healthy: if it ends later, the pauses before restarts start small again."""
 LONGEST_PAUSE = 2.0
 
 
@@ -42,11 +42,11 @@ def send(pid: int, sign: signal.Signals) -> None:
 
 
 class Guard:
-    """Starts one program, again and again if so told, and leaves nothing of it behind.
+    """Starts one program, restarts it if `restart` is set, and leaves no process of it behind.
 
-    Its owner writes to its standard input: `stop` (SIGTERM, after `grace` seconds SIGKILL), `kill`; the end of the
-    input means that the owner is gone. To its standard output it writes JSON lines: `{"pid": …}`,
-    `{"exit": …}` and, if nothing could be started, `{"problem": …}`.
+    The owner writes to standard input: `stop` (SIGTERM, after `grace` seconds SIGKILL) or `kill`; the end of the input
+    means that the owner has ended. The guard writes JSON lines to standard output: `{"pid": …}`, `{"exit": …}` and, if
+    the program cannot be started, `{"problem": …}`.
     """
 
     def __init__(self, spec: dict[str, Any]) -> None:
@@ -61,17 +61,17 @@ class Guard:
         os.set_blocking(self.awake, False)
         os.set_blocking(wake, False)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
-        self.told_to_end = False
+        self.ending = False
         signal.signal(signal.SIGCHLD, lambda *_: None)
         for sign in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(sign, self._end)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def _end(self, *_: object) -> None:
-        self.told_to_end = True
+        self.ending = True
 
     def start(self) -> None:
-        """Start the program in a process group of its own, so that signals for our group do not reach it."""
+        """Start the program in its own process group, so that signals for the guard's group do not reach it."""
         with Path(self.spec["log"]).open("ab") as log:
             child = subprocess.Popen(  # noqa: S603  # the owner's own command
                 self.spec["command"],
@@ -83,18 +83,18 @@ class Guard:
                 preexec_fn=die_with_parent if LINUX else None,  # noqa: PLW1509  # one thread only
                 **self.spec["identity"],
             )
-        child.returncode = 0  # it is reaped below, with whatever it leaves to us
+        child.returncode = 0  # `_reap` collects it, together with adopted orphans
         self.pid, self.started, self.start_at = child.pid, time.monotonic(), None
         say(pid=child.pid)
 
     def run(self) -> None:
-        """Watch the owner and the program until one of them is done."""
+        """Watch the owner and the program until one of them ends."""
         try:
             self.start()
         except OSError as error:
             say(problem=str(error))
             return
-        while not self.told_to_end:
+        while not self.ending:
             ready, _, _ = select.select([0, self.awake], [], [], self._next_moment())
             if self.awake in ready:
                 with contextlib.suppress(BlockingIOError):
@@ -119,7 +119,7 @@ class Guard:
         return max(0.0, min(moments) - time.monotonic()) if moments else None
 
     def _reap(self) -> bool:
-        """Collect what has ended; return whether there is still something to watch."""
+        """Collect ended children; return whether the program runs or is about to be restarted."""
         with contextlib.suppress(ChildProcessError):
             while (ended := os.waitpid(-1, os.WNOHANG))[0]:
                 if ended[0] == self.pid:
@@ -131,7 +131,7 @@ class Guard:
         return bool(self.pid) or self.start_at is not None
 
     def clear(self) -> None:
-        """Kill all that came of the program; orphans come to us, so that none is missed."""
+        """Kill all descendants of the program; the guard adopts orphans, so that none escapes."""
         while True:
             if self.pid:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -151,7 +151,7 @@ class Guard:
 
 
 def say(**words: int | str) -> None:
-    """Tell the owner; one that is gone does not hear it."""
+    """Report to the owner; an owner that has ended is ignored."""
     with contextlib.suppress(OSError):
         os.write(1, json.dumps(words).encode() + b"\n")
 
@@ -170,7 +170,7 @@ def adopt_orphans() -> None:
 
 
 def main() -> None:
-    """Guard what the first argument describes, a JSON object."""
+    """Guard the program that the first argument describes, a JSON object."""
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     if LINUX:
         adopt_orphans()

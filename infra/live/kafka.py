@@ -1,18 +1,18 @@
-"""Kafka on this machine: one broker, or several that copy from each other, on loopback, each its own controller."""
+"""Kafka on this machine: one broker, or several that replicate, on loopback; each is also a controller."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from infra.live.admin import KafkaUnreachable, count_brokers
 from infra.live.forwarder import Forwarder
 from infra.live.machine import find_java
 from infra.live.ports import LOOPBACK, PortBook
 from infra.live.programs import Command, LiveError, Program, run_guarded, wait_until
-from infra.live.wire import WireError, read_metadata
 
 READY_SECONDS = 60.0
 _CLUSTER = "ZXZvbHV0aW9uLXRvZG8tMQ"
-"""Kafka wants 16 bytes in base64; which ones does not matter on a private directory."""
+"""Kafka requires 16 bytes in base64; in a private directory any value will do."""
 
 _PROPERTIES = """\
 process.roles=broker,controller
@@ -49,7 +49,7 @@ appender.out.layout.pattern=%d{ISO8601} %p %c{1}: %m%n
 
 @dataclass
 class Broker:
-    """One broker of a directory of its own; `start` after `stop` or `kill` goes on with what it had."""
+    """One broker with its own directory; `start` after `stop` or `kill` continues with its data."""
 
     program: Program
     port: int
@@ -58,7 +58,7 @@ class Broker:
 
     @property
     def address(self) -> str:
-        """Where clients find it, `host:port`."""
+        """The address for clients, `host:port`."""
         return f"{LOOPBACK}:{self.port}"
 
     def start(self) -> None:
@@ -67,53 +67,53 @@ class Broker:
         self.wait_ready()
 
     def wait_ready(self, brokers: int = 1, seconds: float = READY_SECONDS) -> None:
-        """Wait until it answers and knows so many brokers: an open port alone says little."""
+        """Wait until it answers and sees so many brokers: an open port alone proves little."""
 
         def answers() -> bool:
             if not self.program.is_alive():
                 raise LiveError(f"Kafka has ended:\n{self.program.read_end()}")
             try:
-                return len(read_metadata(self.address, 1.0).brokers) >= brokers
-            except WireError:
+                return count_brokers(self.address, 1.0) >= brokers
+            except KafkaUnreachable:
                 return False
 
         wait_until(answers, seconds, "Kafka answers")
 
     def stop(self) -> None:
-        """End it in order."""
+        """Stop it in order (SIGTERM)."""
         self.program.stop()
 
     def kill(self) -> None:
-        """End it with SIGKILL."""
+        """Kill it (SIGKILL)."""
         self.program.kill()
 
     def pause(self) -> None:
-        """Hold it still (SIGSTOP)."""
+        """Freeze it (SIGSTOP)."""
         self.program.pause()
 
     def resume(self) -> None:
-        """Let it go on."""
+        """Continue it (SIGCONT)."""
         self.program.resume()
 
 
 @dataclass
 class Kafka:
-    """All brokers; what is done to it is done to each of them."""
+    """All brokers; each method acts on every one."""
 
     nodes: Sequence[Broker]
 
     @property
     def brokers(self) -> str:
-        """Where clients begin, `host:port[,host:port…]`."""
+        """The bootstrap addresses for clients, `host:port[,host:port…]`."""
         return ",".join(node.address for node in self.nodes)
 
     @property
     def forwarders(self) -> list[Forwarder]:
-        """Those that stand before the brokers, empty if none do."""
+        """The forwarders in front of the brokers, empty if there are none."""
         return [node.forwarder for node in self.nodes if node.forwarder]
 
     def start(self) -> None:
-        """Start them and wait until they know each other."""
+        """Start them and wait until they see each other."""
         self.begin()
         self.wait_ready()
 
@@ -123,33 +123,33 @@ class Kafka:
             node.program.start()
 
     def wait_ready(self, seconds: float = READY_SECONDS) -> None:
-        """Wait until each of them answers and knows all of them."""
+        """Wait until each of them answers and sees all of them."""
         for node in self.nodes:
             node.wait_ready(len(self.nodes), seconds)
 
     def stop(self) -> None:
-        """End them in order."""
+        """Stop them in order (SIGTERM)."""
         for node in reversed(self.nodes):
             node.stop()
 
     def kill(self) -> None:
-        """End them with SIGKILL."""
+        """Kill them (SIGKILL)."""
         for node in self.nodes:
             node.kill()
 
     def pause(self) -> None:
-        """Hold them still (SIGSTOP)."""
+        """Freeze them (SIGSTOP)."""
         for node in self.nodes:
             node.pause()
 
     def resume(self) -> None:
-        """Let them go on."""
+        """Continue them (SIGCONT)."""
         for node in self.nodes:
             node.resume()
 
 
 Listeners = Mapping[str, tuple[str, Mapping[str, str]]]
-"""More ways in, by name: its security protocol, and Kafka's settings of this listener."""
+"""Additional listeners by name: the security protocol, and Kafka's settings of that listener."""
 _FORWARDED = "FORWARDED"
 
 
@@ -162,10 +162,10 @@ def lay_out_kafka(
     *,
     forwarded: bool = False,
 ) -> Kafka:
-    """Make the directories of so many brokers, formatted, and return them, not yet started.
+    """Create and format the directories of `count` brokers; return the brokers, not yet started.
 
-    With three or more each record is on three of them and is acknowledged when it is on two. `forwarded` puts a
-    forwarder before each of them, not yet started: a second way in beside the straight one.
+    With three or more, each record has three replicas and is acknowledged when two have it. `forwarded` adds to each
+    broker a second listener behind a forwarder, which is not yet started either.
     """
     listeners = {**(listeners or {}), **({_FORWARDED: ("PLAINTEXT", {})} if forwarded else {})}
     copies, in_sync = (3, 2) if count >= 3 else (1, 1)

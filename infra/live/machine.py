@@ -1,4 +1,4 @@
-"""What the machine brings: Go, Java, Maven, PostgreSQL and a daprd of its own."""
+"""The tools installed on the machine: Go, Java, Maven, PostgreSQL and perhaps a daprd."""
 
 import os
 import re
@@ -11,7 +11,7 @@ from infra.live.versions import DAPRD, GO_AT_LEAST, JAVA_AT_LEAST, POSTGRES_AT_L
 
 
 def ask(*command: str | Path) -> str:
-    """Return what a program prints to both outputs, empty if there is no such program or it fails."""
+    """Return a program's output and error output; "" if it is missing or fails."""
     try:
         done = subprocess.run(  # noqa: S603  # our own words
             [str(word) for word in command], capture_output=True, text=True, timeout=60, check=False
@@ -22,13 +22,13 @@ def ask(*command: str | Path) -> str:
 
 
 def read_version(text: str, before: str) -> tuple[int, ...]:
-    """Return the numbers of the version that stands after `before`, empty if there is none."""
+    """Return the version number that follows `before`, as integers; empty if there is none."""
     match = re.search(rf"{before}(\d+(?:\.\d+)*)", text)
     return tuple(int(part) for part in match[1].split(".")) if match else ()
 
 
 def find_go() -> Path:
-    """Return Go; raises `ToolsMissing` if there is none that can build daprd."""
+    """Return the path of Go; raises `ToolsMissing` if none can build daprd."""
     found = shutil.which("go")
     if read_version(ask(found, "version") if found else "", "go version go") < GO_AT_LEAST:
         wanted = ".".join(map(str, GO_AT_LEAST))
@@ -40,7 +40,7 @@ def find_go() -> Path:
 
 
 def find_java() -> Path:
-    """Return a Java that runs Kafka; raises `ToolsMissing` if there is none."""
+    """Return the path of a Java that can run Kafka; raises `ToolsMissing`."""
     home = os.environ.get("JAVA_HOME")
     for java in (Path(home) / "bin/java" if home else None, shutil.which("java")):
         if java and read_version(ask(java, "-version"), 'version "') >= JAVA_AT_LEAST:
@@ -52,7 +52,7 @@ def find_java() -> Path:
 
 
 def find_maven() -> Path:
-    """Return Maven; raises `ToolsMissing` if there is none."""
+    """Return the path of Maven; raises `ToolsMissing`."""
     found = shutil.which("mvn")
     if not found:
         raise ToolsMissing(
@@ -62,7 +62,7 @@ def find_maven() -> Path:
 
 
 def find_postgres() -> Path:
-    """Return the folder of PostgreSQL's programs, the newest that is new enough; raises `ToolsMissing`."""
+    """Return the folder of the newest PostgreSQL's programs; raises `ToolsMissing` if none is new enough."""
     folders = list(Path("/usr/lib/postgresql").glob("*/bin"))
     on_path = shutil.which("postgres")
     if on_path:
@@ -83,12 +83,12 @@ def find_postgres() -> Path:
 
 
 def find_faketime() -> Path | None:
-    """Return the library that moves a program's clock (Debian: `libfaketime`), None where there is none."""
+    """Return the library that shifts a program's clock (Debian: `libfaketime`); None if it is not installed."""
     return next(iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))), None)
 
 
 def find_installed_daprd() -> Path | None:
-    """Return the daprd on PATH if it is of the version that we hold to."""
+    """Return the daprd on PATH if it has the pinned version."""
     found = shutil.which("daprd")
     said = ask(found, "--version").split() if found else []
     return Path(str(found)) if DAPRD in said else None

@@ -1,4 +1,4 @@
-"""Ports on loopback that no other chain on this machine takes at the same time."""
+"""Free ports on loopback, reserved among the chains of this machine."""
 
 import fcntl
 import os
@@ -9,19 +9,19 @@ from typing import IO
 
 LOOPBACK = "127.0.0.1"
 _FIRST, _LAST = 20_000, 32_000
-"""Below 32768, where the system begins to hand out ports for outgoing connections: one of those could be in the way."""
+"""Below 32768, where the system's ephemeral ports begin: an outgoing connection could occupy one of those."""
 
 
 class PortBook:
-    """The ports of one chain; each is held by a lock that ends with this process."""
+    """The ports of one chain, each reserved by a file lock that ends with this process."""
 
     def __init__(self) -> None:
         self._folder = Path(tempfile.gettempdir()) / f"evolution-todo-ports-{os.getuid()}"
         self._held: dict[int, IO[bytes]] = {}
-        self._next = _FIRST + os.getpid() * 37 % (_LAST - _FIRST)  # chains that start together look in other places
+        self._next = _FIRST + os.getpid() * 37 % (_LAST - _FIRST)  # concurrent chains start their search apart
 
     def take(self) -> int:
-        """Return a port that is free now and stays ours."""
+        """Return a free port and reserve it."""
         self._folder.mkdir(mode=0o700, exist_ok=True)
         for _ in range(_LAST - _FIRST):
             port = self._next
@@ -31,7 +31,7 @@ class PortBook:
         raise OSError("no port is free")
 
     def close(self) -> None:
-        """Give all ports back."""
+        """Release all ports."""
         for port in list(self._held):
             self._held.pop(port).close()
 
@@ -46,3 +46,10 @@ class PortBook:
             return False
         self._held[port] = lock
         return True
+
+
+def find_free_port() -> int:
+    """Return a loopback port that is free now, without reserving it."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])

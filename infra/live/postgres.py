@@ -1,4 +1,4 @@
-"""One PostgreSQL cluster on this machine, private: on loopback, with a password, in a directory of its own."""
+"""One private PostgreSQL cluster: on loopback, with a password, in its own directory."""
 
 import os
 import secrets
@@ -19,7 +19,7 @@ OWNER = "todo"
 
 @dataclass
 class Postgres:
-    """A cluster; `start` after `stop` or `kill` goes on with what it had, by its own recovery."""
+    """A cluster; `start` after `stop` or `kill` recovers its data."""
 
     program: Program
     programs: Path
@@ -36,17 +36,17 @@ class Postgres:
         return f"postgresql://{OWNER}:{quote(self.password)}@{LOOPBACK}:{self.port}/{database}"
 
     def start(self) -> None:
-        """Start it and wait until it lets clients in."""
+        """Start it and wait until it accepts clients."""
         self.begin()
         self.wait_ready()
 
     def begin(self) -> None:
         """Start it, without waiting."""
-        (self.program.folder / "data/postmaster.pid").unlink(missing_ok=True)  # its guard is gone, so it is gone
+        (self.program.folder / "data/postmaster.pid").unlink(missing_ok=True)  # stale: the server ends with its guard
         self.program.start()
 
     def wait_ready(self, seconds: float = READY_SECONDS) -> None:
-        """Wait until it lets clients in."""
+        """Wait until it accepts clients."""
 
         def answers() -> bool:
             if not self.program.is_alive():
@@ -56,7 +56,7 @@ class Postgres:
         wait_until(answers, seconds, "PostgreSQL lets clients in")
 
     def create_database(self, name: str, place: Path | None = None) -> str:
-        """Make an empty database, in an empty folder of its own if one is named, and return its address."""
+        """Create an empty database, in the empty folder `place` if given, and return its address."""
         words = ["--maintenance-db=postgres", "--template=template0"]
         if place:
             made = self._run("psql", "-q", "-d", "postgres", "-c", f"CREATE TABLESPACE {name} LOCATION '{place}'")
@@ -68,24 +68,20 @@ class Postgres:
             raise LiveError(f"PostgreSQL does not make the database {name}: {done.stderr.strip()}")
         return self.name_url(name)
 
-    def drop_database(self, name: str) -> None:
-        """Delete a database, whoever is still connected to it."""
-        self._run("dropdb", "--maintenance-db=postgres", "--force", "--if-exists", name)
-
     def stop(self) -> None:
-        """End it in order: SIGTERM waits for clients, so that it is followed by SIGKILL when they do not go."""
+        """Stop it in order: SIGTERM waits for clients to leave; SIGKILL follows if they do not."""
         self.program.stop()
 
     def kill(self) -> None:
-        """End it and all its processes with SIGKILL."""
+        """Kill it and all its processes (SIGKILL)."""
         self.program.kill()
 
     def pause(self) -> None:
-        """Hold all its processes still (SIGSTOP)."""
+        """Freeze all its processes (SIGSTOP)."""
         self.program.pause()
 
     def resume(self) -> None:
-        """Let them go on."""
+        """Continue them (SIGCONT)."""
         self.program.resume()
 
     def _run(self, name: str, *words: str) -> subprocess.CompletedProcess[str]:
@@ -100,7 +96,7 @@ class Postgres:
 
 
 def lay_out_postgres(folder: Path, ports: PortBook, settings: Mapping[str, str] | None = None) -> Postgres:
-    """Make a cluster's directory and return the cluster, not yet started."""
+    """Create a cluster's directory and return the cluster, not yet started."""
     programs, identity = find_postgres(), find_unprivileged()
     folder.mkdir(parents=True)
     password, port = secrets.token_urlsafe(18), ports.take()

@@ -1,4 +1,4 @@
-"""Programs on this machine that cannot outlive whoever started them."""
+"""Programs on this machine that cannot outlive the process that started them."""
 
 import json
 import os
@@ -25,15 +25,15 @@ Command = list[str | Path]
 
 
 class LiveError(Exception):
-    """The real chain cannot be had or does not behave; the message says what to do."""
+    """The real chain cannot be started or misbehaves; the message says what to do."""
 
 
 class ToolsMissing(LiveError):
-    """Something that the chain is made of is not there and cannot be fetched; one sentence each."""
+    """Tools that the chain needs are missing and cannot be fetched; one sentence for each."""
 
 
 def wait_until(ready: Callable[[], bool], seconds: float, what: str) -> None:
-    """Ask again and again until it is so; raises `LiveError` when the time is over."""
+    """Poll `ready` until it returns True; raises `LiveError` after `seconds`."""
     deadline = time.monotonic() + seconds
     while not ready():
         if time.monotonic() >= deadline:
@@ -42,7 +42,7 @@ def wait_until(ready: Callable[[], bool], seconds: float, what: str) -> None:
 
 
 def find_unprivileged() -> dict[str, Any]:
-    """Return how a program is started that refuses root: nothing to change for anybody else."""
+    """Return the `Popen` options that start a program which refuses root; empty unless this process is root."""
     if os.geteuid() != 0:
         return {}
     for name in ("postgres", "nobody"):
@@ -56,9 +56,9 @@ def find_unprivileged() -> dict[str, Any]:
 
 @dataclass
 class Program:
-    """One program under a guard; whatever happens to this process, the program and its descendants end with it.
+    """One program under a guard: when this process ends, so do the program and its descendants.
 
-    `restart` starts it again when it ends by itself; `grace` is how many seconds it has after SIGTERM.
+    `restart` starts it again when it ends by itself; `grace` is the time in seconds between SIGTERM and SIGKILL.
     """
 
     name: str
@@ -77,31 +77,31 @@ class Program:
 
     @property
     def log(self) -> Path:
-        """Where its output goes, of all its starts."""
+        """The file with the output of all its runs."""
         return self.folder / f"{self.name}.log"
 
     @property
     def pid(self) -> int | None:
-        """Its process id, None while it does not run."""
+        """Its process id; None while it does not run."""
         return self._pid
 
     @property
     def guard_pid(self) -> int | None:
-        """The id of its guard, None while it is not wanted."""
+        """The process id of its guard; None while it is stopped."""
         return self._guard.pid if self._guard else None
 
     @property
     def exit_code(self) -> int | None:
-        """How it ended the last time: negative for a signal, None if it never did."""
+        """The last exit code, negative for a signal; None if it has not ended yet."""
         return self._exits[-1] if self._exits else None
 
     @property
     def exits(self) -> int:
-        """How often it has ended."""
+        """The number of times it has ended."""
         return len(self._exits)
 
     def start(self) -> None:
-        """Start it and wait until it has an id; what it needs to be ready is another matter."""
+        """Start it and wait until it has a process id; it may not be ready yet."""
         if self._guard is not None:
             if self._guard.poll() is None:
                 raise LiveError(f"{self.name} runs already.")
@@ -119,26 +119,26 @@ class Program:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, **(self.environment or {})},
-            start_new_session=True,  # Ctrl-C is ours to answer: the programs end in order, not all at once
+            start_new_session=True,  # Ctrl-C reaches only this process, which stops the programs in order
         )
         seen, self._problem = len(self._exits), None
         self._listener = threading.Thread(target=self._listen, args=(self._guard,), daemon=True)
         self._listener.start()
         with self._heard:
-            told = self._heard.wait_for(
+            reported = self._heard.wait_for(
                 lambda: bool(self._pid is not None or len(self._exits) > seen or self._problem), timeout=15
             )
-        if self._problem or not told:
+        if self._problem or not reported:
             problem = self._problem or "its guard is silent"
             self.kill()
             raise LiveError(f"{self.name} could not be started: {problem}")
 
     def stop(self) -> None:
-        """End it as an operator would, with SIGTERM, and wait; what does not end in time is killed."""
+        """Stop it with SIGTERM and wait; kill it after the grace period."""
         self._dismiss(b"stop\n", self.grace + 5)
 
     def kill(self) -> None:
-        """End it and its descendants with SIGKILL; it stays down until `start`."""
+        """Kill it and its descendants (SIGKILL); it stays down until `start`."""
         self._dismiss(b"kill\n", 15)
 
     def crash(self) -> None:
@@ -151,19 +151,19 @@ class Program:
                 raise LiveError(f"{self.name} does not end by SIGKILL.")
 
     def pause(self) -> None:
-        """Stop it and its descendants in their tracks (SIGSTOP)."""
+        """Freeze it and its descendants (SIGSTOP)."""
         pid = self._require()
         for each in (pid, *list_tree(pid)):
             send(each, signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Let it go on after `pause`."""
+        """Continue it after `pause`."""
         pid = self._require()
         for each in (*list_tree(pid), pid):
             send(each, signal.SIGCONT)
 
     def wait(self, seconds: float) -> int:
-        """Wait until it has ended for good; return its exit code, negative for a signal."""
+        """Wait until it and its guard have ended; return its exit code, negative for a signal."""
         if self._guard is not None:
             try:
                 self._guard.wait(seconds)
@@ -173,11 +173,11 @@ class Program:
         return -1 if self.exit_code is None else self.exit_code
 
     def is_alive(self) -> bool:
-        """Return whether it runs now, or is about to be started again."""
+        """Return whether it runs or is about to be restarted."""
         return self._guard is not None and self._guard.poll() is None
 
     def read_end(self) -> str:
-        """Return the last lines that it said."""
+        """Return the last lines of its log."""
         try:
             lines = self.log.read_text("utf-8", "replace").splitlines()
         except OSError:
@@ -186,13 +186,13 @@ class Program:
 
     def _listen(self, guard: subprocess.Popen[bytes]) -> None:
         assert guard.stdout is not None  # noqa: S101  # asked for
-        with guard.stdout as told:
-            for line in told:
-                word = json.loads(line)
+        with guard.stdout as reports:
+            for line in reports:
+                report = json.loads(line)
                 with self._heard:
-                    self._pid, self._problem = word.get("pid"), word.get("problem")
-                    if "exit" in word:
-                        self._exits.append(word["exit"])
+                    self._pid, self._problem = report.get("pid"), report.get("problem")
+                    if "exit" in report:
+                        self._exits.append(report["exit"])
                     self._heard.notify_all()
 
     def _require(self) -> int:
@@ -205,19 +205,19 @@ class Program:
         if guard is None:
             return
         assert guard.stdin is not None  # noqa: S101  # asked for
-        with suppress(OSError):  # the program has ended by itself, and its guard with it
+        with suppress(OSError):  # the program and its guard may have ended already
             guard.stdin.write(word)
             guard.stdin.flush()
         try:
             guard.wait(seconds)
         except subprocess.TimeoutExpired:
-            guard.stdin.close()  # as if this process were gone
+            guard.stdin.close()  # the guard takes this for the owner's end
             guard.wait(10)
         self._forget()
 
     def _forget(self) -> None:
         if self._guard is not None:
-            with suppress(OSError):  # what could not be written to a guard that has ended is flushed here again
+            with suppress(OSError):  # closing flushes a word that a guard which has ended did not take
                 if self._guard.stdin is not None:
                     self._guard.stdin.close()
             self._guard.wait(10)
@@ -227,7 +227,7 @@ class Program:
 
 
 def run_guarded(name: str, command: Command, folder: Path, seconds: float, **rest: Any) -> None:
-    """Run a program to its end; raises `LiveError` with its last words if it fails."""
+    """Run a program to its end; raises `LiveError` with its last lines if it fails."""
     program = Program(name, command, folder, **rest)
     program.start()
     try:

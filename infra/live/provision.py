@@ -1,4 +1,4 @@
-"""How daprd is built and Kafka is fetched, once for each version."""
+"""The provisioning: builds daprd and fetches Kafka, once per version."""
 
 import hashlib
 import json
@@ -29,7 +29,7 @@ _LONGEST = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which parts of the chain are to be started here, rather than used where they run."""
+    """The parts of the chain to start here, instead of using running ones."""
 
     kafka: bool = True
     postgres: bool = True
@@ -37,7 +37,7 @@ class Wanted:
 
 
 def find_missing(wanted: Wanted) -> list[str]:
-    """Return one sentence for each tool that is missing, each with what to do."""
+    """Return one sentence for each missing tool, with the remedy."""
     finders: list[Callable[[], object]] = []
     if wanted.daprd and find_installed_daprd() is None and _find_built_daprd() is None:
         finders.append(find_go)
@@ -57,7 +57,7 @@ def find_missing(wanted: Wanted) -> list[str]:
 
 
 def provide_daprd(say: Say) -> Path:
-    """Return daprd: the one on PATH if it is of our version, else our own, built on the first call."""
+    """Return the path of daprd: the one on PATH if it has the pinned version, else one built on the first call."""
     installed = find_installed_daprd()
     if installed:
         return installed
@@ -78,7 +78,7 @@ def _name_daprd() -> str:
 
 
 def _find_built_daprd() -> Path | None:
-    """Return a daprd that was built here, by whichever Go."""
+    """Return a daprd that any version of Go has built here; None if there is none."""
     return next(iter(sorted(find_cache().glob(f"{_name_daprd()}-go*[0-9]/daprd"))), None)
 
 
@@ -127,7 +127,7 @@ def _download_dapr(go: Path, draft: Path) -> Path:
         download.kill()
     said = download.log.read_text("utf-8", "replace")
     try:
-        answer = json.loads(said[said.index("{") :])  # Go's remarks come first
+        answer = json.loads(said[said.index("{") :])  # skip the progress lines of Go
     except ValueError:
         answer = {"Error": said.strip()}
     if "Dir" not in answer:
@@ -171,7 +171,7 @@ def check_sums(folder: Path) -> None:
 
 
 def _gently() -> Command:
-    """Return the words that leave the machine to others while something is built."""
+    """Return the command prefix that runs a build at low priority."""
     nice = shutil.which("nice")
     return [nice, "-n", "19"] if nice else []
 
@@ -194,7 +194,7 @@ def _run_long(name: str, command: Command, folder: Path, environment: dict[str, 
 
 
 def _every(seconds: float, act: Callable[[], None]) -> Callable[[], None]:
-    """Return a function that acts no more often than this, and not at once."""
+    """Return a function that calls `act` at most once per interval, the first time after one interval."""
     last = time.monotonic()
 
     def tell() -> None:

@@ -11,28 +11,28 @@ from events.catalog import TopicStyle
 
 DAPR = Path(__file__).resolve().parents[1] / "dapr"
 PRODUCT, CONSUMER = "evolution-todo", "task-consumer"
-"""The app ids that the resources know."""
+"""The app ids named in the resources."""
 Resource = dict[str, Any]
 
 
 def find_subscriptions(style: TopicStyle) -> Path:
-    """Return the file of the example consumer's subscriptions in a style of topics."""
+    """Return the file of the example consumer's subscriptions for a topic style."""
     folder = DAPR / "subscriptions"
     return (folder if style == "type" else folder / style) / "tasks.yaml"
 
 
 def read_resources(path: Path) -> Iterator[Resource]:
-    """Yield the documents of a file."""
+    """Yield the YAML documents of a file."""
     yield from yaml.safe_load_all(path.read_text("utf-8"))
 
 
 def lay_out_resources(
     folder: Path, style: TopicStyle, schedule: str | None = None, retries: int | None = None, app_id: str | None = None
 ) -> None:
-    """Write a directory for `--resources-path`: daprd reads no folders in folders.
+    """Write a flat directory for `--resources-path`: daprd does not read nested folders.
 
-    `schedule` puts another beat into the cron binding, `retries` another number of attempts before a dead letter, and
-    `app_id` gives the example consumer's part to an application of that name.
+    `schedule` replaces the cron binding's schedule, `retries` the number of attempts before a dead letter, and `app_id`
+    gives another application the example consumer's rights.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -46,7 +46,7 @@ def lay_out_resources(
 
 
 def read_metadata_of(component: Resource) -> dict[str, str]:
-    """Return a component's settings by name; one that comes from the environment as `$NAME`."""
+    """Return a component's settings by name; a setting from the environment reads `$NAME`."""
     return {
         item["name"]: f"${item['envRef']}" if "envRef" in item else item["value"]
         for item in component["spec"]["metadata"]

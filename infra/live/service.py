@@ -1,4 +1,4 @@
-"""The chain that `live up` keeps running, `live status` describes and `live down` ends."""
+"""The chain that `live up` runs, `live status` describes and `live down` stops."""
 
 import fcntl
 import json
@@ -28,7 +28,7 @@ _GO = "go\n"
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What `live up` was asked for: where the product listens, where the example consumer does, and the topics."""
+    """The options of `live up`: the ports of the product and of the example consumer, and the topics."""
 
     port: int = 8000
     consumer_port: int | None = None
@@ -42,7 +42,7 @@ def _find_state() -> Path:
 
 @contextmanager
 def _own() -> Iterator[None]:
-    """Be the one chain of this user that is up; raises `LiveError` if there is one."""
+    """Hold the lock of this user's one chain; raises `LiveError` if a chain is up."""
     with _open_lock() as lock:
         if not _try_lock(lock):
             raise LiveError("The chain is up already: `live status` describes it, `live down` ends it.")
@@ -64,13 +64,13 @@ def _try_lock(lock: IO[bytes]) -> bool:
 
 
 def is_up() -> bool:
-    """Return whether a chain is up, or on its way."""
+    """Return whether a chain is up or starting."""
     with _open_lock() as lock:
         return not _try_lock(lock)
 
 
 def keep_up(wish: Wish, say: Say, ready: threading.Event | None = None) -> None:
-    """Start the chain and keep it until SIGINT or SIGTERM; raises `LiveError` if it cannot be had."""
+    """Start the chain and keep it until SIGINT or SIGTERM; raises `LiveError` if it cannot start."""
     before = signal.signal(signal.SIGTERM, _end)
     try:
         _keep_up(wish, say, ready)
@@ -81,7 +81,7 @@ def keep_up(wish: Wish, say: Say, ready: threading.Event | None = None) -> None:
 def _keep_up(wish: Wish, say: Say, ready: threading.Event | None) -> None:
     with _own():
         state = _find_state()
-        _write_state(state, {"pid": os.getpid()})  # so that it can be taken down while it still builds
+        _write_state(state, {"pid": os.getpid()})  # so that `live down` can end it while it still builds
         try:
             with LiveChain(Plan(partitions=wish.partitions), say) as chain:
                 daprds = _start_daprds(chain, wish)
@@ -122,13 +122,13 @@ def _list_programs(chain: LiveChain) -> list[Program]:
 
 
 def _watch(chain: LiveChain, say: Say) -> None:
-    """Stay until a signal comes; tell of what has ended: only daprd is started again by itself."""
-    told: set[str] = set()
+    """Wait for a signal; report programs that have ended, since only daprd is restarted."""
+    reported: set[str] = set()
     never = threading.Event()
     while not never.wait(_LOOK_EVERY):
         for program in _list_programs(chain):
-            if not program.is_alive() and program.name not in told:
-                told.add(program.name)
+            if not program.is_alive() and program.name not in reported:
+                reported.add(program.name)
                 say(f"{program.name} has ended:\n{program.read_end()}")
 
 
@@ -163,7 +163,7 @@ def _write_state(path: Path, state: dict[str, Any]) -> None:
 
 
 def read_state() -> dict[str, Any] | None:
-    """Return what the chain that is up says of itself, at first only its `pid`; None if none is up."""
+    """Return the state of the chain that is up, at first only its `pid`; None if none is up."""
     with suppress(OSError, ValueError):
         state: dict[str, Any] = json.loads(_find_state().read_text("utf-8"))
         return state if is_up() else None
@@ -171,9 +171,9 @@ def read_state() -> dict[str, Any] | None:
 
 
 def show_status() -> str:
-    """Return what runs and where, as comments, and the settings that point the product at it, as the shell reads them.
+    """Return shell text: the running parts as comments, then the settings that point the product at them.
 
-    Raises `LiveError` if nothing is up.
+    Raises `LiveError` if no chain is up.
     """
     state = read_state()
     if state is None:
@@ -190,7 +190,7 @@ def show_status() -> str:
 
 
 def take_down(say: Say) -> bool:
-    """End the chain that is up, or on its way, by its process id; return whether there was one."""
+    """Stop the chain that is up or starting, by its process id; return whether there was one."""
     state = read_state()
     if state is None:
         return False
@@ -199,13 +199,13 @@ def take_down(say: Say) -> bool:
     try:
         wait_until(lambda: not is_up(), _STOP_SECONDS, "the chain's end")
     except LiveError:
-        send(state["pid"], signal.SIGKILL)  # the guards see that and clear away what is theirs
+        send(state["pid"], signal.SIGKILL)  # the guards notice and clean up
         wait_until(lambda: not is_up(), _STOP_SECONDS, "the chain's end")
     return True
 
 
 def detach(wish: Wish, say: Say) -> None:
-    """Start the chain in a process of its own and return when it is ready; raises `LiveError` with its last words."""
+    """Start the chain in its own process and return when it is ready; raises `LiveError` if it does not come up."""
     with subprocess.Popen(  # noqa: S603  # this module, in a process of its own
         [sys.executable, "-m", "infra.live.service", json.dumps(asdict(wish))],
         stdin=subprocess.PIPE,
@@ -221,7 +221,7 @@ def detach(wish: Wish, say: Say) -> None:
             if line == _GO:
                 child.stdin.write(_GO)
                 child.stdin.close()
-                child.returncode = 0  # it stays; nobody waits for it here
+                child.returncode = 0  # it stays up; leaving the block must not wait for it
                 return
             heard.append(line.rstrip())
             say(heard[-1])
@@ -230,7 +230,7 @@ def detach(wish: Wish, say: Say) -> None:
 
 
 def main() -> None:
-    """Be the process that `detach` starts: end if whoever started it is gone before the chain is up."""
+    """Run as the process that `detach` starts; end if the starter ends before the chain is up."""
     ready = threading.Event()
 
     def say(words: str) -> None:

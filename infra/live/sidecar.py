@@ -1,4 +1,4 @@
-"""One daprd on this machine, beside one application."""
+"""One daprd on this machine beside one application."""
 
 import json
 import urllib.error
@@ -14,15 +14,15 @@ from infra.live.resources import DAPR
 
 READY_SECONDS = 60.0
 HEALTH_FAILURES = 30
-"""Failed checks, one each second, until daprd gives its subscriptions up."""
-# Not 3: daprd 1.18.2 that takes subscriptions up again while it still ends the old ones may lose a topic for good (the
-# old one's end removes what the new one has just entered). That wants deliveries under way and an app that is back
-# within the 30 s for which daprd waits for them: with 3, any restart that takes longer than 3 s.
+"""Failed health checks, one per second, until daprd drops its subscriptions."""
+# Not 3: if daprd 1.18.2 resubscribes while it still ends the old subscriptions, it may lose a topic for good (the old
+# subscription's end removes the entry of the new one). That takes deliveries in progress and an app that is back
+# within the 30 s for which daprd waits for them: with 3, any restart of more than 3 s.
 MOST_AT_ONCE = 1
-"""Calls of daprd to the application at once."""
-# Not more: in daprd 1.18.2 all calls share the one place that says which handler is next (its middleware/http/
-# pipeline.go). Of two calls at the same moment one may run the other's handler, which also keeps the error: if the
-# application is not there, the first has neither answer nor error, which counts as 200, and its record as delivered.
+"""Most concurrent calls of daprd to the application."""
+# Not more: in daprd 1.18.2 all calls share the variable that holds the next handler (its middleware/http/pipeline.go).
+# Of two simultaneous calls one may run the other's handler, which also keeps the error: if the application is down, the
+# first call has neither response nor error, which counts as 200, and its record as delivered.
 _PORTS = {
     "http": "--dapr-http-port",
     "grpc": "--dapr-grpc-port",
@@ -41,9 +41,9 @@ _ADDRESSES = (
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """The application beside a daprd: its id, its port (None: it only publishes), and how its health is asked for.
+    """The application beside a daprd: its id, its port (None: it only publishes) and the path of its health check.
 
-    daprd asks every second and stops delivering after `HEALTH_FAILURES`; `health=None` has it deliver to a dead app.
+    daprd checks every second and stops delivering after `HEALTH_FAILURES`; if `health` is None it never stops.
     """
 
     app_id: str
@@ -56,7 +56,7 @@ class App:
 
 @dataclass
 class Daprd:
-    """A sidecar. It ends by itself when Kafka is away at its start; its guard then starts it again."""
+    """A sidecar; it exits if Kafka is away when it starts, and its guard restarts it."""
 
     app: App
     program: Program
@@ -67,11 +67,11 @@ class Daprd:
 
     @property
     def url(self) -> str:
-        """Its HTTP API, as `TODO_DAPR_HTTP` takes it."""
+        """The URL of its HTTP API, for `TODO_DAPR_HTTP`."""
         return f"http://{LOOPBACK}:{self.ports['http']}"
 
     def start(self) -> None:
-        """Start it and wait until its API can be used: components are loaded, subscriptions perhaps not yet."""
+        """Start it and wait until its components are loaded; its subscriptions may follow later."""
         self.begin()
         self.wait_ready()
 
@@ -80,40 +80,36 @@ class Daprd:
         self.program.start()
 
     def wait_ready(self, seconds: float = READY_SECONDS) -> None:
-        """Wait until it can publish; says nothing of the app, for which it may still wait."""
+        """Wait until it can publish; it may still be waiting for its app."""
         self._wait(lambda: self._ask("/v1.0/healthz/outbound") is not None, seconds, "daprd can publish")
 
-    def wait_whole(self, seconds: float = READY_SECONDS) -> None:
-        """Wait until it has also found the app and begun its subscriptions."""
-        self._wait(lambda: self._ask("/v1.0/healthz") is not None, seconds, "daprd has found its app")
-
     def wait_subscribed(self, topics: int, seconds: float = READY_SECONDS) -> None:
-        """Wait until it lists so many subscriptions; "healthy" does not prove them."""
+        """Wait until it lists so many subscriptions, which its health does not prove."""
         self._wait(lambda: len(self.read_metadata().get("subscriptions", [])) >= topics, seconds, "daprd subscribes")
 
     def read_metadata(self) -> dict[str, Any]:
-        """Return what it says of itself: components, subscriptions; empty while it does not answer."""
+        """Return its metadata (components, subscriptions and more); empty while it does not answer."""
         answer = self._ask("/v1.0/metadata")
         return json.loads(answer) if answer else {}
 
     def stop(self) -> None:
-        """End it in order: it finishes what it delivers."""
+        """Stop it in order: it finishes its deliveries."""
         self.program.stop()
 
     def kill(self) -> None:
-        """End it with SIGKILL; it stays down until `start`."""
+        """Kill it (SIGKILL); it stays down until `start`."""
         self.program.kill()
 
     def crash(self) -> None:
-        """End it with SIGKILL; its guard starts it again."""
+        """Kill it (SIGKILL); its guard restarts it."""
         self.program.crash()
 
     def pause(self) -> None:
-        """Hold it still (SIGSTOP)."""
+        """Freeze it (SIGSTOP)."""
         self.program.pause()
 
     def resume(self) -> None:
-        """Let it go on."""
+        """Continue it (SIGCONT)."""
         self.program.resume()
 
     def _ask(self, path: str) -> bytes | None:

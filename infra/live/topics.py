@@ -4,16 +4,18 @@ from collections.abc import Sequence
 from typing import get_args
 
 from events.catalog import EventType, TopicStyle, name_topic
-from infra.live.programs import LiveError, wait_until
-from infra.live.wire import WireError, create_topics, read_metadata, set_topic
+from infra.live.admin import open_admin
+from infra.live.programs import LiveError
 
 STYLES: tuple[TopicStyle, ...] = get_args(TopicStyle)
 PARTITIONS = 6
-"""More can be added later, but then the keys move to other partitions and lose their order: start with enough."""
+"""More can be added later, but then keys move to other partitions and lose their order: start with enough."""
 MOST_BYTES = 1_048_588
-"""Of one batch of records: what Dapr's client sends at most, so that an event that passes there passes here;
+"""Of one batch of records: the most that Dapr's client sends, so that the topic takes every event that Dapr takes;
 events stop at 900 KiB."""
 _LIMIT = "max.message.bytes"
+_ANSWER_SECONDS = 20.0
+_OK, _ALREADY_THERE = 0, 36
 
 
 def list_topics(styles: Sequence[TopicStyle] = STYLES) -> list[str]:
@@ -22,32 +24,44 @@ def list_topics(styles: Sequence[TopicStyle] = STYLES) -> list[str]:
 
 
 def name_dead_letters(topic: str) -> str:
-    """Return the topic for what cannot be delivered from `topic`."""
+    """Return the dead-letter topic of a topic."""
     return f"{topic}.dead"
 
 
 def limit_topic(brokers: str, topic: str, size: int) -> None:
-    """Set the bytes that a topic takes of one batch of records; a broker heeds it a little later."""
-    set_topic(brokers, topic, _LIMIT, str(size))
+    """Set the most bytes that a topic takes in one batch of records; brokers apply it a little later.
+
+    Raises `LiveError` with the broker's reason.
+    """
+    from kafka.admin import ConfigResource  # type: ignore[import-untyped]  # it ships no types
+
+    with open_admin(brokers, _ANSWER_SECONDS) as admin:
+        answer = admin.alter_configs([ConfigResource("topic", topic, {_LIMIT: str(size)})], raise_on_unknown=False)
+    reason = answer["topic"][topic]
+    if reason != "OK":
+        raise LiveError(f"Kafka does not change {_LIMIT} of the topic {topic}: {reason}.")
 
 
 def provide_topics(
     brokers: str, styles: Sequence[TopicStyle] = STYLES, partitions: int = PARTITIONS, seconds: float = 30.0
 ) -> list[str]:
-    """Make the topics and their dead-letter topics where they are missing; return when all can be written to."""
+    """Create the missing topics and dead-letter topics; return their names when all partitions have leaders.
+
+    The brokers decide on the number of replicas. Raises `LiveError` with the broker's reason.
+    """
+    from kafka.errors import KafkaTimeoutError  # type: ignore[import-untyped]  # it ships no types
+
     topics = list_topics(styles)
     wanted = [*topics, *map(name_dead_letters, topics)]
-    try:
-        create_topics(brokers, wanted, partitions, {_LIMIT: str(MOST_BYTES)})
-    except WireError as error:
-        raise LiveError(str(error)) from None
-
-    def are_led() -> bool:
+    shape = {"num_partitions": partitions, "configs": {_LIMIT: str(MOST_BYTES)}}
+    with open_admin(brokers, _ANSWER_SECONDS) as admin:
+        answer = admin.create_topics(dict.fromkeys(wanted, shape), timeout_ms=15_000, raise_errors=False)
+        for topic in answer["topics"]:
+            if topic["error_code"] not in (_OK, _ALREADY_THERE):
+                reason = topic.get("error_message") or f"error {topic['error_code']}"
+                raise LiveError(f"Kafka does not make the topic {topic['name']}: {reason}.")
         try:
-            found = read_metadata(brokers).topics
-        except WireError:
-            return False
-        return all(found.get(topic, 0) > 0 for topic in wanted)
-
-    wait_until(are_led, seconds, "topics with leaders")
+            admin.wait_for_topics(wanted, timeout_ms=int(seconds * 1000))
+        except KafkaTimeoutError:
+            raise LiveError(f"topics with leaders: not within {seconds:g} s.") from None
     return wanted

@@ -1,9 +1,9 @@
-"""The versions of the real chain's programs, and what is known of their contents beforehand."""
+"""The pinned versions of the real chain's programs, and their checksums."""
 
 DAPRD = "1.18.2"
-"""The newest that the Go module proxy serves whole: 1.18.3 and 1.19 need modules that are not there."""
+"""The newest version that the Go module proxy serves completely: 1.18.3 and 1.19 need modules that it lacks."""
 DAPR_SUM = "h1:yT1BXImaUiYtIKaKVnOBiWVFqQU1ckQaiXkXEO2+Dh0="
-"""Go's checksum of the module; that of everything else stands in the module's own go.sum."""
+"""Go's checksum of the module; the module's go.sum holds those of its dependencies."""
 DAPRD_TAGS = "stablecomponents"
 DAPRD_COMPONENTS = (
     "bindings_cron.go",
@@ -14,7 +14,7 @@ DAPRD_COMPONENTS = (
     "state_in-memory.go",
     "zz_notag.go",
 )
-"""Files of `cmd/daprd/components` that are kept: the whole set pulls in the client of every cloud there is."""
+"""The files kept of `cmd/daprd/components`: the whole set pulls in the clients of every cloud."""
 
 KAFKA = "4.3.1"
 

@@ -1,7 +1,6 @@
 """The real server on a port of loopback, in a thread beside the browser, with data of its own."""
 
 import asyncio
-import socket
 import threading
 from concurrent.futures import Future
 from pathlib import Path
@@ -12,14 +11,9 @@ from mcp import Client
 from mcp.types import Implementation
 
 from app.http.server import serve_aside
+from infra.live.ports import find_free_port
 from tests.conftest import lay_out_settings
 from tests.postgres import run_aside
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Served:
@@ -27,7 +21,7 @@ class Served:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._port = free_port()
+        self._port = find_free_port()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._end: asyncio.Event | None = None

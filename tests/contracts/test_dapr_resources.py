@@ -1,4 +1,4 @@
-"""The Dapr files name what the catalogue knows, and leave none of the dangerous defaults in place."""
+"""The Dapr files match the catalogue and override every dangerous default."""
 
 import copy
 import itertools
@@ -21,7 +21,7 @@ Resource = dict[str, Any]
 TOPICS = list_topics()
 DEAD = [name_dead_letters(topic) for topic in TOPICS]
 SESSION_SECONDS, HEALTH_SECONDS, DRAIN_SECONDS = 10.0, 1 * HEALTH_FAILURES, 30.0
-"""Kafka's session timeout; how long daprd takes to notice that the app is down, and then waits for deliveries."""
+"""Kafka's session timeout; daprd's time to notice that the app is down; its wait for deliveries afterwards."""
 SECRETS = re.compile(r"password|secret|token|key$", re.IGNORECASE)
 
 

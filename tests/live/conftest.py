@@ -1,4 +1,4 @@
-"""The real chain, once for all live tests; where its tools are missing they are skipped, under CI=true they fail."""
+"""The real chain, shared by all live tests, which are skipped if its tools are missing, or fail under CI=true."""
 
 import os
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ def receiver(chain: LiveChain) -> Iterator[Receiver]:
 
 @pytest.fixture(scope="session")
 def arena(chain: LiveChain) -> Iterator[Arena]:
-    """Two replicas on a chain of their own, to be harmed: what happens to it is nothing for the other tests.
+    """Two replicas on their own chain, which tests may harm without affecting others.
 
     One topic for all types, so that the order of each task's events shows across the types; Dapr's cron ticks in both.
     """

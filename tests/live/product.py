@@ -1,4 +1,4 @@
-"""The product as its own processes, each with its daprd, and the example consumer with its own, on the real chain."""
+"""The product's processes and the example consumer on the real chain, each with its own daprd."""
 
 import asyncio
 import json
@@ -27,7 +27,7 @@ _POLL = 0.05
 
 
 async def until(ready: Callable[[], Awaitable[bool]], what: str) -> None:
-    """Ask again and again until it is so, as `wait_until` does, without holding up the clients of this event loop."""
+    """Poll a condition as `wait_until` does, without blocking this event loop."""
     try:
         with anyio.fail_after(SECONDS):
             while not await ready():
@@ -37,7 +37,7 @@ async def until(ready: Callable[[], Awaitable[bool]], what: str) -> None:
 
 
 def ask(url: str) -> Any:
-    """Return what an address answers as JSON, nothing while it does not answer well."""
+    """Return the JSON that a URL answers; None without a successful answer."""
     try:
         answer = httpx2.get(url, timeout=5, trust_env=False)
     except httpx2.HTTPError:
@@ -63,7 +63,7 @@ class Product:
     programs: list[Program] = field(default_factory=list)
 
     async def read_outbox(self) -> list[dict[str, Any]]:
-        """Return every event that was committed, in order: what has to arrive, no more and no less."""
+        """Return every committed event in order: exactly these must arrive."""
         connection = await asyncpg.connect(self.database_url)
         try:
             rows = await connection.fetch("SELECT payload FROM outbox_entry ORDER BY seq")
@@ -132,11 +132,11 @@ class ExampleConsumer:
 
     @property
     def url(self) -> str:
-        """Where people look at it."""
+        """The URL where it shows what it has seen."""
         return f"http://127.0.0.1:{self.port}/seen"
 
     def follow(self, style: TopicStyle) -> None:
-        """Have its daprd subscribe in a style of topics, and in no other."""
+        """Let its daprd subscribe in one topic style only."""
         if style == self._style:
             return
         self.unfollow()

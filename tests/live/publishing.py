@@ -1,4 +1,4 @@
-"""Publishing as the relay does it, reading as a stranger does it: bulk through daprd in, plain Kafka out."""
+"""Publishing as the relay does, in bulk through daprd, and reading as a plain Kafka client."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ def make_envelope(event_type: EventType, task_id: str = "task-1") -> dict[str, A
 
 
 def publish(daprd: Daprd, topic: str, *envelopes: dict[str, Any]) -> httpx2.Response:
-    """Publish by the bulk route; the answer is for the caller to judge."""
+    """Publish by the bulk route and return the response unchecked."""
     entries = [
         {
             "entryId": each["id"],
@@ -56,7 +56,7 @@ def publish(daprd: Daprd, topic: str, *envelopes: dict[str, Any]) -> httpx2.Resp
 
 
 def read_topic(brokers: str, topic: str) -> list[Record]:
-    """Return all records that a topic holds now, from its beginning, without a consumer group."""
+    """Return all current records of a topic, without a consumer group."""
     consumer = Consumer({"bootstrap.servers": brokers, "group.id": "reader", "enable.auto.commit": False})
     found: list[Record] = []
     try:
@@ -75,8 +75,17 @@ def read_topic(brokers: str, topic: str) -> list[Record]:
     return found
 
 
+def count_partitions(brokers: str) -> dict[str, int]:
+    """Return the number of partitions by topic."""
+    consumer = Consumer({"bootstrap.servers": brokers, "group.id": "reader"})
+    try:
+        return {name: len(topic.partitions) for name, topic in consumer.list_topics(timeout=20).topics.items()}
+    finally:
+        consumer.close()
+
+
 class TopicReader:
-    """Reads topics on from where it stopped the last time, at first from their beginning; in no consumer group."""
+    """Reads topics incrementally from their beginning, without a consumer group."""
 
     def __init__(self, brokers: str, topics: list[str]) -> None:
         self._consumer = Consumer(
@@ -86,7 +95,7 @@ class TopicReader:
         self._next: dict[tuple[str, int], int] = {}
 
     def read_new(self) -> list[Record]:
-        """Return the records that have come since the last call, each partition's in its order."""
+        """Return the records since the last call, each partition in order."""
         ends = {}
         for topic in self._topics:
             for number in self._consumer.list_topics(topic, timeout=20).topics[topic].partitions:
@@ -108,7 +117,7 @@ class TopicReader:
         return found
 
     def _ask_offsets(self, partition: TopicPartition) -> tuple[int, int]:
-        """Return the first offset and the one after the last; a broker that has just started may not lead yet."""
+        """Return the first offset and the one after the last; retry while a restarted broker does not lead yet."""
         found: list[tuple[int, int]] = []
 
         def ask() -> bool:

@@ -1,4 +1,4 @@
-"""A small application behind a daprd: it keeps what it is given, and answers as the test wants."""
+"""A small application behind a daprd that records deliveries and answers as the test sets."""
 
 import json
 import threading
@@ -25,7 +25,7 @@ class Delivery:
 
 
 class Receiver:
-    """Serves on a port of loopback from `with` to its end."""
+    """Serves on a loopback port inside a `with` block."""
 
     def __init__(self, port: int, answer: Callable[[Delivery], str] = lambda _: "SUCCESS") -> None:
         self.port = port
@@ -72,7 +72,7 @@ class Receiver:
         self._thread.join(SECONDS)
 
     def wait_for(self, ids: set[str]) -> dict[str, Delivery]:
-        """Wait until events with all these ids have come; return the first delivery of each."""
+        """Wait for events with all these ids; return the first delivery of each."""
         with self._changed:
             assert self._changed.wait_for(lambda: ids <= {each.event["id"] for each in self.deliveries}, SECONDS), (
                 f"missing: {ids - {each.event['id'] for each in self.deliveries}}"

@@ -1,4 +1,4 @@
-"""What comes while an application is away waits for it, however often the sidecar tries in vain."""
+"""Events that come while an application is away wait for it, through any number of failed attempts of the sidecar."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,7 @@ from tests.live.publishing import make_envelope
 from tests.live.receiver import Receiver
 
 REFUSALS = 20_000
-"""Attempts in vain, of all partitions at once: of so many a daprd without our limit took one to nine for deliveries."""
+"""Failed attempts over all partitions; of so many, a daprd without our limit took one to nine for deliveries."""
 
 
 def try_without_pause(resiliency: Path) -> None:

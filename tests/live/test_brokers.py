@@ -1,4 +1,4 @@
-"""Three brokers: one may go, and what two of them hold is kept; when two are gone nothing is acknowledged."""
+"""Three brokers: with one down, records on two are kept; with two down, nothing is acknowledged."""
 
 import os
 from collections.abc import Iterator

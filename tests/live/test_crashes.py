@@ -163,7 +163,7 @@ def test_a_leader_that_ends_is_followed_within_two_seconds(arena: Arena, way: st
 def test_two_schedulers_and_two_crons_ring_and_make_each_thing_once(arena: Arena) -> None:
     for replica in arena.replicas:
         replica.wait_ready()
-        replica.daprd.wait_whole()
+        replica.daprd.wait_subscribed(2)
     at = (SystemClock().now() + timedelta(seconds=6)).replace(microsecond=0)
     due, rule = write_instant(at), f"FREQ=HOURLY;BYMINUTE={at.minute};BYSECOND={at.second}"
     url = arena.urls[0]

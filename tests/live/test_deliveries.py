@@ -1,4 +1,4 @@
-"""What a sidecar may deliver: twice, at the same moment, in another order, unreadable, or not being the sidecar."""
+"""Deliveries of a sidecar: doubled, concurrent, out of order, unreadable, or from somebody else."""
 
 import json
 import time

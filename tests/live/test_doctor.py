@@ -1,4 +1,4 @@
-"""The doctor on the real chain: all is well beside a running `serve`, and what is not is told in its line."""
+"""The doctor on the real chain: green beside a running `serve`, and each problem reported in its line."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The whole chain ends with whoever started it, killed or not; `live up`, `status` and `down` agree on what runs."""
+"""The whole chain ends with its starter, killed or not; `live up`, `status` and `down` agree on what runs."""
 
 import json
 import os
@@ -38,12 +38,12 @@ def is_gone(pid: int) -> bool:
         state = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[0]
     except OSError:
         return True
-    return state == "Z"  # whoever inherits it may take its time to collect it
+    return state == "Z"  # its adoptive parent may collect it later
 
 
 @pytest.fixture
 def private_cache(tmp_path: Path) -> dict[str, str]:
-    """A cache that has what the real one has, but knows nothing of the developer's own `live up`."""
+    """A cache with the programs of the real one, but apart from the developer's own `live up`."""
     own = tmp_path / "cache/evolution-todo/live"
     own.mkdir(parents=True)
     for made in find_cache().iterdir():
@@ -133,7 +133,7 @@ def test_status_tells_the_settings_and_down_leaves_nothing(up: int, private_cach
 
     assert call(private_cache, "down").returncode == 0
 
-    # What was killed is reaped a moment after the chain has let go of its lock.
+    # Killed processes are reaped a moment after the chain has released its lock.
     wait_until(lambda: all(map(is_gone, pids)), SECONDS, f"{pids} end")
     assert call(private_cache, "status").returncode == 1
     assert call(private_cache, "down").stdout == "Nothing was up.\n"

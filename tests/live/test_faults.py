@@ -1,4 +1,4 @@
-"""The fault table: whatever is killed, stopped or hung under load, nothing is lost, inverted, altered or done twice."""
+"""The fault table: under load, no fault loses, inverts, alters or doubles an event or its effects."""
 # A failing order of faults comes again with its seed: TODO_FAULT_SEED=<number> pytest tests/live/test_faults.py
 
 import os
@@ -20,7 +20,7 @@ GROUPS = {
     "clock": ["clock an hour ahead"],
     "clock back": ["clock an hour behind"],
 }
-# A minute: what the group has moved past is delivered from the outbox.
+# A minute: the outbox redelivers the records that the group has skipped.
 LONG_GROUPS = {
     "limit": ["one event too large for Kafka"],
     "passed over": ["records passed over"],

@@ -1,4 +1,4 @@
-"""The soak in short: whatever comes for minutes, nothing is wrong afterwards, and no table outgrows its events."""
+"""A short soak: after minutes of faults no invariant is violated, and no table outgrows its events."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Whichever surface a change comes through, a third party behind Dapr and Kafka receives the same, and all of it."""
+"""A third party behind Dapr and Kafka receives the same complete events from every surface."""
 
 import asyncio
 import json
@@ -265,7 +265,7 @@ def test_a_third_party_receives_what_the_scenario_is_meant_to_say(expected: Play
     assert sorted(deleted) == [2, 2, 4, 5, 6]
 
 
-# The styles of topics and the roles ride along, each once: whatever differs, what comes out is the same.
+# Each topic style and each role is covered once along the way: the result is always the same.
 @pytest.mark.parametrize(
     ("surface", "style", "roles"),
     [

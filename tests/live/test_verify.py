@@ -1,4 +1,4 @@
-"""`events verify` on the real chain: green on a good run, and each kind of damage is told."""
+"""`events verify` on the real chain: green on a good run, and each kind of damage is reported."""
 
 import json
 import os
@@ -117,7 +117,7 @@ def name_environment(chain: LiveChain, folder: Path, style: TopicStyle) -> dict[
 
 @pytest.fixture(scope="module")
 def own(chain: LiveChain) -> Iterator[LiveChain]:
-    """Other tests leave what is none of ours on the topics of the one chain."""
+    """Other tests leave foreign records on the topics of the shared chain."""
     with LiveChain(Plan(postgres=False, brokers=None, partitions=3)) as opened:
         yield opened
 
@@ -179,7 +179,7 @@ def test_each_kind_of_damage_is_told(verified: Verified) -> None:
     verified.write("task.updated", None, b"\xff no event")
     verified.write("task.updated", b"x", json.dumps({"specversion": "1.0", "source": "elsewhere"}).encode(), 1)
     other = "01930000-0000-7000-8000-00000000ffff"
-    for version in (3, 2):  # of a task that nobody knows, the later one first
+    for version in (3, 2):  # of an unknown task, the later version first
         event = json.loads(record.value.replace(task.encode(), other.encode()))
         event["id"] = event["data"]["event_id"] = f"inverted-{version}"
         event["type"] = event["data"]["event_type"] = "task.updated"

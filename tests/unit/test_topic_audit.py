@@ -1,4 +1,4 @@
-"""The books on the topics: what is wrong is found, and only that."""
+"""The audit of the topics finds every violation and nothing else."""
 
 import json
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ import pytest
 
 from events.catalog import EventType, TaskEvent, TopicStyle, name_topic
 from events.cloudevent import encode_event
-from events.topic_audit import MOST_TOLD, TopicAudit, TopicRecord, digest_event
+from events.topic_audit import MOST_LISTED, TopicAudit, TopicRecord, digest_event
 
 
 class Row(NamedTuple):
@@ -65,9 +65,9 @@ def test_a_good_history_has_no_findings(style: TopicStyle) -> None:
         if judge == "outbox":
             for row in HISTORY:
                 ledger.compare(row, published=True)
-            assert ledger.tell_unknown(0) == 0
+            assert ledger.find_unknown(0) == 0
         else:
-            ledger.tell_gaps()
+            ledger.find_gaps()
         assert read(ledger) == []
         assert sum(ledger.events.values()) == sum(ledger.duplicates.values()) == len(HISTORY)
 
@@ -75,7 +75,7 @@ def test_a_good_history_has_no_findings(style: TopicStyle) -> None:
 def test_what_is_missing_is_told_by_the_outbox_and_by_gaps() -> None:
     ledger = TopicAudit("type")
     enter(ledger, [row for row in HISTORY if row != HISTORY[2]])
-    ledger.tell_gaps()
+    ledger.find_gaps()
     assert read(ledger) == [("missing", "a")]
     assert ledger.findings[0].detail == "version 2"
     for row in HISTORY:
@@ -95,7 +95,7 @@ def test_what_waits_is_not_missing() -> None:
 def test_a_reminder_proves_the_version_that_it_saw() -> None:
     ledger = TopicAudit("type")
     enter(ledger, [make_row("a", 1, CREATED), make_row("a", 2, DUE)])
-    ledger.tell_gaps()
+    ledger.find_gaps()
     assert [each.detail for each in ledger.findings] == ["version 2"]
 
 
@@ -178,19 +178,19 @@ def test_what_the_outbox_never_had_is_unknown_unless_it_is_older() -> None:
     ledger = TopicAudit("type")
     enter(ledger, [HISTORY[0]], timestamp=4)
     enter(ledger, [HISTORY[1]], timestamp=6)
-    assert ledger.tell_unknown(5) == 1
+    assert ledger.find_unknown(5) == 1
     assert read(ledger) == [("unknown", "b")]
 
 
 def test_very_many_findings_are_counted_and_told_in_part() -> None:
     ledger = TopicAudit("type")
-    for offset in range(MOST_TOLD + 5):
+    for offset in range(MOST_LISTED + 5):
         ledger.enter(TopicRecord("task.created", 0, offset, None, b""))
-    assert ledger.counts == {"foreign": MOST_TOLD + 5}
-    assert len(ledger.findings) == MOST_TOLD
+    assert ledger.counts == {"foreign": MOST_LISTED + 5}
+    assert len(ledger.findings) == MOST_LISTED
     gappy = TopicAudit("type")
     enter(gappy, [make_row("a", 10_000)])
-    gappy.tell_gaps()
+    gappy.find_gaps()
     assert [each.detail for each in gappy.findings] == ["9999 of the versions up to 10000"]
 
 

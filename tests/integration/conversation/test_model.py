@@ -14,9 +14,10 @@ import pytest
 from pydantic_core import from_json, to_json
 
 from agent.model import OpenAIModel
+from infra.live.ports import find_free_port
 from tests.conftest import World, lay_out_settings
 from tests.integration.conversation.talking import open_talk_with, say
-from tests.integration.processes.test_processes import free_port, read_holder, running_serve
+from tests.integration.processes.test_processes import read_holder, running_serve
 from tests.wire import DONE, HEAD, Part, ScriptedServer, call, chunk, open_server, refuse
 from tests.wire import say as words
 
@@ -139,7 +140,7 @@ async def test_a_model_that_is_not_there(tmp_path: Path) -> None:
 
 
 async def test_a_server_killed_in_the_middle_of_a_turn_goes_on_with_it(tmp_path: Path) -> None:
-    port = free_port()
+    port = find_free_port()
     await lay_out_settings(tmp_path)
 
     def kill() -> None:

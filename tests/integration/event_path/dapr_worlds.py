@@ -1,4 +1,4 @@
-"""A world as it is served on Dapr, without a sidecar: what is delivered to it is posted to its routes."""
+"""A world in `dapr` mode without a sidecar: tests post deliveries to its routes."""
 
 import json
 from collections.abc import AsyncIterator
@@ -14,7 +14,7 @@ from events.catalog import EventType, TaskEvent
 from tests.conftest import World, open_world
 
 SIDECAR = "http://127.0.0.1:9"
-"""Nobody listens on the discard port."""
+"""The discard port, on which nothing listens."""
 SUCCESS, RETRY, DROP = ({"status": word} for word in ("SUCCESS", "RETRY", "DROP"))
 
 
@@ -26,7 +26,7 @@ async def open_dapr(folder: Path, **overrides: Any) -> AsyncIterator[World]:
 
 @dataclass
 class Fragile:
-    """A reaction that fails until it is mended, and leaves a trace in the database when it does not."""
+    """A reaction that fails until it is mended; on success it leaves a trace in the database."""
 
     broken: bool = True
 

@@ -1,4 +1,4 @@
-"""The background work goes on whatever its database or a step of it does."""
+"""The background work survives failures of its database and of its steps."""
 
 import asyncio
 from collections.abc import Callable
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Failing:
-    """A database that fails with each of these errors once, for reads and for writes, and then is itself again."""
+    """A database that fails once with each error, for reads and for writes, and then works again."""
 
     def __init__(self, database: Any, errors: list[Exception]) -> None:
         self._database = database

@@ -1,4 +1,4 @@
-"""What a sidecar meets: subscriptions, the three answers, tokens and roles."""
+"""The routes for a sidecar: subscriptions, the three answers, tokens and roles."""
 
 import sqlite3
 from collections.abc import AsyncIterator
@@ -232,7 +232,7 @@ async def test_the_role_api_has_no_event_routes_and_no_background(tmp_path: Path
             ("GET", "/dapr/subscribe"),
         ):
             assert (await world.http.request(method, path)).status_code == 404
-        # Dapr triggers a cron in every replica of an app id: none may answer that it does not know it.
+        # Dapr triggers a cron in every replica of an app id: none may answer 404.
         assert (await world.http.post("/bindings/recurring-scheduler")).json() == {"processed": 0}
         assert (await world.rest.post("/tasks", json={"title": "x"})).status_code == 201
         await world.connect()

@@ -1,4 +1,4 @@
-"""What is told where a sidecar or its routes are not well, and what becomes of dead letters."""
+"""The reports on a faulty sidecar or faulty routes, and the handling of dead letters."""
 
 import json
 from base64 import b64encode
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def start(folder: Path, spoil: Any) -> list[str]:
-    """Return what readiness says of an application whose routes were spoilt before its start."""
+    """Return the readiness of an application whose routes were broken before its start."""
     settings = make_settings(folder, broker="dapr", dapr_http=SIDECAR)
     async with main.open_service(settings, MovableClock(), CountedIds()) as service:
         app = main.build_app(service, background=False)

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.anyio
 
 
 class ScriptedPublisher:
-    """A publisher whose outcomes are told in advance by event type; everything else is published."""
+    """A publisher with preset outcomes by event type; all other events are published."""
 
     def __init__(self, outcomes: dict[str, str] | None = None) -> None:
         self.outcomes = outcomes or {}
@@ -80,7 +80,7 @@ async def test_what_a_long_outage_leaves_unknown_is_not_held_against_it(world: W
     await relay.step()
     await make_task(world)
     publisher.outcomes = {"task.created": "unknown"}
-    for number in range(20):  # each time something arrives, so that the broker is not away
+    for number in range(20):  # each time another event arrives, so that the broker does not count as away
         await world.rest.patch(f"/tasks/{other['id']}", json={"notes": str(number)})
         assert await relay.step() == 1
         world.clock.move(seconds=2)
@@ -304,7 +304,7 @@ async def test_topics_in_three_styles() -> None:
 async def test_a_dead_letter_that_comes_before_the_event_itself_is_no_trouble_once_that_has_been_reacted_to(
     world: World,
 ) -> None:
-    # A dead-letter topic is shared: another team's service may have given up an event that is still on its way to us.
+    # A dead-letter topic is shared: another service may have given up an event that is still in flight to us.
     await world.rest.post("/tasks", json={"title": "one"})
     [envelope] = await world.events()
     event = TaskEvent.model_validate(envelope["data"])

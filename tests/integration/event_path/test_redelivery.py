@@ -1,4 +1,4 @@
-"""A topic that has fallen silent is noticed: what was published and has come back to nobody."""
+"""Silent topics are detected: published events that no consumer got back."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ Event = tuple[str, dict[str, Any]]
 
 
 class Taker:
-    """A broker that takes everything; what it brings back is for the test to post."""
+    """A broker that accepts everything; the test itself posts what comes back."""
 
     async def publish(self, batch: Sequence[Outgoing]) -> list[Outcome]:
         return [Outcome(each.event_id, "published") for each in batch]
@@ -39,7 +39,7 @@ async def publish(world: World) -> Event:
 
 
 async def read_readiness(world: World) -> list[str]:
-    """Return what readiness says of silence: it stays ready."""
+    """Return the reasons of silence in a readiness that stays 200."""
     response = await world.http.get("/readyz")
     assert response.status_code == 200
     return [reason for reason in response.json()["degraded"] if "not brought back" in reason]
@@ -51,7 +51,7 @@ def watch_of(world: World) -> Redelivery:
 
 
 async def explain(world: World, storage: str, ask: Callable[[Connection], object]) -> list[str]:
-    """Return the plan of every query that is asked."""
+    """Return the plan of every query that `ask` sends."""
     asked: list[tuple[str, Any]] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
@@ -192,7 +192,7 @@ async def test_a_look_takes_one_step_in_each_index_whatever_there_is(dapr: World
         await dapr.service.database.write(lambda connection: connection.execute(text(copy), rows).close())  # noqa: B023
     await dapr.service.database.write(lambda connection: connection.exec_driver_sql("ANALYZE").close())
     pass_patience(dapr)
-    plans = await explain(dapr, storage, watch_of(dapr).look)
+    plans = await explain(dapr, storage, watch_of(dapr).find_silent_on)
     plan = plans[0]
     assert len(plans) == len(EventType)
     if storage == "sqlite":

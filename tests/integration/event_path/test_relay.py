@@ -1,4 +1,4 @@
-"""The relay when the broker is away, and when single events are not taken."""
+"""The relay while the broker is away, and while it does not take single events."""
 
 from collections.abc import Sequence
 from itertools import count
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Broker:
-    """A publisher that is away, or troubles single events by their task's title."""
+    """A publisher that is away, or fails single events by their task's title."""
 
     def __init__(self) -> None:
         self.away = False
@@ -56,7 +56,7 @@ async def rows(world: World) -> list[Any]:
 
 
 async def copy_event(world: World, copies: list[dict[str, Any]], payload: str = "{}") -> None:
-    """Record the first event again, so many times, under other ids, tasks and versions."""
+    """Record the first event `count` more times under other ids, tasks and versions."""
     statement = text(
         "INSERT INTO outbox_entry (event_id, event_type, user_id, task_id, version, payload, recorded_at, attempts) "
         "SELECT :id, 'task.updated', user_id, :task, :version, :payload, recorded_at, 0 FROM outbox_entry WHERE seq = 1"

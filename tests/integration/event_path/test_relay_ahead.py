@@ -1,4 +1,4 @@
-"""The relay on a backlog: it marks one batch and reads the next while another travels, and no task overtakes itself."""
+"""The relay on a backlog: it marks and prefetches while a batch is in flight, and keeps the order of each task."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -19,7 +19,7 @@ BATCH = 3
 
 
 class Watched(Broker):
-    """A broker under which something is done while a batch travels."""
+    """A broker that runs an action while a batch is in flight."""
 
     def __init__(self, meanwhile: Callable[[int], Awaitable[None]]) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ def relay_of(world: World, broker: Broker) -> Relay:
 
 
 async def make_backlog(world: World, tasks: int, changes: int) -> list[str]:
-    """Have so many tasks, each with so many changes after its creation; return their ids."""
+    """Create tasks, each with a number of changes after its creation; return their ids."""
     made = await make_tasks(world, *(f"Task {number}" for number in range(tasks)))
     for change in range(changes):
         for task in made:
@@ -50,7 +50,7 @@ async def count_published(world: World) -> int:
 
 
 def assert_in_order(broker: Broker, tasks: Sequence[str], versions: int, *, once: bool = True) -> None:
-    """Each task's events were first sent in the order of their versions, all of them."""
+    """Assert that all events of each task were first sent in the order of their versions."""
     sent = [each for batch in broker.batches for each in batch]
     for task in tasks:
         own = [each.event_id for each in sent if each.task_id == task]

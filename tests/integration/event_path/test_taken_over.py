@@ -1,4 +1,4 @@
-"""What the broker passes over is delivered from the outbox after a minute: once, to those who miss it, in any order."""
+"""Overdue events are redelivered from the outbox after a minute: once, to consumers that lack them, in any order."""
 
 import asyncio
 from datetime import timedelta
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def look(world: World) -> int:
-    """Look once, deliver what was taken over, and return how many deliveries that were."""
+    """Step once, make the redeliveries, and return their number."""
     taken = await watch_of(world).step()
     while await world.service.broker.step():
         pass
@@ -32,7 +32,7 @@ async def read_statistics(world: World) -> dict[str, Any]:
 
 
 async def publish_copies(world: World, count: int) -> None:
-    """Have so many more events of a task's creation published at one moment."""
+    """Publish a number of further `task.created` events at one moment."""
     await publish(world)
     rows = [{"id": f"copy-{number}"} for number in range(count - 1)]
     copy = (
@@ -44,7 +44,7 @@ async def publish_copies(world: World, count: int) -> None:
 
 
 async def hear_all(world: World) -> None:
-    """Have both consumers of a task's creation know all events so far."""
+    """Let both consumers of `task.created` have reacted to all events so far."""
     heard = "INSERT INTO inbox_entry SELECT :name, event_id, 'x' FROM outbox_entry"
     names = [{"name": "activity"}, {"name": "statistics"}]
     await world.service.database.write(lambda connection: connection.execute(text(heard), names).close())

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 import sqlite3
 import sys
 import time
@@ -18,6 +17,7 @@ import httpx2
 import pytest
 from mcp import Client, StdioServerParameters
 
+from infra.live.ports import find_free_port
 from tests.conftest import STORAGE
 
 pytestmark = pytest.mark.anyio
@@ -35,12 +35,6 @@ def environment(folder: Path, port: int = 0) -> dict[str, str]:
         assert STORAGE.cluster
         kept["TODO_DATABASE_URL"] = STORAGE.cluster.url(STORAGE.cluster.name_for(folder))
     return {**kept, "TODO_DATA_DIR": str(folder), "TODO_PORT": str(port), "TODO_ZONE": "Europe/Berlin"}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @asynccontextmanager
@@ -213,7 +207,7 @@ async def drained(folder: Path) -> None:
 
 
 async def run_writers(folder: Path, kills: int) -> tuple[Tally, list[float]]:
-    port = free_port()
+    port = find_free_port()
     if STORAGE.kind == "postgresql":
         assert STORAGE.cluster
         await STORAGE.cluster.open_for(folder)
