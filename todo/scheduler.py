@@ -73,7 +73,7 @@ def _make_next(work: Work, row: Row) -> None:
     caught = catch_up(series.course, row["newest"], series.catch_up, work.now, passed=row["passed"], taken=taken)
     values = {"newest": caught.newest, "passed": caught.passed}
     since = write_instant(starts_at(row["newest"], series.course.zone))
-    series, outcome = make_instances(work, series, caught.steps, values, since)
+    series, outcome = make_instances(work, series, caught.dates, values, since)
     if caught.ended:
         outcome.touched.append(end_series(work, series))
     if outcome.touched:

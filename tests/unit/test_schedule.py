@@ -275,7 +275,7 @@ TIMED = plan("FREQ=DAILY", "2026-11-20T08:00:00Z", mode="every_occurrence")  # 0
 
 
 def made(step: CatchUpStep) -> list[tuple[str, int]]:
-    return [(each.due[8:10], each.passed) for each in step.steps]
+    return [(each.due[8:10], each.passed) for each in step.dates]
 
 
 @pytest.mark.parametrize(
@@ -295,7 +295,7 @@ def test_missed_dates_are_made_as_the_series_wants(
 ) -> None:
     step = catch_up(schedule, schedule.first, how, NOW)
     assert made(step) == expected
-    assert (step.newest, step.passed, step.ended) == (step.steps[-1].due, 0, False)
+    assert (step.newest, step.passed, step.ended) == (step.dates[-1].due, 0, False)
 
 
 @pytest.mark.parametrize("how", get_args(CatchUp))
@@ -335,12 +335,12 @@ def test_a_long_absence_is_caught_up_in_bounded_steps(how: CatchUp, most: int) -
     schedule = plan("FREQ=DAILY", str(first), mode="every_occurrence")
     step = catch_up(schedule, str(first), how, NOW)
     assert (step.newest, step.ended) == (str(first + most * DAY), False)
-    assert len(step.steps) == (most if how == "all" else 0)
+    assert len(step.dates) == (most if how == "all" else 0)
     assert step.passed == (0 if how == "all" else most)
     rest = catch_up(schedule, step.newest, how, NOW, passed=step.passed)
     assert rest.newest == "2026-11-26"
     if how == "all":
-        assert [each.due for each in (*step.steps, *rest.steps)] == days(str(first + DAY), absence + 1)
+        assert [each.due for each in (*step.dates, *rest.dates)] == days(str(first + DAY), absence + 1)
     else:
         assert made(rest) == [("25", absence - 1), ("26", 0)]
 
@@ -349,7 +349,7 @@ def test_catching_up_through_a_change_of_the_clocks_makes_each_day_once() -> Non
     schedule = plan("FREQ=DAILY", "2026-10-23T00:30:00Z", mode="every_occurrence")  # 02:30, twice on the 25th
     for now in ("2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z", "2026-10-25T02:00:00Z"):
         step = catch_up(schedule, schedule.first, "all", read_instant(now))
-        assert [each.due for each in step.steps] == [
+        assert [each.due for each in step.dates] == [
             "2026-10-24T00:30:00Z", "2026-10-25T00:30:00Z", "2026-10-26T01:30:00Z"
         ]  # fmt: skip
 

@@ -115,7 +115,7 @@ def test_catching_up_deals_with_every_date_once(schedule: Schedule, how: CatchUp
         step = catch_up(schedule, newest, how, now, passed=passed)
         assert step.ended or step.newest > newest
         newest, passed, ended = step.newest, step.passed, step.ended
-        found += step.steps
+        found += step.dates
     dues = [each.due for each in found]
     assert dues == sorted(set(dues))
     assert all(is_on_rule(schedule, due) and due not in schedule.skipped for due in dues)
