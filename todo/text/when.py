@@ -116,7 +116,7 @@ def instant_of(due: str, zone: ZoneInfo, day_start: str = "09:00") -> datetime:
 
 
 def resolve_local(wall: datetime, zone: ZoneInfo) -> datetime:
-    """Return the instant of a naive local time; a gap moves it later by the gap's length, an overlap means the first."""
+    """Return the instant of a naive local time: later by the gap's length in a gap, the first in an overlap."""
     return _resolve(wall, zone)[0]
 
 

@@ -163,7 +163,7 @@ async def test_a_date_saved_while_the_zone_changes_ends_with_its_day_there(world
 
 async def test_another_process_is_seen_at_once(world: World, second: World) -> None:
     rung = asyncio.Event()
-    world.service.background.bell.listeners.append(rung.set)
+    world.service.background.wakeup.listeners.append(rung.set)
     watch = asyncio.create_task(world.service.background._watch())
     try:
         for _ in range(3):
@@ -180,7 +180,7 @@ async def test_a_change_that_commits_after_a_later_one_is_seen_too(world: World,
     """Row numbers are given before the commit: the newest one may already be known when an older one appears."""
     recorded, seen = asyncio.Event(), asyncio.Event()
     rings: asyncio.Queue[None] = asyncio.Queue()
-    world.service.background.bell.listeners.append(lambda: rings.put_nowait(None))
+    world.service.background.wakeup.listeners.append(lambda: rings.put_nowait(None))
 
     def slow(work: Work) -> None:
         create_task(work, CreateTask(title="Begun first"))
