@@ -24,7 +24,7 @@ from todo.recurrence.schedule import (
     day_of,
     is_over,
     just_before,
-    next_after_doing,
+    next_after_completion,
     next_on_rule,
     noon_of,
     starts_at,
@@ -180,8 +180,8 @@ def test_the_wall_time_is_kept_through_a_change_of_the_clocks(zone: ZoneInfo, fi
     # between the two halves of an overlap the date has passed: it does not come a second time
     assert next_due(schedule, expected[0], read_instant(expected[0])) == expected[1]
     completed = plan("FREQ=DAILY", first, zone=zone, mode="after_completion")
-    assert next_after_doing(completed, read_instant(first), 1) == NextDate(expected[0], 0)
-    assert next_after_doing(completed, read_instant(expected[0]), 2) == NextDate(expected[1], 0)
+    assert next_after_completion(completed, read_instant(first), 1) == NextDate(expected[0], 0)
+    assert next_after_completion(completed, read_instant(expected[0]), 2) == NextDate(expected[1], 0)
 
 
 def test_a_first_due_that_was_moved_by_a_gap_does_not_move_the_later_dates() -> None:
@@ -191,7 +191,7 @@ def test_a_first_due_that_was_moved_by_a_gap_does_not_move_the_later_dates() -> 
     assert next_due(plan("FREQ=DAILY", first), first, now) == "2026-03-30T01:30:00Z"
     moved = plan("FREQ=DAILY", first, mode="after_completion", wall="2026-03-29T02:30:00")
     assert moved.start == datetime(2026, 3, 29, 2, 30)
-    assert next_after_doing(moved, now, 1) == NextDate("2026-03-30T00:30:00Z", 0)
+    assert next_after_completion(moved, now, 1) == NextDate("2026-03-30T00:30:00Z", 0)
 
 
 def test_hours_go_by_elapsed_time_through_a_change_of_the_clocks() -> None:
@@ -242,30 +242,30 @@ def test_after_completion_the_interval_counts_from_the_day_of_doing(
     text: str, first: str, done_at: str, expected: str
 ) -> None:
     schedule = plan(text, first, mode="after_completion")
-    assert next_after_doing(schedule, datetime.fromisoformat(done_at), 1) == NextDate(expected, 0)
+    assert next_after_completion(schedule, datetime.fromisoformat(done_at), 1) == NextDate(expected, 0)
 
 
 def test_after_completion_a_taken_date_moves_on_by_whole_intervals() -> None:
     weekly = plan("FREQ=WEEKLY", "2026-11-20", mode="after_completion")
-    assert next_after_doing(weekly, NOW, 1, {"2026-12-02", "2026-12-09"}) == NextDate("2026-12-16", 0)
+    assert next_after_completion(weekly, NOW, 1, {"2026-12-02", "2026-12-09"}) == NextDate("2026-12-16", 0)
     # every month from the day of doing, not from a day that was clamped
     monthly = plan("FREQ=MONTHLY", "2026-01-05", mode="after_completion")
     done_at = datetime(2026, 1, 31, 12, tzinfo=UTC)
-    assert next_after_doing(monthly, done_at, 1, {"2026-02-28"}) == NextDate("2026-03-31", 0)
+    assert next_after_completion(monthly, done_at, 1, {"2026-02-28"}) == NextDate("2026-03-31", 0)
 
 
 def test_after_completion_the_series_ends_by_count_until_or_the_calendar() -> None:
     counted = plan("FREQ=DAILY;COUNT=3", "2026-11-20", mode="after_completion")
-    assert next_after_doing(counted, NOW, 2) == NextDate("2026-11-26", 0)
-    assert next_after_doing(counted, NOW, 3) is None
+    assert next_after_completion(counted, NOW, 2) == NextDate("2026-11-26", 0)
+    assert next_after_completion(counted, NOW, 3) is None
     until = plan("FREQ=DAILY;UNTIL=20261126", "2026-11-20", mode="after_completion")
-    assert next_after_doing(until, NOW, 9) == NextDate("2026-11-26", 0)
-    assert next_after_doing(until, NOW + DAY, 9) is None
-    assert next_after_doing(until, NOW, 9, {"2026-11-26"}) is None
+    assert next_after_completion(until, NOW, 9) == NextDate("2026-11-26", 0)
+    assert next_after_completion(until, NOW + DAY, 9) is None
+    assert next_after_completion(until, NOW, 9, {"2026-11-26"}) is None
     late = datetime(9990, 11, 25, tzinfo=UTC)
     for freq in ("YEARLY", "MONTHLY", "HOURLY"):
         slow = plan(f"FREQ={freq};INTERVAL=100000", "2026-11-20T08:00:00Z", mode="after_completion")
-        assert next_after_doing(slow, late, 1) is None
+        assert next_after_completion(slow, late, 1) is None
 
 
 # Every occurrence: catching up once the newest date is reached.

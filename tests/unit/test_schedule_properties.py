@@ -21,7 +21,7 @@ from todo.recurrence.schedule import (
     dates_ahead,
     day_of,
     is_over,
-    next_after_doing,
+    next_after_completion,
     next_on_rule,
     starts_at,
 )
@@ -136,7 +136,7 @@ def test_after_completion_the_next_date_is_a_whole_interval_after_the_day_of_doi
     schedule: Schedule, hours: int, count: int
 ) -> None:
     done_at = starts_at(schedule.first, schedule.zone) + timedelta(hours=hours)
-    found = next_after_doing(schedule, done_at, count)
+    found = next_after_completion(schedule, done_at, count)
     if schedule.rule.count is not None and count >= schedule.rule.count:
         assert found is None
         return
@@ -144,6 +144,6 @@ def test_after_completion_the_next_date_is_a_whole_interval_after_the_day_of_doi
     step = schedule.rule.interval * (7 if schedule.rule.freq == "WEEKLY" else 1)
     day = done_at.astimezone(schedule.zone).date() + step * DAY
     assert found == NextDate(at_series_time(schedule, day), 0)
-    assert next_after_doing(schedule, done_at, count, {found.due}) == NextDate(
+    assert next_after_completion(schedule, done_at, count, {found.due}) == NextDate(
         at_series_time(schedule, day + step * DAY), 0
     )

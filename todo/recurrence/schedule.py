@@ -118,7 +118,9 @@ def next_on_rule(
     return NextDate(due, passed)
 
 
-def next_after_doing(schedule: Schedule, done_at: datetime, made: int, taken: Container[str] = ()) -> NextDate | None:
+def next_after_completion(
+    schedule: Schedule, done_at: datetime, made: int, taken: Container[str] = ()
+) -> NextDate | None:
     """Return the date one interval after a completion, or None if COUNT, UNTIL or the calendar ends the series.
 
     The interval counts from the local day of `done_at`, at the series' time; a day that a month lacks becomes its last

@@ -17,7 +17,16 @@ from todo.record.views import PRIORITIES, View, say_rule
 from todo.record.work import Work
 from todo.recurrence import expansion as rules
 from todo.recurrence.expansion import Rule
-from todo.recurrence.schedule import Mode, NextDate, Schedule, day_of, is_over, next_after_doing, next_on_rule, noon_of
+from todo.recurrence.schedule import (
+    Mode,
+    NextDate,
+    Schedule,
+    day_of,
+    is_over,
+    next_after_completion,
+    next_on_rule,
+    noon_of,
+)
 from todo.reminders import MOST_PER_TASK, follow_due, replace_reminders
 from todo.requests.confirmations import require_person
 from todo.requests.fields import clean_tags, read_edits
@@ -144,7 +153,7 @@ def _guess_ahead(work: Work, series: Series, open_ones: list[Row], after: str | 
         done_at = max(done_at, noon_of(open_ones[-1]["due"] or open_ones[-1]["occurrence"], zone))
     found: list[View] = []
     for _ in range(1_000):
-        step = next_after_doing(series.course, done_at, made)
+        step = next_after_completion(series.course, done_at, made)
         if step is None or len(found) == limit:
             break
         if after is None or _is_later(step.due, after, zone):

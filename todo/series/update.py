@@ -21,7 +21,7 @@ from todo.recurrence.schedule import (
     day_of,
     is_over,
     just_before,
-    next_after_doing,
+    next_after_completion,
     next_on_rule,
     starts_at,
 )
@@ -153,7 +153,7 @@ def _find_last_due(plan: SeriesDraft, series: Series) -> str | None:
         from_ = read_instant((last and last["completed_at"]) or work.at)
     else:
         from_ = max(read_instant(last["deleted_at"]), starts_at(last["occurrence"], course.zone))
-    step = next_after_doing(course, from_, series.row["made"], plan.load_taken(None))
+    step = next_after_completion(course, from_, series.row["made"], plan.load_taken(None))
     return None if step is None else step.due
 
 

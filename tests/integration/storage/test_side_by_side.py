@@ -34,7 +34,7 @@ async def make(world: World, **fields: Any) -> str:
 
 
 async def test_changes_of_one_task_at_the_same_moment_queue_up(world: World, second: World) -> None:
-    """As on SQLite, nobody who gave no version is told of a conflict; and the events are in the order of versions."""
+    """As on SQLite, a caller without a version never meets a conflict, and events are in the order of versions."""
     task = await make(world)
     calls = [
         each.rest.patch(f"/tasks/{task}", json={"notes": f"{number} {index}"})
