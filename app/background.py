@@ -47,7 +47,7 @@ class Background:
     broker: EmbeddedBroker
     lease: Lease
     clock: Clock
-    bell: Wakeup
+    wakeup: Wakeup
     silence: Redelivery | None = None
     _leads: asyncio.Event = field(default_factory=asyncio.Event)
     _wakes: list[asyncio.Event] = field(default_factory=list)
@@ -58,7 +58,7 @@ class Background:
         self._tasks.append(asyncio.create_task(self._watch(), name="watch"))
         if not leading:
             return
-        self.bell.listeners.append(self.wake)
+        self.wakeup.listeners.append(self.wake)
         loops: list[tuple[str, Step, Wait, float]] = [
             ("relay", self.relay.step, self._until_broker_is_back, 0.004),
             ("deliveries", self._deliver, partial(self._retry_while, has_open), 0.0),
@@ -150,12 +150,12 @@ class Background:
             # Once more after each change: on PostgreSQL a lower row number may have come a moment later.
             if news != known or again:
                 again, known = news != known, news
-                self.bell.ring()
+                self.wakeup.notify()
 
     async def _deliver(self) -> int:
         delivered = await self.broker.step()
         if delivered:
-            self.bell.ring()
+            self.wakeup.notify()
         return delivered
 
     async def _schedule(self) -> int:

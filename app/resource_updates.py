@@ -80,8 +80,8 @@ class ResourceUpdates:
         while True:
             await self.wait(self._more, ahead)
             if not self.bus.some.is_set():
-                # Nobody listens: the place in the feed is kept up once a second. Measured: a look at every bell costs a
-                # create 25 us.
+                # Nobody listens: the place in the feed is kept up once a second. Measured: a look at every wake-up
+                # costs a create 25 us.
                 await wait_until(self.bus.some, NOBODY_SECONDS)
             self._more.clear()
             ahead = LONGEST_SECONDS
@@ -125,14 +125,14 @@ class ResourceUpdates:
 
 
 @asynccontextmanager
-async def publish_updates(database: Database, bus: Listeners, clock: Clock, watchers: Wakeup) -> AsyncIterator[None]:
+async def publish_updates(database: Database, bus: Listeners, clock: Clock, wakeup: Wakeup) -> AsyncIterator[None]:
     """Tell those who listen of what happens, in this process or another, while the context lasts."""
     news = ResourceUpdates(database, bus, clock)
-    watchers.listeners.append(news.wake)
+    wakeup.listeners.append(news.wake)
     following = asyncio.create_task(news.follow(), name="news")
     try:
         yield
     finally:
-        watchers.listeners.remove(news.wake)
+        wakeup.listeners.remove(news.wake)
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)

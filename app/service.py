@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from mcp.server import MCPServer
 from sqlalchemy import Connection
@@ -21,7 +20,7 @@ from app.resource_updates import Listeners, publish_updates
 from app.settings import Settings
 from app.storage.port import Database
 from app.storage.sqlite_writer import SqliteDatabase
-from app.storage.store import DatabaseStore
+from app.storage.store import DatabaseStore, UserCache
 from app.storage.wakeup import Wakeup
 from app.system import SystemClock, SystemIds, spread_pauses
 from events.embedded import EmbeddedBroker
@@ -52,7 +51,7 @@ class Service:
     broker: EmbeddedBroker
     background: Background
     bus: Listeners
-    watchers: Wakeup
+    feed_wakeup: Wakeup
     sidecar: Sidecar | None = None
 
     def build_mcp(self, identify: Identify) -> MCPServer[Any]:
@@ -68,7 +67,7 @@ class Service:
 
     def publish_updates(self) -> AbstractAsyncContextManager[None]:
         """Return a context in which MCP clients are told of changed resources, whichever process changed them."""
-        return publish_updates(self.database, self.bus, self.store.clock, self.watchers)
+        return publish_updates(self.database, self.bus, self.store.clock, self.feed_wakeup)
 
 
 def read_version() -> str:
@@ -79,11 +78,8 @@ def read_version() -> str:
         return "0.1.0"
 
 
-People = dict[str, tuple[ZoneInfo, str]]
-
-
-async def open_database(settings: Settings) -> tuple[Database, People | None]:
-    """Open the database that is set, at this version's schema, and return what may be remembered of people beside it.
+async def open_database(settings: Settings) -> tuple[Database, UserCache | None]:
+    """Open the configured database at this version's schema; return it and, on SQLite, the store's `user_cache`.
 
     A file is migrated by whoever opens it, a server's database only by `migrate`. Raises `StorageUnavailable`.
     """
@@ -99,16 +95,16 @@ async def open_database(settings: Settings) -> tuple[Database, People | None]:
             raise
         return server, None
     await asyncio.to_thread(migrate_file, settings.database_path)
-    people: People = {}
+    user_cache: UserCache = {}
 
     def check(connection: Connection) -> None:
-        """Stop trusting what is remembered, and stop writing to a newer schema, when another process has written."""
-        people.clear()
+        """After a write by another process, clear the cache and refuse to write to a newer schema."""
+        user_cache.clear()
         check_schema(connection)
 
     file = SqliteDatabase(settings.database_path, check=check)
     await file.open()
-    return file, people
+    return file, user_cache
 
 
 async def migrate_database(settings: Settings) -> bool:
@@ -132,14 +128,14 @@ async def open_service(
     """Open the database, migrated, and put the parts together; nothing runs in the background yet."""
     prefer_shipped_zones()
     clock, ids = clock or SystemClock(), ids or SystemIds()
-    database, people = await open_database(settings)
+    database, user_cache = await open_database(settings)
     try:
         at = write_instant(clock.now())
         await database.write(lambda connection: ensure_local_user(connection, read_zone(settings.zone).key, at))
-        bell, watchers = Wakeup(), Wakeup()
-        bell.listeners.append(watchers.ring)
-        store = DatabaseStore(database, clock, ids, bell, people, settings.guarded)
-        broker = EmbeddedBroker(database, REACTIONS, clock, on_published=bell.ring)
+        wakeup, feed_wakeup = Wakeup(), Wakeup()
+        wakeup.listeners.append(feed_wakeup.notify)
+        store = DatabaseStore(database, clock, ids, wakeup, user_cache, settings.guarded)
+        broker = EmbeddedBroker(database, REACTIONS, clock, on_published=wakeup.notify)
         async with open_sidecar(settings) as sidecar:
             publisher: Publisher = broker
             batch = EMBEDDED_BATCH
@@ -150,7 +146,7 @@ async def open_service(
             relay = Relay(database, publisher, clock, batch, jitter=spread_pauses)
             silence = None if sidecar is None else Redelivery(database, REACTIONS, clock)
             lease = Lease(f"{os.getpid()}:{ids.new()}")
-            background = Background(database, store, relay, broker, lease, clock, bell, silence)
-            yield Service(settings, database, store, relay, broker, background, Listeners(), watchers, sidecar)
+            background = Background(database, store, relay, broker, lease, clock, wakeup, silence)
+            yield Service(settings, database, store, relay, broker, background, Listeners(), feed_wakeup, sidecar)
     finally:
         await database.close()

@@ -1,4 +1,4 @@
-"""The refusals of the product, each with a stable code, a sentence, and what to do next.
+"""The refusals of the product, each with a stable code, a sentence and a next step.
 
 TodoError
 ├── InvalidArguments      invalid_arguments
@@ -25,8 +25,8 @@ from typing import Any, ClassVar
 class TodoError(Exception):
     """A refusal that the caller can act on; nothing was stored.
 
-    `sentence` says what is wrong, `next_step` what to do; `details` is JSON-able data for programs.
-    No text here may echo a large input, SQL, a stack trace, or another user's data.
+    `sentence` states the problem, `next_step` the remedy; `details` holds JSON-serialisable data for programs.
+    No text may contain a large input, SQL, a stack trace, or another user's data.
     """
 
     code: ClassVar[str]
@@ -39,7 +39,7 @@ class TodoError(Exception):
 
     @property
     def text(self) -> str:
-        """The refusal in words: `Sentence. What to do next.`"""
+        """The sentence followed by the next step."""
         return f"{self.sentence} {self.next_step}".strip()
 
     def __str__(self) -> str:
@@ -47,49 +47,49 @@ class TodoError(Exception):
 
 
 class InvalidArguments(TodoError):
-    """An argument is missing, unknown, of the wrong form or out of bounds."""
+    """An argument is missing, unknown, malformed or out of range."""
 
     code = "invalid_arguments"
 
 
 class InvalidTime(TodoError):
-    """A date, time, zone or duration cannot be read."""
+    """A date, time, zone or duration cannot be parsed."""
 
     code = "invalid_time"
 
 
 class TaskNotFound(TodoError):
-    """No such task, or it belongs to somebody else: the two look the same."""
+    """The task does not exist or belongs to another user; callers cannot tell which."""
 
     code = "task_not_found"
 
 
 class IsSeries(TodoError):
-    """The id is a series where an instance is wanted."""
+    """The id names a series, but the operation needs an instance."""
 
     code = "is_series"
 
 
 class ReminderInPast(TodoError):
-    """The reminder's time has passed already."""
+    """The time of the reminder has already passed."""
 
     code = "reminder_in_past"
 
 
 class RuleInvalid(TodoError):
-    """A recurrence rule cannot be read, or says two things at once."""
+    """A recurrence rule cannot be parsed, or contradicts itself."""
 
     code = "rule_invalid"
 
 
 class RuleNeverOccurs(TodoError):
-    """A recurrence rule has no date within reach."""
+    """A recurrence rule has no date in the period that is searched."""
 
     code = "rule_never_occurs"
 
 
 class RuleTooFrequent(TodoError):
-    """A recurrence rule has dates that are too close together."""
+    """Two dates of a recurrence rule are too close together."""
 
     code = "rule_too_frequent"
 
@@ -101,37 +101,37 @@ class VersionConflict(TodoError):
 
 
 class RequestIdReused(TodoError):
-    """The `request_id` was used for another call."""
+    """The `request_id` was already used for a different call."""
 
     code = "request_id_reused"
 
 
 class UndoConflict(TodoError):
-    """What would be put back has been changed since; nothing was undone."""
+    """The data to restore has changed since; nothing was undone."""
 
     code = "undo_conflict"
 
 
 class PlanExpired(TodoError):
-    """The plan is unknown, another caller's, or older than an hour."""
+    """The plan is unknown, belongs to another caller, or is older than an hour."""
 
     code = "plan_expired"
 
 
 class ConfirmationRequired(TodoError):
-    """The person has to agree first; no argument can stand for that."""
+    """The person must agree first; no argument can replace that."""
 
     code = "confirmation_required"
 
 
 class Forbidden(TodoError):
-    """The caller may not do this."""
+    """The caller lacks the permission."""
 
     code = "forbidden"
 
 
 class InternalError(TodoError):
-    """A fault of our own: nothing is said of it but that it is logged."""
+    """An internal fault; the caller learns only that it is logged."""
 
     code = "internal_error"
 
@@ -140,6 +140,6 @@ class InternalError(TodoError):
 
 
 class StorageUnavailable(TodoError):
-    """The database cannot be read or written now; nothing is half-done."""
+    """The database cannot be read or written at the moment; no change is partly stored."""
 
     code = "storage_unavailable"

@@ -77,7 +77,7 @@ def _make_next(work: Work, row: RecurrenceRow) -> None:
     values: RecurrenceColumns = {"newest": caught.newest, "passed": caught.passed}
     since = write_instant(starts_at(newest, series.schedule.zone))
     change = Change(work, "make_instances")
-    series, _ = make_instances(change, series, caught.steps, values, since)
+    series, _ = make_instances(change, series, caught.dates, values, since)
     if caught.ended:
         end_series(change, series)
     if change.list_touched():

@@ -54,7 +54,7 @@ async def pace_creates(service: Service, seconds: float) -> list[float]:
         answer = await service.store.write(identify_rest(), use)
         committed[answer["events"][0]["id"]] = perf_counter()
 
-    service.background.bell.listeners.append(look)  # rung after deliveries, as the streams to people hear it
+    service.background.wakeup.listeners.append(look)  # notified after deliveries, like the streams to people
     loop = asyncio.get_running_loop()
     since = loop.time()
     count = max(int(PACE * seconds), 1)

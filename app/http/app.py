@@ -42,7 +42,7 @@ def build_app(service: Service, *, background: bool = True, models: dict[str, Ch
     """
     role = service.settings.role
     streams = Streams()
-    service.watchers.listeners.append(streams.wake)
+    service.feed_wakeup.listeners.append(streams.wake)
     mcp = service.build_mcp(identify_http_agent)
     hosts = _hosts_of(service.settings)
     conversation = build_conversation(service, models)
@@ -91,7 +91,7 @@ def build_app(service: Service, *, background: bool = True, models: dict[str, Ch
     if service.sidecar is not None and role != "api":
         # A reaction leaves no work behind: it wakes those who watch, not the loops. Measured on a busy machine, 100
         # changes/s on PostgreSQL: commit to a consumer's handler p50 84 ms with the loops woken, 21 ms so.
-        reception = Reception(service.database, REACTIONS, service.store.clock, service.watchers.ring)
+        reception = Reception(service.database, REACTIONS, service.store.clock, service.feed_wakeup.notify)
         add_dapr_routes(app, reception, service.sidecar.pubsub, service.sidecar.style)
     add_health_routes(app, service)
 

@@ -1,4 +1,4 @@
-"""The schema's versions, and the way of a database to the newest one."""
+"""The schema revisions, and the upgrade of a database to the newest one."""
 
 import shutil
 import sqlite3
@@ -10,13 +10,13 @@ from events.sql import take_lock
 from todo.errors import StorageUnavailable
 
 HEAD = "0007"
-"""The newest revision; a test holds it against the scripts beside this file."""
+"""The newest revision; a test compares it with the scripts beside this file."""
 
 
 def read_revision(path: Path) -> str | None:
-    """Return the schema revision of a SQLite file, or nothing for a new one.
+    """Return the schema revision of a SQLite file, or None for a new one.
 
-    Raises `StorageUnavailable` for a file that is no database or cannot be opened.
+    Raises `StorageUnavailable` if the file is not a database or cannot be opened.
     """
     if not path.exists() or path.stat().st_size == 0:
         return None
@@ -36,7 +36,7 @@ def read_revision(path: Path) -> str | None:
 
 
 def check_schema(connection: Connection) -> None:
-    """Refuse to write to a database that another process has brought to a newer schema meanwhile."""
+    """Raise `StorageUnavailable` if another process has upgraded the database to a newer schema."""
     if connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one() != HEAD:
         raise StorageUnavailable(
             "The database was upgraded by a newer version of this program.", "Restart this process."
@@ -44,7 +44,7 @@ def check_schema(connection: Connection) -> None:
 
 
 def migrate_file(path: Path) -> bool:
-    """Bring a SQLite file to `HEAD`; return whether anything was done. An older file is copied first.
+    """Upgrade a SQLite file to `HEAD` and return whether that was necessary. An older file is copied first.
 
     Raises `StorageUnavailable` if the file is newer than this program, or cannot be written.
     """
@@ -64,7 +64,7 @@ def migrate_file(path: Path) -> bool:
     engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 5})
     try:
         with engine.begin() as connection:
-            # Two processes may start at once: the second one waits here and then finds the work done.
+            # Two processes may start at once: the second waits here and then finds the schema up to date.
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             _upgrade(connection)
     except DatabaseError as error:
@@ -77,7 +77,7 @@ def migrate_file(path: Path) -> bool:
 
 
 def read_server_revision(connection: Connection) -> str | None:
-    """Return the schema revision of a PostgreSQL database, or nothing for a new one."""
+    """Return the schema revision of a PostgreSQL database, or None for a new one."""
     if connection.exec_driver_sql("SELECT to_regclass('alembic_version')").scalar_one() is None:
         return None
     revision: str | None = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
@@ -85,7 +85,7 @@ def read_server_revision(connection: Connection) -> str | None:
 
 
 def require_head(connection: Connection) -> None:
-    """Refuse to start on a PostgreSQL database whose schema is not this program's: its operator decides when."""
+    """Raise `StorageUnavailable` unless a PostgreSQL database is at `HEAD`; its operator decides when to migrate."""
     revision = read_server_revision(connection)
     _refuse_newer("The database", revision)
     if revision != HEAD:
@@ -94,9 +94,9 @@ def require_head(connection: Connection) -> None:
 
 
 def migrate_server(connection: Connection) -> bool:
-    """Bring a PostgreSQL database to `HEAD` in the caller's transaction; return whether anything was done.
+    """Upgrade a PostgreSQL database to `HEAD` in the caller's transaction and return whether that was necessary.
 
-    Of two that try at once the second one waits, and then finds the work done.
+    If two processes try at once, the second waits and then finds the schema up to date.
     """
     connection.exec_driver_sql(
         "SELECT set_config(name, '0', true) FROM pg_settings WHERE name ~ '^(statement|lock)_timeout$'"

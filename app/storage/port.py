@@ -1,4 +1,4 @@
-"""The database port: what the rest of the product may ask of a database."""
+"""The database port: the interface through which use cases and queries reach a database."""
 
 from collections.abc import Callable
 from typing import Protocol, TypeVar
@@ -11,23 +11,23 @@ T = TypeVar("T")
 
 
 class Database(ports.Database, Protocol):
-    """Where use cases run, each whole in one transaction.
+    """Runs each use case in one transaction.
 
-    Use cases and queries are plain functions on a connection. They return plain values (no open cursor), leave the
-    ends of transactions to the port, and **can be run twice**: after a fault of the storage a use case is run again
-    in a transaction of its own, so that it takes its ids and clock value from outside of itself.
+    Use cases and queries are plain functions on a connection. They return plain values (no open cursor) and leave
+    commit and rollback to the port. A use case **can run twice**: after a storage fault it runs again in a new
+    transaction, so its ids and clock value come from outside.
     """
 
-    longest_wait: float  # seconds after which to look for work in any quiet: what a lost wake-up costs
+    longest_wait: float  # seconds after which loops look for work without a wake-up: the delay if one is lost
 
     async def read_apart(self, query: Callable[[Connection], T]) -> T:
-        """Run a long query beside all else, on a connection that cannot write."""
+        """Run a long query concurrently, on a read-only connection."""
 
     async def write_apart(self, use_case: Callable[[Connection], T]) -> T:
-        """Run a use case over many rows, while reads go on."""
+        """Run a use case over many rows without blocking reads."""
 
     def seen_from_outside(self) -> bool:
-        """Whether another process may have committed since the last call."""
+        """Return whether another process may have committed since the last call."""
 
     async def close(self) -> None:
-        """Finish what is queued and let go of the database."""
+        """Finish the queued work and release the database."""

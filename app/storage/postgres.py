@@ -1,4 +1,4 @@
-"""The PostgreSQL side of the database port: use cases side by side on asyncpg, each in a transaction of its own."""
+"""The PostgreSQL implementation of the database port: concurrent transactions on asyncpg."""
 
 import asyncio
 import random
@@ -17,15 +17,16 @@ from todo.errors import StorageUnavailable
 T = TypeVar("T")
 
 CONNECTIONS = 10
-"""How many transactions of one process run at the same time; the others queue."""
+"""Concurrent transactions of one process; further ones queue."""
 
 TRIES = 10
-"""How often a transaction is begun that others keep getting in the way of."""
+"""Attempts at a transaction that fails by conflicts with others."""
 
 CHECK_SECONDS = 1.0
-"""How old the knowledge of the schema may be when something is written."""
+"""Longest age in seconds of the last schema check before a write."""
 
 OLDEST = 150_000
+"""The lowest supported `server_version_num`."""
 
 FAULTS = (DBAPIError, PoolTimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 
@@ -33,7 +34,7 @@ _HELD = ("Another call holds what this one needs.", "Try again in a moment.")
 _AWAY = ("The database cannot be reached.", "Try again in a moment; check that it runs.")
 _REFUSED = ("The database refuses this program's user.", "Check TODO_DATABASE_URL and the user's rights.")
 _IO = ("The database's disk reported an error.", "Check the database server.")
-# By SQLSTATE, or by its class, the first two characters (PostgreSQL, appendix A).
+# By SQLSTATE, or by its class: the first two characters (PostgreSQL, appendix A).
 _SENTENCES = {
     "08": _AWAY,
     "28": _REFUSED,
@@ -53,28 +54,28 @@ _SENTENCES = {
 _GONE = ("08", "57P", "25P03")
 
 
-def state_of(error: BaseException | None) -> str:
-    """Return the SQLSTATE of a database's error, or "" where it has none."""
+def sqlstate_of(error: BaseException | None) -> str:
+    """Return the SQLSTATE of a database error, or "" if it has none."""
     if isinstance(error, DBAPIError):
         error = error.orig
     return getattr(error, "sqlstate", None) or ""
 
 
 def is_conflict(error: BaseException) -> bool:
-    """Whether the transaction failed only because of others beside it: a serialisation failure or a deadlock."""
-    return state_of(error) in ("40001", "40P01")
+    """Return whether a concurrent transaction caused the failure: a serialisation failure or a deadlock."""
+    return sqlstate_of(error) in ("40001", "40P01")
 
 
 def is_gone(error: BaseException) -> bool:
-    """Whether the connection is the reason."""
+    """Return whether the connection is lost."""
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
-    return state_of(error).startswith(_GONE)
+    return sqlstate_of(error).startswith(_GONE)
 
 
-def said(error: Exception) -> Exception:
-    """A fault of the storage in the words of the product, any other error as it is."""
-    state = state_of(error)
+def to_refusal(error: Exception) -> Exception:
+    """Return a storage fault as a `StorageUnavailable`, and any other error unchanged."""
+    state = sqlstate_of(error)
     sentence = _SENTENCES.get(state) or _SENTENCES.get(state[:2])
     if sentence is None and isinstance(error, PoolTimeoutError):
         sentence = _HELD
@@ -87,19 +88,20 @@ def said(error: Exception) -> Exception:
     return unavailable
 
 
-class _Unknown(Exception):
-    """The connection was lost with the commit under way."""
+class _CommitUnknown(Exception):
+    """The connection was lost during the commit, so its outcome is unknown."""
 
 
 class PostgresDatabase:
-    """PostgreSQL, shared with other processes; one transaction per call, READ COMMITTED, begun anew after a conflict.
+    """PostgreSQL, shared with other processes; one READ COMMITTED transaction per call, retried after a conflict.
 
-    `wait_limit` is how long a call waits for a connection and for a lock, `jitter` the pause before the try with this
-    number. `check` is run before a write, at most once a second, and may raise `StorageUnavailable`.
+    `wait_limit` limits in seconds the wait for a connection and for a lock; `jitter` returns the pause in seconds after
+    the attempt with the given number. `check` runs before a write, at most once a second, and may raise
+    `StorageUnavailable`.
     """
 
     longest_wait = 2.0
-    """Transactions end in another order than their row numbers rise: what a wake-up misses is found after this."""
+    """Transactions may commit out of the order of their row numbers; after this, loops find what a wake-up missed."""
 
     def __init__(
         self,
@@ -110,18 +112,18 @@ class PostgresDatabase:
         check: Callable[[Connection], None] = lambda _: None,
     ) -> None:
         chance = random.Random()  # noqa: S311 - pauses, not secrets
-        self._jitter = jitter or (lambda number: chance.uniform(0.001, 0.005) * 2 ** min(number, 6))
+        self._jitter = jitter or (lambda attempt: chance.uniform(0.001, 0.005) * 2 ** min(attempt, 6))
         self._check = check
         self._checked = float("-inf")
         self._running: set[asyncio.Task[Any]] = set()
         self._inside: set[int] = set()
         self._failed: set[int] = set()
         self._closed = False
-        self._engine = self._make_engine(url, wait_limit)
+        self._engine = self._create_engine(url, wait_limit)
         self._reads = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
     async def open(self) -> None:
-        """Look whether the server is one that serves; raises `StorageUnavailable`."""
+        """Check the server's version and encoding; raises `StorageUnavailable` if they are unsupported."""
         version, encoding = await self.read(
             lambda connection: connection.exec_driver_sql(
                 "SELECT current_setting('server_version_num')::int, current_setting('server_encoding')"
@@ -134,33 +136,33 @@ class PostgresDatabase:
             )
 
     async def write(self, use_case: Callable[[Connection], T]) -> T:
-        """Run the use case in a transaction of its own, beside others."""
+        """Run the use case in its own transaction, concurrently with others."""
         return await self._shield(self._run(self._engine, partial(self._write, use_case)))
 
     async def write_apart(self, use_case: Callable[[Connection], T]) -> T:
-        """Run the use case like any other: each has its own connection anyway."""
+        """Run the use case as `write` does: every call has its own connection."""
         return await self.write(use_case)
 
     async def read(self, query: Callable[[Connection], T]) -> T:
-        """Run the query in one snapshot, on a connection that cannot write."""
+        """Run the query in one snapshot, in a read-only transaction."""
         return await self._shield(self._run(self._reads, partial(self._read, query)))
 
     async def read_apart(self, query: Callable[[Connection], T]) -> T:
-        """Run the query like any other: it is the server that works."""
+        """Run the query as `read` does: the server does the work."""
         return await self.read(query)
 
     def seen_from_outside(self) -> bool:
-        """Whether another process may have committed: it always may."""
+        """Return true until closed: another process may always have committed."""
         return not self._closed
 
     async def close(self) -> None:
-        """Finish what runs and let go of the server."""
+        """Wait for running transactions and disconnect."""
         self._closed = True
         if self._running:
             await asyncio.wait(self._running)
         await self._engine.dispose()
 
-    def _make_engine(self, url: str, wait_limit: float) -> AsyncEngine:
+    def _create_engine(self, url: str, wait_limit: float) -> AsyncEngine:
         milliseconds = str(int(wait_limit * 1000))
         settings = {
             "application_name": "evolution-todo",
@@ -180,24 +182,24 @@ class PostgresDatabase:
             pool_timeout=wait_limit,
             connect_args={"async_creator_fn": connect, "prepared_statement_cache_size": 500},
         )
-        event.listen(engine.sync_engine, "commit", self._refuse)
-        event.listen(engine.sync_engine, "rollback", self._refuse)
-        event.listen(engine.sync_engine, "handle_error", self._note)
+        event.listen(engine.sync_engine, "commit", self._refuse_commit)
+        event.listen(engine.sync_engine, "rollback", self._refuse_commit)
+        event.listen(engine.sync_engine, "handle_error", self._note_failure)
         return engine
 
-    def _refuse(self, connection: Connection) -> None:
+    def _refuse_commit(self, connection: Connection) -> None:
         if id(connection) in self._inside:
             raise RuntimeError("a use case may not end the transaction: the database port does")
 
-    def _note(self, context: ExceptionContext) -> None:
+    def _note_failure(self, context: ExceptionContext) -> None:
         if context.connection is not None:
             self._failed.add(id(context.connection))
-            # A server that says good-bye is gone a moment before the connection knows.
-            if state_of(context.sqlalchemy_exception).startswith(_GONE):
+            # The server announces its shutdown a moment before the connection breaks.
+            if sqlstate_of(context.sqlalchemy_exception).startswith(_GONE):
                 context.is_disconnect = True
 
     async def _shield(self, work: Coroutine[Any, Any, T]) -> T:
-        """Let the work run to its end, whatever becomes of the caller: no commit is left half known."""
+        """Run the work to its end even if the caller is cancelled, so that the outcome of every commit is known."""
         if self._closed:
             work.close()
             raise StorageUnavailable("The service is stopping.", "Try again when it is back.")
@@ -206,41 +208,41 @@ class PostgresDatabase:
         task.add_done_callback(self._running.discard)
         return await asyncio.shield(task)
 
-    async def _run(self, engine: AsyncEngine, whole: Callable[[Connection], T]) -> T:
-        """Run the transaction, again after a conflict, and once more on a new connection if the old one was dead."""
-        number, lost = 0, False
+    async def _run(self, engine: AsyncEngine, transact: Callable[[Connection], T]) -> T:
+        """Run the transaction; retry it after a conflict, and once on a new connection if the old one was lost."""
+        attempt, reconnected = 0, False
         while True:
-            number += 1
+            attempt += 1
             try:
                 async with engine.connect() as connection:
-                    return await connection.run_sync(whole)
-            except _Unknown as error:
+                    return await connection.run_sync(transact)
+            except _CommitUnknown as error:
                 raise StorageUnavailable(
                     "The database went away while the change was being saved; it may be saved or not.",
                     "Look, or repeat the call with the same request_id.",
                 ) from error.__cause__
             except FAULTS as error:
-                if is_conflict(error) and number < TRIES:
-                    await asyncio.sleep(self._jitter(number))
-                elif is_gone(error) and not lost:
-                    lost = True
+                if is_conflict(error) and attempt < TRIES:
+                    await asyncio.sleep(self._jitter(attempt))
+                elif is_gone(error) and not reconnected:
+                    reconnected = True
                 else:
-                    raise said(error) from None
+                    raise to_refusal(error) from None
 
     def _read(self, query: Callable[[Connection], T], connection: Connection) -> T:
         transaction = connection.begin()
         try:
-            return self._step_inside(connection, query)
+            return self._run_inside(connection, query)
         finally:
             transaction.close()
 
     def _write(self, use_case: Callable[[Connection], T], connection: Connection) -> T:
         transaction = connection.begin()
         try:
-            value = self._step_inside(connection, partial(self._check_and_run, use_case))
+            value = self._run_inside(connection, partial(self._check_and_run, use_case))
             if id(connection) in self._failed:
-                # A statement failed and the use case went on. Unless it went back to a savepoint, COMMIT would roll
-                # all back and call it a success: this statement does not.
+                # A statement failed and the use case continued. Unless it rolled back to a savepoint, COMMIT would roll
+                # everything back and report success; this statement raises instead.
                 connection.exec_driver_sql("SELECT 1")
             if connection.get_transaction() is not transaction or not transaction.is_active:
                 raise RuntimeError("a use case left the transaction in disorder")
@@ -253,7 +255,7 @@ class PostgresDatabase:
             transaction.commit()
         except FAULTS as error:
             if is_gone(error):
-                raise _Unknown from error
+                raise _CommitUnknown from error
             raise
         return value
 
@@ -264,7 +266,7 @@ class PostgresDatabase:
             self._checked = now
         return use_case(connection)
 
-    def _step_inside(self, connection: Connection, function: Callable[[Connection], T]) -> T:
+    def _run_inside(self, connection: Connection, function: Callable[[Connection], T]) -> T:
         key = id(connection)
         self._failed.discard(key)
         self._inside.add(key)

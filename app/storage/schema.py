@@ -1,4 +1,4 @@
-"""All tables of the product in one place, for migrations and their test."""
+"""The list of all tables of the product, for migrations and their test."""
 
 from sqlmodel import SQLModel
 
@@ -54,4 +54,4 @@ _MODELS: tuple[type[SQLModel], ...] = (
     User,
 )
 TABLES = tuple(table_of(model) for model in _MODELS)
-"""Every table; the search index is made by its migration, since it is SQLite's own kind of table."""
+"""Every table except the search index, a virtual table of SQLite that its migration creates."""

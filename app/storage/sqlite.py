@@ -1,4 +1,4 @@
-"""SQLite connections as the database port wants them, and what SQLite's faults mean to a caller."""
+"""SQLite connections configured for the database port, and the mapping of SQLite faults to refusals."""
 
 import contextlib
 import sqlite3
@@ -15,7 +15,7 @@ from todo.errors import StorageUnavailable
 T = TypeVar("T")
 
 WAL_PASSIVE = 4 << 20
-"""Bytes of WAL from which on its content is to be copied into the file."""
+"""Bytes of WAL that trigger a checkpoint."""
 
 FAULTS = (sqlite3.Error, DBAPIError)
 
@@ -42,7 +42,7 @@ _SENTENCES = {
 
 
 def fault_code(error: BaseException | None) -> int | None:
-    """SQLite's extended code if `error` is a fault of the storage; None if it is one of the caller's own."""
+    """Return SQLite's extended error code if `error` is a storage fault, or None if the caller caused it."""
     if isinstance(error, DBAPIError):
         error = error.orig
     code: int | None = getattr(error, "sqlite_errorcode", None)
@@ -50,17 +50,17 @@ def fault_code(error: BaseException | None) -> int | None:
 
 
 def is_busy(error: BaseException) -> bool:
-    """Whether another connection's lock is the reason."""
+    """Return whether another connection's lock is the cause."""
     return (fault_code(error) or 0) & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def is_full(error: BaseException) -> bool:
-    """Whether there is no room left."""
+    """Return whether the disk is full."""
     return (fault_code(error) or 0) & 0xFF == sqlite3.SQLITE_FULL
 
 
 def to_refusal(error: Exception) -> Exception:
-    """A fault of the storage in the words of the product, any other error as it is."""
+    """Return a storage fault as a `StorageUnavailable`, and any other error unchanged."""
     code = fault_code(error)
     if code is None:
         return error
@@ -70,7 +70,7 @@ def to_refusal(error: Exception) -> Exception:
 
 
 class _Raw(sqlite3.Connection):
-    """A connection whose transactions only the port ends: a use case that tries would commit its neighbours' work.
+    """A connection that refuses commit and rollback by a use case, which would end other calls' work too.
 
     SQLAlchemy's own BEGIN sends nothing to SQLite; its COMMIT and ROLLBACK arrive here.
     """
@@ -88,7 +88,7 @@ class _Raw(sqlite3.Connection):
 
 @dataclass(slots=True)
 class Handle:
-    """One connection to the file, as SQLAlchemy and as SQLite see it."""
+    """One connection to the file, as SQLAlchemy's object and as sqlite3's."""
 
     connection: Connection
     raw: sqlite3.Connection
@@ -103,22 +103,22 @@ class Handle:
             self.roll_back()
 
     def roll_back(self) -> None:
-        """Leave no transaction open."""
+        """Roll the transaction back if one is open."""
         if self.raw.in_transaction:
             self.raw.execute("ROLLBACK")
 
     def sound(self) -> bool:
-        """Whether SQLAlchemy's idea of the transaction is whole: a commit that was refused, say, leaves it broken."""
+        """Return whether SQLAlchemy's transaction state is intact; a refused commit, for example, breaks it."""
         transaction = self.connection.get_transaction()
         return (transaction is None or transaction.is_active) and not self.connection.in_nested_transaction()
 
     def changed(self) -> bool:
-        """Whether another connection committed since the last call."""
+        """Return whether another connection committed since the last call."""
         seen, self.version = self.version, self.raw.execute("PRAGMA data_version").fetchone()[0]
         return seen != self.version
 
     def close(self) -> None:
-        """Let go of the file, in whatever state the connection is."""
+        """Close the connection in any state, and suppress faults."""
         with contextlib.suppress(sqlite3.Error):
             self.roll_back()
         with contextlib.suppress(*FAULTS):
@@ -126,17 +126,17 @@ class Handle:
 
 
 class SqliteFile:
-    """The database file: opens connections to it, and knows whether it is still the one that was opened first."""
+    """The database file: opens connections to it and detects if the file was replaced."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._wal = path.with_name(path.name + "-wal")
         self._identity: tuple[int, int] | None = None
-        # One engine for all connections, since it holds the compiled statements; a pool would only reset and check.
+        # All connections share one engine and so its compiled statements. A pool would only add resets and checks.
         self._engine = create_engine("sqlite://", creator=self.connect, poolclass=NullPool, pool_reset_on_return=None)
 
     def connect(self) -> sqlite3.Connection:
-        """Open a bare connection; creates the file only if none was seen yet: a missing file is a fault afterwards."""
+        """Open a bare connection; only the first one may create the file, later a missing file is a fault."""
         mode = "rwc" if self._identity is None else "rw"
         raw = sqlite3.connect(
             f"{self._path.absolute().as_uri()}?mode={mode}",
@@ -156,28 +156,28 @@ class SqliteFile:
         return raw
 
     def writer(self) -> Handle:
-        """Open a connection that writes durably and leaves checkpoints to the port."""
+        """Open a connection that writes durably; checkpoints are left to the port."""
         return self._open(
             "journal_mode=WAL",
             "synchronous=FULL",
             "wal_autocheckpoint=0",
-            # A WAL that is wholly in the file begins anew and shrinks to this: its size tells what is left to copy.
+            # A fully copied WAL restarts and shrinks to this size, so its size shows the work left to a checkpoint.
             f"journal_size_limit={WAL_PASSIVE // 2}",
         )
 
     def reader(self, last: Handle | None = None) -> Handle:
-        """Open a connection that cannot write, unless `last` is still good."""
+        """Return `last` if it is intact, else close it and open a read-only connection."""
         if last and last.sound():
             return last
         if last:
             last.close()
-        # A wide search reads a whole large file: measured over 100,000 tasks, 178 ms with 16 MB of pages, 126 with 64.
+        # A broad search reads the whole file. Measured: over 100,000 tasks, 178 ms with 16 MB of pages, 126 with 64.
         return self._open("query_only=ON", "cache_size=-64000")
 
     def _open(self, *pragmas: str) -> Handle:
         connection = self._engine.connect()
         raw = connection.connection.driver_connection
-        assert isinstance(raw, sqlite3.Connection)  # noqa: S101 - what `connect` made
+        assert isinstance(raw, sqlite3.Connection)  # noqa: S101 - `connect` returns it
         handle = Handle(connection, raw)
         try:
             for pragma in pragmas:
@@ -191,7 +191,7 @@ class SqliteFile:
         return handle
 
     def check_place(self) -> None:
-        """Refuse if the file is not where we opened it: a write into a deleted file would succeed and be lost."""
+        """Raise `StorageUnavailable` if the file was moved or replaced: a write to a deleted file would be lost."""
         if self._identity != self._look() and self._identity is not None:
             raise StorageUnavailable(
                 "The database file was moved, deleted or replaced while in use.",
@@ -199,15 +199,15 @@ class SqliteFile:
             )
 
     def wal_size(self) -> int:
-        """Bytes in the write-ahead log."""
+        """Return the size of the write-ahead log in bytes."""
         try:
             return self._wal.stat().st_size
         except OSError:
             return 0
 
     def checkpoint(self) -> None:
-        """Copy what can be copied into the file without being in anybody's way."""
-        # A lock or a fault only leaves the work to the next checkpoint; who writes meets the fault by itself.
+        """Copy the WAL into the file as far as possible without blocking readers or writers."""
+        # After a lock or a fault, the next checkpoint does the work; a writer meets the fault itself.
         with contextlib.suppress(sqlite3.Error), contextlib.closing(self.connect()) as raw:
             raw.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 

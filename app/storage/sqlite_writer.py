@@ -1,4 +1,4 @@
-"""SQLite behind the database port: one writer on the event loop that commits whole batches at once."""
+"""The SQLite implementation of the database port: one writer on the event loop that commits in batches."""
 
 import asyncio
 import contextlib
@@ -20,25 +20,25 @@ from todo.errors import StorageUnavailable
 T = TypeVar("T")
 
 GATHER = 0.005
-"""Seconds of work after which a batch takes no further member."""
+"""Seconds of work after which a batch accepts no further call."""
 
 SLOW_COMMIT = 0.002
-"""Seconds of a usual commit from which on commits leave the loop for a thread."""
+"""Average commit time in seconds from which commits run in a thread instead of on the loop."""
 # Measured (4 inserts per call, fdatasync 0.25 ms): commit on the loop / in a thread: 16 writers 17,700 / 16,900 calls/s
 # and 42 / 44 us CPU per call; one writer alone 3,270 / 2,170 calls/s and 161 / 260 us.
 
 FOREIGN_MEMORY = 2.0
-"""Seconds for which another process that wrote is thought to go on writing."""
+"""Seconds for which another process counts as writing after its last write."""
 
 FOREIGN_GAP = 0.001
 """Seconds for which the lock stays free between two batches while another process writes."""
 
 WAL_RESTART = 64 << 20
-"""Bytes of WAL from which on writers wait until all of it is copied, so that it begins anew."""
+"""Bytes of WAL from which writers wait for a full checkpoint, so that the WAL restarts."""
 
 
-class _Void(Exception):
-    """The batch cannot be committed, because of `cause`."""
+class _BatchVoid(Exception):
+    """The batch cannot be committed because of `cause`."""
 
     def __init__(self, cause: Exception) -> None:
         self.cause = cause
@@ -53,18 +53,18 @@ class _Call:
 
 
 @dataclass(slots=True)
-class _Settled:
+class _Outcome:
     call: _Call
     value: Any = None
     refusal: Exception | None = None
 
-    def give(self) -> None:
-        # A caller that went away has a cancelled future: its work stands, nobody wants the answer.
+    def deliver(self) -> None:
+        # The future of a cancelled caller is done: its write stands, and its answer is dropped.
         if self.call.answer.done():
             return
         if self.refusal is None:
             self.call.answer.set_result(self.value)
-        elif isinstance(self.refusal, StopIteration):  # the one exception that a future does not take
+        elif isinstance(self.refusal, StopIteration):  # the one exception that a future rejects
             self.call.answer.set_exception(RuntimeError("a use case raised StopIteration"))
         else:
             self.call.answer.set_exception(self.refusal)
@@ -73,8 +73,9 @@ class _Settled:
 class SqliteDatabase:
     """SQLite in WAL mode, shared with other processes; the writes of one loop tick share one commit.
 
-    `wait_limit` is how long a write waits for another process's lock, `jitter` the pause between two tries. `check` is
-    run before a batch when another process has written, and may raise `StorageUnavailable` to stop all writing.
+    `wait_limit` limits in seconds the wait for another process's lock; `jitter` returns the pause in seconds between
+    two attempts. `check` runs before a batch if another process has written, and may raise `StorageUnavailable` to stop
+    all writing.
     """
 
     longest_wait = 30.0
@@ -105,32 +106,32 @@ class SqliteDatabase:
         self._commit_cost = 0.0
         self._foreign_until = 0.0
         self._check = check
-        self._unchecked = False
-        self._free_since = 0.0
+        self._check_pending = False
+        self._lock_free_since = 0.0
         self._closed = False
 
     async def open(self) -> None:
-        """Open or create the file; `StorageUnavailable` if that cannot be (and may be tried again)."""
-        limit = self._limit()
+        """Open or create the file; raises `StorageUnavailable` if that fails, and may then be called again."""
+        deadline = self._deadline()
         while self._watcher is None:
             try:
                 self._writer = self._writer or self._file.writer()
                 self._reader = self._reader or self._file.reader()
                 self._watcher = self._file.reader()
             except FAULTS as error:
-                await self._pause_or_raise(error, limit)
+                await self._pause_or_raise(error, deadline)
 
     async def write(self, use_case: Callable[[Connection], T]) -> T:
         """Queue the use case for the next batch."""
         return await self._enqueue(use_case, apart=False)
 
     async def write_apart(self, use_case: Callable[[Connection], T]) -> T:
-        """Queue the use case to be the only one of its transaction, in a thread."""
+        """Queue the use case to run in a thread, alone in its transaction."""
         return await self._enqueue(use_case, apart=True)
 
     async def read(self, query: Callable[[Connection], T]) -> T:
-        """Run the query here and now, in one snapshot."""
-        limit = self._limit()
+        """Run the query on the event loop, in one snapshot."""
+        deadline = self._deadline()
         while True:
             try:
                 self._reader = self._file.reader(self._reader)
@@ -139,35 +140,35 @@ class SqliteDatabase:
                 if self._reader and not is_busy(error):
                     self._reader.close()
                     self._reader = None
-                await self._pause_or_raise(error, limit)
+                await self._pause_or_raise(error, deadline)
 
     async def read_apart(self, query: Callable[[Connection], T]) -> T:
         """Run the query in one of two threads, in one snapshot."""
-        limit = self._limit()
+        deadline = self._deadline()
         loop = asyncio.get_running_loop()
         while True:
             try:
                 return await loop.run_in_executor(self._reading, self._read_in_thread, query)
             except FAULTS as error:
-                await self._pause_or_raise(error, limit)
+                await self._pause_or_raise(error, deadline)
 
     def seen_from_outside(self) -> bool:
-        """Whether any connection, our own writer included, committed since the last call."""
+        """Return whether any connection, including our own writer, committed since the last call."""
         if self._watcher is None:
             return False
         try:
             return self._watcher.changed()
         except sqlite3.Error:
-            return False  # what is missed now still shows at the next call
+            return False  # the next call still sees the change
 
     async def close(self) -> None:
-        """Finish the queue, copy the WAL into the file if nobody is in the way, close everything."""
+        """Finish the queue, copy the WAL into the file unless another process blocks it, and close everything."""
         self._closed = True
         for work in (self._drainer, self._checkpoint):
             if work:
                 await asyncio.wait([work])
         if self._writer:
-            await self._in_thread(self._fold, self._writer, "TRUNCATE")
+            await self._in_thread(self._run_checkpoint, self._writer, "TRUNCATE")
         for pool in (self._reading, self._checkpointing, self._writing):
             await asyncio.to_thread(pool.shutdown)
         for handle in filter(None, (self._reader, self._watcher, *self._idle, self._writer)):
@@ -175,14 +176,14 @@ class SqliteDatabase:
         self._idle.clear()
         self._reader = self._watcher = self._writer = None
 
-    def _limit(self) -> float:
+    def _deadline(self) -> float:
         if self._closed:
             raise StorageUnavailable("The service is stopping.", "Try again when it is back.")
         return asyncio.get_running_loop().time() + self._wait_limit
 
-    async def _pause_or_raise(self, error: Exception, limit: float) -> None:
-        """Pause if another connection's lock is the reason and `limit` is not reached."""
-        if not is_busy(error) or asyncio.get_running_loop().time() >= limit:
+    async def _pause_or_raise(self, error: Exception, deadline: float) -> None:
+        """Pause if another connection's lock caused the error and `deadline` (loop time) is not reached; else raise."""
+        if not is_busy(error) or asyncio.get_running_loop().time() >= deadline:
             raise to_refusal(error)
         await asyncio.sleep(self._jitter())
 
@@ -199,10 +200,10 @@ class SqliteDatabase:
         self._idle.append(handle)
         return value
 
-    # Writing: one task drains the queue, and is thereby the writer lock of this process.
+    # Writing: a single task drains the queue, which serialises the writes of this process.
 
     async def _enqueue(self, use_case: Callable[[Connection], T], *, apart: bool) -> T:
-        self._limit()
+        self._deadline()  # raises once closed
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[T] = loop.create_future()
         self._queue.append(_Call(use_case, answer, loop.time(), apart))
@@ -216,17 +217,17 @@ class SqliteDatabase:
         try:
             while self._queue:
                 now = loop.time()
-                if now < self._foreign_until and now < self._free_since + FOREIGN_GAP:
+                if now < self._foreign_until and now < self._lock_free_since + FOREIGN_GAP:
                     await asyncio.sleep(FOREIGN_GAP)
                 calls = []
-                if not await self._batch(self._queue, calls):
+                if not await self._run_batch(self._queue, calls):
                     for call in calls:
-                        await self._batch(deque([call]), [], again=True)
-                self._free_since = loop.time()
+                        await self._run_batch(deque([call]), [], alone=True)
+                self._lock_free_since = loop.time()
                 await self._checkpoint_if_due()
-                await asyncio.sleep(0)  # those just answered may have more
+                await asyncio.sleep(0)  # lets the callers just answered queue more
         except BaseException:
-            # The loop ends, or a use case raised what is no Exception: nobody may wait for ever.
+            # The loop ends, or a use case raised a BaseException: release all waiting callers.
             for call in (*calls, *self._queue):
                 call.answer.cancel()
             self._queue.clear()
@@ -234,12 +235,12 @@ class SqliteDatabase:
         finally:
             self._drainer = None
 
-    async def _batch(self, queue: deque[_Call], calls: list[_Call], *, again: bool = False) -> bool:
-        """Move members from `queue` to `calls` in one transaction; False if it was void and they are to run alone."""
+    async def _run_batch(self, queue: deque[_Call], calls: list[_Call], *, alone: bool = False) -> bool:
+        """Move calls from `queue` to `calls` and commit them together; return False if each must run alone instead."""
         writer = await self._begin(queue)
         if writer is None:
             return True
-        outcomes: list[_Settled] = []
+        outcomes: list[_Outcome] = []
         try:
             if queue[0].apart:
                 calls.append(queue.popleft())
@@ -248,14 +249,14 @@ class SqliteDatabase:
                 stop = perf_counter() + GATHER
                 while queue and not queue[0].apart and (not calls or perf_counter() < stop):
                     calls.append(queue.popleft())
-                    outcomes.append(self._run(writer, calls[-1]))
+                    outcomes.append(self._run_call(writer, calls[-1]))
                 await self._commit(writer)
-        except (_Void, *FAULTS) as error:
-            cause = error.cause if isinstance(error, _Void) else error
+        except (_BatchVoid, *FAULTS) as error:
+            cause = error.cause if isinstance(error, _BatchVoid) else error
             self._recover(cause)
-            if not again:
+            if not alone:
                 return False
-            outcomes = [_Settled(call, refusal=to_refusal(cause)) for call in calls]
+            outcomes = [_Outcome(call, refusal=to_refusal(cause)) for call in calls]
         except BaseException as error:
             self._recover(error)
             raise
@@ -263,7 +264,7 @@ class SqliteDatabase:
         return True
 
     async def _begin(self, queue: deque[_Call]) -> Handle | None:
-        """Take the write lock; None if all of `queue` was answered that it cannot be had."""
+        """Take the write lock; return None if that failed and all of `queue` was refused."""
         loop = asyncio.get_running_loop()
         reopened = False
         while queue:
@@ -274,10 +275,10 @@ class SqliteDatabase:
                 self._writer.raw.execute("BEGIN IMMEDIATE")
                 if self._writer.changed():
                     self._foreign_until = loop.time() + FOREIGN_MEMORY
-                    self._unchecked = True
-                if self._unchecked:
+                    self._check_pending = True
+                if self._check_pending:
                     self._check(self._writer.connection)
-                    self._unchecked = False
+                    self._check_pending = False
                 return self._writer
             except (StorageUnavailable, *FAULTS) as error:
                 if is_busy(error):
@@ -285,11 +286,11 @@ class SqliteDatabase:
                     if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_BUSY_SNAPSHOT:
                         self._drop_writer()  # a cursor that a use case left open pins an old snapshot
                     while queue and loop.time() - queue[0].since >= self._wait_limit:
-                        self._answer([_Settled(queue.popleft(), refusal=to_refusal(error))])
+                        self._answer([_Outcome(queue.popleft(), refusal=to_refusal(error))])
                     await asyncio.sleep(self._jitter())
                 elif reopened or isinstance(error, StorageUnavailable):
                     self._recover(error)
-                    self._answer([_Settled(call, refusal=to_refusal(error)) for call in queue])
+                    self._answer([_Outcome(call, refusal=to_refusal(error)) for call in queue])
                     queue.clear()
                 else:
                     self._drop_writer()
@@ -297,25 +298,25 @@ class SqliteDatabase:
         return None
 
     @staticmethod
-    def _run(writer: Handle, call: _Call) -> _Settled:
-        """Run one member in its savepoint; raises only what makes the whole batch void."""
+    def _run_call(writer: Handle, call: _Call) -> _Outcome:
+        """Run one call in a savepoint; raises only `_BatchVoid` and bare `BaseException`s."""
         raw = writer.raw
         raw.execute("SAVEPOINT member")
         try:
             value = call.use_case(writer.connection)
         except Exception as error:
             if to_refusal(error) is not error or not raw.in_transaction or not writer.sound():
-                raise _Void(error) from error
+                raise _BatchVoid(error) from error
             raw.execute("ROLLBACK TO member")
             raw.execute("RELEASE member")
-            return _Settled(call, refusal=error)
+            return _Outcome(call, refusal=error)
         if not raw.in_transaction or not writer.sound():
-            raise _Void(RuntimeError("a use case left the transaction in disorder"))
+            raise _BatchVoid(RuntimeError("a use case left the transaction in disorder"))
         raw.execute("RELEASE member")
-        return _Settled(call, value)
+        return _Outcome(call, value)
 
-    def _run_apart(self, writer: Handle, call: _Call, outcomes: list[_Settled]) -> None:
-        outcomes.append(self._run(writer, call))
+    def _run_apart(self, writer: Handle, call: _Call, outcomes: list[_Outcome]) -> None:
+        outcomes.append(self._run_call(writer, call))
         writer.raw.execute("COMMIT")
 
     async def _commit(self, writer: Handle) -> None:
@@ -334,11 +335,11 @@ class SqliteDatabase:
         try:
             return await asyncio.shield(work)
         except asyncio.CancelledError:
-            await asyncio.wait([work])  # nobody may touch the connection before the thread has let go of it
+            await asyncio.wait([work])  # the connection stays in use until the thread has finished
             raise
 
     def _recover(self, error: BaseException | None) -> None:
-        """Leave no transaction open, and open the file anew unless it is only full."""
+        """Roll back; drop the connection too, unless the disk is merely full."""
         if self._writer and error and is_full(error):
             with contextlib.suppress(sqlite3.Error):
                 self._writer.roll_back()
@@ -350,11 +351,11 @@ class SqliteDatabase:
             self._writer.close()
             self._writer = None
 
-    def _answer(self, outcomes: Iterable[_Settled]) -> None:
+    def _answer(self, outcomes: Iterable[_Outcome]) -> None:
         for outcome in outcomes:
-            outcome.give()
+            outcome.deliver()
 
-    # Checkpoints are not left to commits (wal_autocheckpoint=0): they would hold the loop for long.
+    # Commits do not checkpoint (wal_autocheckpoint=0), because that would block the loop for long.
 
     async def _checkpoint_if_due(self) -> None:
         size = self._file.wal_size()
@@ -367,10 +368,10 @@ class SqliteDatabase:
             loop = asyncio.get_running_loop()
             self._checkpoint = loop.run_in_executor(self._checkpointing, self._file.checkpoint)
         elif self._writer:
-            await self._in_thread(self._fold, self._writer, "RESTART")
+            await self._in_thread(self._run_checkpoint, self._writer, "RESTART")
 
     @staticmethod
-    def _fold(writer: Handle, kind: str) -> None:
-        # Whoever reads or writes meanwhile is in the way; the next 4 MB, or the next process, tries again.
+    def _run_checkpoint(writer: Handle, kind: str) -> None:
+        # A concurrent reader or writer may block this; the next 4 MB of WAL, or the next process, triggers a retry.
         with contextlib.suppress(sqlite3.Error):
             writer.raw.execute(f"PRAGMA wal_checkpoint({kind})").fetchone()

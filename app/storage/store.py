@@ -1,4 +1,4 @@
-"""The store: use cases on the database port, with time and ids handed in."""
+"""The store: runs use cases on the database port with an injected clock and ids."""
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
@@ -14,10 +14,13 @@ from todo.record.work import Who, Work
 
 T = TypeVar("T")
 
+UserCache = dict[str, tuple[ZoneInfo, str]]
+"""Zone and start of day (local `HH:MM`) by user id."""
+
 
 @dataclass(slots=True)
 class _RepeatableIds:
-    """Gives the same ids again when a use case is run a second time after a fault."""
+    """Returns the same ids again when a use case reruns after a fault."""
 
     source: Ids
     given: list[str] = field(default_factory=list)
@@ -32,42 +35,48 @@ class _RepeatableIds:
 
 @dataclass(frozen=True, slots=True)
 class DatabaseStore:
-    """Runs use cases whole; a rerun after a fault sees the same instant and the same ids.
+    """Runs each use case in one transaction; a rerun after a fault sees the same instant and the same ids.
 
-    `people` holds zones that writes have read. Only writes may fill it, since they alone see one another in order; it
-    is emptied when a write fails and, by whoever opens the database, when another process has written. Where writes run
-    side by side there is no such order, and it is None: each transaction reads for itself. `guarded` is what the
-    operator wants the person to agree to.
+    `user_cache` saves writes the query of the user's settings. Its entries stay true because:
+
+    - only writes use it, and SQLite runs the writes of this process one after another;
+    - the use case that changes a user's settings removes their entry;
+    - `DatabaseStore` clears it when a write fails, since a rolled-back write may have filled it;
+    - `open_database` clears it when another process has written.
+
+    On PostgreSQL writes run concurrently, so it is None and each transaction reads the settings itself.
+
+    `guarded` names the operations that an agent may do only with the person's consent.
     """
 
     database: Database
     clock: Clock
     ids: Ids
-    bell: Wakeup = field(default_factory=Wakeup)
-    people: dict[str, tuple[ZoneInfo, str]] | None = field(default_factory=dict)
+    wakeup: Wakeup = field(default_factory=Wakeup)
+    user_cache: UserCache | None = field(default_factory=dict)
     guarded: frozenset[str] = frozenset()
 
     async def write(self, who: Who, use_case: Callable[[Work], T]) -> T:
-        """Run a use case that may write, in one transaction, and answer after its commit."""
-        answer = await self._guard(self.database.write(self._prepare(who, use_case)))
-        self.bell.ring()
+        """Run a use case in one transaction, notify `wakeup` after the commit, and return the answer."""
+        answer = await self._forget_on_failure(self.database.write(self._prepare(who, use_case)))
+        self.wakeup.notify()
         return answer
 
     async def write_apart(self, who: Who, use_case: Callable[[Work], T]) -> T:
-        """Run a use case over many rows in a transaction of its own, in a thread, while reads go on; rings no bell."""
-        return await self._guard(self.database.write_apart(self._prepare(who, use_case)))
+        """Run a use case over many rows in its own transaction without blocking reads, and without a notification."""
+        return await self._forget_on_failure(self.database.write_apart(self._prepare(who, use_case)))
 
     async def read(self, who: Who, query: Callable[[Work], T]) -> T:
-        """Run a use case that only reads."""
+        """Run a query in one snapshot."""
         now = self.clock.now()
         return await self.database.read(lambda connection: query(Work(connection, who, now, self.ids, reads_only=True)))
 
-    async def _guard(self, writing: Coroutine[Any, Any, T]) -> T:
+    async def _forget_on_failure(self, writing: Coroutine[Any, Any, T]) -> T:
         try:
             return await writing
         except BaseException:
-            if self.people is not None:
-                self.people.clear()
+            if self.user_cache is not None:
+                self.user_cache.clear()
             raise
 
     def _prepare(self, who: Who, use_case: Callable[[Work], T]) -> Callable[[Connection], T]:
@@ -76,7 +85,7 @@ class DatabaseStore:
 
         def run(connection: Connection) -> T:
             ids.position = 0
-            people = {} if self.people is None else self.people
-            return use_case(Work(connection, who, now, ids, people, guarded=self.guarded))
+            users = {} if self.user_cache is None else self.user_cache
+            return use_case(Work(connection, who, now, ids, users, guarded=self.guarded))
 
         return run

@@ -365,7 +365,7 @@ def test_a_first_due_off_the_rule_moves_to_the_next_date() -> None:
     timed, warning = rules.snap(rules.parse("FREQ=DAILY;BYHOUR=17"), "2026-11-27", BERLIN)
     assert timed == FIRST
     assert warning == "The rule names a time, so the first due is Fri 27 Nov 2026, 17:00 Europe/Berlin."
-    # The second of two equal local times is no date of the rule: the first one is.
+    # Of two equal local times, only the first is a date on the rule.
     assert rules.snap(rules.parse("FREQ=DAILY"), "2026-10-25T01:30:00Z", BERLIN)[0] == "2026-10-26T01:30:00Z"
     with pytest.raises(RuleInvalid):
         rules.snap(rules.parse("FREQ=DAILY;BYHOUR=9;UNTIL=20261127T120000"), FIRST, BERLIN)

@@ -1,4 +1,4 @@
-"""The dates of a rule as wall times: the calendar from python-dateutil, the intervals by arithmetic."""
+"""The dates of a DAILY or slower rule as wall times: days from python-dateutil, intervals by arithmetic."""
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
@@ -12,17 +12,17 @@ from todo.text.when import LAST_YEAR
 
 _ALL_DAYS = tuple((0, day) for day in range(7))
 _CYCLE = 400
-"""Years after which the calendar repeats: a rule that is silent for so long is taken to be over."""
+"""Years after which the Gregorian calendar repeats; a rule without a date for so long has ended."""
 
 _MOST_SILENT_SETS = 600
-"""The same for sets from which BYSETPOS chooses nothing; by month these are 50 years."""
+"""The same limit for sets from which BYSETPOS chooses nothing; 600 months are 50 years."""
 
 _MOST_YEARS_COUNTED = 200
 
 
 @dataclass(frozen=True, slots=True)
 class DayParts:
-    """The parts of a rule that choose days, with what the rule leaves to its first date filled in."""
+    """The parts of a rule that choose days; parts that the rule takes from its first date are filled in."""
 
     bymonth: tuple[int, ...]
     byweekno: tuple[int, ...]
@@ -33,7 +33,7 @@ class DayParts:
 
 
 @lru_cache(1024)
-def read_days(rule: Rule, first: date) -> DayParts:
+def resolve_day_parts(rule: Rule, first: date) -> DayParts:
     """Return the day parts of a rule whose first date is `first` (RFC 5545, section 3.3.10)."""
     months, month_days, days = rule.bymonth, rule.bymonthday, rule.byday
     if not (month_days or days or rule.byyearday):
@@ -44,13 +44,13 @@ def read_days(rule: Rule, first: date) -> DayParts:
             if rule.freq == "YEARLY":
                 months = months or (first.month,)
     if rule.freq == "MONTHLY" or (rule.freq == "YEARLY" and months):
-        # Within months; python-dateutil would count an ordinal within the year if no month were named.
+        # Ordinals count within months here; without a month, python-dateutil counts them within the year.
         months = months or tuple(range(1, 13))
         span = 5
     else:
         span = 53
     if any(ordinal for ordinal, _ in days):
-        # python-dateutil takes MO,1FR for "Mondays that are first Fridays", so a plain day becomes all its ordinals.
+        # python-dateutil reads MO,1FR as "Mondays that are first Fridays", so a plain day is expanded to all ordinals.
         days = tuple(
             (number, day) for ordinal, day in days for number in ([ordinal] if ordinal else range(1, span + 1))
         )
@@ -58,8 +58,8 @@ def read_days(rule: Rule, first: date) -> DayParts:
 
 
 def days_of_year(parts: DayParts, year: int) -> tuple[int, ...]:
-    """Return the days of a year that the parts choose, as offsets from 1 January."""
-    # Years alike have the same days, so that python-dateutil is asked for few of them, however long a rule runs.
+    """Return the days of a year that the parts choose, as ascending offsets from 1 January."""
+    # Years of one kind have the same days, so a long-running rule asks python-dateutil for few years.
     return _days_like(parts, _kinds()[_year_kind(year, bool(parts.byweekno))])
 
 
@@ -72,14 +72,14 @@ def _days_like(parts: DayParts, year: int) -> tuple[int, ...]:
     if not days and not parts.bymonthday and not parts.byyearday:
         days = _ALL_DAYS
     elif days and parts.bymonth:
-        # No month has a sixth Friday; python-dateutil looks for it beyond the end of its tables.
+        # No month has a sixth Friday; python-dateutil would look for it beyond the end of its tables.
         days = tuple((ordinal, day) for ordinal, day in days if abs(ordinal) <= 5)
         if not days:
             return ()
     found = rrule(
         YEARLY,
         dtstart=datetime.combine(january, time()),
-        interval=10_000,  # one year only: python-dateutil does not stop by itself where nothing matches
+        interval=10_000,  # limits the search to one year; without a match python-dateutil does not stop
         wkst=parts.wkst,
         bymonth=parts.bymonth or None,
         byyearday=parts.byyearday or None,
@@ -88,28 +88,28 @@ def _days_like(parts: DayParts, year: int) -> tuple[int, ...]:
     )
     offsets = ((at.date() - january).days for at in found)
     if parts.byweekno:
-        # Not by python-dateutil, which forgets that -52 and -53 may be the week that ends in the next year.
+        # python-dateutil overlooks that week -52 or -53 may end in the next year.
         return tuple(offset for offset in offsets if _is_in_weeks(january + timedelta(days=offset), parts))
     return tuple(offsets)
 
 
 def _is_in_weeks(day: date, parts: DayParts) -> bool:
-    here = day.toordinal()
+    ordinal = day.toordinal()
     starts = [_week_one(year, parts.wkst) for year in range(day.year - 1, day.year + 3)]
-    index = max(i for i in range(3) if starts[i] <= here)
-    number, weeks = (here - starts[index]) // 7 + 1, (starts[index + 1] - starts[index]) // 7
+    index = max(i for i in range(3) if starts[i] <= ordinal)
+    number, weeks = (ordinal - starts[index]) // 7 + 1, (starts[index + 1] - starts[index]) // 7
     return number in parts.byweekno or number - weeks - 1 in parts.byweekno
 
 
 @lru_cache(64)
 def _week_one(year: int, wkst: int) -> int:
-    """Return the first day of the first week with at least four days in the year."""
+    """Return the first day (an ordinal) of week 1, the first week with at least four days in the year."""
     fourth = date(year, 1, 4)
     return fourth.toordinal() - (fourth.weekday() - wkst) % 7
 
 
 def _year_kind(year: int, weeks: bool) -> tuple[int, ...]:
-    """Return what decides the days of a year; for its weeks the years around it matter too."""
+    """Return the key under which two years have the same days; with `weeks`, it includes the adjacent years."""
     around = (_is_leap(year - 1), _is_leap(year + 1)) if weeks else ()
     return (date(year, 1, 1).weekday(), _is_leap(year), *around)
 
@@ -124,16 +124,16 @@ def _kinds() -> dict[tuple[int, ...], int]:
 
 
 def period_of(rule: Rule, first: date, day: int) -> int:
-    """Return the number of the year, month, week or day that holds `day` (an ordinal), counted from `first`'s."""
+    """Return the number of the period (year, month, week or day by FREQ) of `day`, an ordinal; that of `first` is 0."""
     if rule.freq == "DAILY":
         return day - first.toordinal()
     if rule.freq == "WEEKLY":
         start = first.toordinal()
         return (day - start + (first.weekday() - rule.wkst) % 7) // 7
-    there = date.fromordinal(day)
+    at = date.fromordinal(day)
     if rule.freq == "MONTHLY":
-        return (there.year - first.year) * 12 + there.month - first.month
-    return there.year - first.year
+        return (at.year - first.year) * 12 + at.month - first.month
+    return at.year - first.year
 
 
 def _period_start(rule: Rule, first: date, number: int) -> int | None:
@@ -151,8 +151,8 @@ def _period_start(rule: Rule, first: date, number: int) -> int | None:
 
 
 def _walk_years(rule: Rule, first: date, begin: int) -> Iterator[list[int]]:
-    """Yield the days of a DAILY or slower rule, year by year, from the interval that holds `begin` on."""
-    parts = read_days(rule, first)
+    """Yield the days (ordinals) of a DAILY or slower rule, one list a year, from the interval of `begin` on."""
+    parts = resolve_day_parts(rule, first)
     silent = 0
     number = max(period_of(rule, first, begin), 0)
     start = _period_start(rule, first, -(-number // rule.interval) * rule.interval)
@@ -170,12 +170,12 @@ def _walk_years(rule: Rule, first: date, begin: int) -> Iterator[list[int]]:
         if found:
             yield found
         silent = 0 if found else silent + 1
-        # On to the year of the next interval; most often that is the next year.
-        ahead = period_of(rule, first, base + 365 + _is_leap(year))
-        start_ahead = _period_start(rule, first, -(-ahead // rule.interval) * rule.interval)
-        if start_ahead is None:
+        # Continue with the year of the next interval, usually the next year.
+        following = period_of(rule, first, base + 365 + _is_leap(year))
+        next_start = _period_start(rule, first, -(-following // rule.interval) * rule.interval)
+        if next_start is None:
             return
-        year = max(year + 1, date.fromordinal(start_ahead).year)
+        year = max(year + 1, date.fromordinal(next_start).year)
 
 
 def _keep_intervals(rule: Rule, first: date, days: list[int]) -> list[int]:
@@ -189,11 +189,11 @@ def _keep_intervals(rule: Rule, first: date, days: list[int]) -> list[int]:
     if rule.freq == "MONTHLY":
         groups = ((period_of(rule, first, month[0]), month) for month in _split_months(days))
         return [day for number, month in groups if number % interval == 0 for day in month]
-    return days  # a year that is looked at is one of the rule's
+    return days  # `_walk_years` visits only years of the interval
 
 
 def _split_months(days: list[int]) -> Iterator[list[int]]:
-    """Yield the days of one year month by month."""
+    """Yield the days of one year as one list a month; months without days are left out."""
     year, low = date.fromordinal(days[0]).year if days else 0, 0
     for month in range(2, 13):
         high = bisect_left(days, date(year, month, 1).toordinal(), low) if days else 0
@@ -204,12 +204,12 @@ def _split_months(days: list[int]) -> Iterator[list[int]]:
         yield days[low:]
 
 
-def walk_walls(rule: Rule, first: datetime, begin: date) -> Iterator[datetime]:
-    """Yield the wall times of a DAILY or slower rule, in order, from the interval that holds `begin` on.
+def walk_wall_times(rule: Rule, first: datetime, begin: date) -> Iterator[datetime]:
+    """Yield the wall times of a DAILY or slower rule in ascending order, from the interval that holds `begin` on.
 
-    `first` is the naive local time of the first due. The times before it in its own interval are left out.
+    `first` is the naive local time of the first due; earlier times in its interval are left out.
     """
-    times = read_times(rule, first)
+    times = times_of_day(rule, first)
     for members, chosen in _walk_chosen(rule, first.date(), begin.toordinal(), len(times)):
         for index in chosen:
             day, at = divmod(index, len(times))
@@ -219,18 +219,18 @@ def walk_walls(rule: Rule, first: datetime, begin: date) -> Iterator[datetime]:
 
 
 @lru_cache(4096)
-def last_wall(rule: Rule, first: datetime) -> datetime | None:
-    """Return the wall time of the last date under COUNT; None if there is no end within 200 years."""
+def last_wall_time(rule: Rule, first: datetime) -> datetime | None:
+    """Return the wall time of the last date by COUNT, or None without COUNT or if it lies over 200 years ahead."""
     if rule.count is None:
         return None
-    times, count = read_times(rule, first), rule.count
+    times, count = times_of_day(rule, first), rule.count
     horizon = first.toordinal() + _MOST_YEARS_COUNTED * 366
     for members, chosen in _walk_chosen(rule, first.date(), first.toordinal(), len(times)):
         if members[0] > horizon:
             return None
         early = 0
         if members[0] <= first.toordinal():
-            # The first interval, in which the times before the first due do not count.
+            # In the first interval, the times before the first due do not count.
             begin = (first.toordinal(), first.time())
             early = sum((members[index // len(times)], times[index % len(times)]) < begin for index in chosen)
         if count <= len(chosen) - early:
@@ -241,12 +241,12 @@ def last_wall(rule: Rule, first: datetime) -> datetime | None:
 
 
 def _walk_chosen(rule: Rule, first: date, begin: int, times: int) -> Iterator[tuple[list[int], Sequence[int]]]:
-    """Yield sets of days, and the indices chosen of all their days with all the times of day."""
+    """Yield (days, chosen) for each set: `chosen` indexes the product of the days and the times of day."""
     silent = 0
     for members in _walk_sets(rule, first, begin) if times else ():
         size = len(members) * times
-        all_of_it = not rule.bysetpos or rule.freq == "DAILY"
-        chosen = range(size) if all_of_it else choose_positions(rule.bysetpos, size)
+        takes_all = not rule.bysetpos or rule.freq == "DAILY"
+        chosen = range(size) if takes_all else choose_positions(rule.bysetpos, size)
         if chosen:
             yield members, chosen
         silent = 0 if chosen else silent + 1
@@ -255,7 +255,7 @@ def _walk_chosen(rule: Rule, first: date, begin: int, times: int) -> Iterator[tu
 
 
 def _walk_sets(rule: Rule, first: date, begin: int) -> Iterator[list[int]]:
-    """Yield the days in the sets from which BYSETPOS chooses; without it, and by day, year by year."""
+    """Yield the sets of days from which BYSETPOS chooses; for DAILY or without BYSETPOS, one set a year."""
     years = _walk_years(rule, first, begin)
     if rule.bysetpos and rule.freq == "MONTHLY":
         yield from (month for days in years for month in _split_months(days))
@@ -269,14 +269,14 @@ def _walk_sets(rule: Rule, first: date, begin: int) -> Iterator[list[int]]:
 
 @lru_cache(1024)
 def choose_positions(positions: tuple[int, ...], size: int) -> tuple[int, ...]:
-    """Return the indices, in order and none twice, that BYSETPOS chooses from a set of a size."""
+    """Return the ascending, distinct indices that BYSETPOS chooses from a set of `size` items."""
     indices = {position - 1 if position > 0 else size + position for position in positions}
     return tuple(sorted(index for index in indices if 0 <= index < size))
 
 
 @lru_cache(128)
-def read_times(rule: Rule, first: datetime) -> tuple[time, ...]:
-    """Return the times of day of a DAILY or slower rule; what it does not name comes from `first`."""
+def times_of_day(rule: Rule, first: datetime) -> tuple[time, ...]:
+    """Return the times of day of a DAILY or slower rule; parts that it does not name come from `first`."""
     times = tuple(
         time(hour, minute, second, first.microsecond)
         for hour, minute, second in product(
@@ -284,6 +284,6 @@ def read_times(rule: Rule, first: datetime) -> tuple[time, ...]:
         )
     )
     if rule.bysetpos and rule.freq == "DAILY":
-        # The set of a DAILY rule is one day, so that BYSETPOS chooses the same times every day.
+        # The set of a DAILY rule is one day, so BYSETPOS chooses the same times every day.
         return tuple(times[index] for index in choose_positions(rule.bysetpos, len(times)))
     return times

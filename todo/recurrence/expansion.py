@@ -1,4 +1,4 @@
-"""Recurrence: the dues of a rule in a zone, the next one, and what is to be said about them."""
+"""The dues of a rule in a time zone, with the checks and warnings of a new rule."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 
 from events.instants import read_instant, shorten_instant, write_instant
 from todo.errors import RuleInvalid, RuleNeverOccurs, RuleTooFrequent
-from todo.recurrence.calendar import choose_positions, last_wall, read_days, read_times, walk_walls
+from todo.recurrence.calendar import choose_positions, last_wall_time, resolve_day_parts, times_of_day, walk_wall_times
 from todo.recurrence.rule import SUB_DAILY, Rule, parse
-from todo.recurrence.sub_daily import nth_beat, walk_beats
+from todo.recurrence.sub_daily import nth_instant, walk_sub_daily
 from todo.recurrence.wording import describe
 from todo.text.when import day_bounds, deadline_of, is_date, local_day, resolve_local, say_due
 
@@ -34,17 +34,18 @@ LEAST_SECONDS = 15 * 60
 MOST_YEARS = 10
 _SAMPLE = 400
 _LONGEST_GAP = timedelta(days=1, hours=1)
-"""Longer than any jump of the clocks: Apia left out a whole day of 2011."""
+"""Longer than any gap in local time: Apia skipped a whole day of 2011."""
 _MIDNIGHT = time()
 _CHECK_DAYS = "Check the day and the month: FREQ=MONTHLY;BYMONTHDAY=-1 is the last day of every month."
 
 
 def occurrences(rule: Rule, first: str, zone: ZoneInfo, after: str | datetime | None, limit: int) -> list[str]:
-    """Return up to `limit` dues strictly later than `after`, or from `first` on: dates if `first` is one.
+    """Return up to `limit` dues strictly later than `after`, or from `first` on if `after` is None.
 
-    Wall times are kept in `zone`; a time in a gap comes later by the gap's length, in an overlap it is the first.
-    HOURLY and MINUTELY rules go by elapsed time. COUNT counts from `first` on, wall times before they are resolved.
-    A date as `after` means the end of that day.
+    The dues are dates if `first` is a date, else instants. They keep their wall time in `zone`: a wall time in a gap
+    moves later by the gap's length, and one in an overlap is the first of the two. HOURLY and MINUTELY rules count
+    elapsed time. COUNT counts wall times from `first` on, before they are resolved. A date as `after` means the end of
+    that day.
     """
     return list(islice(walk(rule, first, zone, after), limit))
 
@@ -52,25 +53,25 @@ def occurrences(rule: Rule, first: str, zone: ZoneInfo, after: str | datetime | 
 def walk(
     rule: Rule, first: str, zone: ZoneInfo, after: str | datetime | None, wall: str | None = None
 ) -> Iterator[str]:
-    """Yield the dues that `occurrences` returns, one at a time and maybe without an end.
+    """Yield the dues of `occurrences` lazily; the iterator may be endless.
 
-    `wall` is the local time that `first` was to have, if the clocks jump over it.
+    `wall` is the intended local time of `first` if a clock change skipped it.
     """
     if is_date(first):
         yield from _walk_dates(rule, first, zone, after)
         return
-    bound = None if after is None else _read_after(after, zone)
+    bound = None if after is None else _instant_after(after, zone)
     for at in _walk_instants(rule, local_start(first, zone, wall), read_instant(first), zone, bound):
         yield shorten_instant(write_instant(at))
 
 
 def next_after(rule: Rule, first: str, zone: ZoneInfo, after: str | datetime | None) -> str | None:
-    """Return the first due strictly later than `after`, or None if there is no more."""
+    """Return the first due strictly later than `after`, or None if the rule has ended."""
     return next(walk(rule, first, zone, after), None)
 
 
 def is_within(rule: Rule, due: str, zone: ZoneInfo) -> bool:
-    """Return whether a due is no later than UNTIL."""
+    """Return whether a due is not later than UNTIL."""
     if rule.until is None:
         return True
     if is_date(due):
@@ -81,12 +82,12 @@ def is_within(rule: Rule, due: str, zone: ZoneInfo) -> bool:
 
 
 def check(rule: Rule, first: str, zone: ZoneInfo, wall: str | None = None) -> tuple[str, ...]:
-    """Return the warnings of a rule that starts at `first`.
+    """Check a rule that starts at `first` and return its warnings.
 
-    Raises `RuleInvalid` (UNTIL before `first`, no time of day for HOURLY), `RuleTooFrequent` (two dates closer than
-    15 minutes) and `RuleNeverOccurs` (none in ten years).
+    Raises `RuleInvalid` (UNTIL before `first`, or HOURLY and MINUTELY without a time of day), `RuleTooFrequent` (two
+    dates closer than 15 minutes) and `RuleNeverOccurs` (no date in ten years).
     """
-    _need_time(rule, first)
+    _require_time(rule, first)
     _refuse_early_end(rule, first, zone)
     due = next(walk(rule, first, zone, None, wall), None)
     if due is None or due[:10] > _add_years(first, MOST_YEARS):
@@ -104,21 +105,21 @@ def check(rule: Rule, first: str, zone: ZoneInfo, wall: str | None = None) -> tu
 
 
 def default_first(rule: Rule, zone: ZoneInfo, now: datetime) -> str:
-    """Return the first date of a rule from now on: timed if the rule names hours, else a date.
+    """Return the first due of a rule from now on: an instant if the rule names hours, else a date.
 
     Minutes and seconds that the rule does not name are 0. Raises `RuleInvalid` for HOURLY and MINUTELY, which need a
-    time to start from, and `RuleNeverOccurs`.
+    time to start from, and `RuleNeverOccurs` if no date is left.
     """
     today = local_day(now, zone)
-    _need_time(rule, str(today))
-    # The first due sets the phase of INTERVAL, so it is looked for in every interval.
-    every = replace(rule, interval=1, count=None)
+    _require_time(rule, str(today))
+    # The first due sets the phase of INTERVAL, so the search covers every interval.
+    any_interval = replace(rule, interval=1, count=None)
     if rule.byhour:
         wall = datetime.combine(today, _MIDNIGHT)
         just_before = now - timedelta(microseconds=1)
-        found = _write_first(_walk_instants(every, wall, day_bounds(today, zone)[0], zone, just_before))
+        found = _first_due(_walk_instants(any_interval, wall, day_bounds(today, zone)[0], zone, just_before))
     else:
-        found = next_after(every, str(today), zone, None)
+        found = next_after(any_interval, str(today), zone, None)
     if found is None:
         advice = "Give a later UNTIL, or leave it out." if rule.until else _CHECK_DAYS
         raise RuleNeverOccurs("This rule has no date from now on.", advice)
@@ -126,16 +127,16 @@ def default_first(rule: Rule, zone: ZoneInfo, now: datetime) -> str:
 
 
 def snap(rule: Rule, first: str, zone: ZoneInfo, wall: str | None = None) -> tuple[str, str | None]:
-    """Return `first` if it is on the rule, else the next due that is, and a sentence about it.
+    """Return `(first, None)` if `first` is on the rule, else the next due on the rule and a warning sentence.
 
-    A date becomes timed if the rule names hours. Raises `RuleInvalid` and `RuleNeverOccurs`.
+    A date becomes an instant if the rule names hours. Raises `RuleInvalid` and `RuleNeverOccurs`.
     """
     if is_date(first) and rule.byhour and rule.freq not in SUB_DAILY:
         day = date.fromisoformat(first)
         start = day_bounds(day, zone)[0]
-        found = _write_first(_walk_instants(rule, datetime.combine(day, _MIDNIGHT), start, zone, None))
+        found = _first_due(_walk_instants(rule, datetime.combine(day, _MIDNIGHT), start, zone, None))
     else:
-        _need_time(rule, first)
+        _require_time(rule, first)
         found = next(walk(rule, first, zone, None, wall), None)
     if found is None:
         _refuse_early_end(rule, first, zone)
@@ -150,16 +151,16 @@ def snap(rule: Rule, first: str, zone: ZoneInfo, wall: str | None = None) -> tup
 
 
 def find_wall(rule: Rule, start: datetime, zone: ZoneInfo, due: str) -> str | None:
-    """Return the local time that a date of a rule was to have, if the clocks jump over it; `start` gives its time."""
+    """Return the intended local time of a due if a gap moved it, else None; `start` gives the rule's time of day."""
     if is_date(due) or rule.freq in SUB_DAILY:
         return None
     at = read_instant(due)
     local = at.astimezone(zone).replace(tzinfo=None)
     if at.astimezone(zone).utcoffset() == (at - _LONGEST_GAP).astimezone(zone).utcoffset():
         return None
-    every = replace(rule, interval=1, count=None, until=None)
-    for wall in walk_walls(
-        every, datetime.combine(min(start, local).date(), start.time()), local.date() - _LONGEST_GAP
+    any_interval = replace(rule, interval=1, count=None, until=None)
+    for wall in walk_wall_times(
+        any_interval, datetime.combine(min(start, local).date(), start.time()), local.date() - _LONGEST_GAP
     ):
         if wall >= local:
             return None
@@ -169,7 +170,7 @@ def find_wall(rule: Rule, start: datetime, zone: ZoneInfo, due: str) -> str | No
 
 
 def local_start(first: str, zone: ZoneInfo, wall: str | None = None) -> datetime:
-    """Return the naive local time from which a rule is walked: that of `first`, or the one that it was to have."""
+    """Return the naive local time at which a rule starts: `wall` if given, else the local time of `first`."""
     if wall is not None:
         return datetime.fromisoformat(wall)
     if is_date(first):
@@ -178,16 +179,16 @@ def local_start(first: str, zone: ZoneInfo, wall: str | None = None) -> datetime
 
 
 def _walk_dates(rule: Rule, first: str, zone: ZoneInfo, after: str | datetime | None) -> Iterator[str]:
-    _need_time(rule, first)
+    _require_time(rule, first)
     dates = _without_times(rule)
     start = datetime.combine(date.fromisoformat(first), _MIDNIGHT)
     begin = start.date()
     if after is not None:
         passed = date.fromisoformat(after) if isinstance(after, str) and is_date(after) else None
-        begin = max(begin, (passed or local_day(_read_after(after, zone), zone)) + timedelta(days=1))
-    last = last_wall(dates, start)
+        begin = max(begin, (passed or local_day(_instant_after(after, zone), zone)) + timedelta(days=1))
+    last = last_wall_time(dates, start)
     until = _last_day(rule, zone)
-    for wall in walk_walls(dates, start, begin):
+    for wall in walk_wall_times(dates, start, begin):
         if (last and wall > last) or (until and wall.date() > until):
             return
         if wall.date() >= begin:
@@ -197,20 +198,20 @@ def _walk_dates(rule: Rule, first: str, zone: ZoneInfo, after: str | datetime | 
 def _walk_instants(
     rule: Rule, wall: datetime, start: datetime, zone: ZoneInfo, after: datetime | None
 ) -> Iterator[datetime]:
-    """Yield the instants from `start` on, or later than `after`; `wall` is the naive local time of the start."""
+    """Yield the instants from `start` on that are later than `after`; `wall` is the naive local time of `start`."""
     last = None
     if rule.freq in SUB_DAILY:
         counts = rule.count is not None and "BY" in rule.text
-        found = walk_beats(rule, start, zone, start if counts or after is None else after)
+        found = walk_sub_daily(rule, start, zone, start if counts or after is None else after)
         if counts:
-            # Which instants the clock on the wall leaves out is only known by walking; parse keeps COUNT small.
+            # Only a walk tells which instants the BY parts leave out; `parse` keeps COUNT small.
             found = islice(found, rule.count)
         elif rule.count is not None:
-            last = nth_beat(rule, start, rule.count)
+            last = nth_instant(rule, start, rule.count)
     else:
-        # A gap may be a whole day (Apia 2011), and a time in it comes after it.
+        # A wall time in a gap resolves to a time after it, and a gap may last a whole day (Apia 2011).
         begin = wall.date() if after is None else max(wall.date(), local_day(after, zone) - timedelta(days=2))
-        found = _resolve_walls(walk_walls(rule, wall, begin), last_wall(rule, wall), zone)
+        found = _resolve_walls(walk_wall_times(rule, wall, begin), last_wall_time(rule, wall), zone)
     until = _last_instant(rule, zone)
     for at in found:
         if (last and at > last) or (until and at > until):
@@ -220,7 +221,7 @@ def _walk_instants(
 
 
 def _resolve_walls(walls: Iterator[datetime], end: datetime | None, zone: ZoneInfo) -> Iterator[datetime]:
-    """Yield wall times up to `end` as instants, strictly increasing: a time in a gap may pass the one after it."""
+    """Yield wall times up to `end` as strictly increasing instants, although a time in a gap may overtake the next."""
     moved: list[datetime] = []
     for wall in walls:
         if end is not None and wall > end:
@@ -238,13 +239,13 @@ def _resolve_walls(walls: Iterator[datetime], end: datetime | None, zone: ZoneIn
 
 @lru_cache(4096)
 def _without_times(rule: Rule) -> Rule:
-    """Return the rule of a date-only due, for which RFC 5545 (section 3.3.10) ignores BYHOUR, BYMINUTE, BYSECOND."""
+    """Return the rule without BYHOUR, BYMINUTE and BYSECOND, which RFC 5545 (section 3.3.10) ignores for dates."""
     return replace(rule, byhour=(), byminute=(), bysecond=())
 
 
 @lru_cache(4096)
 def _last_instant(rule: Rule, zone: ZoneInfo) -> datetime | None:
-    """Return UNTIL as an instant: a date means the end of that day in the zone."""
+    """Return UNTIL as an instant, or None; a date means the end of that day in the zone."""
     until = rule.until
     if until is None:
         return None
@@ -259,18 +260,18 @@ def _last_day(rule: Rule, zone: ZoneInfo) -> date | None:
     return rule.until
 
 
-def _read_after(after: str | datetime, zone: ZoneInfo) -> datetime:
+def _instant_after(after: str | datetime, zone: ZoneInfo) -> datetime:
     if isinstance(after, datetime):
         return after.astimezone(UTC)
     return read_instant(deadline_of(after, zone) if is_date(after) else after)
 
 
-def _write_first(found: Iterator[datetime]) -> str | None:
+def _first_due(found: Iterator[datetime]) -> str | None:
     at = next(found, None)
     return None if at is None else shorten_instant(write_instant(at))
 
 
-def _need_time(rule: Rule, first: str) -> None:
+def _require_time(rule: Rule, first: str) -> None:
     if rule.freq in SUB_DAILY and is_date(first):
         raise RuleInvalid(
             f"A rule with FREQ={rule.freq} needs a first_due with a time.",
@@ -290,15 +291,15 @@ def _add_years(first: str, years: int) -> str:
 
 
 def _is_too_frequent(rule: Rule, wall: datetime) -> bool:
-    """Return whether two dates can be closer than 15 minutes by the clock on the wall, whatever a gap moves."""
+    """Return whether two dates can be closer than 15 minutes in wall time; shifts by gaps do not count."""
     if rule.freq == "MINUTELY":
         seconds = rule.bysecond or (wall.second,)
         if rule.bysetpos:
             seconds = tuple(seconds[index] for index in choose_positions(rule.bysetpos, len(seconds)))
         minutes = {hour * 60 + minute for hour in rule.byhour or range(24) for minute in rule.byminute or range(60)}
         return len(seconds) > 1 or any(
-            not minutes.isdisjoint((minute + apart) % 1_440 for minute in minutes)
-            for apart in range(rule.interval, 15, rule.interval)
+            not minutes.isdisjoint((minute + gap) % 1_440 for minute in minutes)
+            for gap in range(rule.interval, 15, rule.interval)
         )
     if rule.freq == "HOURLY":
         times = [
@@ -309,39 +310,39 @@ def _is_too_frequent(rule: Rule, wall: datetime) -> bool:
         if rule.bysetpos:
             times = [times[index] for index in choose_positions(rule.bysetpos, len(times))]
         hours = rule.byhour or range(24)
-        follow = rule.interval == 1 and any((hour + 1) % 24 in hours for hour in hours)
-        return _are_close(times, 3_600 if follow else None)
+        adjacent = rule.interval == 1 and any((hour + 1) % 24 in hours for hour in hours)
+        return _are_close(times, 3_600 if adjacent else None)
     if len(rule.byhour or (0,)) * len(rule.byminute or (0,)) * len(rule.bysecond or (0,)) == 1:
         return False
     if not rule.bysetpos:
         if len(rule.bysecond) > 1:
             return True
-        times = [at.hour * 3_600 + at.minute * 60 + at.second for at in read_times(rule, wall)]
+        times = [at.hour * 3_600 + at.minute * 60 + at.second for at in times_of_day(rule, wall)]
         if _are_close(times, None) or not _are_close(times, 86_400):
             return _are_close(times, None)
-    # Whether days follow each other, or which times BYSETPOS leaves, is seen from the dates themselves.
-    sample = islice(walk_walls(rule, wall, wall.date()), _SAMPLE)
+    # Only the dates themselves show whether chosen days are adjacent and which times BYSETPOS keeps.
+    sample = islice(walk_wall_times(rule, wall, wall.date()), _SAMPLE)
     return any((later - sooner).total_seconds() < LEAST_SECONDS for sooner, later in pairwise(sample))
 
 
 def _are_close(times: list[int], cycle: int | None) -> bool:
-    """Return whether two of the sorted times, in seconds, are too close; with a cycle also the last and the first."""
+    """Return whether two sorted times (in seconds) are too close; with a cycle, also the last and the next first."""
     around = [*times, times[0] + cycle] if times and cycle else times
     return any(later - sooner < LEAST_SECONDS for sooner, later in pairwise(around))
 
 
 def _warn_of_skipped(rule: Rule, first: date) -> tuple[str, ...]:
-    """Return a warning if the rule names a day that some of its months lack."""
+    """Return warnings of the days that the rule names and some of its months lack."""
     if rule.freq not in ("MONTHLY", "YEARLY", "DAILY") or rule.bysetpos:
         return ()
-    parts = read_days(rule, first)
+    parts = resolve_day_parts(rule, first)
     months = set(parts.bymonth or range(1, 13))
     if rule.freq == "MONTHLY":
         months &= {(first.month - 1 + number * rule.interval) % 12 + 1 for number in range(12)}
     warnings = []
     for day in sorted({abs(day) for day in parts.bymonthday if abs(day) > 28}):
-        lacking = {2} if day < 31 else {2, 4, 6, 9, 11}
-        if months & lacking:
+        short_months = {2} if day < 31 else {2, 4, 6, 9, 11}
+        if months & short_months:
             if months == {2} and day == 29:
                 skipped = "Years without a 29 February are skipped"
             else:

@@ -1,4 +1,4 @@
-"""Recurrence rules as text: read strictly (RFC 5545, section 3.3.10) into a frozen value with one canonical form."""
+"""The parsed recurrence rule: a strict reader of RRULE text (RFC 5545, section 3.3.10) and its canonical form."""
 
 import re
 from collections.abc import Callable
@@ -16,7 +16,7 @@ WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 LONGEST_RULE = 512
 MOST_COUNT = 10_000
 MOST_COUNT_WALKED = 200
-"""For BYSETPOS, and for HOURLY and MINUTELY with BY parts, where the last date has to be found by walking."""
+"""Limit of COUNT where only a walk finds the last date: BYSETPOS, and HOURLY and MINUTELY with BY parts."""
 MOST_INTERVAL = 100_000
 MOST_TIMES_A_DAY = 1_440
 
@@ -28,27 +28,36 @@ _COUNTING = re.compile(r"\d{1,9}", re.ASCII)
 _WEEKDAY = re.compile(r"([+-]?\d{1,2})?(MO|TU|WE|TH|FR|SA|SU)", re.ASCII)
 _UNTIL = re.compile(r"\d{8}(?:T\d{6}(Z?))?", re.ASCII)
 
-# Name: lowest, highest, whether it may be negative, and the frequencies with which RFC 5545 forbids it.
-_LISTS: dict[str, tuple[int, int, bool, tuple[str, ...]]] = {
-    "BYMONTH": (1, 12, False, ()),
-    "BYWEEKNO": (1, 53, True, FREQUENCIES[1:]),
-    "BYYEARDAY": (1, 366, True, ("MONTHLY", "WEEKLY", "DAILY")),
-    "BYMONTHDAY": (1, 31, True, ("WEEKLY",)),
-    "BYHOUR": (0, 23, False, ()),
-    "BYMINUTE": (0, 59, False, ()),
-    "BYSECOND": (0, 59, False, ()),
-    "BYSETPOS": (1, 366, True, ()),
+
+@dataclass(frozen=True, slots=True)
+class _NumberList:
+    """The bounds of a BY part that lists numbers, and the frequencies with which RFC 5545 forbids it."""
+
+    low: int
+    high: int
+    negative: bool = False
+    forbidden: tuple[str, ...] = ()
+
+
+_LISTS = {
+    "BYMONTH": _NumberList(1, 12),
+    "BYWEEKNO": _NumberList(1, 53, negative=True, forbidden=FREQUENCIES[1:]),
+    "BYYEARDAY": _NumberList(1, 366, negative=True, forbidden=("MONTHLY", "WEEKLY", "DAILY")),
+    "BYMONTHDAY": _NumberList(1, 31, negative=True, forbidden=("WEEKLY",)),
+    "BYHOUR": _NumberList(0, 23),
+    "BYMINUTE": _NumberList(0, 59),
+    "BYSECOND": _NumberList(0, 59),
+    "BYSETPOS": _NumberList(1, 366, negative=True),
 }
-_WRITTEN = ("bymonth", "byweekno", "byyearday", "bymonthday", "byday", "byhour", "byminute", "bysecond", "bysetpos")
 _PARTS = ("FREQ", "INTERVAL", "COUNT", "UNTIL", "BYDAY", "WKST", *_LISTS)
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A recurrence rule; lists are sorted tuples, weekdays count from Monday = 0.
+    """A recurrence rule; lists are sorted tuples, and weekdays count from Monday = 0.
 
-    `byday` holds (ordinal, weekday), with 0 for every such weekday. `until` is kept as written: a date, a naive
-    local time, or an instant in UTC. `text` is the canonical RRULE text without `RRULE:`.
+    `byday` holds (ordinal, weekday) pairs; ordinal 0 means every such weekday. `until` keeps its written form: a date,
+    a naive local time, or an instant in UTC. `text` is the canonical RRULE text without `RRULE:`.
     """
 
     freq: str
@@ -72,7 +81,7 @@ class Rule:
 
 
 def parse(text: str) -> Rule:
-    """Read RRULE text, with or without `RRULE:`, in any case; raises `RuleInvalid` with the reason and an example."""
+    """Parse RRULE text in any case, with or without `RRULE:`; raises `RuleInvalid` with the reason and an example."""
     if len(text) > LONGEST_RULE:
         _refuse(f"A rule has at most {LONGEST_RULE} characters.")
     if not text.isascii() or not text.isprintable():
@@ -91,7 +100,7 @@ def parse(text: str) -> Rule:
             _refuse(f"{name} stands twice.")
         parts[name] = value
     rule = _build_rule(parts)
-    _check_together(rule)
+    _check_combination(rule)
     return rule
 
 
@@ -103,7 +112,7 @@ def _build_rule(parts: dict[str, str]) -> Rule:
         _refuse(f"FREQ is one of {', '.join(FREQUENCIES)}.")
     if "COUNT" in parts and "UNTIL" in parts:
         _refuse("COUNT and UNTIL exclude each other.", "Keep one of them: FREQ=DAILY;COUNT=10.")
-    lists = {name: _read_list(name, parts[name], freq) for name in _LISTS if name in parts}
+    lists = {name: _read_numbers(name, parts[name], freq) for name in _LISTS if name in parts}
     if "WKST" in parts and parts["WKST"] not in WEEKDAYS:
         _refuse("WKST is a weekday.", "Right is for example WKST=SU.")
     return Rule(
@@ -111,23 +120,23 @@ def _build_rule(parts: dict[str, str]) -> Rule:
         _read_count("INTERVAL", parts.get("INTERVAL", "1"), MOST_INTERVAL),
         _read_count("COUNT", parts["COUNT"], MOST_COUNT) if "COUNT" in parts else None,
         _read_until(parts["UNTIL"]) if "UNTIL" in parts else None,
-        byday=_read_days(parts["BYDAY"], freq, "BYWEEKNO" in parts) if "BYDAY" in parts else (),
+        byday=_read_weekdays(parts["BYDAY"], freq, "BYWEEKNO" in parts) if "BYDAY" in parts else (),
         wkst=WEEKDAYS.index(parts["WKST"]) if "WKST" in parts else 0,
         **{name.lower(): values for name, values in lists.items()},
     )
 
 
-def _check_together(rule: Rule) -> None:
-    others = (
+def _check_combination(rule: Rule) -> None:
+    has_by_parts = (
         rule.bymonth or rule.byweekno or rule.byyearday or rule.bymonthday or rule.byday
         or rule.byhour or rule.byminute or rule.bysecond
     )  # fmt: skip
-    if rule.bysetpos and not others:
+    if rule.bysetpos and not has_by_parts:
         _refuse("BYSETPOS needs another BY part to choose from.", "FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1.")
-    times = max(len(rule.byhour), 1) * max(len(rule.byminute), 1) * max(len(rule.bysecond), 1)
-    if times > MOST_TIMES_A_DAY:
+    times_a_day = max(len(rule.byhour), 1) * max(len(rule.byminute), 1) * max(len(rule.bysecond), 1)
+    if times_a_day > MOST_TIMES_A_DAY:
         _refuse(f"A rule names at most {MOST_TIMES_A_DAY} times a day.", "Right is for example BYHOUR=9,17;BYMINUTE=0.")
-    if (rule.bysetpos or (rule.freq in SUB_DAILY and others)) and (rule.count or 0) > MOST_COUNT_WALKED:
+    if (rule.bysetpos or (rule.freq in SUB_DAILY and has_by_parts)) and (rule.count or 0) > MOST_COUNT_WALKED:
         _refuse(
             f"COUNT is at most {MOST_COUNT_WALKED} with BYSETPOS, and for HOURLY and MINUTELY with BY parts.",
             "Give an end instead: FREQ=HOURLY;BYHOUR=9,10,11;UNTIL=20301231.",
@@ -140,24 +149,25 @@ def _read_count(name: str, value: str, most: int) -> int:
     return int(value)
 
 
-def _read_list(name: str, value: str, freq: str) -> tuple[int, ...]:
-    low, high, negative, forbidden = _LISTS[name]
-    if freq in forbidden:
-        allowed = [other for other in FREQUENCIES if other not in forbidden]
+def _read_numbers(name: str, value: str, freq: str) -> tuple[int, ...]:
+    part = _LISTS[name]
+    low, high = part.low, part.high
+    if freq in part.forbidden:
+        allowed = [other for other in FREQUENCIES if other not in part.forbidden]
         _refuse(f"{name} does not go with FREQ={freq}.", f"It goes with {', '.join(allowed)}. {_EXAMPLE}")
-    span = f"{low} to {high}" + (f" or -{high} to -{low}" if negative else "")
+    span = f"{low} to {high}" + (f" or -{high} to -{low}" if part.negative else "")
 
     def read(item: str) -> int:
-        if _NUMBER.fullmatch(item) and (negative or item[0] not in "+-"):
+        if _NUMBER.fullmatch(item) and (part.negative or item[0] not in "+-"):
             number = int(item)
-            if low <= (abs(number) if negative else number) <= high:
+            if low <= (abs(number) if part.negative else number) <= high:
                 return number
         _refuse(f"{name} takes numbers from {span}, with commas.", f"Right is for example {name}={low},{low + 1}.")
 
-    return _read_each(name, value, read)
+    return _read_items(name, value, read)
 
 
-def _read_days(value: str, freq: str, weeks: bool) -> tuple[tuple[int, int], ...]:
+def _read_weekdays(value: str, freq: str, has_weeks: bool) -> tuple[tuple[int, int], ...]:
     def read(item: str) -> tuple[int, int]:
         match = _WEEKDAY.fullmatch(item)
         if match is None:
@@ -166,17 +176,17 @@ def _read_days(value: str, freq: str, weeks: bool) -> tuple[tuple[int, int], ...
         if match[1] is not None:
             if not 1 <= abs(ordinal) <= 53:
                 _refuse("The number before a weekday is from 1 to 53 or -53 to -1.", "Right is for example BYDAY=-1FR.")
-            if freq not in ("MONTHLY", "YEARLY") or weeks:
+            if freq not in ("MONTHLY", "YEARLY") or has_weeks:
                 _refuse(
                     "A number before a weekday goes with MONTHLY and YEARLY only, and not with BYWEEKNO.",
                     "Right is for example FREQ=MONTHLY;BYDAY=-1FR or FREQ=WEEKLY;BYDAY=FR.",
                 )
         return ordinal, WEEKDAYS.index(match[2])
 
-    return _read_each("BYDAY", value, read)
+    return _read_items("BYDAY", value, read)
 
 
-def _read_each(name: str, value: str, read: Callable[[str], _Item]) -> tuple[_Item, ...]:
+def _read_items(name: str, value: str, read: Callable[[str], _Item]) -> tuple[_Item, ...]:
     items = [read(item) for item in value.split(",")]
     if len(set(items)) != len(items):
         _refuse(f"{name} names a value twice.")

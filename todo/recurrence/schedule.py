@@ -1,4 +1,4 @@
-"""The course of a series: which of its dates comes next, in each of the three modes."""
+"""The schedule of a series: which date comes next, in each of the three modes."""
 
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
@@ -16,18 +16,18 @@ Mode = Literal["one_at_a_time", "every_occurrence", "after_completion"]
 CatchUp = Literal["latest", "all", "none"]
 
 MOST_COUNTED = 1_000
-"""Dates that were passed over are counted up to here, so that a very late completion stays cheap."""
+"""The count of passed-over dates stops here, which keeps a very late completion cheap."""
 MOST_WALKED = 500
-"""Missed dates that one step of catching up looks at; the rest is left to the next step."""
+"""Missed dates that one call of `catch_up` examines; later calls examine the rest."""
 MOST_MADE = 20
-"""Missed dates of which one step of catching up makes instances."""
+"""Missed dates that one call of `catch_up` examines when each becomes an instance (`all`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """What decides the dates of a series; `skipped` are dates that the person has taken out.
+    """The rule, first due, zone and mode of a series; `skipped` holds the dates that the person took out.
 
-    `wall` is the local time that `first` was to have, if the clocks jump over it: later dates are at that time.
+    `wall` is the intended local time of `first` if a clock change skipped it; later dates use that time.
     """
 
     rule: Rule
@@ -39,16 +39,16 @@ class Schedule:
 
     @property
     def start(self) -> datetime:
-        """The naive local time at which the course begins."""
+        """The naive local time of the first due; midnight for a date."""
         return rules.local_start(self.first, self.zone, self.wall)
 
     def walk(self, after: str | datetime | None) -> Iterator[str]:
-        """Yield the dates of the rule that are later than `after`, skipped ones too."""
+        """Yield the dates on the rule later than `after`, including skipped ones."""
         return rules.walk(self.rule, self.first, self.zone, after, self.wall)
 
 
 class NextDate(NamedTuple):
-    """A date whose instance is to be made, and how many dates of the rule were passed over before it."""
+    """The date of an instance to create, and the number of dates on the rule passed over before it."""
 
     due: str
     passed: int
@@ -56,12 +56,13 @@ class NextDate(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CatchUpStep:
-    """What a step of catching up makes, and where it leaves the series.
+    """The result of `catch_up`: the dates of the instances to create, and the new state of the series.
 
-    `passed` counts the dates passed over since the last one made; `ended` says that the rule has no further date.
+    `newest` is the date up to which the series is dealt with, `passed` the number of dates passed over since the last
+    instance. `ended` is true if the rule has no further date.
     """
 
-    steps: tuple[NextDate, ...]
+    dates: tuple[NextDate, ...]
     newest: str
     passed: int
     ended: bool
@@ -73,66 +74,65 @@ def day_of(due: str, zone: ZoneInfo) -> date:
 
 
 def starts_at(due: str, zone: ZoneInfo) -> datetime:
-    """Return when a due is reached: itself, or the first instant of its day."""
+    """Return the instant at which a due is reached; a date is reached when its day begins."""
     return day_bounds(date.fromisoformat(due), zone)[0] if is_date(due) else read_instant(due)
 
 
 def is_over(due: str, zone: ZoneInfo, now: datetime) -> bool:
-    """Return whether a due has passed: a date only when its day has ended."""
+    """Return whether a due has passed; a date passes when its day ends."""
     return read_instant(deadline_of(due, zone)) <= now
 
 
 def just_before(due: str) -> str:
-    """Return a date or instant after which a due is the first that can come."""
+    """Return the date or instant one day or second earlier, so that a walk after it can yield `due` again."""
     if is_date(due):
         return str(date.fromisoformat(due) - timedelta(days=1))
     return shorten_instant(write_instant(read_instant(due) - timedelta(seconds=1)))
 
 
-def just_after(floor: str) -> str:
-    """Return the due that `just_before` was told of."""
-    if is_date(floor):
-        return str(date.fromisoformat(floor) + timedelta(days=1))
-    return shorten_instant(write_instant(read_instant(floor) + timedelta(seconds=1)))
-
-
-def dates_ahead(course: Schedule, after: str | None, now: datetime, taken: Container[str] = ()) -> Iterator[str]:
-    """Yield the dates of the rule that are later than `after` and not over, but for those skipped or taken."""
-    floor = _floor(course, after, now)
-    for due in course.walk(floor):
-        if due not in course.skipped and due not in taken:
+def dates_ahead(schedule: Schedule, after: str | None, now: datetime, taken: Container[str] = ()) -> Iterator[str]:
+    """Yield the dates on the rule that are later than `after`, not over, not skipped and not in `taken`."""
+    floor = _floor(schedule, after, now)
+    for due in schedule.walk(floor):
+        if due not in schedule.skipped and due not in taken:
             yield due
 
 
 def next_on_rule(
-    course: Schedule, after: str | None, now: datetime, taken: Container[str] = (), since: str | None = None
+    schedule: Schedule, after: str | None, now: datetime, taken: Container[str] = (), since: str | None = None
 ) -> NextDate | None:
-    """Return the next date on the rule; what is passed over since `after` (or `since`) is counted to `MOST_COUNTED`."""
-    due = next(dates_ahead(course, after, now, taken), None)
+    """Return the next date on the rule that is not over, skipped or taken; None if the rule has ended.
+
+    `passed` counts the dates on the rule between `since` (or `after`) and the next date, up to `MOST_COUNTED`.
+    """
+    due = next(dates_ahead(schedule, after, now, taken), None)
     if due is None:
         return None
     if after is None:
         return NextDate(due, 0)
-    between = 0
-    for each in islice(course.walk(since or after), MOST_COUNTED):
-        if each >= due:
+    passed = 0
+    for earlier in islice(schedule.walk(since or after), MOST_COUNTED):
+        if earlier >= due:
             break
-        between += 1
-    return NextDate(due, between)
+        passed += 1
+    return NextDate(due, passed)
 
 
-def next_after_doing(course: Schedule, done_at: datetime, made: int, taken: Container[str] = ()) -> NextDate | None:
-    """Return the date an interval after doing: from its local day, at the series' time, months clamped to their end.
+def next_after_completion(
+    schedule: Schedule, done_at: datetime, made: int, taken: Container[str] = ()
+) -> NextDate | None:
+    """Return the date one interval after a completion, or None if COUNT, UNTIL or the calendar ends the series.
 
-    HOURLY and MINUTELY go on from the minute. `made` counts the instances so far, for COUNT. A date that is taken
-    moves on by whole intervals.
+    The interval counts from the local day of `done_at`, at the series' time; a day that a month lacks becomes its last
+    day. HOURLY and MINUTELY count from the minute of `done_at`. `made` is the number of instances so far, for COUNT.
+    While the date is in `taken`, another interval is added.
     """
-    rule = course.rule
+    rule = schedule.rule
     if rule.count is not None and made >= rule.count:
         return None
-    for times in count(1):
-        due = _move_on(course, done_at, times)
-        if due is None or not rules.is_within(rule, due, course.zone):
+    for intervals in count(1):
+        due = _add_intervals(schedule, done_at, intervals)
+        if due is None or not rules.is_within(rule, due, schedule.zone):
             return None
         if due not in taken:
             return NextDate(due, 0)
@@ -140,74 +140,81 @@ def next_after_doing(course: Schedule, done_at: datetime, made: int, taken: Cont
 
 
 def catch_up(
-    course: Schedule, newest: str, how: CatchUp, now: datetime, *, passed: int = 0, taken: Container[str] = ()
+    schedule: Schedule, newest: str, policy: CatchUp, now: datetime, *, passed: int = 0, taken: Container[str] = ()
 ) -> CatchUpStep:
-    """Return what is to be made once the nominal time of `newest` is reached, so that one date lies ahead again.
+    """Return the instances to create once `newest` is reached, so that again one of them lies ahead of `now`.
 
-    A date that is reached counts as missed when it is over; of a date-only series, today's is not. Long absences are
-    caught up in several steps: the answer then has no date ahead yet, and its `newest` is reached as well.
+    A reached date is missed once it is over; today's date of a date-only series is not over yet. A long absence takes
+    several calls: until the last one, the result holds no date ahead and its `newest` lies in the past. `passed` is
+    the number of dates passed over by earlier calls.
     """
-    most = MOST_MADE if how == "all" else MOST_WALKED
+    limit = MOST_MADE if policy == "all" else MOST_WALKED
+
+    def is_free(due: str) -> bool:
+        return due not in schedule.skipped and due not in taken
+
     reached: list[str] = []
     ahead = None
     ended = True
-    for due in course.walk(newest):
-        free = due not in course.skipped and due not in taken
-        if free and starts_at(due, course.zone) > now:
+    for due in schedule.walk(newest):
+        if is_free(due) and starts_at(due, schedule.zone) > now:
             ahead, ended = due, False
             break
-        if len(reached) == most:
+        if len(reached) == limit:
             ended = False
             break
         reached.append(due)
-    whole = ended or ahead is not None
-    free_ones = [due for due in reached if due not in course.skipped and due not in taken]
-    last = free_ones[-1] if free_ones and whole else None
-    steps = []
+    free = [due for due in reached if is_free(due)]
+    if policy == "latest":
+        # Before the last call, a later date may still be the latest one.
+        is_complete = ended or ahead is not None
+        wanted = free[-1:] if is_complete else []
+    else:
+        wanted = [due for due in free if policy == "all" or not is_over(due, schedule.zone, now)]
+    dates = []
     for due in reached:
-        if due in free_ones and (
-            how == "all" or (how == "latest" and due == last) or (how == "none" and not is_over(due, course.zone, now))
-        ):
-            steps.append(NextDate(due, passed))
+        if due in wanted:
+            dates.append(NextDate(due, passed))
             passed = 0
         else:
             passed += 1
     if ahead is not None:
-        steps.append(NextDate(ahead, passed))
+        dates.append(NextDate(ahead, passed))
         passed = 0
-    return CatchUpStep(tuple(steps), ahead or (reached[-1] if reached else newest), passed, ended)
+    return CatchUpStep(tuple(dates), ahead or (reached[-1] if reached else newest), passed, ended)
 
 
-def _floor(course: Schedule, after: str | None, now: datetime) -> str | datetime:
-    """Return what the next date must be later than: `after` and now, or yesterday for dates."""
-    if is_date(course.first):
-        yesterday = local_day(now, course.zone) - timedelta(days=1)
-        return str(yesterday if after is None else max(yesterday, day_of(after, course.zone)))
+def _floor(schedule: Schedule, after: str | None, now: datetime) -> str | datetime:
+    """Return the exclusive lower bound of the next date: the later of `after` and now (for dates: yesterday)."""
+    if is_date(schedule.first):
+        yesterday = local_day(now, schedule.zone) - timedelta(days=1)
+        return str(yesterday if after is None else max(yesterday, day_of(after, schedule.zone)))
     if after is None:
         return now
-    return max(now, read_instant(deadline_of(after, course.zone)))
+    return max(now, read_instant(deadline_of(after, schedule.zone)))
 
 
-def _move_on(course: Schedule, done_at: datetime, times: int) -> str | None:
-    amount = course.rule.interval * times
+def _add_intervals(schedule: Schedule, done_at: datetime, intervals: int) -> str | None:
+    """Return the due so many intervals after `done_at`, or None beyond the calendar."""
+    amount = schedule.rule.interval * intervals
     try:
-        if course.rule.freq in rules.SUB_DAILY:
-            step = timedelta(hours=amount) if course.rule.freq == "HOURLY" else timedelta(minutes=amount)
-            moved = done_at.astimezone(UTC).replace(second=0, microsecond=0) + step
+        if schedule.rule.freq in rules.SUB_DAILY:
+            elapsed = timedelta(hours=amount) if schedule.rule.freq == "HOURLY" else timedelta(minutes=amount)
+            moved = done_at.astimezone(UTC).replace(second=0, microsecond=0) + elapsed
             return shorten_instant(write_instant(moved)) if moved.year <= LAST_YEAR else None
-        day = _add_period(local_day(done_at, course.zone), course.rule.freq, amount)
+        day = _add_period(local_day(done_at, schedule.zone), schedule.rule.freq, amount)
     except (OverflowError, ValueError):
         return None
     if day.year > LAST_YEAR:
         return None
-    return at_series_time(course, day)
+    return at_series_time(schedule, day)
 
 
-def at_series_time(course: Schedule, day: date) -> str:
-    """Return the due on a local day: the day itself, or the series' time on it."""
-    if is_date(course.first):
+def at_series_time(schedule: Schedule, day: date) -> str:
+    """Return the due of a series on a local day: the day itself if date-only, else the series' time on it."""
+    if is_date(schedule.first):
         return day.isoformat()
-    return shorten_instant(write_instant(resolve_local(datetime.combine(day, course.start.time()), course.zone)))
+    return shorten_instant(write_instant(resolve_local(datetime.combine(day, schedule.start.time()), schedule.zone)))
 
 
 def _add_period(day: date, freq: str, amount: int) -> date:
@@ -220,5 +227,5 @@ def _add_period(day: date, freq: str, amount: int) -> date:
 
 
 def noon_of(due: str, zone: ZoneInfo) -> datetime:
-    """Return an instant well within a due's day: what "done on its day" means in a preview."""
+    """Return the instant at which a preview assumes a due is done: noon of a date, else the due itself."""
     return read_instant(due) if not is_date(due) else resolve_local(datetime.combine(day_of(due, zone), time(12)), zone)

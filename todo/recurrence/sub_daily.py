@@ -1,4 +1,4 @@
-"""The dates of an HOURLY or MINUTELY rule: instants by elapsed time, judged on the local wall time."""
+"""The instants of an HOURLY or MINUTELY rule: stepped by elapsed time, filtered by local wall time."""
 
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -7,66 +7,66 @@ from functools import lru_cache
 from itertools import product
 from zoneinfo import ZoneInfo
 
-from todo.recurrence.calendar import DayParts, choose_positions, days_of_year, read_days
+from todo.recurrence.calendar import DayParts, choose_positions, days_of_year, resolve_day_parts
 from todo.recurrence.rule import Rule
 from todo.text.when import LAST_YEAR, resolve_local
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _END = int((datetime(LAST_YEAR, 6, 1, tzinfo=UTC) - _EPOCH).total_seconds())
-_MOST_LOOKS = 1_000
-"""Looks at the clock without a date: a rule that is silent for so long is taken to be over."""
-_LEAP = 14 * 86_400
-"""Seconds to go ahead at once: shorter than any two changes of a zone's offset that cancel out."""
+_MOST_MISSES = 1_000
+"""Candidates in a row without a date, after which a rule has ended."""
+_LONGEST_JUMP = 14 * 86_400
+"""Seconds skipped at once: shorter than the time between any two offset changes of a zone that cancel out."""
 
 
-def walk_beats(rule: Rule, first: datetime, zone: ZoneInfo, begin: datetime) -> Iterator[datetime]:
-    """Yield the instants of an HOURLY or MINUTELY rule from about `begin` on, strictly increasing.
+def walk_sub_daily(rule: Rule, first: datetime, zone: ZoneInfo, begin: datetime) -> Iterator[datetime]:
+    """Yield the instants of an HOURLY or MINUTELY rule, strictly increasing, from at most an hour before `begin` on.
 
-    Every interval is an hour or a minute on the local clock; `first` (an instant) gives the phase.
+    Every interval is one hour or minute of the local clock; `first` (an instant) gives the phase.
     """
     minutes = rule.interval * (60 if rule.freq == "HOURLY" else 1)
     step = minutes * 60
     origin = int((first - _EPOCH) // timedelta(seconds=1))
     ahead = _steps_ahead(minutes % 1_440, rule.byhour, rule.byminute if rule.freq == "MINUTELY" else ())
-    parts = read_days(rule, first.date())
-    limits_days = bool(rule.bymonth or rule.byyearday or rule.bymonthday or rule.byday)
+    parts = resolve_day_parts(rule, first.date())
+    filters_days = bool(rule.bymonth or rule.byyearday or rule.bymonthday or rule.byday)
     chosen = _ChosenDays(parts)
     at = origin + max(0, -(-(int((begin - _EPOCH).total_seconds()) - 3_600 - origin) // step)) * step
-    looks, same_until = 0, 0
-    while looks < _MOST_LOOKS and at < _END:
-        looks += 1
+    misses, same_offset_until = 0, 0
+    while misses < _MOST_MISSES and at < _END:
+        misses += 1
         local = (_EPOCH + timedelta(seconds=at)).astimezone(zone)
-        wait = ahead[local.hour * 60 + local.minute] if ahead else 0
+        steps = ahead[local.hour * 60 + local.minute] if ahead else 0
         goal = at
-        if wait:
-            goal = at + min(wait * step, max(_LEAP // step, 1) * step)
-        elif limits_days and not chosen.has(local):
+        if steps:
+            goal = at + min(steps * step, max(_LONGEST_JUMP // step, 1) * step)
+        elif filters_days and not chosen.has(local):
             goal = _next_day(parts, local, zone)
         if goal == at:
             for instant in _expand(rule, first, local):
                 if instant >= first:
-                    looks = 0
+                    misses = 0
                     yield instant
             at += step
         else:
-            target = min(goal, _END) if wait else min(goal, at + _LEAP)
-            if target > same_until:
-                same_until = max(target, at + _LEAP)
-                change = _find_change(at, same_until, zone)
+            target = min(goal, _END) if steps else min(goal, at + _LONGEST_JUMP)
+            if target > same_offset_until:
+                same_offset_until = max(target, at + _LONGEST_JUMP)
+                change = _find_change(at, same_offset_until, zone)
                 if change is not None:
-                    same_until = change - 1
+                    same_offset_until = change - 1
                     goal = min(goal, change)
             at += max(-(-(goal - at) // step), 1) * step
 
 
-def nth_beat(rule: Rule, first: datetime, number: int) -> datetime:
-    """Return the instant of the `number`th date of a rule without BY parts, counted from 1."""
+def nth_instant(rule: Rule, first: datetime, number: int) -> datetime:
+    """Return the instant of the `number`th date (from 1) of a rule without BY parts."""
     step = timedelta(hours=1) if rule.freq == "HOURLY" else timedelta(minutes=1)
     return first + step * rule.interval * (number - 1)
 
 
 def _expand(rule: Rule, first: datetime, local: datetime) -> Iterator[datetime]:
-    """Yield the instants of one interval: those of the local hour, or of the local minute, that the rule names."""
+    """Yield the instants that the rule names within one interval, which is a local hour or a local minute."""
     if not rule.byminute and not rule.bysecond and not rule.bysetpos:
         yield local.astimezone(UTC).replace(microsecond=first.microsecond)
         return
@@ -77,7 +77,7 @@ def _expand(rule: Rule, first: datetime, local: datetime) -> Iterator[datetime]:
     for minute, second in product(minutes, rule.bysecond or (local.second,)):
         named = wall.replace(minute=minute, second=second, microsecond=first.microsecond)
         instant = (named - offset).replace(tzinfo=UTC)
-        # An hour that is cut by a change of the clocks has only some of its minutes.
+        # A clock change within the hour removes some of its minutes.
         if instant.astimezone(local.tzinfo).replace(tzinfo=None) == named:
             found.append(instant)
     if rule.bysetpos:
@@ -87,9 +87,9 @@ def _expand(rule: Rule, first: datetime, local: datetime) -> Iterator[datetime]:
 
 @lru_cache(256)
 def _steps_ahead(step: int, hours: tuple[int, ...], minutes: tuple[int, ...]) -> tuple[int, ...]:
-    """Return for every minute of the day how many steps lead to a named one; empty if all are named.
+    """Return for every minute of the day the number of steps to the next named minute; empty if all are named.
 
-    Where no number of steps does, it is a large one: only a change of the offset can help.
+    The number is 1,000,000 if no number of steps leads there: then only a change of the offset can.
     """
     if not hours and not minutes:
         return ()
@@ -106,7 +106,7 @@ def _steps_ahead(step: int, hours: tuple[int, ...], minutes: tuple[int, ...]) ->
 
 
 class _ChosenDays(dict[int, frozenset[int]]):
-    """The days that the parts choose, by year: kept for one walk, in which the same year is asked for often."""
+    """The chosen days by year, cached for one walk, which misses the same year up many times."""
 
     def __init__(self, parts: DayParts) -> None:
         self._parts = parts
@@ -119,7 +119,7 @@ class _ChosenDays(dict[int, frozenset[int]]):
 
 
 def _next_day(parts: DayParts, local: datetime, zone: ZoneInfo) -> int:
-    """Return the first second of the next chosen local day."""
+    """Return the first second (since 1970) of the next chosen local day, or `_END`."""
     today = local.timetuple().tm_yday - 1
     for year in range(local.year, min(local.year + 41, LAST_YEAR)):
         offsets = days_of_year(parts, year)
@@ -131,7 +131,7 @@ def _next_day(parts: DayParts, local: datetime, zone: ZoneInfo) -> int:
 
 
 def _find_change(low: int, high: int, zone: ZoneInfo) -> int | None:
-    """Return the second of the first change of the offset in (low, high], or None."""
+    """Return the second of the first offset change in (low, high], or None if the offset is the same at both."""
     offset = _offset_at(low, zone)
     if _offset_at(high, zone) == offset:
         return None

@@ -1,4 +1,4 @@
-"""A recurrence rule in plain words: "every last Friday at 17:00, until 31 Dec 2026"."""
+"""The English text of a recurrence rule: "every last Friday at 17:00, until 31 Dec 2026"."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -7,7 +7,7 @@ from itertools import product
 from zoneinfo import ZoneInfo
 
 from events.instants import read_instant
-from todo.recurrence.calendar import read_times
+from todo.recurrence.calendar import times_of_day
 from todo.recurrence.rule import SUB_DAILY, Rule
 from todo.text.when import is_date
 
@@ -25,18 +25,18 @@ _MOST_TIMES = 6
 
 
 def describe(rule: Rule, first: str | None, zone: ZoneInfo, wall: str | None = None) -> str:
-    """Return a rule in plain words; what the rule leaves open is said from `first`, if there is one.
+    """Return a rule in English; days and times that the rule does not name come from `first`, if given.
 
-    `wall` is the local time that `first` was to have, if the clocks jump over it.
+    `wall` is the intended local time of `first` if a clock change skipped it.
     """
     start = None if first is None else datetime.fromisoformat(wall) if wall else _local_start(first, zone)
     if start is not None:
         rule = _fill_days(rule, start)
     if rule.freq in SUB_DAILY:
-        said = _say_sub_daily(rule)
+        text = _say_sub_daily(rule)
     else:
-        said = _say_chosen(rule, _say_days(rule)) + _say_times(rule, None if first and is_date(first) else start, first)
-    return said + _say_end(rule)
+        text = _say_chosen(rule, _say_days(rule)) + _say_times(rule, None if first and is_date(first) else start, first)
+    return text + _say_end(rule)
 
 
 def _local_start(first: str, zone: ZoneInfo) -> datetime:
@@ -46,7 +46,7 @@ def _local_start(first: str, zone: ZoneInfo) -> datetime:
 
 
 def _fill_days(rule: Rule, start: datetime) -> Rule:
-    """Return the rule with the days named that it takes from its first date."""
+    """Return the rule with the days filled in that it takes from its first date."""
     if rule.bymonthday or rule.byday or rule.byyearday:
         return rule
     if rule.freq == "WEEKLY" or rule.byweekno:
@@ -65,8 +65,8 @@ def _say_days(rule: Rule) -> str:
         return _say_weekly(rule, every) + _say_months(rule)
     if rule.freq == "MONTHLY" and not (rule.bymonthday and rule.byday):
         return _say_monthly(rule, every) + _say_months(rule)
-    if rule.freq == "YEARLY" and (said := _say_yearly(rule)):
-        return f"{every} {said}"
+    if rule.freq == "YEARLY" and (text := _say_yearly(rule)):
+        return f"{every} {text}"
     if rule.freq == "DAILY" and rule.interval == 1 and rule.byday and not rule.bymonthday:
         days = "weekday" if rule.byday == _WORKDAYS else _join(_DAYS[day] for _, day in rule.byday)
         return f"every {days}{_say_months(rule)}"
@@ -101,7 +101,7 @@ def _say_monthly(rule: Rule, every: str) -> str:
 
 
 def _say_yearly(rule: Rule) -> str:
-    """Return "on 24 December", or nothing where the parts have to be listed."""
+    """Return "on 24 December", or "" if the parts have to be listed one by one."""
     if rule.byweekno or rule.byyearday:
         return ""
     if rule.bymonth and rule.bymonthday and not rule.byday:
@@ -121,7 +121,7 @@ def _say_yearly(rule: Rule) -> str:
 
 
 def _say_limits(rule: Rule) -> str:
-    """Return every part that chooses days, one by one; a date has to meet them all."""
+    """Return a list of all parts that choose days; a date must satisfy each of them."""
     limits = []
     if rule.byweekno:
         limits.append(f"in {_say_numbers('week', rule.byweekno)} of the year")
@@ -140,42 +140,42 @@ def _say_limits(rule: Rule) -> str:
     return f", only {' and '.join(limits)}" if limits else ""
 
 
-def _say_chosen(rule: Rule, said: str) -> str:
+def _say_chosen(rule: Rule, text: str) -> str:
     if not rule.bysetpos:
-        return said
+        return text
     workdays = rule.freq == "MONTHLY" and rule.interval == 1 and rule.byday == _WORKDAYS and not rule.bymonthday
     one_time = max(len(rule.byhour), len(rule.byminute), len(rule.bysecond)) <= 1
     if workdays and one_time and len(rule.bysetpos) == 1:
         return f"every {_say_ordinal(rule.bysetpos[0])} weekday of the month{_say_months(rule)}"
     if rule.freq == "DAILY":
-        return said  # the times that are said are those that BYSETPOS leaves
+        return text  # `_say_times` lists only the times that BYSETPOS keeps
     chosen = _join(_say_ordinal(position) for position in rule.bysetpos)
-    return f"{said}, of these only the {chosen} in each {_UNITS[rule.freq]}"
+    return f"{text}, of these only the {chosen} in each {_UNITS[rule.freq]}"
 
 
 def _say_times(rule: Rule, start: datetime | None, first: str | None) -> str:
     if start is None:
         if first is not None:
-            return ""  # a date-only due has no time of day, whatever the rule names
+            return ""  # a date-only due has no time of day, even if the rule names one
         if not rule.byhour:
             return _say_clock(rule)
         start = datetime.combine(date(1970, 1, 1), time())
-    times = read_times(rule, start)
+    times = times_of_day(rule, start)
     if len(times) > _MOST_TIMES:
         return _say_clock(rule)
     return f" at {_join(f'{at:%H:%M:%S}' if at.second else f'{at:%H:%M}' for at in times)}"
 
 
 def _say_clock(rule: Rule) -> str:
-    """Return the parts that choose times, one by one."""
+    """Return a list of the parts that choose times."""
     parts = [("hour", rule.byhour), ("minute", rule.byminute), ("second", rule.bysecond)]
-    said = " and ".join(_say_numbers(unit, values) for unit, values in parts if values)
-    return f" at {said}" if said else ""
+    text = " and ".join(_say_numbers(unit, values) for unit, values in parts if values)
+    return f" at {text}" if text else ""
 
 
 def _say_sub_daily(rule: Rule) -> str:
-    said = _say_every(rule) + _say_clock(rule) + _say_limits(rule)
-    return _say_chosen(rule, said)
+    text = _say_every(rule) + _say_clock(rule) + _say_limits(rule)
+    return _say_chosen(rule, text)
 
 
 def _say_end(rule: Rule) -> str:
@@ -184,11 +184,11 @@ def _say_end(rule: Rule) -> str:
     if rule.until is None:
         return ""
     until = rule.until
-    said = f", until {until.day} {_MONTHS[until.month - 1][:3]} {until.year}"
+    text = f", until {until.day} {_MONTHS[until.month - 1][:3]} {until.year}"
     if isinstance(until, datetime):
-        said += f", {until:%H:%M:%S}" if until.second else f", {until:%H:%M}"
-        said += " UTC" if until.tzinfo else ""
-    return said
+        text += f", {until:%H:%M:%S}" if until.second else f", {until:%H:%M}"
+        text += " UTC" if until.tzinfo else ""
+    return text
 
 
 def _say_months(rule: Rule) -> str:
@@ -205,8 +205,8 @@ def _say_month_days(days: tuple[int, ...]) -> str:
 
 
 def _say_numbers(unit: str, numbers: tuple[int, ...]) -> str:
-    said = _join(str(number) if number >= 0 else f"{-number} from the end" for number in numbers)
-    return f"{unit}{'s' if len(numbers) > 1 else ''} {said}"
+    text = _join(str(number) if number >= 0 else f"{-number} from the end" for number in numbers)
+    return f"{unit}{'s' if len(numbers) > 1 else ''} {text}"
 
 
 def _say_ordinal(number: int) -> str:

@@ -26,7 +26,16 @@ from todo.record.views import PRIORITIES, say_rule
 from todo.record.work import Work
 from todo.recurrence import expansion as rules
 from todo.recurrence.expansion import Rule
-from todo.recurrence.schedule import Mode, NextDate, Schedule, day_of, is_over, next_after_doing, next_on_rule, noon_of
+from todo.recurrence.schedule import (
+    Mode,
+    NextDate,
+    Schedule,
+    day_of,
+    is_over,
+    next_after_completion,
+    next_on_rule,
+    noon_of,
+)
 from todo.reminders import MOST_PER_TASK, follow_due, replace_reminders
 from todo.requests.confirmations import require_person
 from todo.requests.fields import clean_tags, read_edits
@@ -169,7 +178,7 @@ def _guess_ahead(
         done_at = max(done_at, noon_of(open_due(open_ones[-1]), zone))
     found: list[DateShape] = []
     for _ in range(1_000):
-        date = next_after_doing(series.schedule, done_at, made)
+        date = next_after_completion(series.schedule, done_at, made)
         if date is None or len(found) == limit:
             break
         if after is None or _is_later(date.due, after, zone):

@@ -32,7 +32,7 @@ from todo.recurrence.schedule import (
     dates_ahead,
     is_over,
     just_before,
-    next_after_doing,
+    next_after_completion,
     next_on_rule,
     starts_at,
 )
@@ -276,7 +276,7 @@ def find_next(work: Work, series: Series, occurrence: str | None, *, done: bool)
         from_ = max(from_, starts_at(occurrence, series.schedule.zone))
     # Nominal dates are kept in UTC, so a day earlier is early enough in every zone.
     taken = load_taken(work, series.task["id"], str((from_ - timedelta(days=2)).date()))
-    return next_after_doing(series.schedule, from_, series.row["made"], taken)
+    return next_after_completion(series.schedule, from_, series.row["made"], taken)
 
 
 def _may_come(work: Work, series: Series, awaits: str) -> bool:

@@ -22,7 +22,7 @@ from todo.recurrence.schedule import (
     day_of,
     is_over,
     just_before,
-    next_after_doing,
+    next_after_completion,
     next_on_rule,
     starts_at,
 )
@@ -146,7 +146,7 @@ def _find_last_due(plan: SeriesDraft, series: Series) -> str | None:
         from_ = read_instant((last and last["completed_at"]) or work.at)
     else:
         from_ = max(read_instant(last["deleted_at"]), starts_at(nominal_of(last), schedule.zone))
-    step = next_after_doing(schedule, from_, series.row["made"], plan.load_taken(None))
+    step = next_after_completion(schedule, from_, series.row["made"], plan.load_taken(None))
     return None if step is None else step.due
 
 

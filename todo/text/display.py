@@ -1,30 +1,30 @@
-"""Text of others as it stands in our sentences: nothing in it can hide, reorder or end what stands around it."""
+"""User text made safe to embed in a sentence: it cannot hide, reorder or end the text around it."""
 
 from unicodedata import category
 
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _JOINERS = "\u200c\u200d"
-"""Words of Persian and of Indic scripts need them, and emoji that are made of several."""
+"""Zero-width joiners, which Persian and Indic words and composed emoji need."""
 
 
 def show_text(text: str) -> str:
-    """Return a text with what cannot be seen made visible, as `⟨U+202E⟩`.
+    """Return a text with each invisible character replaced by its code point, as `⟨U+202E⟩`.
 
-    That is controls, direction overrides (UAX 9), spaces without width, tags and line breaks; not the joiners between
-    two characters beyond ASCII.
+    Invisible are controls, direction overrides (UAX 9), zero-width spaces, tags and line breaks. A joiner between two
+    characters beyond ASCII stays.
     """
     if text.isascii() and text.isprintable():
         return text
     return "".join(
-        each if category(each) not in _HIDDEN or _joins(text, at) else f"⟨U+{ord(each):04X}⟩"
-        for at, each in enumerate(text)
+        char if category(char) not in _HIDDEN or _is_joiner(text, at) else f"⟨U+{ord(char):04X}⟩"
+        for at, char in enumerate(text)
     )
 
 
 def quote_title(title: str) -> str:
-    """Return a title in quotation marks, none within: where it ends is never in doubt."""
+    """Return a title in double quotes, with inner double quotes replaced, so that its end is unambiguous."""
     return f'"{show_text(title).replace(chr(34), chr(39))}"'
 
 
-def _joins(text: str, at: int) -> bool:
+def _is_joiner(text: str, at: int) -> bool:
     return text[at] in _JOINERS and 0 < at < len(text) - 1 and min(text[at - 1], text[at + 1]) > "\x7f"

@@ -1,4 +1,4 @@
-"""Dates, local times, instants and durations: read strictly, resolved in a zone, said in words."""
+"""Dates, local times, instants and durations: strict parsing, resolution in a zone, and wording."""
 
 import re
 import zoneinfo
@@ -12,7 +12,7 @@ from events.instants import read_instant, shorten_instant, write_instant
 from todo.errors import InvalidTime
 
 FIRST_YEAR, LAST_YEAR = 1970, 9998
-"""Years in which every later step of arithmetic stays within `datetime`."""
+"""Years within which all later arithmetic stays in the range of `datetime`."""
 MOST_DAYS = 3_660
 LONGEST_TEXT = 64
 
@@ -40,9 +40,9 @@ _HOST_DEPENDENT = re.compile(r"(localtime|posixrules|Factory|(right|posix)/.*)")
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A due as it is stored (a date, or an instant in UTC), and what had to be decided to read it.
+    """A due in its stored form (a date, or an instant in UTC), with warnings about an ambiguous or skipped local time.
 
-    `wall` is the local time that was given, if the clocks jump over it.
+    `wall` is the given local time if a clock change skipped it.
     """
 
     due: str
@@ -52,7 +52,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Duration:
-    """`days` keep the wall time, `seconds` are elapsed time; both have the same sign."""
+    """A duration of calendar days, which keep the wall time, and elapsed seconds; both have the same sign."""
 
     days: int
     seconds: int
@@ -62,7 +62,7 @@ class Duration:
 
 
 def prefer_shipped_zones() -> None:
-    """Take zones from the `tzdata` package and never from the host, whose rules may be a year old."""
+    """Load time zones from the `tzdata` package instead of the host, whose rules may be a year old."""
     zoneinfo.reset_tzpath(())
     ZoneInfo.clear_cache()
     _known_zones.cache_clear()
@@ -70,12 +70,12 @@ def prefer_shipped_zones() -> None:
 
 
 def read_zone(name: str) -> ZoneInfo:
-    """Return the zone of an IANA name, in any case; raises `InvalidTime` with a near name."""
+    """Return the zone of an IANA name in any case; raises `InvalidTime`, which suggests a similar name."""
     zone = _load_zone(name[: LONGEST_TEXT + 1])
     if zone is not None:
         return zone
-    near = get_close_matches(name[:LONGEST_TEXT].lower().replace(" ", "_"), _known_zones(), n=1)
-    advice = f"Did you mean {_known_zones()[near[0]]}?" if near else "Give an IANA name such as Europe/Berlin."
+    similar = get_close_matches(name[:LONGEST_TEXT].lower().replace(" ", "_"), _known_zones(), n=1)
+    advice = f"Did you mean {_known_zones()[similar[0]]}?" if similar else "Give an IANA name such as Europe/Berlin."
     raise InvalidTime("There is no such time zone.", advice)
 
 
@@ -85,10 +85,10 @@ def is_date(due: str) -> bool:
 
 
 def read_time(text: str, zone: ZoneInfo, now: datetime) -> Reading:
-    """Read a date, a local time in `zone`, or an instant with offset or `Z` (RFC 3339).
+    """Parse a date, a local time in `zone`, or an instant with offset or `Z` (RFC 3339).
 
-    A local time in a gap moves later by the gap's length (RFC 5545, section 3.3.5, errata 4271), one in an overlap
-    is the first of the two; both are said in `warnings`. Raises `InvalidTime` for anything else.
+    A local time in a gap moves later by the gap's length (RFC 5545, section 3.3.5, errata 4271), and one in an overlap
+    is the first of the two; `warnings` names both cases. Raises `InvalidTime` for anything else.
     """
     try:
         if len(text) <= LONGEST_TEXT:
@@ -116,20 +116,20 @@ def instant_of(due: str, zone: ZoneInfo, day_start: str = "09:00") -> datetime:
 
 
 def resolve_local(wall: datetime, zone: ZoneInfo) -> datetime:
-    """Return the instant of a naive local time: later by the gap's length in a gap, the first one in an overlap."""
+    """Return the instant of a naive local time: later by the gap's length in a gap, the first in an overlap."""
     return _resolve(wall, zone)[0]
 
 
 @lru_cache(4096)
 def deadline_of(due: str, zone: ZoneInfo) -> str:
-    """Return the last instant at which a due is not overdue: itself, or the last microsecond of its local day."""
+    """Return the last instant at which a due is not overdue: an instant itself, a date its last local microsecond."""
     if is_date(due):
         return write_instant(day_bounds(date.fromisoformat(due), zone)[1] - timedelta(microseconds=1))
     return write_instant(read_instant(due))
 
 
 def day_bounds(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    """Return the first instants of a local day and of the next; equal for a day that the zone leaves out."""
+    """Return the first instants of a local day and of the next day; they are equal for a day that the zone skips."""
     return _first_instant(day, zone), _first_instant(day + timedelta(days=1), zone)
 
 
@@ -139,7 +139,7 @@ def local_day(at: datetime, zone: ZoneInfo) -> date:
 
 
 def read_duration(text: str, *, signed: bool = False) -> Duration:
-    """Read `30m`, `1h30m`, `2d`, `1w`, `2 hours`, or ISO 8601 (`PT30M`, `P1D`); `signed` allows a leading sign.
+    """Parse `30m`, `1h30m`, `2d`, `1w`, `2 hours`, or ISO 8601 (`PT30M`, `P1D`); `signed` allows a leading sign.
 
     Raises `InvalidTime` for anything else, and above 3,660 days.
     """
@@ -150,7 +150,7 @@ def read_duration(text: str, *, signed: bool = False) -> Duration:
         body = body[1:].lstrip()
     match = None
     if len(text) <= LONGEST_TEXT:
-        # A lone capital M means months to many, so it is read in ISO 8601's form only, where T decides.
+        # Many people read a lone capital M as months; only ISO 8601, where T decides, may use it.
         match = _ISO.fullmatch(body) or (None if _LONE_M.search(body) else _SHORT.fullmatch(body))
     if match is None or not any(match.groups()):
         raise InvalidTime(
@@ -158,14 +158,14 @@ def read_duration(text: str, *, signed: bool = False) -> Duration:
             f"Give 30m, 1h30m, 2d or 1w{', with - to go back' if signed else ''}; months and years as days.",
         )
     weeks, days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
-    whole = Duration(sign * (weeks * 7 + days), sign * (hours * 3_600 + minutes * 60 + seconds))
-    if abs(whole.days) + abs(whole.seconds) / 86_400 > MOST_DAYS:
+    duration = Duration(sign * (weeks * 7 + days), sign * (hours * 3_600 + minutes * 60 + seconds))
+    if abs(duration.days) + abs(duration.seconds) / 86_400 > MOST_DAYS:
         raise InvalidTime(f"A duration has at most {MOST_DAYS} days.", "Give a date instead.")
-    return whole
+    return duration
 
 
 def write_duration(duration: Duration) -> str:
-    """Return the short form that `read_duration` reads back: `30m`, `1h30m`, `2d`, `1w`."""
+    """Return the short form that `read_duration` parses: `30m`, `1h30m`, `2d`, `1w`."""
     days, seconds = abs(duration.days), abs(duration.seconds)
     sign = "-" if duration.days < 0 or duration.seconds < 0 else ""
     if days and not seconds and days % 7 == 0:
@@ -175,9 +175,9 @@ def write_duration(duration: Duration) -> str:
 
 
 def add(at: datetime, by: Duration, zone: ZoneInfo) -> datetime:
-    """Return an instant moved by a duration: days keep the wall time in `zone`, seconds are elapsed.
+    """Return an instant moved by a duration: days keep the wall time in `zone`, seconds are elapsed time.
 
-    Raises `InvalidTime` beyond the years that are served.
+    Raises `InvalidTime` outside of `FIRST_YEAR` to `LAST_YEAR`.
     """
     try:
         if by.days:
@@ -192,7 +192,7 @@ def add(at: datetime, by: Duration, zone: ZoneInfo) -> datetime:
 
 
 def shift(due: str, by: Duration, zone: ZoneInfo) -> Reading:
-    """Move a due; a date moves by whole days only. Raises `InvalidTime`."""
+    """Return a due moved by a duration. Raises `InvalidTime` if a date would move by less than whole days."""
     if not is_date(due):
         moved = add(read_instant(due), by, zone)
         warnings: tuple[str, ...] = ()
@@ -209,13 +209,13 @@ def shift(due: str, by: Duration, zone: ZoneInfo) -> Reading:
 
 
 def before(due: str, ahead: Duration, zone: ZoneInfo, day_start: str = "09:00") -> datetime:
-    """Return the instant that lies `ahead` before a due; a date counts from `day_start`."""
+    """Return the instant `ahead` earlier than a due; a date counts from `day_start` on that day."""
     return add(instant_of(due, zone, day_start), -ahead, zone)
 
 
 @lru_cache(4096)
 def say_due(due: str, zone: ZoneInfo) -> str:
-    """Return a due in words: `Fri 27 Nov 2026, 17:00 Europe/Berlin`, or `Fri 27 Nov 2026`."""
+    """Return a due in words: `Fri 27 Nov 2026, 17:00 Europe/Berlin`, or `Fri 27 Nov 2026` for a date."""
     if is_date(due):
         return _say_day(date.fromisoformat(due))
     local = read_instant(due).astimezone(zone)
@@ -226,9 +226,9 @@ def say_due(due: str, zone: ZoneInfo) -> str:
 
 @lru_cache(4096)
 def local_form(due: str, zone: ZoneInfo) -> str:
-    """Return the form to send back: `2026-11-27T17:00`, with an offset where that comes twice.
+    """Return the local form of a due, `2026-11-27T17:00`, with an offset if that local time occurs twice.
 
-    `read_time` reads it as the same due. The instant itself stands where no local form does that.
+    `read_time` parses it as the same due. Where no local form does that, the instant itself is returned.
     """
     if is_date(due):
         return due
@@ -242,7 +242,7 @@ def local_form(due: str, zone: ZoneInfo) -> str:
 
 
 def say_now(now: datetime, zone: ZoneInfo) -> str:
-    """Return the present in words: `Wed 25 Nov 2026, 07:12 Europe/Berlin`."""
+    """Return the current time in words: `Wed 25 Nov 2026, 07:12 Europe/Berlin`."""
     return _say_minute(now.replace(second=0, microsecond=0), zone)
 
 
@@ -254,7 +254,7 @@ def _say_minute(now: datetime, zone: ZoneInfo) -> str:
 
 @cache
 def _known_zones() -> dict[str, str]:
-    """Return lower-case name to canonical name of every zone that does not depend on the host."""
+    """Return the canonical name by lower-case name of every zone that does not depend on the host."""
     names = zoneinfo.available_timezones()
     return {name.lower(): name for name in sorted(names) if not _HOST_DEPENDENT.fullmatch(name)}
 
@@ -287,31 +287,32 @@ def _check_year(day: date) -> date:
 
 
 def _resolve(wall: datetime, zone: ZoneInfo) -> tuple[datetime, tuple[str, ...]]:
-    """Return the instant of a naive local time, and what had to be decided."""
+    """Return the instant of a naive local time, and a warning if a clock change skipped or repeated it."""
     local = wall.replace(tzinfo=zone)
     first = local.astimezone(UTC)
     if local.utcoffset() == local.replace(fold=1).utcoffset():
         return first, ()
-    # With fold=0 a time in a gap takes the offset before it, so that it comes out later by the gap's length.
+    # With fold=0, a time in a gap takes the offset before the gap and so moves later by the gap's length.
     found = first.astimezone(zone)
-    said = f"{wall:%H:%M} on {_say_day(wall.date())}"
+    named = f"{wall:%H:%M} on {_say_day(wall.date())}"
     if found.replace(tzinfo=None) != wall:
         day = "" if found.date() == wall.date() else f" on {_say_day(found.date())}"
-        return first, (f"{said} does not exist in {zone.key}: the clocks jump; {found:%H:%M}{day} is meant.",)
-    return first, (f"{said} comes twice in {zone.key}; the first one is meant (UTC{_say_offset(found)}).",)
+        return first, (f"{named} does not exist in {zone.key}: the clocks jump; {found:%H:%M}{day} is meant.",)
+    return first, (f"{named} comes twice in {zone.key}; the first one is meant (UTC{_say_offset(found)}).",)
 
 
 @lru_cache(4096)
 def _first_instant(day: date, zone: ZoneInfo) -> datetime:
     """Return the first instant whose local date is `day` or later."""
     at = _resolve(datetime.combine(day, time()), zone)[0]
+    # If midnight lies in a gap, the day begins at the end of the gap, at or before the resolved instant.
     if at.astimezone(zone).date() < day or (at - timedelta(microseconds=1)).astimezone(zone).date() >= day:
         return _search_boundary(day, zone)
-    # Midnight may lie in a gap: then the day begins where the gap ends, at or before the resolved instant.
     return at
 
 
 def _search_boundary(day: date, zone: ZoneInfo) -> datetime:
+    """Find the first instant of a local day by bisection, to the second."""
     around = datetime.combine(day, time(), UTC)
     low, high = around - timedelta(hours=30), around + timedelta(hours=30)
     while high - low > timedelta(seconds=1):

@@ -45,7 +45,7 @@ async def test_no_loop_ends_for_an_error_that_nobody_thought_of(world: World) ->
     database: Any = Failing(service.database, errors)
     lease = Lease("somebody")
     background = Background(
-        database, service.store, service.relay, service.broker, lease, world.clock, service.background.bell
+        database, service.store, service.relay, service.broker, lease, world.clock, service.background.wakeup
     )
     background.start()
     try:

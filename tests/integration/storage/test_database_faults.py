@@ -31,7 +31,7 @@ async def test_a_lock_of_another_process_is_waited_for(path: Path) -> None:
             raw.execute("BEGIN IMMEDIATE")
             call = asyncio.create_task(db.write(add("a")))
             await until(lambda: db._foreign_until > 0)
-            assert await db.read(words) == []  # the loop and its reads go on meanwhile
+            assert await db.read(words) == []  # the loop and its reads continue
             assert not call.done()
             raw.execute("ROLLBACK")
             async with asyncio.timeout(5):
@@ -149,7 +149,7 @@ async def test_a_full_disk_is_said_and_survived(small_disk: Path) -> None:
 
 
 @contextlib.contextmanager
-def nobody(folder: Path) -> Iterator[None]:
+def running_as_nobody(folder: Path) -> Iterator[None]:
     """Take the rights of a user who may only read: the permissions of a file do not stop root."""
     for file in folder.iterdir():
         file.chmod(0o444)
@@ -175,7 +175,7 @@ async def test_a_read_only_file_is_said_and_survived() -> None:
             await owner.write(schema)
             await owner.write(add("a"))
             db = SqliteDatabase(path)
-            with nobody(folder):
+            with running_as_nobody(folder):
                 await db.open()
                 for write in (db.write, db.write_apart):
                     with pytest.raises(StorageUnavailable, match=r"The database file is read-only\."):

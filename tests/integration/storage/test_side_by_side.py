@@ -34,7 +34,7 @@ async def make(world: World, **fields: Any) -> str:
 
 
 async def test_changes_of_one_task_at_the_same_moment_queue_up(world: World, second: World) -> None:
-    """As on SQLite, nobody who gave no version is told of a conflict; and the events are in the order of versions."""
+    """As on SQLite, a caller without a version never meets a conflict, and events are in the order of versions."""
     task = await make(world)
     calls = [
         each.rest.patch(f"/tasks/{task}", json={"notes": f"{number} {index}"})
@@ -163,7 +163,7 @@ async def test_a_date_saved_while_the_zone_changes_ends_with_its_day_there(world
 
 async def test_another_process_is_seen_at_once(world: World, second: World) -> None:
     rung = asyncio.Event()
-    world.service.background.bell.listeners.append(rung.set)
+    world.service.background.wakeup.listeners.append(rung.set)
     watch = asyncio.create_task(world.service.background._watch())
     try:
         for _ in range(3):
@@ -180,7 +180,7 @@ async def test_a_change_that_commits_after_a_later_one_is_seen_too(world: World,
     """Row numbers are given before the commit: the newest one may already be known when an older one appears."""
     recorded, seen = asyncio.Event(), asyncio.Event()
     rings: asyncio.Queue[None] = asyncio.Queue()
-    world.service.background.bell.listeners.append(lambda: rings.put_nowait(None))
+    world.service.background.wakeup.listeners.append(lambda: rings.put_nowait(None))
 
     def slow(work: Work) -> None:
         create_task(work, CreateTask(title="Begun first"))

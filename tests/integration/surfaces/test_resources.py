@@ -86,7 +86,7 @@ async def test_whoever_listens_hears_of_the_own_tasks_only(world: World) -> None
             assert sorted(map(str, honoured or [])) == sorted([uris[0], uris[2]])
             await world.call(client, "update_task", task_id=mine, title="Changed")
             await world.settle()
-            world.service.background.bell.ring()
+            world.service.background.wakeup.notify()
             heard = {str((await anext(news)).uri) for _ in range(2)}
     assert heard == {uris[0], uris[2]}
 
