@@ -24,6 +24,11 @@ class When:
     first_due: str = ""
     is_clock: bool = False
 
+    @property
+    def rule_args(self) -> dict[str, Any]:
+        """The repetition as arguments of the tools."""
+        return {"rule": self.rule, "first_due": self.first_due} if self.first_due else {"rule": self.rule}
+
 
 def _find_weekday(number: int, which: str, today: date) -> date:
     """Return the weekday of the `next` week, `this` one from today on, or else the one after today."""
