@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic_core import from_json, to_json
-from sqlalchemy import bindparam, delete, insert, select
+from sqlalchemy import bindparam, delete, insert, select, tuple_
 
 from agent.journal import TURNS, read_steps, require_conversation, view_calls
 from agent.models import ChatConversation, PendingCall, Turn, TurnStep
@@ -12,6 +12,7 @@ from events.instants import read_instant
 from events.sql import table_of
 from todo.record.views import View
 from todo.record.work import Work
+from todo.requests import paging
 
 _C = table_of(ChatConversation)
 _T = table_of(Turn)
@@ -19,7 +20,10 @@ _S = table_of(TurnStep)
 _P = table_of(PendingCall)
 _NEWEST = (
     select(_C)
-    .where(_C.c.user_id == bindparam("user"), _C.c.updated_at < bindparam("before"))
+    .where(
+        _C.c.user_id == bindparam("user"),
+        tuple_(_C.c.updated_at, _C.c.id) < tuple_(bindparam("before"), bindparam("before_id")),
+    )
     .order_by(_C.c.updated_at.desc(), _C.c.id.desc())
     .limit(bindparam("limit"))
 )
@@ -36,18 +40,35 @@ class Asked:
 
 
 def list_conversations(work: Work, limit: int = 50, cursor: str | None = None) -> View:
-    """Return `{conversations: [{id, title, created_at, updated_at}], next_cursor?}`, newest first."""
-    key = {"user": work.who.user_id, "before": cursor or "~", "limit": limit + 1}
-    rows = list(work.connection.execute(_NEWEST, key))
+    """Return `{conversations: [{id, title, created_at, updated_at}], next_cursor?}`, newest first.
+
+    Raises `InvalidArguments` for a cursor of another form.
+    """
+    before, before_id = _read_cursor(cursor)
+    key = {"user": work.who.user_id, "before": before, "before_id": before_id, "limit": limit + 1}
+    rows = work.connection.execute(_NEWEST, key).all()
+    page, next_cursor = paging.cut_page(rows, limit, lambda row: paging.write_cursor(row.updated_at, row.id))
     view: View = {
         "conversations": [
             {"id": row.id, "title": row.title, "created_at": row.created_at, "updated_at": row.updated_at}
-            for row in rows[:limit]
+            for row in page
         ]
     }
-    if len(rows) > limit:
-        view["next_cursor"] = rows[limit - 1].updated_at
-    return view
+    return view if next_cursor is None else {**view, "next_cursor": next_cursor}
+
+
+def _read_cursor(cursor: str | None) -> tuple[str, str]:
+    """Return `updated_at` and id of the row before the page; older cursors are that instant alone."""
+    if cursor is None:
+        return "~", ""
+    try:
+        before, before_id = [cursor, ""] if cursor[:1].isdigit() else paging.read_cursor(cursor)
+        read_instant(before)
+    except (ValueError, TypeError) as error:
+        raise paging.refuse_cursor() from error
+    if not (paging.is_key(before) and isinstance(before_id, str) and paging.is_key(before_id)):
+        raise paging.refuse_cursor()
+    return before, before_id
 
 
 def read_conversation(work: Work, conversation_id: str) -> View:
