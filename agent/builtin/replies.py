@@ -8,7 +8,7 @@ from agent.builtin.dialogue import AnsweredCall, read_object
 from agent.builtin.language import Language
 
 _CODE = re.compile(r"^[a-z]+(?:_[a-z]+)*: ")
-# Advice in answers that is meant for programs: it names tools and arguments.
+# Advice for programs names tools and arguments.
 _FOR_PROGRAMS = re.compile(r"\b[a-z]+_[a-z_]+\b")
 _REDO = re.compile(r" To take that back, undo with change_ids=\[[^\]]*\]\.$")
 _ONLY_THIS = " Only this occurrence; update_recurring_task changes all."
