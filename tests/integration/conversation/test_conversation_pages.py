@@ -1,4 +1,4 @@
-"""The pages of the list of conversations: complete and without repetition, whatever their times."""
+"""The list of conversations in pages: complete and without repetitions, even at equal times."""
 
 from pathlib import Path
 
@@ -6,7 +6,6 @@ import pytest
 
 from tests.conftest import World
 from tests.integration.conversation.talking import open_talk, say
-
 
 pytestmark = pytest.mark.anyio
 
