@@ -54,7 +54,7 @@ def add_both(request: ModelRequest) -> Any:
 
 
 COMMITS = 9
-"""Commits of the whole turn: its begin, two answers with calls, three calls, their results, the last answer, its end."""
+"""Commits of a turn: its begin, two answers with calls, three calls, their results, the last answer, its end."""
 
 
 @pytest.mark.parametrize("commits", range(COMMITS + 2))
