@@ -1,4 +1,4 @@
-"""The conversation: a message goes in, what is said and done comes out, and every step of it is kept."""
+"""The conversation service: answers a message with a stream of events and keeps a journal of every step."""
 
 import asyncio
 import logging
@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from agent.confirmation_reply import take_decision
+from agent.entries import AnswerEntry, find_results, list_calls, read_arguments
 from agent.errors import MessageTooLong, UnknownModel
-from agent.journal import Opened, end_turn, open_turn, tell_steps, view_calls, want_stop
-from agent.keepers import NoJournal, StoredJournal
+from agent.journal import NoJournal, OpenedTurn, StoredJournal, end_turn, open_turn, request_stop
 from agent.loop import Bounds, TurnRun
 from agent.messages import ChatModel, Message, Tool
 from agent.toolbox import Connect, list_tools
@@ -20,28 +20,28 @@ from todo.record.work import Store, Who
 
 log = logging.getLogger(__name__)
 
-Look = Callable[[Who], Awaitable[datetime]]
-"""Tells the time in a person's zone."""
+LocalClock = Callable[[Who], Awaitable[datetime]]
+"""Returns the time in a person's zone."""
 
 
 @dataclass(slots=True)
 class _Running:
-    """A turn that runs here, and what it has told that nobody has read yet."""
+    """A turn that runs in this process, and its events that are not read yet; None ends them."""
 
     conversation_id: str
     run: TurnRun
-    said: asyncio.Queue[TurnEvent | None]
+    events: asyncio.Queue[TurnEvent | None]
     task: asyncio.Task[None] | None = None
 
 
 @dataclass(slots=True)
 class Conversation:
-    """Answers people with a model and the tools; the first of `models` is the one that answers if none is named."""
+    """Answers people with a model and the tools; the first of `models` is the default."""
 
     store: Store
     models: Mapping[str, ChatModel]
     connect: Connect
-    look: Look
+    read_clock: LocalClock
     ids: Ids
     disconnect: Callable[[], Awaitable[None]]
     bounds: Bounds = field(default_factory=Bounds)
@@ -60,10 +60,11 @@ class Conversation:
     ) -> AsyncIterator[TurnEvent]:
         """Answer a message; yields `Begun` first, `Done` or `Failed` last.
 
-        Without a conversation it begins one. `chat_key` and `message_key` are a client's own ids of the conversation
-        and the message: the same message again has no second effect, it is told what was answered, or gone on with if
-        its process had died. Whoever stops iterating stops the turn, after the call that runs. Raises before the first
-        yield: `ConversationNotFound`, `ConversationBusy`, `MessageTooLong`, `UnknownModel`, `InvalidArguments`.
+        Without a `conversation_id` it begins a conversation. `chat_key` and `message_key` are a client's own ids of the
+        conversation and the message. The same message again has no second effect: its events are repeated, or the turn
+        is resumed if its process died. A caller that stops iterating stops the turn after its running call. Raises
+        before the first yield: `ConversationNotFound`, `ConversationBusy`, `MessageTooLong`, `UnknownModel`,
+        `InvalidArguments`.
         """
         name = self._choose(model)
         message = self._check(text)
@@ -73,66 +74,69 @@ class Conversation:
         )
         yield Begun(opened.conversation_id, opened.turn_id, opened.model)
         if opened.state != "running":
-            for each in _retell(opened):
-                yield each
+            for event in _repeat_events(opened):
+                yield event
             return
         caller = replace(who, kind="agent", origin=f"chat:{opened.conversation_id}")
-        keeper = StoredJournal(self.store, caller, opened.conversation_id, opened.turn_id)
-        running = self._prepare(opened.turn_id, message, opened.before, name, keeper)
-        running.run.steps = opened.steps
-        running.run.text = "\n\n".join(each.text for each in tell_steps(opened.steps) if each.calls and each.text)
-        for each in _retell_calls(opened):
-            running.said.put_nowait(each)
+        journal = StoredJournal(self.store, caller, opened.conversation_id, opened.turn_id)
+        running = self._prepare(opened.turn_id, message, opened.before, name, journal)
+        running.run.entries = opened.entries
+        answers = [entry for entry in opened.entries if isinstance(entry, AnswerEntry)]
+        running.run.text = "\n\n".join(answer.text for answer in answers if answer.calls and answer.text)
+        for event in _repeat_calls(opened):
+            running.events.put_nowait(event)
         if opened.report:
             running.run.say(f"{opened.report}\n\n")
-        async for each in self._follow(running, self._carry(running.run, keeper, asked=opened.after_question)):
-            yield each
+        ending = self._run(running.run, journal, after_question=opened.after_question)
+        async for event in self._follow(running, ending):
+            yield event
 
     async def reply_once(
-        self, who: Who, said: Sequence[Message], *, model: str | None = None, with_tools: bool = True
+        self, who: Who, messages: Sequence[Message], *, model: str | None = None, with_tools: bool = True
     ) -> AsyncIterator[TurnEvent]:
-        """Answer the last of the messages that a client has sent, and keep nothing of it.
+        """Answer the last of a client's messages without keeping a journal.
 
-        Nothing protects a repeated request here. `with_tools=False` is for titles and tags. Raises as `reply` does.
+        A repeated request may repeat its effects. `with_tools=False` is for titles and tags. Raises as `reply` does.
         """
         name = self._choose(model)
-        if not said or said[-1].role != "user":
+        if not messages or messages[-1].role != "user":
             raise InvalidArguments("The last message has to be the person's.", "Send it last, with role user.")
-        message = self._check(said[-1].text)
+        message = self._check(messages[-1].text)
         turn_id = self.ids.new()
         yield Begun("", turn_id, name)
         caller = replace(who, kind="agent", origin=f"chat:{who.client}" if who.client else "chat")
-        keeper = NoJournal(self.store, caller)
-        running = self._prepare(turn_id, message, list(said[:-1]), name, keeper)
+        journal = NoJournal(self.store, caller)
+        running = self._prepare(turn_id, message, list(messages[:-1]), name, journal)
         running.run.stateless = True
-        carrying = self._carry(running.run, keeper, asked=True) if with_tools else running.run.run()
-        async for each in self._follow(running, carrying):
-            yield each
+        ending = self._run(running.run, journal, after_question=True) if with_tools else running.run.run()
+        async for event in self._follow(running, ending):
+            yield event
 
     def stop(self, turn_id: str) -> bool:
-        """Stop a turn after its present call; return whether it runs in this process."""
+        """Stop a turn after its running call; return whether it runs in this process."""
         running = self._running.get(turn_id)
         if running is not None:
             running.run.stopped.set()
         return running is not None
 
     async def stop_turn(self, who: Who, conversation_id: str) -> bool:
-        """Stop what runs in a conversation after its present call, in whatever process; return whether anything does.
+        """Stop a conversation's running turn after its running call, in any process; return whether a turn runs.
 
-        Here at once, elsewhere at that turn's next sign of life. Raises `ConversationNotFound`.
+        A turn of this process stops at once, one of another process with its next heartbeat. Raises
+        `ConversationNotFound`.
         """
-        turn_id = await self.store.write(who, lambda work: want_stop(work, conversation_id))
+        turn_id = await self.store.write(who, lambda work: request_stop(work, conversation_id))
         if turn_id is not None:
             self.stop(turn_id)
         return turn_id is not None
 
     def stop_all(self) -> None:
-        """Stop every turn after its present call, so that the server can end."""
+        """Stop every turn after its running call, so that the server can shut down."""
         for running in self._running.values():
             running.run.stopped.set()
 
     async def close(self) -> None:
-        """Stop every turn, wait until each has recorded what it did, and let the tools go."""
+        """Stop every turn, wait until each has recorded its end, and disconnect the tools."""
         tasks = [running.task for running in self._running.values() if running.task is not None]
         self.stop_all()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -156,56 +160,57 @@ class Conversation:
             raise InvalidArguments("The message holds characters that are no text.", "Leave them out.")
         return message
 
-    def _prepare(self, turn_id: str, message: str, before: list[Message], model: str, keeper: NoJournal) -> _Running:
-        said: asyncio.Queue[TurnEvent | None] = asyncio.Queue()
+    def _prepare(self, turn_id: str, message: str, before: list[Message], model: str, journal: NoJournal) -> _Running:
+        events: asyncio.Queue[TurnEvent | None] = asyncio.Queue()
         run = TurnRun(
             turn_id=turn_id,
             message=message,
             before=before,
             model=self.models[model],
-            keeper=keeper,
+            journal=journal,
             bounds=self.bounds,
-            look=lambda: self.look(keeper.who),
-            tell=said.put_nowait,
+            read_clock=lambda: self.read_clock(journal.who),
+            emit=events.put_nowait,
         )
-        return _Running(keeper.conversation_id or "", run, said)
+        return _Running(journal.conversation_id or "", run, events)
 
-    async def _follow(self, running: _Running, carrying: Awaitable[Done | Failed]) -> AsyncIterator[TurnEvent]:
-        """Run a turn in a task of its own and yield what it tells, until its end."""
+    async def _follow(self, running: _Running, ending: Awaitable[Done | Failed]) -> AsyncIterator[TurnEvent]:
+        """Run a turn in a task of its own and yield its events until its end."""
         turn_id = running.run.turn_id
-        running.task = asyncio.create_task(self._guard(running, carrying))
+        running.task = asyncio.create_task(self._guard(running, ending))
         self._running[turn_id] = running
         running.task.add_done_callback(lambda _: self._running.pop(turn_id, None))
         try:
-            while (said := await running.said.get()) is not None:
-                yield said
+            while (event := await running.events.get()) is not None:
+                yield event
         finally:
             running.run.stopped.set()
 
-    async def _guard(self, running: _Running, carrying: Awaitable[Done | Failed]) -> None:
+    async def _guard(self, running: _Running, ending: Awaitable[Done | Failed]) -> None:
+        """Put a turn's end into its events; an error becomes `Failed`."""
         turn_id = running.run.turn_id
         try:
-            end = await carrying
+            end = await ending
         except TodoError as error:
             end = Failed(turn_id, error.code, error.text)
         except Exception:
             log.exception("a turn failed")
             end = Failed(turn_id, InternalError.code, InternalError().text)
-        running.said.put_nowait(end)
-        running.said.put_nowait(None)
+        running.events.put_nowait(end)
+        running.events.put_nowait(None)
 
-    async def _carry(self, run: TurnRun, keeper: NoJournal, *, asked: bool) -> Done | Failed:
-        """Carry a turn out and record its end; `asked` says that a plain yes may be meant for a question."""
-        alive = asyncio.create_task(keeper.stay_alive(run.stopped.set))
+    async def _run(self, run: TurnRun, journal: NoJournal, *, after_question: bool) -> Done | Failed:
+        """Run a turn and record its end; `after_question` says that a plain yes may answer a question."""
+        heartbeats = asyncio.create_task(journal.send_heartbeats(run.stopped.set))
         try:
-            decided = await self._take_decision(run, keeper) if asked and not run.steps else None
-            end = decided or await self._run_with_tools(run, keeper.who)
+            decided = await self._take_decision(run, journal) if after_question and not run.entries else None
+            end = decided or await self._run_with_tools(run, journal.who)
         except Exception:
-            await self._record_end(run, keeper, Failed(run.turn_id, InternalError.code, InternalError().text))
+            await self._record_end(run, journal, Failed(run.turn_id, InternalError.code, InternalError().text))
             raise
         finally:
-            alive.cancel()
-        await self._record_end(run, keeper, end)
+            heartbeats.cancel()
+        await self._record_end(run, journal, end)
         return end
 
     async def _run_with_tools(self, run: TurnRun, who: Who) -> Done | Failed:
@@ -215,8 +220,8 @@ class Conversation:
             run.client, run.tools = client, self._tools
             return await run.run()
 
-    async def _take_decision(self, run: TurnRun, keeper: NoJournal) -> Done | None:
-        taken = await take_decision(self.store, keeper.who, keeper.conversation_id, run.message, run.turn_id)
+    async def _take_decision(self, run: TurnRun, journal: NoJournal) -> Done | None:
+        taken = await take_decision(self.store, journal.who, journal.conversation_id, run.message, run.turn_id)
         if isinstance(taken, str):
             run.say(taken)
             return Done(run.turn_id, run.text)
@@ -224,8 +229,8 @@ class Conversation:
             await run.record(taken)
         return None
 
-    async def _record_end(self, run: TurnRun, keeper: NoJournal, end: Done | Failed) -> None:
-        if not isinstance(keeper, StoredJournal):
+    async def _record_end(self, run: TurnRun, journal: NoJournal, end: Done | Failed) -> None:
+        if not isinstance(journal, StoredJournal):
             return
         if isinstance(end, Failed):
             state, problem = "failed", end.detail
@@ -233,13 +238,13 @@ class Conversation:
             state, problem = "done" if end.finish == "stop" else end.finish, None
         try:
             await self.store.write(
-                keeper.who, lambda work: end_turn(work, run.turn_id, state, run.text, problem, run.tokens)
+                journal.who, lambda work: end_turn(work, run.turn_id, state, run.text, problem, run.tokens)
             )
         except StorageUnavailable:
             log.warning("the end of a turn could not be recorded; it will be found interrupted")
 
     async def _await_stopped(self, conversation_id: str | None) -> None:
-        """Wait for a turn of this conversation that was told to stop: the next message comes after it."""
+        """Wait until the turns of this conversation that are stopping have ended; the next message comes after them."""
         ending = [
             running.task
             for running in self._running.values()
@@ -249,23 +254,24 @@ class Conversation:
             await asyncio.wait(ending)
 
 
-def _retell(opened: Opened) -> list[TurnEvent]:
-    """Return what was told of a turn that is over."""
-    said = _retell_calls(opened)
+def _repeat_events(opened: OpenedTurn) -> list[TurnEvent]:
+    """Return the events of a turn that is over."""
+    events = _repeat_calls(opened)
     if opened.text:
-        said.append(Text(opened.text))
+        events.append(Text(opened.text))
     if opened.state == "failed":
-        said.append(Failed(opened.turn_id, "turn_failed", opened.problem or "The turn failed."))
+        events.append(Failed(opened.turn_id, "turn_failed", opened.problem or "The turn failed."))
     else:
-        said.append(Done(opened.turn_id, opened.text, "stop" if opened.state == "done" else opened.state))
-    return said
+        events.append(Done(opened.turn_id, opened.text, "stop" if opened.state == "done" else opened.state))
+    return events
 
 
-def _retell_calls(opened: Opened) -> list[TurnEvent]:
-    """Return the calls of a turn that have their result."""
-    said: list[TurnEvent] = []
-    for number, call in enumerate(view_calls(opened.steps), 1):
-        if call["ok"] is not None:
-            said.append(CallStarted(number, call["name"], call["arguments"]))
-            said.append(CallFinished(number, call["name"], call["ok"], call["result"]))
-    return said
+def _repeat_calls(opened: OpenedTurn) -> list[TurnEvent]:
+    """Return the events of the calls of a turn that have a result."""
+    events: list[TurnEvent] = []
+    results = find_results(opened.entries)
+    for number, call in enumerate(list_calls(opened.entries), 1):
+        if (entry := results.get(call.call_id)) is not None:
+            events.append(CallStarted(number, call.name, read_arguments(call) or {}))
+            events.append(CallFinished(number, call.name, not entry.failed, entry.result))
+    return events

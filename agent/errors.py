@@ -1,4 +1,4 @@
-"""The refusals of the conversation, in the family of the product's own.
+"""The refusals of the conversation, as subclasses of `TodoError`.
 
 TodoError
 ├── ConversationNotFound  conversation_not_found
@@ -11,24 +11,24 @@ from todo.errors import TodoError
 
 
 class ConversationNotFound(TodoError):
-    """No such conversation, or it belongs to somebody else: the two look the same."""
+    """The conversation does not exist or belongs to someone else; the two look the same."""
 
     code = "conversation_not_found"
 
 
 class ConversationBusy(TodoError):
-    """Another message of this conversation is being answered."""
+    """An earlier message of this conversation is still being answered."""
 
     code = "conversation_busy"
 
 
 class MessageTooLong(TodoError):
-    """The message is longer than a person writes."""
+    """The message is longer than the limit."""
 
     code = "message_too_long"
 
 
 class UnknownModel(TodoError):
-    """No model of this name answers here."""
+    """No model has this name."""
 
     code = "model_not_found"

@@ -1,4 +1,4 @@
-"""What a model is told of earlier turns: as much as fits, and never half of a call and its result."""
+"""The history that a model receives: as much as fits, and never a call without its result."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,7 +11,7 @@ _CUT = " … (cut: ask again for what is missing)"
 
 
 def count_tokens(messages: Sequence[Message]) -> int:
-    """Return about how many tokens messages take: a quarter of their characters, as no tokenizer fits every model."""
+    """Estimate the tokens of messages as a quarter of their characters, since no tokenizer fits every model."""
     size = sum(
         len(each.text) + sum(len(call.name) + len(call.arguments) + 20 for call in each.calls) + 10 for each in messages
     )
@@ -19,10 +19,10 @@ def count_tokens(messages: Sequence[Message]) -> int:
 
 
 def trim_history(before: Sequence[Message], turn: Sequence[Message], budget: int) -> list[Message]:
-    """Return earlier messages and the present turn's within a budget of tokens.
+    """Return the earlier messages and those of the current turn within a budget of tokens.
 
-    Whole turns are left out, oldest first; the present one stays whole, only long results of its earlier steps are
-    cut if it alone is too large.
+    Whole turns are dropped, oldest first. The current turn is kept; if it alone exceeds the budget, all its long
+    results but the last are cut.
     """
     kept = shorten_results(turn) if count_tokens(turn) > budget else list(turn)
     turns: list[list[Message]] = []
@@ -41,11 +41,11 @@ def trim_history(before: Sequence[Message], turn: Sequence[Message], budget: int
 
 
 def shorten_results(messages: Sequence[Message]) -> list[Message]:
-    """Return messages with all results but the last one cut to their beginning."""
-    last = max((n for n, message in enumerate(messages) if message.role == "tool"), default=-1)
+    """Return the messages with every result but the last one cut to its first 2,000 characters."""
+    last = max((index for index, message in enumerate(messages) if message.role == "tool"), default=-1)
     return [
         replace(message, text=message.text[:_SHORT] + _CUT)
-        if message.role == "tool" and n != last and len(message.text) > _SHORT
+        if message.role == "tool" and index != last and len(message.text) > _SHORT
         else message
-        for n, message in enumerate(messages)
+        for index, message in enumerate(messages)
     ]

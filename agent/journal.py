@@ -1,28 +1,36 @@
-"""The journal of a turn: each step is written before the next one is taken, so that no crash does a thing twice."""
+"""The journal of a turn: each entry is committed before the next step, so that no crash repeats an effect."""
 
+import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 from sqlalchemy import bindparam, insert, select, update
 
+from agent.entries import Entry, ResultEntry, find_results, list_calls, load_entry, view_calls, write_entry, write_turn
 from agent.errors import ConversationBusy, ConversationNotFound
-from agent.messages import Message, ToolCall
+from agent.messages import Message
 from agent.models import ChatConversation, Turn, TurnStep
+from agent.pending_calls import WaitingCall, keep_call
 from events.instants import read_instant, write_instant
 from events.sql import table_of, take_lock
-from todo.errors import InvalidArguments
+from todo.errors import InvalidArguments, TodoError
 from todo.record.views import View
-from todo.record.work import Work
+from todo.record.work import Store, Who, Work
+from todo.requests.confirmations import read_confirmation
 from todo.requests.idempotency import find_answer
 
 HELD = timedelta(seconds=6)
-"""For how long a running turn is believed to be alive after its last sign of life.
+"""How long a turn's lease lasts after its last heartbeat.
 
-One that is wrongly taken for dead does no harm: its calls carry the same ids as those of whoever goes on with it.
+Taking a living turn for dead is harmless: whichever process continues it uses the same call ids.
 """
+HEARTBEAT_SECONDS = 1.5
+"""The interval between two heartbeats of a running turn: a quarter of `HELD`."""
 TITLE = 60
+"""Characters of a conversation's title."""
 
 _C = table_of(ChatConversation)
 _T = table_of(Turn)
@@ -30,13 +38,13 @@ _S = table_of(TurnStep)
 _OWN = select(_C).where(_C.c.id == bindparam("key"), _C.c.user_id == bindparam("user"))
 _BY_KEY = select(_C).where(_C.c.key == bindparam("key"), _C.c.user_id == bindparam("user"))
 TURNS = select(_T).where(_T.c.conversation_id == bindparam("key")).order_by(_T.c.number)
-_STEPS = (
+_ENTRIES = (
     select(_S)
     .join(_T, _T.c.id == _S.c.turn_id)
     .where(_T.c.conversation_id == bindparam("key"))
     .order_by(_T.c.number, _S.c.number)
 )
-_ADD_STEP = insert(_S)
+_ADD_ENTRY = insert(_S)
 _RUNS = (_T.c.id == bindparam("turn")) & (_T.c.state == "running")
 _HOLD = update(_T).where(_RUNS).values(held_until=bindparam("until")).returning(_T.c.stop_wanted)
 _WANT_STOP = (
@@ -48,19 +56,11 @@ _WANT_STOP = (
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One entry of a turn's journal: an `answer` (`{text, calls}`), or the `result` of a call (`{text, result, …}`)."""
+class OpenedTurn:
+    """A turn, new or found by its key, with its journal and the messages of the turns before it.
 
-    kind: str
-    payload: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A turn as it was found or begun, with its journal and with all that was said before it.
-
-    `report` says what became of the turn before, if its process had died; `after_question` whether that turn ended with
-    a question to the person.
+    `report` says what the turn before had done if its process died; `after_question` is whether that turn ended with a
+    question to the person.
     """
 
     conversation_id: str
@@ -71,7 +71,7 @@ class Opened:
     state: str
     text: str
     problem: str | None
-    steps: list[Entry]
+    entries: list[Entry]
     before: list[Message]
     report: str = ""
     after_question: bool = False
@@ -79,11 +79,11 @@ class Opened:
 
 def open_turn(
     work: Work, conversation_id: str | None, chat_key: str | None, key: str | None, message: str, model: str
-) -> Opened:
-    """Begin the turn of a message, or find the one that its `key` names; without an id the conversation is new.
+) -> OpenedTurn:
+    """Begin the turn of a message, or find the one with its `key`; without a conversation's id, begin a conversation.
 
-    `chat_key` is a chat client's own id of the conversation. A turn whose process has died becomes `interrupted`; with
-    the same key it is then gone on with. Raises `ConversationNotFound`, `ConversationBusy`.
+    `chat_key` is a chat client's own id of the conversation. A turn whose lease has expired becomes `interrupted`; the
+    same key then resumes it. Raises `ConversationNotFound`, `ConversationBusy`, `InvalidArguments`.
     """
     conversation = _open_conversation(work, conversation_id, chat_key, message)
     take_lock(work.connection, "conversation", conversation)
@@ -94,21 +94,21 @@ def open_turn(
                 raise ConversationBusy("The message before is still being answered.", "Wait for its end, or stop it.")
             turn["state"] = "interrupted"
             _update_turn(work, turn["id"], state="interrupted")
-    steps = read_steps(work, conversation)
+    entries = read_entries(work, conversation)
     known = next((turn for turn in turns if key is not None and turn["key"] == key), None)
     report = ""
     for turn in turns:
         if turn["state"] == "interrupted" and turn is not known and turn["ended_at"] is None:
-            report = turn["text"] = _settle(work, turn, steps.setdefault(turn["id"], []))
+            report = turn["text"] = _settle(work, turn, entries.setdefault(turn["id"], []))
     before = [turn for turn in turns if known is None or turn["number"] < known["number"]]
-    said = [each for turn in before for each in tell_turn(turn, steps.get(turn["id"], []))]
+    messages = [message for turn in before for message in write_turn(turn, entries.get(turn["id"], []))]
     if known is not None:
         if known["message"] != message:
             raise InvalidArguments("This message id was used for another message.", "Give each message its own.")
         if known["state"] == "interrupted" and known["ended_at"] is None:
             known["state"] = "running"
-            _update_turn(work, known["id"], state="running", held_until=_until(work), stop_wanted=False)
-        return _describe(known, steps.get(known["id"], []), said)
+            _update_turn(work, known["id"], state="running", held_until=_lease_end(work), stop_wanted=False)
+        return _describe(known, entries.get(known["id"], []), messages)
     begun = {
         "id": work.ids.new(),
         "conversation_id": conversation,
@@ -124,28 +124,28 @@ def open_turn(
         "output_tokens": 0,
         "started_at": work.at,
         "ended_at": None,
-        "held_until": _until(work),
+        "held_until": _lease_end(work),
         "stop_wanted": False,
     }
     work.connection.execute(insert(_T), begun)
     work.connection.execute(update(_C).where(_C.c.id == conversation).values(updated_at=work.at))
     asked = bool(turns) and turns[-1]["state"] == "waiting"
-    return replace(_describe(begun, [], said), report=report, after_question=asked)
+    return replace(_describe(begun, [], messages), report=report, after_question=asked)
 
 
-def add_steps(work: Work, turn_id: str, first: int, steps: list[Entry]) -> None:
-    """Write entries of the journal, numbered from `first`; a turn that somebody else ended takes none.
+def add_entries(work: Work, turn_id: str, first: int, entries: Sequence[Entry]) -> None:
+    """Append entries to the journal of a running turn, numbered from `first`.
 
-    Raises `ConversationNotFound` if the conversation was deleted meanwhile, `ConversationBusy` if the turn is no
-    longer ours.
+    Raises `ConversationNotFound` if the conversation has been deleted, `ConversationBusy` if another process has
+    taken the turn over.
     """
-    require_running(work, turn_id)
-    _write_steps(work, turn_id, first, steps)
+    renew_lease(work, turn_id)
+    _insert_entries(work, turn_id, first, entries)
 
 
-def require_running(work: Work, turn_id: str) -> bool:
-    """Say that the turn still runs, and return whether somebody wants it to stop; raises as `add_steps` does."""
-    held = work.connection.execute(_HOLD, {"turn": turn_id, "until": _until(work)}).one_or_none()
+def renew_lease(work: Work, turn_id: str) -> bool:
+    """Extend the lease of a running turn; return whether someone wants it to stop. Raises as `add_entries` does."""
+    held = work.connection.execute(_HOLD, {"turn": turn_id, "until": _lease_end(work)}).one_or_none()
     if held is not None:
         return bool(held.stop_wanted)
     if work.connection.execute(select(_T.c.id).where(_T.c.id == turn_id)).first() is None:
@@ -153,8 +153,8 @@ def require_running(work: Work, turn_id: str) -> bool:
     raise ConversationBusy("The turn was taken over by another process.", "Read the conversation again.")
 
 
-def want_stop(work: Work, conversation_id: str) -> str | None:
-    """Note that the turn that runs in a conversation is to stop; return its id, or nothing if none runs.
+def request_stop(work: Work, conversation_id: str) -> str | None:
+    """Mark the running turn of a conversation to stop; return its id, or None if no turn runs.
 
     Raises `ConversationNotFound`.
     """
@@ -166,7 +166,7 @@ def want_stop(work: Work, conversation_id: str) -> str | None:
 
 
 def end_turn(work: Work, turn_id: str, state: str, text: str, problem: str | None, tokens: tuple[int, int]) -> None:
-    """Close a turn that runs, with what was answered or what went wrong."""
+    """End a running turn with its answer, or with the problem that stopped it."""
     _update_turn(
         work,
         turn_id,
@@ -179,55 +179,70 @@ def end_turn(work: Work, turn_id: str, state: str, text: str, problem: str | Non
     )
 
 
-def view_calls(steps: list[Entry]) -> list[View]:
-    """Return the calls of a turn as people see them: `{name, arguments, ok, result}`, `ok` null if it has no result."""
-    results = {step.payload["call_id"]: step.payload for step in steps if step.kind == "result"}
-    shown: list[View] = []
-    for step in steps:
-        for call in step.payload.get("calls", []) if step.kind == "answer" else []:
-            result = results.get(call["call_id"])
-            view: View = {"name": call["name"], "arguments": read_object(call["arguments"]) or {}, "ok": None}
-            if result is not None:
-                view |= {"ok": not result["failed"], "result": result["result"]}
-            shown.append(view)
-    return shown
+def require_conversation(work: Work, conversation_id: str) -> dict[str, Any]:
+    """Return the row of one of the caller's conversations; raises `ConversationNotFound`."""
+    if not (conversation_id.isascii() and conversation_id.isprintable()):
+        raise ConversationNotFound("This is no conversation's id.", "GET /api/conversations lists them.")
+    row = work.connection.execute(_OWN, {"key": conversation_id, "user": work.who.user_id}).one_or_none()
+    if row is None:
+        raise ConversationNotFound("There is no such conversation.", "GET /api/conversations lists them.")
+    return row._asdict()
 
 
-def tell_turn(turn: dict[str, Any], steps: list[Entry]) -> list[Message]:
-    """Return a turn as a model is told of it later: each call with its result, and an answer at the end."""
-    said = [Message("user", turn["message"]), *tell_steps(steps)]
-    waiting = [call for message in said for call in message.calls]
-    answered = {message.call_id for message in said if message.role == "tool"}
-    said += [
-        Message("tool", "not_carried_out: This call was not carried out.", call_id=call.call_id, failed=True)
-        for call in waiting
-        if call.call_id not in answered
-    ]
-    if said[-1].role != "assistant" or said[-1].calls:
-        said.append(Message("assistant", turn["text"] or turn["problem"] or f"(The answer was {turn['state']}.)"))
-    return said
+def read_entries(work: Work, conversation_id: str) -> dict[str, list[Entry]]:
+    """Return the journals of a conversation's turns, by the turn's id."""
+    entries: dict[str, list[Entry]] = {}
+    for row in work.connection.execute(_ENTRIES, {"key": conversation_id}):
+        entries.setdefault(row.turn_id, []).append(load_entry(row.kind, row.payload))
+    return entries
 
 
-def tell_steps(steps: list[Entry]) -> list[Message]:
-    """Return the entries of a journal as messages."""
-    said = []
-    for step in steps:
-        if step.kind == "answer":
-            calls = tuple(ToolCall(**call) for call in step.payload["calls"])
-            said.append(Message("assistant", step.payload["text"], calls))
-        else:
-            payload = step.payload
-            said.append(Message("tool", payload["text"], call_id=payload["call_id"], failed=payload["failed"]))
-    return said
+@dataclass(frozen=True, slots=True)
+class NoJournal:
+    """The journal of a turn whose client keeps the conversation: it stores only a call that waits for the person."""
+
+    store: Store
+    who: Who
+    conversation_id: str | None = None
+
+    async def add(self, first: int, entries: Sequence[Entry]) -> None:
+        """Store no entry."""
+
+    async def keep_call(self, call: WaitingCall) -> View:
+        """Keep a call that waits for the person; return the question."""
+
+        def keep(work: Work) -> View:
+            keep_call(work, self.conversation_id, call)
+            return read_confirmation(work, call.confirmation_id)
+
+        return await self.store.write(self.who, keep)
+
+    async def send_heartbeats(self, _stop: Callable[[], None]) -> None:
+        """Do nothing, since this turn has no lease."""
 
 
-def read_object(text: str) -> dict[str, Any] | None:
-    """Return the JSON object of a call's arguments, `{}` for nothing at all; None for what is no object."""
-    try:
-        value = from_json(text or "{}")
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) else None
+@dataclass(frozen=True, slots=True)
+class StoredJournal(NoJournal):
+    """The journal of a turn in the database; each entry is committed before the next step."""
+
+    turn_id: str = ""
+
+    async def add(self, first: int, entries: Sequence[Entry]) -> None:
+        """Append entries, numbered from `first`; raises `ConversationNotFound`, `ConversationBusy`."""
+        await self.store.write(self.who, lambda work: add_entries(work, self.turn_id, first, entries))
+
+    async def send_heartbeats(self, stop: Callable[[], None]) -> None:
+        """Renew the turn's lease until cancelled; an error here shows up again with the next entry.
+
+        Calls `stop` when someone asked, in any process, that the turn stop.
+        """
+        while True:
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+            try:
+                if await self.store.write(self.who, lambda work: renew_lease(work, self.turn_id)):
+                    stop()
+            except TodoError:
+                continue
 
 
 def _open_conversation(work: Work, conversation_id: str | None, chat_key: str | None, message: str) -> str:
@@ -251,45 +266,25 @@ def _open_conversation(work: Work, conversation_id: str | None, chat_key: str | 
     return str(row["id"])
 
 
-def require_conversation(work: Work, conversation_id: str) -> dict[str, Any]:
-    """Return the row of the caller's conversation; raises `ConversationNotFound`."""
-    if not (conversation_id.isascii() and conversation_id.isprintable()):
-        raise ConversationNotFound("This is no conversation's id.", "GET /api/conversations lists them.")
-    row = work.connection.execute(_OWN, {"key": conversation_id, "user": work.who.user_id}).one_or_none()
-    if row is None:
-        raise ConversationNotFound("There is no such conversation.", "GET /api/conversations lists them.")
-    return row._asdict()
-
-
-def _describe(turn: dict[str, Any], steps: list[Entry], before: list[Message]) -> Opened:
+def _describe(turn: dict[str, Any], entries: list[Entry], before: list[Message]) -> OpenedTurn:
     kept = {name: turn[name] for name in ("conversation_id", "number", "model", "message", "state", "text", "problem")}
-    return Opened(**kept, turn_id=turn["id"], steps=steps, before=before)
+    return OpenedTurn(**kept, turn_id=turn["id"], entries=entries, before=before)
 
 
-def read_steps(work: Work, conversation_id: str) -> dict[str, list[Entry]]:
-    """Return the journals of a conversation's turns, by the turn's id."""
-    steps: dict[str, list[Entry]] = {}
-    for row in work.connection.execute(_STEPS, {"key": conversation_id}):
-        steps.setdefault(row.turn_id, []).append(Entry(row.kind, from_json(row.payload)))
-    return steps
-
-
-def _settle(work: Work, turn: dict[str, Any], steps: list[Entry]) -> str:
-    """End a turn whose process has died: learn which of its calls were saved, carry out none, and say both."""
-    calls = [call for step in steps if step.kind == "answer" for call in step.payload["calls"]]
-    known = {step.payload["call_id"] for step in steps if step.kind == "result"}
-    found = []
-    for call in calls:
-        if call["call_id"] in known:
-            continue
-        answer = find_answer(work, call["call_id"])
-        if answer is not None:
-            found.append(make_result(call["call_id"], to_json(answer).decode(), dict(answer), failed=False))
-    if found:
-        _write_steps(work, turn["id"], len(steps), found)
-        steps += found
-    done = [str(view["result"].get("message", view["name"])) for view in view_calls(steps) if view["ok"]]
-    left = [view["name"] for view in view_calls(steps) if view["ok"] is None]
+def _settle(work: Work, turn: dict[str, Any], entries: list[Entry]) -> str:
+    """End a turn whose process died: find out which of its calls were saved, carry out none, and report both."""
+    known = find_results(entries)
+    saved = [
+        ResultEntry(call.call_id, to_json(answer).decode(), dict(answer), failed=False)
+        for call in list_calls(entries)
+        if call.call_id not in known and (answer := find_answer(work, call.call_id)) is not None
+    ]
+    if saved:
+        _insert_entries(work, turn["id"], len(entries), saved)
+        entries += saved
+    calls = view_calls(entries)
+    done = [str(call["result"].get("message", call["name"])) for call in calls if call["ok"]]
+    left = [call["name"] for call in calls if call["ok"] is None]
     report = "The message before was cut off"
     report += f"; done: {' '.join(done)}" if done else "; nothing was changed by it."
     report += f" Not done: {', '.join(left)}." if left else ""
@@ -297,22 +292,17 @@ def _settle(work: Work, turn: dict[str, Any], steps: list[Entry]) -> str:
     return report
 
 
-def make_result(call_id: str, text: str, result: dict[str, Any], *, failed: bool) -> Entry:
-    """Return the journal's entry of a call's result."""
-    return Entry("result", {"call_id": call_id, "text": text, "result": result, "failed": failed})
-
-
-def _write_steps(work: Work, turn_id: str, first: int, steps: list[Entry]) -> None:
+def _insert_entries(work: Work, turn_id: str, first: int, entries: Sequence[Entry]) -> None:
     rows = [
-        {"turn_id": turn_id, "number": number, "kind": step.kind, "payload": to_json(step.payload).decode()}
-        for number, step in enumerate(steps, first)
+        {"turn_id": turn_id, "number": number, "kind": kind, "payload": payload, "at": work.at}
+        for number, (kind, payload) in enumerate(map(write_entry, entries), first)
     ]
-    work.connection.execute(_ADD_STEP, [{**row, "at": work.at} for row in rows])
+    work.connection.execute(_ADD_ENTRY, rows)
 
 
 def _update_turn(work: Work, turn_id: str, **values: Any) -> None:
     work.connection.execute(update(_T).where(_T.c.id == turn_id).values(**values))
 
 
-def _until(work: Work) -> str:
+def _lease_end(work: Work) -> str:
     return write_instant(work.now + HELD)

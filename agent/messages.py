@@ -1,4 +1,4 @@
-"""What a conversation is made of, and what a model says: no wire format and no vendor's type."""
+"""The messages of a conversation and the pieces of a model's answer, independent of any wire format."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ Role = Literal["user", "assistant", "tool"]
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A call as the model wrote it: `arguments` is its JSON text, which may be broken.
+    """A call as the model wrote it; `arguments` is its JSON text, which may be malformed.
 
-    Models reuse `call_id` from turn to turn: it pairs a call with its result inside one model answer, nothing else.
+    `call_id` pairs a call with its result within one answer only: models reuse ids from turn to turn.
     """
 
     call_id: str
@@ -33,7 +33,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A tool as a model is told of it; `schema` is the JSON Schema of its arguments, `writes` whether it may change."""
+    """A tool as a model sees it; `schema` is the JSON Schema of its arguments, `writes` whether it may change tasks."""
 
     name: str
     description: str
@@ -43,7 +43,7 @@ class Tool:
 
 @dataclass(frozen=True, slots=True)
 class ModelRequest:
-    """What a model is asked: `system` and the messages, oldest first, the last one from the person or a tool.
+    """A request to a model: `system` and the messages, oldest first; the last one is the person's or a tool's.
 
     `now` is in the person's zone. Without tools the model can only talk.
     """
@@ -63,7 +63,7 @@ class TextPiece:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The end of an answer, which alone makes it whole: its calls, if it wants any, and the tokens it took."""
+    """The end of an answer, without which it is incomplete: its calls, if any, and its tokens."""
 
     calls: tuple[ToolCall, ...] = ()
     reason: Literal["stop", "tool_calls", "length", "content_filter"] = "stop"
@@ -75,7 +75,7 @@ Piece = TextPiece | Finished
 
 
 class ChatModel(Protocol):
-    """Whatever answers a conversation."""
+    """A model that answers conversations: a language model or the built-in commands."""
 
     @property
     def name(self) -> str:
@@ -84,12 +84,12 @@ class ChatModel(Protocol):
     def answer(self, request: ModelRequest) -> AsyncIterator[Piece]:
         """Yield the answer piece by piece, `Finished` last; raises `ModelFailed`.
 
-        A stream that ends without `Finished` was cut off: nothing of it may be carried out.
+        A stream without `Finished` was cut off: none of its calls may be carried out.
         """
 
 
 class ModelFailed(Exception):
-    """A model that gave no whole answer: what happened, and what the person can do."""
+    """A model gave no complete answer: what happened (`sentence`), and what the person can do (`advice`)."""
 
     def __init__(self, code: str, sentence: str, advice: str, retry_after: float | None = None) -> None:
         super().__init__(f"{sentence} {advice}")

@@ -1,6 +1,7 @@
-"""The language model: any server that speaks OpenAI's Chat Completions, streamed."""
+"""The language model behind any server with OpenAI's Chat Completions API, streamed."""
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Any
 
 import httpx2
@@ -10,16 +11,26 @@ from agent.messages import Finished, Message, ModelFailed, ModelRequest, Piece, 
 
 CONNECT_SECONDS = 5.0
 STALL_SECONDS = 30.0
-"""How long a server may say nothing; a model that loads its weights first needs a while."""
+"""How long a server may send nothing; one that loads the model's weights first needs a while."""
 RETRIES = 1
 _LONGEST_WAIT = 120.0
 _REASONS = ("stop", "tool_calls", "length", "content_filter")
 
 
+@dataclass(slots=True)
+class _StreamedCall:
+    """A call as far as its pieces have arrived."""
+
+    call_id: str = ""
+    name: str = ""
+    arguments: str = ""
+
+
 class OpenAIModel:
     """A `ChatModel` behind an OpenAI-compatible address.
 
-    Without a key a word is sent that local servers ignore. `name` is what people see; `model` the server's own name.
+    Without an API key it sends a placeholder, which local servers ignore. `name` is the id that people see, `model` the
+    server's own name.
     """
 
     def __init__(
@@ -51,19 +62,19 @@ class OpenAIModel:
         await self._client.close()
 
     async def list_models(self) -> list[str]:
-        """Return the names that the server knows; raises `ModelFailed`."""
+        """Return the ids of the server's models; raises `ModelFailed`."""
         try:
             return [model.id async for model in self._client.models.list()]
         except Exception as error:
-            raise _tell_failure(error) from error
+            raise _describe_failure(error) from error
 
     async def answer(self, request: ModelRequest, *, force_tool: str | None = None) -> AsyncIterator[Piece]:
         """Yield the answer piece by piece, `Finished` last; raises `ModelFailed`.
 
-        A server that repeats a request is asked to by the library, before the first byte only. A stream that ends
-        without a `finish_reason` has no `Finished`: nothing of it may be carried out.
+        The library retries a request only before the first byte of the answer. A stream without a `finish_reason`
+        yields no `Finished`: none of its calls may be carried out.
         """
-        calls: dict[int, dict[str, str]] = {}
+        calls: dict[int, _StreamedCall] = {}
         reason: str | None = None
         tokens = (0, 0)
         try:
@@ -82,31 +93,31 @@ class OpenAIModel:
         except ModelFailed:
             raise
         except Exception as error:
-            raise _tell_failure(error) from error
+            raise _describe_failure(error) from error
         if reason is None:
             return
-        made = tuple(ToolCall(each["id"], each["name"], each["arguments"]) for _, each in sorted(calls.items()))
-        # Some servers say "stop" after calls, or a word of their own.
+        made = tuple(ToolCall(call.call_id, call.name, call.arguments) for _, call in sorted(calls.items()))
+        # Some servers send "stop" after calls, or a reason that the API does not define.
         known = reason if reason in _REASONS else "stop"
-        yield Finished(made, known, *tokens)  # type: ignore[arg-type]  # one of the words just above
+        yield Finished(made, known, *tokens)  # type: ignore[arg-type]  # one of _REASONS
 
     def _write_request(self, request: ModelRequest, force_tool: str | None) -> dict[str, Any]:
-        written: dict[str, Any] = {
+        body: dict[str, Any] = {
             "model": self._model,
             "messages": [{"role": "system", "content": request.system}, *map(_write_message, request.messages)],
             "stream": True,
             "stream_options": {"include_usage": True},
         }
         if request.tools:
-            written["tools"] = [_write_tool(tool) for tool in request.tools]
+            body["tools"] = [_write_tool(tool) for tool in request.tools]
         if force_tool is not None:
-            written["tool_choice"] = {"type": "function", "function": {"name": force_tool}}
-        return written
+            body["tool_choice"] = {"type": "function", "function": {"name": force_tool}}
+        return body
 
 
 def _write_message(message: Message) -> dict[str, Any]:
     if message.role == "tool":
-        # One plain string: some servers refuse a list of parts here.
+        # A plain string: some servers refuse a list of parts here.
         return {"role": "tool", "tool_call_id": message.call_id, "content": message.text}
     written: dict[str, Any] = {"role": message.role, "content": message.text}
     if message.calls:
@@ -122,25 +133,25 @@ def _write_tool(tool: Tool) -> dict[str, Any]:
     return {"type": "function", "function": function}
 
 
-def _gather_calls(calls: dict[int, dict[str, str]], delta: Any) -> None:
-    """Put the pieces of calls together; no index, one index for several ids, or a repeated name is understood."""
+def _gather_calls(calls: dict[int, _StreamedCall], delta: Any) -> None:
+    """Merge the pieces of calls; tolerates a missing index, one index for several ids, and a repeated name."""
     for piece in (delta.tool_calls if delta is not None else None) or []:
         index = piece.index if piece.index is not None else len(calls)
-        known = calls.get(index)
-        if known is not None and piece.id and known["id"] and piece.id != known["id"]:
+        call = calls.get(index)
+        if call is not None and piece.id and call.call_id and piece.id != call.call_id:
             index = max(calls) + 1
-            known = None
-        if known is None:
-            known = calls[index] = {"id": "", "name": "", "arguments": ""}
-        known["id"] = known["id"] or piece.id or ""
+            call = None
+        if call is None:
+            call = calls[index] = _StreamedCall()
+        call.call_id = call.call_id or piece.id or ""
         if piece.function is not None:
-            if (name := piece.function.name or "") != known["name"]:  # llama-cpp-python says it with each piece
-                known["name"] += name
-            known["arguments"] += piece.function.arguments or ""
+            if (name := piece.function.name or "") != call.name:  # llama-cpp-python repeats it in each piece
+                call.name += name
+            call.arguments += piece.function.arguments or ""
 
 
-def _tell_failure(error: Exception) -> ModelFailed:
-    """Return one kind of failure for all that can go wrong on the way; the server's own words stay in the log."""
+def _describe_failure(error: Exception) -> ModelFailed:
+    """Return the `ModelFailed` for an error of the request; the server's own message stays in the log."""
     again = "Nothing of this step was carried out; say it again."
     if isinstance(error, openai.RateLimitError):
         wait = _read_wait(error)

@@ -1,11 +1,11 @@
-"""The tables of the conversation: what was said, and the journal of each turn."""
+"""The tables of the conversations, their turns with their journals, and the calls that wait for agreement."""
 
 from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 
 class ChatConversation(SQLModel, table=True):
-    """A person's conversation; `key` is the id under which a chat client knows it."""
+    """A person's conversation; `key` is a chat client's own id of it."""
 
     __tablename__ = "conversation"
     __table_args__ = (
@@ -22,12 +22,12 @@ class ChatConversation(SQLModel, table=True):
 
 
 class Turn(SQLModel, table=True):
-    """One message of the person and all that followed it.
+    """One message of the person and everything that followed it.
 
-    `state` is `running`, then `done`, `waiting` (for the person's agreement), `stopped` (by them), `failed` (by the
-    model) or `interrupted` (its process ended). While it runs, `held_until` says until when its process is believed to
-    live, and `stop_wanted` that it is to end after its present call. `key` is the client's own id of the message: the
-    same one again is the same turn.
+    `state` is `running`, then `done`, `waiting` (for the person's agreement), `stopped` (by the person), `failed` (by
+    the model) or `interrupted` (its process died). While the turn runs, `held_until` is the end of its process's lease,
+    and `stop_wanted` asks it to end after its running call. `key` is the client's own id of the message; the same key
+    again means the same turn.
     """
 
     __tablename__ = "turn"
@@ -55,7 +55,7 @@ class Turn(SQLModel, table=True):
 
 
 class TurnStep(SQLModel, table=True):
-    """The journal of a turn: a model's `answer` (text and calls), or the `result` of one call; `payload` is JSON."""
+    """An entry of a turn's journal: a model's `answer` or the `result` of one call; `payload` is its JSON."""
 
     __tablename__ = "turn_step"
 
@@ -67,7 +67,7 @@ class TurnStep(SQLModel, table=True):
 
 
 class PendingCall(SQLModel, table=True):
-    """A call that waits for the person's agreement; without a conversation, `code` is what they repeat."""
+    """A call that waits for the person's agreement; outside of a conversation they repeat its `code`."""
 
     __tablename__ = "pending_call"
 

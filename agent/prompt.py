@@ -1,4 +1,4 @@
-"""What a model is told before anything else: who it is for, what time it is, and how to behave."""
+"""The system message of a model: its task, the current time, and its rules."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""The tools as the agent has them: through an MCP client, as a stranger would."""
+"""The tools of the agent, called through an MCP client as any outside client would."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -13,12 +13,12 @@ from agent.messages import Tool
 from todo.record.work import Who
 
 Connect = Callable[[Who], AbstractAsyncContextManager[Client]]
-"""Opens an MCP client whose calls are this caller's; no argument says who it is."""
+"""Opens an MCP client whose calls are made for this caller; no tool argument names the caller."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallResult:
-    """What a call gave: `text` for the model, `result` for people and programs; `failed` if nothing was done."""
+    """The result of a call: `text` for the model, `result` for people and programs; `failed` if nothing was done."""
 
     text: str
     result: dict[str, Any]
@@ -26,28 +26,28 @@ class CallResult:
 
     @property
     def code(self) -> str:
-        """The refusal's code; empty for a success."""
+        """The refusal's code; empty if the call succeeded."""
         return str(self.result.get("code", "")) if self.failed else ""
 
 
 def refuse_call(code: str, sentence: str) -> CallResult:
-    """Return the outcome of a call that was not carried out."""
+    """Return the result of a call that was not carried out."""
     return CallResult(f"{code}: {sentence}", {"code": code, "message": sentence}, failed=True)
 
 
 async def list_tools(client: Client) -> list[Tool]:
-    """Return all tools in the server's order; a call's `request_id` is ours to give, so no model is told of it."""
+    """Return all tools in the server's order, without the argument `request_id`, which the agent sets itself."""
     tools: list[Tool] = []
     cursor: str | None = None
     while True:
         page = await client.list_tools(cursor=cursor)
-        for each in page.tools:
-            schema = dict(each.input_schema)
+        for listed in page.tools:
+            schema = dict(listed.input_schema)
             schema["properties"] = {
                 name: value for name, value in schema.get("properties", {}).items() if name != "request_id"
             }
-            writes = not (each.annotations is not None and each.annotations.read_only_hint)
-            tools.append(Tool(each.name, each.description or "", schema, writes))
+            writes = not (listed.annotations is not None and listed.annotations.read_only_hint)
+            tools.append(Tool(listed.name, listed.description or "", schema, writes))
         cursor = page.next_cursor
         if cursor is None:
             return tools
@@ -56,7 +56,7 @@ async def list_tools(client: Client) -> list[Tool]:
 async def call_tool(
     client: Client, tools: Sequence[Tool], name: str, arguments: dict[str, Any], request_id: str
 ) -> CallResult:
-    """Call a tool under our `request_id`, whatever the model wrote there; nothing here raises for a bad call."""
+    """Call a tool with this `request_id`, even if the model wrote another; a bad call gives a refusal, no exception."""
     tool = next((tool for tool in tools if tool.name == name), None)
     if tool is None:
         known = ", ".join(tool.name for tool in tools)

@@ -1,4 +1,4 @@
-"""What is told while a turn runs, in the order in which it happens; `Begun` first, then `Done` or `Failed` last."""
+"""The events of a running turn in their order: `Begun` first, `Done` or `Failed` last."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """The turn is in the journal."""
+    """The turn is stored and begins."""
 
     conversation_id: str
     turn_id: str
@@ -22,7 +22,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class CallStarted:
-    """A tool is called; `call` counts from 1 in the turn."""
+    """A tool is called; `call` is its number in the turn, from 1."""
 
     call: int
     name: str
@@ -31,7 +31,7 @@ class CallStarted:
 
 @dataclass(frozen=True, slots=True)
 class CallFinished:
-    """A call has its result; `ok` says whether it was done."""
+    """A call has its result; `ok` says whether it succeeded."""
 
     call: int
     name: str
@@ -41,7 +41,7 @@ class CallFinished:
 
 @dataclass(frozen=True, slots=True)
 class ConfirmationWanted:
-    """The person has to agree before the last call is carried out; `items` are the tasks that it means."""
+    """The person has to agree before the last call is carried out; `items` are the tasks it affects, of `total`."""
 
     confirmation_id: str
     summary: str
@@ -53,7 +53,7 @@ class ConfirmationWanted:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The turn is over; `text` is all of the answer. `finish` is `stop`, `waiting` or `stopped`."""
+    """The turn is over; `text` is the whole answer, `finish` is `stop`, `waiting` or `stopped`."""
 
     turn_id: str
     text: str
@@ -64,7 +64,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The turn ended without an answer; what its calls have done stays done, and the sentence says it."""
+    """The turn ended without an answer; its completed calls keep their effect, and `detail` names them."""
 
     turn_id: str
     code: str

@@ -1,5 +1,5 @@
-"""The built-in commands: what answers when no model is set, from a grammar in `languages`.
+"""The built-in commands: a grammar in `languages` that answers when no model is set.
 
-Read `commands` (the entry), `sentences` (the grammar), `intents` (what a sentence means), `time_phrases` (times in
-words).
+Read `commands` (the entry point), `sentences` (the grammar), `intents` (from a sentence to a tool call), `time_phrases`
+(times in words).
 """

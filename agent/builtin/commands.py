@@ -1,4 +1,4 @@
-"""The built-in commands: the model that answers where no language model is connected."""
+"""The built-in commands: the model that answers when no language model is connected."""
 
 import json
 from collections.abc import AsyncIterator
@@ -6,52 +6,59 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from agent.builtin.dialogue import Exchange, Result, read_now, split_turns
+from agent.builtin.dialogue import AnsweredCall, Exchange, read_now, split_exchanges
 from agent.builtin.intent import Intent, Target
-from agent.builtin.intents import Wishes
+from agent.builtin.intents import Intents
 from agent.builtin.language import Language, load_language
 from agent.builtin.replies import Replies
 from agent.messages import Finished, ModelRequest, Piece, TextPiece, ToolCall
 
 NAME = "offline-commands"
-HONESTY = (
-    "Built-in commands: no language model is connected; I understand sentences like "
-    "“add buy milk tomorrow at 5” or “what is due today”."
-)
-"""What the first answer of a conversation begins with, in English; `Commands.honesty` is that of its language."""
-MOST_TURNS = 12
-"""Turns that are read again to know where a conversation stands."""
+MOST_EXCHANGES = 12
+"""Exchanges that are read again to find open questions and the list shown last."""
 
 _CHOICES = 20
+"""Tasks offered when several match."""
 _RUNG = 50
+"""Tasks searched for the reminder that rang last."""
+
+Row = dict[str, Any]
+"""A task as a tool's result shows it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """What comes next: a call, or something to say; `shown` is the list that the person sees then."""
+class Action:
+    """The next step of a conversation: a tool call, or something to say and the list that the person then sees."""
 
     say: str = ""
-    call: tuple[str, dict[str, Any]] | None = None
-    shown: list[dict[str, Any]] | None = None
+    tool: str = ""
+    args: dict[str, Any] = field(default_factory=dict)
+    shown: list[Row] | None = None
     pending: Intent | None = None
+    """The intent that waits for the person's answer."""
 
 
 @dataclass(slots=True)
 class State:
-    """Where a conversation stands before a message: the list shown last, the task touched last, the open question."""
+    """Where a conversation stands before a message."""
 
-    shown: list[dict[str, Any]] | None = None
-    touched: dict[str, Any] | None = None
+    shown: list[Row] | None = None
+    """The list shown last; "task 3" is its third row."""
+    touched: Row | None = None
+    """The task that "it" means."""
     pending: Intent | None = None
-    page: tuple[dict[str, Any], str] | None = None
+    next_page: dict[str, Any] | None = None
+    """The arguments of `find_tasks` that "more" calls it with."""
     undone: list[str] = field(default_factory=list)
-    refused: Result | None = None
+    """The ids of changes that "redo" can bring back, the newest last."""
+    unconfirmed: AnsweredCall | None = None
+    """The call that was refused because it needs a confirmation."""
 
 
 class Commands:
-    """A `ChatModel` that knows a fixed set of sentences, and does nothing that it did not wholly understand.
+    """A `ChatModel` that knows a fixed set of sentences, and changes nothing unless it fully understood the message.
 
-    It keeps nothing: everything is read from the messages of the request.
+    It is stateless: everything is read from the messages of the request.
     """
 
     def __init__(self, language: str = "en") -> None:
@@ -64,7 +71,7 @@ class Commands:
 
     @property
     def honesty(self) -> str:
-        """The sentence that says what this is; the first answer of a conversation begins with it."""
+        """The sentence that says what this model is; a conversation's first answer begins with it."""
         return load_language(self._code).say("honesty")
 
     def list_examples(self) -> dict[str, list[str]]:
@@ -73,246 +80,243 @@ class Commands:
 
     async def answer(self, request: ModelRequest) -> AsyncIterator[Piece]:
         """Yield the answer to the last message: text, then `Finished` with at most one call."""
-        step = take_step(request, load_language(self._code))
-        pieces = [] if any(message.role == "assistant" for message in request.messages) else [self.honesty]
-        if step.call is not None and not request.tools:
-            step = Reply(say=load_language(self._code).say("no_tools"))
-        if step.say:
-            pieces.append(step.say)
-        if pieces:
-            yield TextPiece("\n\n".join(pieces))
-        if step.call is None:
+        language = load_language(self._code)
+        action = next_action(request, language)
+        texts = [] if any(message.role == "assistant" for message in request.messages) else [self.honesty]
+        if action.tool and not request.tools:
+            action = Action(say=language.say("no_tools"))
+        if action.say:
+            texts.append(action.say)
+        if texts:
+            yield TextPiece("\n\n".join(texts))
+        if not action.tool:
             yield Finished()
             return
-        tool, args = step.call
-        call = ToolCall("call_1", tool, json.dumps(args, ensure_ascii=False))
+        call = ToolCall("call_1", action.tool, json.dumps(action.args, ensure_ascii=False))
         yield Finished(calls=(call,), reason="tool_calls")
 
 
-def take_step(request: ModelRequest, language: Language) -> Reply:
-    """Return what comes next in a conversation."""
-    turns = split_turns(request.messages)
-    if not turns:
-        return Reply(say=say_examples(language, "all_examples"))
+def next_action(request: ModelRequest, language: Language) -> Action:
+    """Return the next step of a conversation."""
+    exchanges = split_exchanges(request.messages)
+    if not exchanges:
+        return Action(say=say_examples(language, "all_examples"))
     state = State()
-    for turn in turns[:-MOST_TURNS]:
-        _note_results(state, turn)
-    for turn in turns[-MOST_TURNS:-1]:
-        now = read_now(turn, request.now.tzinfo) or request.now
-        step = Reading(language, now, state).next_step(turn)
-        _note_results(state, turn)
-        if step is not None:
-            state.pending = step.pending
-            state.shown = step.shown if step.shown is not None else state.shown
-        elif lists := [result for result in turn.results if result.name == "find_tasks" and result.rows]:
-            # Another model answered this turn: what it looked up last is what it showed.
+    for exchange in exchanges[:-MOST_EXCHANGES]:
+        _note_calls(state, exchange)
+    for exchange in exchanges[-MOST_EXCHANGES:-1]:
+        now = read_now(exchange, request.now.tzinfo) or request.now
+        action = Responder(language, now, state).next_action(exchange)
+        _note_calls(state, exchange)
+        if action is not None:
+            state.pending = action.pending
+            state.shown = action.shown if action.shown is not None else state.shown
+        elif lists := [call for call in exchange.calls if call.name == "find_tasks" and call.rows]:
+            # Another model answered this exchange; its last search is the list that it showed.
             state.pending, state.shown = None, lists[-1].rows
-    step = Reading(language, request.now, state).next_step(turns[-1])
-    return step or Reply(say=language.say("unclear"))
+    action = Responder(language, request.now, state).next_action(exchanges[-1])
+    return action or Action(say=language.say("unclear"))
 
 
 def say_examples(language: Language, heading: str) -> str:
-    """Return the sentences that are understood, by group."""
-    short = heading == "miss"
+    """Return the example sentences by group, under a heading; only two of each group under `miss`."""
+    shortened = heading == "miss"
     lines = [language.say(heading)]
     for group, examples in language.list_examples().items():
-        lines.append(f"{group}: " + "; ".join(f"“{example}”" for example in (examples[:2] if short else examples)))
+        lines.append(f"{group}: " + "; ".join(f"“{example}”" for example in (examples[:2] if shortened else examples)))
     return "\n".join(lines)
 
 
-class Reading:
-    """One message read in the state of its conversation."""
+class Responder:
+    """Decides the next step after one message, given the state of its conversation."""
 
     def __init__(self, language: Language, now: datetime, state: State) -> None:
         self._language = language
         self._say = language.say
         self._state = state
-        self._wishes = Wishes(language, now)
+        self._intents = Intents(language, now)
         self._replies = Replies(language, now)
 
-    def next_step(self, turn: Exchange) -> Reply | None:
-        """Return what follows the results so far; None if these are not of calls that this reading makes."""
-        wish = self._read(turn.text)
-        results = list(turn.results)
-        if not wish.tool:
-            return None if results else self._talk(wish)
-        if wish.target is not None and "task_id" not in wish.args:
-            found = self._find_target(wish, wish.target, results)
-            if not isinstance(found, Intent):
-                return found
-            wish = found
-        if wish.tool == "snooze_reminder" and "task_id" not in wish.args:
-            rung = self._find_rung(wish, results)
-            if not isinstance(rung, Intent):
-                return rung
-            wish = rung
-        if not results:
-            return Reply(call=(wish.tool, wish.args))
-        result = results.pop(0)
-        if result.name != wish.tool or results:
+    def next_action(self, exchange: Exchange) -> Action | None:
+        """Return the step after the calls answered so far; None if these are not the calls of this model."""
+        intent = self._read(exchange.text)
+        calls = list(exchange.calls)
+        if not intent.tool:
+            return None if calls else self._talk(intent)
+        if intent.target is not None and "task_id" not in intent.args:
+            aimed = self._find_target(intent, intent.target, calls)
+            if not isinstance(aimed, Intent):
+                return aimed
+            intent = aimed
+        if intent.tool == "snooze_reminder" and "task_id" not in intent.args:
+            aimed = self._find_fired_reminder(intent, calls)
+            if not isinstance(aimed, Intent):
+                return aimed
+            intent = aimed
+        if not calls:
+            return Action(tool=intent.tool, args=intent.args)
+        call = calls.pop(0)
+        if call.name != intent.tool or calls:
             return None
-        shown = result.rows if result.name == "find_tasks" and not result.failed else None
-        return Reply(say=self._replies.say_result(result, wish.heading), shown=shown)
+        shown = call.rows if call.name == "find_tasks" and not call.failed else None
+        return Action(say=self._replies.say_result(call, intent.heading), shown=shown)
 
     def _read(self, text: str) -> Intent:
-        """Return the wish of a message: the answer to an open question, or a wish of its own."""
+        """Return the intent of a message: the pending one that it answers, or one of its own."""
         pending = self._state.pending
-        if pending is not None and pending.missing == "when" and self._wishes.is_time(text):
-            return self._wishes.fill(pending, text)
-        wish = self._wishes.read(text)
-        if pending is not None and wish.intent in ("miss", "more") and not wish.tool:
+        if pending is not None and pending.missing == "when" and self._intents.is_time(text):
+            return self._intents.fill(pending, text)
+        intent = self._intents.read(text)
+        if pending is not None and intent.name in ("miss", "more") and not intent.tool:
             answered = self._answer_question(pending, text)
             if answered is not None:
                 return answered
-        return self._complete_talk(wish)
+        return self._resolve_talk(intent)
 
     def _answer_question(self, pending: Intent, text: str) -> Intent | None:
         if pending.missing:
-            return self._wishes.fill(pending, text)
-        target = self._wishes.read_reply(text)
+            return self._intents.fill(pending, text)
+        target = self._intents.read_choice(text)
         shown = self._state.shown or []
         if target.number:
             return replace(pending, target=target)
         low = target.text.casefold()
-        fitting = [row for row in shown if low and low in str(row.get("title", "")).casefold()]
-        exact = [row for row in fitting if str(row.get("title", "")).casefold() == low]
-        chosen = exact if len(exact) == 1 else fitting
+        matching = [row for row in shown if low and low in _title(row)]
+        exact = [row for row in matching if _title(row) == low]
+        chosen = exact if len(exact) == 1 else matching
         return _aim(pending, chosen[0]) if len(chosen) == 1 else None
 
-    def _complete_talk(self, wish: Intent) -> Intent:
-        """Return a wish about the conversation itself as a call."""
+    def _resolve_talk(self, intent: Intent) -> Intent:
+        """Return an intent about the conversation itself, such as "more", with the call that it means, if any."""
         state = self._state
-        match wish.intent:
-            case "undo":
-                return replace(wish, tool="undo")
+        match intent.name:
             case "redo" if state.undone:
-                return replace(wish, tool="undo", args={"change_ids": [state.undone[-1]]})
-            case "more" if state.page is not None:
-                return replace(wish, tool="find_tasks", args={**state.page[0], "cursor": state.page[1]})
+                return replace(intent, tool="undo", args={"change_ids": [state.undone[-1]]})
+            case "more" if state.next_page is not None:
+                return replace(intent, tool="find_tasks", args=state.next_page)
             case "agree" if state.pending is not None and state.pending.offered:
                 return replace(state.pending, tool=state.pending.offered, offered="", say="")
-            case "agree" if state.refused is not None:
-                return Intent(tool=state.refused.name, args=state.refused.args)
-        return wish
+            case "agree" if state.unconfirmed is not None:
+                return Intent(tool=state.unconfirmed.name, args=state.unconfirmed.args)
+        return intent
 
-    def _talk(self, wish: Intent) -> Reply:
-        if wish.say:
-            return Reply(say=wish.say, pending=wish if wish.missing or wish.offered else None)
-        if wish.intent == "help":
-            return Reply(say=say_examples(self._language, "all_examples"))
-        left = "left" if self._state.pending is not None or self._state.refused is not None else "nothing_pending"
-        talk = {
-            "greet": "greeting",
-            "thank": "thanks",
-            "decline": left,
-            "agree": "nothing_pending",
-            "redo": "no_redo",
-            "more": "nothing_more",
-        }
-        if wish.intent in talk:
-            return Reply(say=self._say(talk[wish.intent]))
+    def _talk(self, intent: Intent) -> Action:
+        if intent.say:
+            return Action(say=intent.say, pending=intent if intent.missing or intent.offered else None)
+        if intent.name == "help":
+            return Action(say=say_examples(self._language, "all_examples"))
+        if intent.name == "decline":
+            is_open = self._state.pending is not None or self._state.unconfirmed is not None
+            return Action(say=self._say("left" if is_open else "nothing_pending"))
+        if reply := self._language.find_reply(intent.name):
+            return Action(say=self._say(reply))
         miss = say_examples(self._language, "miss")
-        if what := wish.slots.get("what"):
-            miss += "\n" + self._say("miss_add", text=what)
-        return Reply(say=miss)
+        if title := intent.slots.get("what"):
+            miss += "\n" + self._say("miss_add", text=title)
+        return Action(say=miss)
 
-    def _find_target(self, wish: Intent, target: Target, results: list[Result]) -> Intent | Reply | None:
-        """Return the wish with its task, taking what it looked up off the results; or the step that comes before."""
+    def _find_target(self, intent: Intent, target: Target, calls: list[AnsweredCall]) -> Intent | Action | None:
+        """Return the intent with its task's id, or the step that has to come first.
+
+        A search that was answered is taken off `calls`. Returns None if the first call is not that search.
+        """
         if target.is_it:
             touched = self._state.touched
-            return _aim(wish, touched) if touched else Reply(say=self._say("no_it"))
+            return _aim(intent, touched) if touched else Action(say=self._say("no_it"))
         if target.number and self._state.shown is not None:
             shown = self._state.shown
-            place = target.number - 1 if target.number > 0 else len(shown) - 1
-            if not 0 <= place < len(shown):
-                return Reply(say=self._say("no_number", number=target.text), pending=replace(wish, target=None))
-            return _aim(wish, shown[place])
-        scope = wish.scope if target.number else {"text": target.text[:200], **wish.scope}
-        if not results:
-            return Reply(call=("find_tasks", {**scope, "limit": _CHOICES}))
-        if results[0].name != "find_tasks":
+            index = target.number - 1 if target.number > 0 else len(shown) - 1
+            if not 0 <= index < len(shown):
+                return Action(say=self._say("no_number", number=target.text), pending=replace(intent, target=None))
+            return _aim(intent, shown[index])
+        scope = intent.scope if target.number else {"text": target.text[:200], **intent.scope}
+        if not calls:
+            return Action(tool="find_tasks", args={**scope, "limit": _CHOICES})
+        if calls[0].name != "find_tasks":
             return None
-        return self._choose(wish, target, results.pop(0))
+        return self._choose(intent, target, calls.pop(0))
 
-    def _choose(self, wish: Intent, target: Target, result: Result) -> Intent | Reply:
-        """Return the wish with the one task that was found; or the question which of several, or that there is none."""
-        if result.failed:
-            return Reply(say=self._replies.say_failure(result.text))
-        rows = result.rows
+    def _choose(self, intent: Intent, target: Target, search: AnsweredCall) -> Intent | Action:
+        """Return the intent with the one task that was found; else ask which of several, or say that none was found."""
+        if search.failed:
+            return Action(say=self._replies.say_failure(search))
+        rows = search.rows
         if not rows:
-            return Reply(say=self._say_none(wish, target, result))
-        if target.number:
-            listed = self._replies.say_list(result, "")
-            return Reply(say=f"{self._say('which_list')}\n{listed}", shown=rows, pending=replace(wish, target=None))
-        exact = [row for row in rows if str(row.get("title", "")).casefold() == target.text.casefold()]
-        if len(rows) == 1 or len(exact) == 1:
-            return _aim(wish, (exact or rows)[0])
-        listed = self._replies.say_list(result, "")
-        return Reply(say=f"{self._say('which')}\n{listed}", shown=rows, pending=replace(wish, target=None))
+            return Action(say=self._say_none_found(intent, target, search))
+        exact = [row for row in rows if _title(row) == target.text.casefold()]
+        if not target.number and (len(rows) == 1 or len(exact) == 1):
+            return _aim(intent, (exact or rows)[0])
+        question = self._say("which_list" if target.number else "which")
+        listed = self._replies.say_list(search, "")
+        return Action(say=f"{question}\n{listed}", shown=rows, pending=replace(intent, target=None))
 
-    def _say_none(self, wish: Intent, target: Target, result: Result) -> str:
+    def _say_none_found(self, intent: Intent, target: Target, search: AnsweredCall) -> str:
         if target.number:
             return self._say("no_list")
-        titles = [row.get("title") for row in result.data.get("also_completed_titles", []) if isinstance(row, dict)]
-        if titles:
-            return self._say("none_found_completed", text=target.text, titles=", ".join(f"“{one}”" for one in titles))
-        name = "none_found_series" if wish.scope.get("kind") == "recurring" else "none_found"
-        return self._say(name, text=target.text)
+        completed = [row.get("title") for row in search.data.get("also_completed_titles", []) if isinstance(row, dict)]
+        if completed:
+            titles = ", ".join(f"“{title}”" for title in completed)
+            return self._say("none_found_completed", text=target.text, titles=titles)
+        answer = "none_found_series" if intent.scope.get("kind") == "recurring" else "none_found"
+        return self._say(answer, text=target.text)
 
-    def _find_rung(self, wish: Intent, results: list[Result]) -> Intent | Reply | None:
-        """Return the wish with the reminder that rang last."""
-        if not results:
-            return Reply(call=("find_tasks", {"limit": _RUNG}))
-        found = results.pop(0)
-        if found.name != "find_tasks":
+    def _find_fired_reminder(self, intent: Intent, calls: list[AnsweredCall]) -> Intent | Action | None:
+        """Return the intent with the reminder that rang last; else as `_find_target` does."""
+        if not calls:
+            return Action(tool="find_tasks", args={"limit": _RUNG})
+        search = calls.pop(0)
+        if search.name != "find_tasks":
             return None
-        if found.failed:
-            return Reply(say=self._replies.say_failure(found.text))
-        if found.data.get("next_cursor"):
-            return Reply(say=self._say("many_rung"))
+        if search.failed:
+            return Action(say=self._replies.say_failure(search))
+        if search.data.get("next_cursor"):
+            return Action(say=self._say("many_rung"))
         fired = [
             (str(reminder.get("remind_at")), str(reminder.get("id")))
-            for row in found.rows
+            for row in search.rows
             for reminder in row.get("reminders", [])
             if reminder.get("status") == "fired"
         ]
         if not fired:
-            return Reply(say=self._say("no_rung"))
-        return replace(wish, args={"reminder_id": max(fired)[1], **wish.args})
+            return Action(say=self._say("no_rung"))
+        return replace(intent, args={"reminder_id": max(fired)[1], **intent.args})
 
 
-def _aim(wish: Intent, row: dict[str, Any]) -> Intent:
-    """Return the wish on the task of a row, whose day stays where only a clock was said."""
-    args = {"task_id": row["id"], **wish.args}
-    if wish.keeps_day and len(day := str(row.get("due_local", ""))[:10]) == 10:
-        args["due"] = day + wish.args["due"][10:]
-    return replace(wish, target=None, args=args)
+def _title(row: Row) -> str:
+    return str(row.get("title", "")).casefold()
 
 
-def _note_results(state: State, turn: Exchange) -> None:
-    """Bring a state up to what a turn's calls did."""
-    state.refused = None
-    for result in turn.results:
-        if result.failed:
-            state.refused = result if "confirmation_required" in result.text[:200] else None
-        elif result.name == "find_tasks":
-            cursor = result.data.get("next_cursor")
-            args = {name: value for name, value in result.args.items() if name != "cursor"}
-            state.page = (args, cursor) if cursor else None
-            # After a list of several, "it" could be any of them.
-            state.touched = result.rows[0] if len(result.rows) == 1 else None
+def _aim(intent: Intent, row: Row) -> Intent:
+    """Return the intent on the task of a row; if the person named a clock time only, the task keeps its day."""
+    args = {"task_id": row["id"], **intent.args}
+    if intent.keeps_day and len(day := str(row.get("due_local", ""))[:10]) == 10:
+        args["due"] = day + intent.args["due"][10:]
+    return replace(intent, target=None, args=args)
+
+
+def _note_calls(state: State, exchange: Exchange) -> None:
+    """Update a state by the answered calls of an exchange."""
+    state.unconfirmed = None
+    for call in exchange.calls:
+        if call.failed:
+            state.unconfirmed = call if "confirmation_required" in call.text[:200] else None
+        elif call.name == "find_tasks":
+            cursor = call.data.get("next_cursor")
+            state.next_page = {**call.args, "cursor": cursor} if cursor else None
+            # After a list of several tasks, "it" could be any of them.
+            state.touched = call.rows[0] if len(call.rows) == 1 else None
         else:
-            _note_write(state, result)
+            _note_write(state, call)
 
 
-def _note_write(state: State, result: Result) -> None:
-    task = result.data.get("task") or (result.data if result.name == "get_task" else {})
+def _note_write(state: State, call: AnsweredCall) -> None:
+    task = call.data.get("task") or (call.data if call.name == "get_task" else {})
     state.touched = task if "id" in task else state.touched
-    if result.name == "undo":
-        if result.args.get("change_ids"):
-            state.undone = [one for one in state.undone if one not in result.args["change_ids"]]
-        elif "change_id" in result.data:
-            state.undone = [*state.undone, str(result.data["change_id"])]
-    elif result.data.get("events"):
-        # After a new change the old ones are not brought back.
+    if call.name == "undo":
+        if call.args.get("change_ids"):
+            state.undone = [change for change in state.undone if change not in call.args["change_ids"]]
+        elif "change_id" in call.data:
+            state.undone = [*state.undone, str(call.data["change_id"])]
+    elif call.data.get("events"):
+        # A new change ends what "redo" can bring back.
         state.undone = []

@@ -1,4 +1,4 @@
-"""Turns of a conversation: what the person said, and which calls were answered how."""
+"""The exchanges of a conversation: each message of the person with the calls that followed and their answers."""
 
 import json
 import re
@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from typing import Any
 
-from agent.messages import Message
+from agent.messages import Message, ToolCall
 
 _NOW = re.compile(r"\w{3} (\d{1,2} \w{3} \d{4}, \d\d:\d\d)\b")
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """A call with its answer: `data` is the answer's JSON object, empty where it is none or the call failed."""
+class AnsweredCall:
+    """A call with its answer; `data` is the answer's JSON object, empty if it has none or the call failed."""
 
     name: str
     args: dict[str, Any]
@@ -31,34 +31,33 @@ class Result:
 
 @dataclass(slots=True)
 class Exchange:
-    """One message of the person, and what followed it."""
+    """One message of the person and the calls that followed it."""
 
     text: str
-    results: list[Result] = field(default_factory=list)
+    calls: list[AnsweredCall] = field(default_factory=list)
 
 
-def split_turns(messages: Sequence[Message]) -> list[Exchange]:
-    """Return the turns of a conversation, oldest first; what stands before the first person's message is left out."""
-    turns: list[Exchange] = []
-    waiting: dict[str, Any] = {}
+def split_exchanges(messages: Sequence[Message]) -> list[Exchange]:
+    """Return the exchanges of a conversation, oldest first; messages before the person's first one are left out."""
+    exchanges: list[Exchange] = []
+    unanswered: dict[str, ToolCall] = {}
     for message in messages:
         if message.role == "user":
-            turns.append(Exchange(message.text))
+            exchanges.append(Exchange(message.text))
         elif message.role == "assistant":
-            # Ids are used again from answer to answer: only those of the newest one count.
-            waiting = {call.call_id: call for call in message.calls}
-        elif turns and (call := waiting.pop(message.call_id, None)) is not None:
+            # Models reuse call ids: only those of the newest answer count.
+            unanswered = {call.call_id: call for call in message.calls}
+        elif exchanges and (call := unanswered.pop(message.call_id, None)) is not None:
             data = {} if message.failed else read_object(message.text)
-            turns[-1].results.append(
-                Result(call.name, read_object(call.arguments), data, message.text, message.failed or "code" in data)
-            )
-    return turns
+            failed = message.failed or "code" in data
+            exchanges[-1].calls.append(AnsweredCall(call.name, read_object(call.arguments), data, message.text, failed))
+    return exchanges
 
 
-def read_now(turn: Exchange, zone: tzinfo | None) -> datetime | None:
-    """Return the time of a turn, to the minute, as the answers of its calls name it."""
-    for result in turn.results:
-        if match := _NOW.match(str(result.data.get("now", ""))):
+def read_now(exchange: Exchange, zone: tzinfo | None) -> datetime | None:
+    """Return the time of an exchange, to the minute, from the answers of its calls; None if none names it."""
+    for call in exchange.calls:
+        if match := _NOW.match(str(call.data.get("now", ""))):
             try:
                 return datetime.strptime(match[1], "%d %b %Y, %H:%M").replace(tzinfo=zone)
             except ValueError:
@@ -67,7 +66,7 @@ def read_now(turn: Exchange, zone: tzinfo | None) -> datetime | None:
 
 
 def read_object(text: str) -> dict[str, Any]:
-    """Return the JSON object of a text; empty where it is none."""
+    """Return the JSON object that a text is; an empty one if it is none."""
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):

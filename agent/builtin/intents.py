@@ -1,134 +1,203 @@
-"""Wishes: a person's sentences read into what they ask for."""
+"""The intents of a language: a person's message is read into the one that it expresses."""
 
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 
+from agent.builtin import list_intents, series_intents, task_intents
 from agent.builtin.intent import Intent, Slots, Target
-from agent.builtin.list_intents import ListWishes
-from agent.builtin.sentences import Match, hide_quotations, is_quotation
-from agent.builtin.series_intents import SeriesWishes
-from agent.builtin.task_intents import TaskWishes
+from agent.builtin.language import Language
+from agent.builtin.reader import Reader
+from agent.builtin.sentences import Utterance, hide_quotations, is_quotation
 
 LONGEST_TEXT = 600
 """Characters of a message that are read; no title is longer than a third of that."""
 
 MOST_TITLE_WORDS = 8
-"""Words of what might be meant as a title, so that the way to add it is told."""
+"""Words of an unknown sentence that may be a title, so that the answer says how to add it."""
+
+COMPLETE: dict[str, Callable[[Reader, Intent], Intent]] = {
+    "create": task_intents.create,
+    "create_ahead": task_intents.create_ahead,
+    "remind": task_intents.remind,
+    "remind_before": task_intents.remind_before,
+    "remind_about": task_intents.remind_about,
+    "snooze": task_intents.snooze,
+    "report_done": task_intents.report_done,
+    "rename": task_intents.rename,
+    "change": task_intents.change,
+    "move": task_intents.move,
+    "postpone": task_intents.postpone,
+    "tag": task_intents.tag,
+    "untag": task_intents.untag,
+    "priority": task_intents.set_priority,
+    "note": task_intents.add_note,
+    "replace_notes": task_intents.replace_notes,
+    "delete_notes": task_intents.delete_notes,
+    "repeat": series_intents.repeat,
+    "change_rule": series_intents.change_rule,
+    "pause": series_intents.pause,
+    "skip": series_intents.skip,
+    "next_of": series_intents.list_next,
+    "preview": series_intents.preview,
+    "search": list_intents.search,
+    "list_tagged": list_intents.list_tagged,
+    "list_priority": list_intents.list_priority,
+    "list_completed": list_intents.list_completed,
+    "list_due": list_intents.list_due,
+    "list_due_by": list_intents.list_due_by,
+}
+"""The functions that turn slots into arguments, for intents that need more than their entry in the language file.
+
+Each takes the draft that the entry gives (name, slots, target, tool, args, scope, heading) and returns the intent, a
+question for what is missing, or a refusal. How to add a command stands above `intents:` in `languages/en.yaml`.
+"""
 
 
-class Wishes(TaskWishes, ListWishes, SeriesWishes):
-    """The reader of sentences in one language at one moment."""
+class Intents:
+    """Reads messages in one language at one moment; `now` is in the person's zone."""
+
+    def __init__(self, language: Language, now: datetime) -> None:
+        self._language = language
+        self._now = now
 
     def read(self, text: str) -> Intent:
-        """Return what a message asks for; on doubt, what to say instead."""
+        """Return what a message asks for; if that is in doubt, a refusal or a question to say."""
         if len(text) > LONGEST_TEXT:
-            return self._answer("too_long")
+            return Intent(say=self._language.say("too_long"))
         if len([line for line in text.splitlines() if line.strip()]) > 1:
-            return self._answer("one_line")
-        said = hide_quotations(text)
-        if said is None or not said.text:
-            return Intent(intent="miss")
-        self._said = said
-        self._is_question = said.text.endswith("?")
-        plain = self._strip(said.text)
-        matches = self._language.sentences.match(plain)
-        for weight in sorted({match.weight for match in matches}, reverse=True):
-            wishes = [self._build(match, plain) for match in matches if match.weight == weight]
-            good = [wish for wish in wishes if wish.tool or not wish.say]
-            if good:
-                return self._choose(good)
-            # A question is not overridden by a sentence that swallows more of the words.
-            return wishes[0]
-        return self._read_lead(plain)
+            return Intent(say=self._language.say("one_line"))
+        message = hide_quotations(text)
+        if message is None or not message.text:
+            return Intent(name="miss")
+        reader = self._open(message)
+        matches = self._language.sentences.match(reader.sentence)
+        # A sentence that matches fewer words of its own does not override one that matches more.
+        best = [_build(reader, match.intent, match.slots) for match in matches if match.weight == matches[0].weight]
+        if not best:
+            return _read_lead(reader)
+        understood = [intent for intent in best if intent.tool or not intent.say]
+        return _choose(reader, understood) if understood else best[0]
 
     def is_time(self, text: str) -> bool:
-        """Return whether a message is a time and nothing else."""
-        return len(text) <= LONGEST_TEXT and self._phrases.read(self._strip(text), self._now) is not None
+        """Return whether the whole message is a time."""
+        return (
+            len(text) <= LONGEST_TEXT
+            and self._language.phrases.read(_strip(self._language, text), self._now) is not None
+        )
 
-    def read_reply(self, text: str) -> Target:
-        """Return which task a message names that answers the question for one."""
-        said = hide_quotations(text)
-        if said is None or len(text) > LONGEST_TEXT:
+    def read_choice(self, text: str) -> Target:
+        """Return the task that a message names in answer to the question which one is meant."""
+        message = hide_quotations(text)
+        if message is None or len(text) > LONGEST_TEXT:
             return Target()
-        self._said = said
-        return self.read_target(self._strip(said.text))
+        reader = self._open(message)
+        return reader.read_target(reader.sentence)
 
-    def fill(self, wish: Intent, text: str) -> Intent:
-        """Return the wish with what was missing, as the person's next message says it."""
-        said = hide_quotations(text)
-        if said is None or len(text) > LONGEST_TEXT:
-            return wish
-        reply = self._strip(said.text)
-        # What was there of the title was all taken for a time, which still holds.
-        before = f" {wish.slots.get('what', '')}" if wish.missing == "what" else ""
-        slots = {**wish.slots, wish.missing: (reply + before).strip()}
-        self._said = said
-        built = self._build(Match(wish.intent, slots, 0), "")
-        # What is still not understood leaves the question open.
-        return built if built.tool or built.missing else replace(wish, say=built.say)
+    def fill(self, question: Intent, text: str) -> Intent:
+        """Return the intent of a question with its missing slot filled from the person's next message."""
+        message = hide_quotations(text)
+        if message is None or len(text) > LONGEST_TEXT:
+            return question
+        reader = self._open(message)
+        # All of the text was read as a time before; that time still holds for the title that follows.
+        before = f" {question.slots.get('what', '')}" if question.missing == "what" else ""
+        slots = {**question.slots, question.missing: (reader.sentence + before).strip()}
+        filled = _build(reader, question.name, slots)
+        # If the message is still not understood, the question stays open.
+        return filled if filled.tool or filled.missing else replace(question, say=filled.say)
 
-    def _choose(self, wishes: list[Intent]) -> Intent:
-        """Return the wish that all readings agree on, or the one whose task cannot be mistaken."""
-        first = [wish for wish in wishes if wish.intent == wishes[0].intent]
-        meant = [(wish.tool, wish.args, wish.target) for wish in first]
-        if all(one == meant[0] for one in meant):
-            return first[0]
-        sure = [wish for wish in first if wish.is_sure]
-        return sure[0] if len(sure) == 1 else self._answer("two_ways")
+    def _open(self, message: Utterance) -> Reader:
+        return Reader(self._language, self._now, message, _strip(self._language, message.text))
 
-    def _read_lead(self, text: str) -> Intent:
-        """Read a sentence that begins with its repetition: `every last friday: send the invoice`."""
-        opening = text.split(" ", 1)[0].lower() in self._language.table["repeaters"]
-        if (opening or ":" in text) and (split := self._phrases.split_lead(text, self._now, only_rule=True)):
-            return self._make(split, Intent(intent="create"), {})
-        return self._offer(text)
 
-    def _offer(self, text: str) -> Intent:
-        """Ask whether to add what has the form of no sentence, but a time that is wholly understood."""
-        wish, whole = self._build(Match("create", {"what": text}, 0), ""), self._said.restore(text)
-        if self._is_question or not {"due", "rule"} & wish.args.keys():
-            is_title = not self._is_question and 1 < len(whole.split()) <= MOST_TITLE_WORDS and "title" in wish.args
-            return Intent(intent="miss", slots={"what": whole} if is_title else {})
-        said = self._language.say("offer", text=whole)
-        return replace(wish, intent="miss", tool="", offered=wish.tool, say=said)
+def _strip(language: Language, text: str) -> str:
+    """Return a sentence without polite words and closing punctuation."""
+    text = text.rstrip(" .!?…")
+    for _ in range(3):
+        text = re.sub(rf"^{language.reading['polite_start']}(?=\S)", "", text, flags=re.IGNORECASE)
+        text = re.sub(rf"{language.reading['polite_end']}$", "", text, flags=re.IGNORECASE) or text
+        text = text.rstrip(" .!?…,") or text
+    return text
 
-    def _build(self, match: Match, text: str) -> Intent:
-        slots = self._cut(dict(match.slots))
-        wish = Intent(intent=match.intent, slots=slots)
-        for name in ("target", "target_when"):
-            if name in slots and (refusal := self._refuse_many(slots[name])):
-                return refusal
-        if "target" in slots:
-            target = self.read_target(slots["target"])
-            wish = replace(wish, target=target, is_sure=target.is_sure or is_quotation(slots["target"]))
-        builder: Callable[[Intent, Slots, str], Intent] | None = getattr(self, f"_wish_{match.intent}", None)
-        built = builder(wish, slots, text) if builder else wish
-        series = self._cut_series(slots.get("target", ""))
-        return self._aim_at_series(built, series) if series else built
 
-    def _cut(self, slots: Slots) -> Slots:
-        """Return the slots, with what stands together cut in two: a task, and a time, a length or a word after it."""
-        if "target_when" in slots and "when" not in slots:
-            split = self._phrases.split(slots["target_when"], self._now)
-            if split.when is not None and split.title and not split.doubt:
-                title = split.title
-                slots |= {"target": title, "when": slots.pop("target_when")[len(title) :].strip(" ,")}
-        for name, take in (("target_lead", "lead"), ("target_tag", "tag"), ("target_level", "level")):
-            words = slots.get(name, "").split()
-            for start in range(1, len(words)):
-                rest = " ".join(words[start:])
-                if len(words) - start == 1 if take != "lead" else self._phrases.read_duration(rest):
-                    slots |= {"target": " ".join(words[:start]), take: rest}
-                    break
-        if "count_target" in slots:
-            first, _, rest = slots.pop("count_target").partition(" ")
-            is_count = bool(rest) and self._read_count(first) > 1
-            slots |= {"count": first, "target": rest} if is_count else {"target": f"{first} {rest}".strip()}
-        return slots
+def _build(reader: Reader, name: str, free: Slots) -> Intent:
+    """Return the intent of a sentence from its entry in the language file and its slots."""
+    slots = _cut_slots(reader, dict(free))
+    for slot in ("target", "target_when"):
+        if slot in slots and (refusal := _refuse_many(reader, slots[slot])):
+            return refusal
+    entry = reader.language.table["intents"][name]
+    draft = Intent(
+        name=name,
+        slots=slots,
+        tool=entry.get("tool", ""),
+        args=entry.get("args", {}),
+        scope=entry.get("scope", {}),
+        heading=entry.get("heading", ""),
+    )
+    text = slots.get("target")
+    if text is not None:
+        target = reader.read_target(text)
+        draft = replace(draft, target=target, is_sure=target.is_sure or is_quotation(text))
+    intent = COMPLETE[name](reader, draft) if name in COMPLETE else draft
+    series = series_intents.find_series_name(reader, text) if text else ""
+    return series_intents.aim_at_series(reader, intent, series) if series else intent
 
-    def _refuse_many(self, text: str) -> Intent | None:
-        low = text.lower()
-        if re.fullmatch(self._language.reading["several"], low):
-            return self._answer("several")
-        return self._answer("all") if re.fullmatch(self._language.reading["all"], low) else None
+
+def _cut_slots(reader: Reader, slots: Slots) -> Slots:
+    """Cut slots that hold two parts: a task, and a time, a duration or a word after it."""
+    if "target_when" in slots and "when" not in slots:
+        split = reader.split(slots["target_when"])
+        if split.when is not None and split.title and not split.doubt:
+            title = split.title
+            slots |= {"target": title, "when": slots.pop("target_when")[len(title) :].strip(" ,")}
+    for slot, second in (("target_lead", "lead"), ("target_tag", "tag"), ("target_level", "level")):
+        words = slots.get(slot, "").split()
+        for start in range(1, len(words)):
+            rest = " ".join(words[start:])
+            if len(words) - start == 1 if second != "lead" else reader.read_duration(rest):
+                slots |= {"target": " ".join(words[:start]), second: rest}
+                break
+    if "count_target" in slots:
+        first, _, rest = slots.pop("count_target").partition(" ")
+        is_count = bool(rest) and reader.read_count(first) > 1
+        slots |= {"count": first, "target": rest} if is_count else {"target": f"{first} {rest}".strip()}
+    return slots
+
+
+def _refuse_many(reader: Reader, text: str) -> Intent | None:
+    """Refuse a part that names several tasks; return None for any other."""
+    low = text.lower()
+    if re.fullmatch(reader.language.reading["several"], low):
+        return reader.refuse("several")
+    return reader.refuse("all") if re.fullmatch(reader.language.reading["all"], low) else None
+
+
+def _choose(reader: Reader, intents: list[Intent]) -> Intent:
+    """Return the intent that all readings of the sentence agree on, or the only one whose target is sure."""
+    same = [intent for intent in intents if intent.name == intents[0].name]
+    if all((each.tool, each.args, each.target) == (same[0].tool, same[0].args, same[0].target) for each in same):
+        return same[0]
+    sure = [intent for intent in same if intent.is_sure]
+    return sure[0] if len(sure) == 1 else reader.refuse("two_ways")
+
+
+def _read_lead(reader: Reader) -> Intent:
+    """Read a sentence that begins with its repetition: `every last friday: send the invoice`."""
+    text = reader.sentence
+    repeats = text.split(" ", 1)[0].lower() in reader.language.table["repeaters"]
+    if (repeats or ":" in text) and (split := reader.language.phrases.split_lead(text, reader.now)):
+        return task_intents.create_from(reader, Intent(name="create"), split, {})
+    return _offer(reader)
+
+
+def _offer(reader: Reader) -> Intent:
+    """Offer to add an unknown sentence as a task if it holds a time that is fully understood."""
+    intent, whole = _build(reader, "create", {"what": reader.sentence}), reader.restore(reader.sentence)
+    if reader.is_question or not {"due", "rule"} & intent.args.keys():
+        is_title = not reader.is_question and 1 < len(whole.split()) <= MOST_TITLE_WORDS and "title" in intent.args
+        return Intent(name="miss", slots={"what": whole} if is_title else {})
+    say = reader.language.say("offer", text=whole)
+    return replace(intent, name="miss", tool="", offered=intent.tool, say=say)

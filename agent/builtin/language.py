@@ -1,4 +1,4 @@
-"""The language of the built-in commands: one file of words, sentences and answers."""
+"""A language of the built-in commands: one file of words, sentences and answers."""
 
 from functools import cache
 from importlib import resources
@@ -11,7 +11,7 @@ from agent.builtin.time_phrases import Phrases
 
 
 class Language:
-    """One language, as its file in `agent/languages` has it."""
+    """One language, from its file in `languages`."""
 
     def __init__(self, code: str) -> None:
         file = resources.files("agent.builtin") / "languages" / f"{code}.yaml"
@@ -21,9 +21,14 @@ class Language:
         self.sentences = Sentences(self.table)
 
     def say(self, name: str, **values: Any) -> str:
-        """Return an answer of the file with its values filled in."""
+        """Return an answer of the file, with values filled in."""
         text: str = self.table["answers"][name]
         return text.format(**values) if values else text
+
+    def find_reply(self, intent: str) -> str | None:
+        """Return the name of an intent's fixed answer, or None if it has none."""
+        reply: str | None = self.table["intents"].get(intent, {}).get("reply")
+        return reply
 
     def list_examples(self) -> dict[str, list[str]]:
         """Return the example sentences by group, in the file's order."""
@@ -36,10 +41,10 @@ class Language:
 
 @cache
 def load_language(code: str = "en") -> Language:
-    """Return a language, read once."""
+    """Return a language; its file is read once."""
     return Language(code)
 
 
 def _find_loader() -> Any:
-    # The C loader is ten times as fast; not every build of the library brings it.
+    # The C loader is ten times as fast, but not every build of the library has it.
     return getattr(yaml, "CSafeLoader", yaml.SafeLoader)

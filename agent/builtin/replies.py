@@ -1,14 +1,14 @@
-"""Replies: what the result of a call means, in a few plain sentences."""
+"""The replies of the built-in commands: the result of a call in a few plain sentences."""
 
 import re
 from datetime import date, datetime
 from typing import Any
 
-from agent.builtin.dialogue import Result, read_object
+from agent.builtin.dialogue import AnsweredCall, read_object
 from agent.builtin.language import Language
 
 _CODE = re.compile(r"^[a-z]+(?:_[a-z]+)*: ")
-# Advice in answers that is meant for programs: it names tools and arguments.
+# Advice for programs names tools and arguments.
 _FOR_PROGRAMS = re.compile(r"\b[a-z]+_[a-z_]+\b")
 _REDO = re.compile(r" To take that back, undo with change_ids=\[[^\]]*\]\.$")
 _ONLY_THIS = " Only this occurrence; update_recurring_task changes all."
@@ -24,29 +24,29 @@ class Replies:
         self._say = language.say
         self._now = now
 
-    def say_result(self, result: Result, heading: str = "") -> str:
-        """Return what a call did, from its result alone."""
-        if result.failed:
-            return self.say_failure(result.text)
-        if not result.data:
+    def say_result(self, call: AnsweredCall, heading: str = "") -> str:
+        """Return what a call did, as its result says."""
+        if call.failed:
+            return self.say_failure(call)
+        if not call.data:
             return self._say("unclear")
-        if result.name == "find_tasks":
-            return self.say_list(result, heading)
-        if result.name == "preview_occurrences":
-            return self._say_dates(result.data)
-        if result.name == "get_task":
-            return self.say_task(result.data.get("task") or result.data)
-        return self._say_write(result)
+        if call.name == "find_tasks":
+            return self.say_list(call, heading)
+        if call.name == "preview_occurrences":
+            return self._say_dates(call.data)
+        if call.name == "get_task":
+            return self.say_task(call.data.get("task") or call.data)
+        return self._say_write(call)
 
-    def say_failure(self, text: str) -> str:
-        """Return a refusal in words for a person: without its code and the advice to programs."""
-        plain = _CODE.sub("", str(read_object(text).get("message") or text).strip())
+    def say_failure(self, call: AnsweredCall) -> str:
+        """Return a refusal without its code and without the advice that is meant for programs."""
+        plain = _CODE.sub("", str(read_object(call.text).get("message") or call.text).strip())
         kept = [part for part in re.split(r"(?<=[.?!]) ", plain) if not _FOR_PROGRAMS.search(part) or "://" in part]
         return self._say("failed", text=" ".join(kept) or plain)
 
-    def say_list(self, result: Result, heading: str) -> str:
-        """Return a numbered list; what comes later has no number, since nothing can be done with it yet."""
-        rows, data = result.rows, result.data
+    def say_list(self, call: AnsweredCall, heading: str) -> str:
+        """Return a numbered list; coming occurrences have no number, since no command can change them yet."""
+        rows, data = call.rows, call.data
         lines = [self._say(heading, total=data.get("total", len(rows)))] if rows and heading else []
         lines += [f"{number}. {self.say_row(row)}" for number, row in enumerate(rows, 1)]
         if not rows:
@@ -89,14 +89,14 @@ class Replies:
         dates = [str(row.get("due_text")) for row in data.get("occurrences", [])]
         if not dates:
             return self._say("no_dates")
-        said = self._say("dates", rule=data.get("rule_text", ""), dates="; ".join(dates))
-        return " ".join([said[:1].upper() + said[1:], *data.get("warnings", [])])
+        text = self._say("dates", rule=data.get("rule_text", ""), dates="; ".join(dates))
+        return " ".join([text[:1].upper() + text[1:], *data.get("warnings", [])])
 
-    def _say_write(self, result: Result) -> str:
-        data = result.data
+    def _say_write(self, call: AnsweredCall) -> str:
+        data = call.data
         message = str(data.get("message", ""))
-        if result.name == "undo":
-            redone = bool(result.args.get("change_ids"))
+        if call.name == "undo":
+            redone = bool(call.args.get("change_ids"))
             message = _REDO.sub("" if redone else self._say("redo_hint"), message)
             message = message.replace(_UNDONE, self._say("redone"), 1) if redone else message
         if message.endswith(_ONLY_THIS):

@@ -1,4 +1,4 @@
-"""Sentences of a language, matched against what a person wrote without touching the words of a title."""
+"""The sentences of a language, matched against a message without changing the words of a title."""
 
 import re
 from dataclasses import dataclass
@@ -7,17 +7,17 @@ from itertools import islice
 from typing import Any
 
 MOST_MATCHES = 200
-"""Matches that are looked at: a sentence with two free parts has one for every way to cut it."""
+"""Matches considered for one message; a sentence with two free parts has one for every way to cut the text."""
 MOST_REMEMBERED = 512
-"""Messages whose matches are kept."""
+"""Messages whose matches are cached."""
 
-# hassil drops punctuation, which belongs to titles: it travels as characters of the private use area.
-_PUNCTUATION = ".。,，?¿？؟!¡！;；:：…—–―’()[]{}<>|@\\"  # noqa: RUF001 -- look-alikes are what hassil knows
+# hassil drops punctuation, but titles need it: it is replaced by characters of the private use area.
+_PUNCTUATION = ".。,，?¿？؟!¡！;；:：…—–―’()[]{}<>|@\\"  # noqa: RUF001 -- hassil treats the look-alikes as punctuation too
 _HIDDEN = {ord(mark): chr(0xE000 + place) for place, mark in enumerate(_PUNCTUATION)}
 _SHOWN = {ord(hidden): chr(mark) for mark, hidden in _HIDDEN.items()}
 _COLON, _COLON_END = "\ue100", re.compile(r"(?<=[^\s:]):(?=\s)")
 _QUOTE = 0xE200
-# Lone surrogates are no text: no call could carry them.
+# Lone surrogates cannot be encoded as UTF-8, so no call could carry them.
 _PRIVATE = re.compile("[\ue000-\ue3ff\ud800-\udfff]")
 _QUOTED = re.compile(r'"([^"]+)"|“([^“”]+)”|„([^„“”]+)[“”]|«([^«»]+)»|(?<!\w)[\'‘]([^\'‘’]+)[\'’](?!\w)')  # noqa: RUF001
 _CURLY = str.maketrans("‘’ʼ", "'''")  # noqa: RUF001 -- the keyboards' apostrophes
@@ -25,7 +25,7 @@ _CURLY = str.maketrans("‘’ʼ", "'''")  # noqa: RUF001 -- the keyboards' apos
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A sentence that fits: its intent, its free parts, and how many of the characters were its own."""
+    """A sentence that fits: its intent, its free parts, and how many characters its fixed words matched."""
 
     intent: str
     slots: dict[str, str]
@@ -34,13 +34,13 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """What a person wrote, with each quotation standing as one character."""
+    """A person's message with each quotation replaced by one character."""
 
     text: str
     quotations: tuple[str, ...]
 
     def restore(self, text: str) -> str:
-        """Return a part with its quotations: without their marks where the quotation is all of it."""
+        """Return a part with its quotations put back; a part that is one quotation loses its quotation marks."""
         if len(text) == 1 and _QUOTE <= ord(text) < _QUOTE + len(self.quotations):
             return self.quotations[ord(text) - _QUOTE][1:-1].strip()
         for place, quotation in enumerate(self.quotations):
@@ -49,12 +49,12 @@ class Utterance:
 
 
 def is_quotation(text: str) -> bool:
-    """Return whether a part is one quotation and nothing else."""
+    """Return whether a part consists of one quotation."""
     return len(text) == 1 and _QUOTE <= ord(text) < 0xE400
 
 
 def hide_quotations(text: str) -> Utterance | None:
-    """Return the text with each quotation as one character; None if it uses such characters itself."""
+    """Return the message with its quotations replaced; None if the text already contains private-use characters."""
     if _PRIVATE.search(text):
         return None
     found: list[str] = []
@@ -67,21 +67,21 @@ def hide_quotations(text: str) -> Utterance | None:
 
 
 class Sentences:
-    """The sentences of one language; they are built when the first one is matched."""
+    """The sentences of one language; the grammar is built at the first match."""
 
     def __init__(self, table: dict[str, Any]) -> None:
         self._table = table
-        # The turns before a message are read again with each step of its answer.
+        # Each step of an answer reads the earlier messages again.
         self._match = lru_cache(MOST_REMEMBERED)(self._match_text)
 
     def match(self, text: str) -> tuple[Match, ...]:
-        """Return the sentences that fit, those with most words of their own first."""
+        """Return the sentences that fit, highest weight first."""
         return self._match(text)
 
     def _match_text(self, text: str) -> tuple[Match, ...]:
         import hassil
 
-        # A colon that ends a word is another one than that of 5:30, so that a sentence can ask for it.
+        # A colon that ends a word is a different character from that of 5:30, so that a sentence can require it.
         hidden = _COLON_END.sub(_COLON, text).translate(_CURLY).translate(_HIDDEN)
         found = islice(hassil.recognize_all(hidden, self._intents), MOST_MATCHES)
         order = list(self._table["intents"])
@@ -99,15 +99,12 @@ class Sentences:
     def _intents(self) -> Any:
         import hassil
 
-        def write(sentence: str) -> str:
-            return sentence.replace(":", _COLON)
-
         slots = {slot for intent in self._table["intents"].values() for slot in _find_slots(intent["sentences"])}
         return hassil.Intents.from_dict(
             {
                 "language": self._table["language"],
                 "intents": {
-                    name: {"data": [{"sentences": [write(sentence) for sentence in intent["sentences"]]}]}
+                    name: {"data": [{"sentences": [sentence.replace(":", _COLON) for sentence in intent["sentences"]]}]}
                     for name, intent in self._table["intents"].items()
                     if intent["sentences"]
                 },

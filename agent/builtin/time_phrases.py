@@ -1,4 +1,4 @@
-"""Phrases of time in a person's words, read by the tables of a language into what the tools take."""
+"""Phrases of time in a person's words, read with the tables of a language into the forms that tools take."""
 
 import re
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from typing import Any
 from agent.builtin.time_values import DAYS, MEANINGS, Fields, When, resolve
 
 MOST_WORDS = 16
-"""Words that a phrase of time has at most; what is longer is a title."""
+"""The most words of a phrase of time; a longer text is a title."""
 
 _NUMBERS = {
     "dom": r"[0-3]?[0-9](?:st|nd|rd|th)?",
@@ -25,13 +25,12 @@ _EDGES = '.,;:!?"()'
 _CLOCK_LIKE = re.compile(
     r"\d{1,2}(?::\d+|[ap]\.?m)|\d{1,2}:\d+[ap]\.?m|\d{1,2}/\d{1,2}(/\d{2,4})?|\d{1,4}-\d{1,2}-\d{1,4}"
 )
-
 _DATE_LIKE = re.compile(r"\d{1,2}\.\d{1,2}\.(\d{2,4})?")
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """A text without its time; `doubt` is what looks like a time and was not understood."""
+    """A text without its time; `doubt` is a part that looks like a time but cannot be read as one."""
 
     title: str
     when: When | None = None
@@ -47,7 +46,7 @@ class _Piece:
 
 @dataclass
 class Phrases:
-    """The times of one language; `table` is its file."""
+    """The phrases of time of one language; `table` is its file."""
 
     table: dict[str, Any]
     _pieces: list[_Piece] = field(default_factory=list)
@@ -66,15 +65,15 @@ class Phrases:
         self._time_words = [*self._named["weekday"], *self._named["month"], *self.table["strong"], *self.table["weak"]]
 
     def read(self, text: str, now: datetime) -> When | None:
-        """Return the time that the whole text says, or None; `now` is in the person's zone."""
+        """Return the time if the whole text is one, else None; `now` is in the person's zone."""
         words = _fold(text.split())
         return self._read(words, now) if 0 < len(words) <= MOST_WORDS else None
 
     def read_duration(self, text: str) -> str | None:
-        """Return a duration such as `30m` or `2d` that the whole text says, or None."""
-        said = " ".join(_fold(text.split()))
+        """Return a duration such as `30m` or `2d` if the whole text is one, else None."""
+        phrase = " ".join(_fold(text.split()))
         for piece in self._durations:
-            match = piece.pattern.fullmatch(said)
+            match = piece.pattern.fullmatch(phrase)
             if match is None:
                 continue
             found = self._values(match)
@@ -88,33 +87,28 @@ class Phrases:
         return None
 
     def split(self, text: str, now: datetime) -> Split:
-        """Take the time off a text's end, or a repetition off its beginning."""
+        """Separate the time at a text's end, or a repetition at its beginning, from the rest."""
         words = text.split()
         folded = _fold(words)
         for start in range(max(0, len(words) - MOST_WORDS), len(words)):
             when = self._read(folded[start:], now)
             if when is not None:
                 return self._check(words[:start], folded[:start], when)
-        return self.split_lead(text, now, only_rule=True) or self._check(words, folded, None)
+        return self.split_lead(text, now) or self._check(words, folded, None)
 
-    def split_lead(self, text: str, now: datetime, *, only_rule: bool) -> Split | None:
-        """Take a time off a text's beginning: `every last friday: send the invoice`."""
+    def split_lead(self, text: str, now: datetime) -> Split | None:
+        """Separate a repetition at a text's beginning: `every last friday: send the invoice`; None if it has none."""
         words = text.split()
         folded = _fold(words)
         for end in range(min(MOST_WORDS, len(words) - 1), 0, -1):
             when = self._read(folded[:end], now)
-            if when is not None and (when.rule or not only_rule):
+            if when is not None and when.rule:
                 rest = words[end:]
                 if len(rest) > 1 and rest[0].lower() in ("to", *self.table["lead"]):
                     rest = rest[1:]
                 split = self._check(rest, _fold(rest), when)
                 return Split(split.title, when, split.doubt)
         return None
-
-    def find_doubt(self, text: str) -> str:
-        """Return what in a text looks like a time, or nothing."""
-        words = text.split()
-        return self._find_doubt(words, _fold(words))
 
     def _check(self, words: list[str], folded: list[str], when: When | None) -> Split:
         doubt = self._find_doubt(words, folded)
@@ -123,8 +117,8 @@ class Phrases:
         return Split(" ".join(words).rstrip(",;:") if when else " ".join(words), when, doubt)
 
     def _find_doubt(self, words: list[str], folded: list[str]) -> str:
-        said = " ".join(folded)
-        if found := next((match[0] for row in self._doubts if (match := row.search(said))), ""):
+        text = " ".join(folded)
+        if found := next((match[0] for row in self._doubts if (match := row.search(text))), ""):
             return found
         for place, word in enumerate(folded):
             if word in self.table["repeaters"] or self._is_near(word, self.table["strong"], 0.85):
@@ -144,7 +138,7 @@ class Phrases:
         return ""
 
     def _end_of_doubt(self, folded: list[str], place: int) -> int:
-        """Return where what looks like a time after an opener ends, or 0."""
+        """Return the index after the words that follow an opener and look like a time; 0 if they do not."""
         after = place + 1
         if after < len(folded) and folded[after] in self.table["articles"]:
             after += 1
@@ -162,7 +156,7 @@ class Phrases:
     def _is_near(word: str, words: Any, cutoff: float) -> bool:
         if word in words:
             return True
-        # A short word is near too many others to mean one of them.
+        # A short word resembles too many others.
         return 4 < len(word) < 16 and bool(get_close_matches(word, list(words), n=1, cutoff=cutoff))
 
     def _compile(self, row: str) -> re.Pattern[str]:
@@ -181,7 +175,7 @@ class Phrases:
         return re.compile(f"(?:{re.sub(r'{([a-z_]+[0-9]*)}', replace, row)})(?= |$)", re.ASCII)
 
     def _values(self, match: re.Match[str]) -> Fields:
-        """Return the groups that matched, each by its table or as a number."""
+        """Return the matched groups, each as its table's value or as a number."""
         found: Fields = {}
         for name, text in match.groupdict().items():
             if text is None or name == "letter":
@@ -200,35 +194,35 @@ class Phrases:
         return found
 
     def _read(self, words: list[str], now: datetime) -> When | None:
-        said = " ".join(words)
-        for fields in self._walk(said, 0, {}, now):
+        for fields in self._walk(" ".join(words), 0, {}, now):
             when = resolve(fields, now, self._named["part"])
             if when is not None:
                 return when
         return None
 
-    def _walk(self, said: str, place: int, fields: Fields, now: datetime) -> Any:
-        """Yield the fields of each way in which pieces cover the text from `place` on."""
-        if place >= len(said):
+    def _walk(self, text: str, place: int, fields: Fields, now: datetime) -> Any:
+        """Yield the fields of every sequence of pieces that covers the text from `place` to its end."""
+        if place >= len(text):
             yield fields
             return
         for piece in self._pieces:
-            match = piece.pattern.match(said, place)
+            match = piece.pattern.match(text, place)
             if match is None:
                 continue
-            found = self._mean(piece, match, fields, now)
+            found = self._read_piece(piece, match, fields, now)
             if found is None or found.keys() & fields.keys():
                 continue
+            # "until" and "starting" wait for the day that follows them.
             waiting = fields.get("waiting")
             if waiting and "day" not in found:
                 continue
             joined = {**fields, **found}
             if waiting:
                 joined[joined.pop("waiting")] = joined.pop("day")
-            yield from self._walk(said, match.end() + 1, joined, now)
+            yield from self._walk(text, match.end() + 1, joined, now)
 
-    def _mean(self, piece: _Piece, match: re.Match[str], fields: Fields, now: datetime) -> Fields | None:
-        """Return what a piece adds, or None where it makes no sense."""
+    def _read_piece(self, piece: _Piece, match: re.Match[str], fields: Fields, now: datetime) -> Fields | None:
+        """Return the fields that a piece adds, or None if it makes no sense in its context."""
         found = self._values(match)
         try:
             match piece.kind:
@@ -259,7 +253,7 @@ class Phrases:
             values["weekdays"] = ",".join(DAYS[number] for number in numbers)
         if "unit" in found:
             if found["unit"] not in _FREQUENCIES:
-                raise ValueError("nothing comes every few seconds")
+                raise ValueError("no rule repeats by the second")
             values["unit"] = _FREQUENCIES[found["unit"]]
         if not 1 <= found.get("dom", 1) <= 31 or not found.get("count", 1) >= 1:
             raise ValueError("no such day")
@@ -267,5 +261,5 @@ class Phrases:
 
 
 def _fold(words: list[str]) -> list[str]:
-    """Return the words in lower case without the punctuation around them; numbers may keep a dot inside."""
+    """Return the words in lower case and without the punctuation around them; a dot inside a number stays."""
     return [word.lower().strip(_EDGES) or word for word in words]

@@ -1,4 +1,4 @@
-"""Moments: days, clocks and repetitions put together from the parts of a phrase of time."""
+"""The values of phrases of time: days, clock times and repetitions put together from their parts."""
 
 import re
 from calendar import monthrange
@@ -14,9 +14,9 @@ Fields = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class When:
-    """A time as it was read: `due` is a date or a local time; `rule` an RRULE whose first date may be given.
+    """A time that was read: `due` is a date or a local time; `rule` is an RRULE, with its first date if one was named.
 
-    `is_clock` says that no day was named: it is then the next time that the clock shows this.
+    `is_clock` is whether only a clock time was named; `due` is then the next time that a clock shows it.
     """
 
     due: str = ""
@@ -24,9 +24,14 @@ class When:
     first_due: str = ""
     is_clock: bool = False
 
+    @property
+    def rule_args(self) -> dict[str, Any]:
+        """The repetition as arguments of the tools."""
+        return {"rule": self.rule, "first_due": self.first_due} if self.first_due else {"rule": self.rule}
+
 
 def _find_weekday(number: int, which: str, today: date) -> date:
-    """Return the weekday of the `next` week, `this` one from today on, or else the one after today."""
+    """Return a weekday: that of next week (`next`), the first from today on (`this`), or the first after today."""
     if which == "next":
         return today + timedelta(days=7 - today.weekday() + number)
     ahead = (number - today.weekday()) % 7
@@ -34,7 +39,7 @@ def _find_weekday(number: int, which: str, today: date) -> date:
 
 
 def _find_date(found: Fields, today: date) -> date:
-    """Return the date of a day and month; without a year the next one from today on."""
+    """Return the date of a day and month; without a year, the first from today on."""
     if "year" in found:
         return date(found["year"], found["month"], found["dom"])
     for year in range(today.year, today.year + 9):
@@ -48,12 +53,12 @@ def _find_date(found: Fields, today: date) -> date:
 
 
 def _check_weekday(day: date, found: Fields) -> Fields | None:
-    """Return a date, unless it is not the day of the week that was said with it."""
+    """Return the date, or None if it contradicts the weekday that was named with it."""
     return {"day": day} if found.get("weekday", day.weekday()) == day.weekday() else None
 
 
 def _find_month_day(dom: int, today: date) -> date:
-    """Return the next such day of a month, from today on."""
+    """Return the first such day of a month from today on."""
     for ahead in range(14):
         year, month = divmod(today.year * 12 + today.month - 1 + ahead, 12)
         if dom <= monthrange(year, month + 1)[1] and date(year, month + 1, dom) >= today:
@@ -62,7 +67,7 @@ def _find_month_day(dom: int, today: date) -> date:
 
 
 def _find_edge(which: str, today: date) -> date:
-    """Return the first day of the next week, month or year, the weekend's, or the last day of the present one."""
+    """Return the first day of the next week, weekend, month or year, or the last day of the current one."""
     match which:
         case "next week":
             return today + timedelta(days=7 - today.weekday())
@@ -83,9 +88,9 @@ _SECONDS = {"s": 1, "m": 60, "h": 3_600}
 
 
 def _move(count: int, unit: str, now: datetime) -> Fields:
-    """Return the time so far ahead: hours and less are elapsed time, days and longer keep to dates."""
+    """Return the time ahead: up to hours by elapsed time, from days on by the calendar."""
     if unit in _SECONDS:
-        # To the second: "in 1 minute" at the end of a minute would be over at once.
+        # Kept to the second: cut to the minute, "in 1 minute" could be over at once.
         at = (now.astimezone(UTC) + timedelta(seconds=count * _SECONDS[unit])).astimezone(now.tzinfo)
         return {"at": at.replace(microsecond=0)}
     if unit in ("d", "w"):
@@ -95,7 +100,7 @@ def _move(count: int, unit: str, now: datetime) -> Fields:
 
 
 def _read_clock(found: Fields, minutes: int) -> Fields | None:
-    """Return (hour, minute, whether it is sure which half of the day is meant)."""
+    """Return `clock`: hour, minute, and whether the half of the day is certain."""
     hour, minute = found["hour"], found.get("minute", 0)
     if hour is None:
         return None
@@ -105,21 +110,21 @@ def _read_clock(found: Fields, minutes: int) -> Fields | None:
             return None
         hour, sure = hour % 12 + found["meridiem"], True
     if minutes < 0:
-        # A quarter to seven is as said, though its hour is one that else means the afternoon.
+        # "quarter to seven" is taken literally, although an hour of 6 would otherwise mean the afternoon.
         sure = sure or hour == 7
         hour, minute = (hour - 1 or 12) if hour <= 12 else hour - 1, 60 + minutes
     return {"clock": (hour, minute + max(minutes, 0), sure)}
 
 
 def _settle_clock(fields: Fields, parts: dict[str, str]) -> time | None:
-    """Return the time of day that clock and part of the day say together; raises ValueError where they disagree."""
+    """Return the time of day from a clock time and a part of the day; raises ValueError if they contradict."""
     clock, part = fields.get("clock"), fields.get("part")
     if clock is None:
         return time.fromisoformat(parts[part]) if part else None
     hour, minute, sure = clock
     if part is None:
         return time(hour + 12 if not sure and hour <= 6 else hour, minute)
-    # The parts of the day stand in their table from morning to night.
+    # The table lists the parts of the day from morning to night.
     is_morning = part == next(iter(parts))
     if not sure and not is_morning and hour < 12:
         hour += 12
@@ -129,7 +134,7 @@ def _settle_clock(fields: Fields, parts: dict[str, str]) -> time | None:
 
 
 def resolve(fields: Fields, now: datetime, parts: dict[str, str]) -> When | None:
-    """Return the time that the fields say together, or None where they do not fit."""
+    """Return the time that the fields give together, or None if they do not fit together."""
     try:
         clock = _settle_clock(fields, parts)
     except ValueError:
@@ -167,7 +172,7 @@ def _resolve_rule(fields: Fields, clock: time | None, now: datetime) -> When | N
     elif clock is not None:
         rule += f";BYHOUR={clock.hour}" + (f";BYMINUTE={clock.minute}" if clock.minute else "")
     if start is None and "INTERVAL" in rule and "BYDAY" in rule:
-        # Counted from the first such day: from today's week, the first one could be two weeks away.
+        # The rule starts at the first such day; counted from today's week, that day could be two weeks away.
         days = {DAYS.index(day) for day in re.findall(r"MO|TU|WE|TH|FR|SA|SU", rule.split("BYDAY=")[1])}
         past = clock is not None and (clock.hour, clock.minute) <= (now.hour, now.minute)
         start = next(
@@ -185,7 +190,7 @@ def _resolve_rule(fields: Fields, clock: time | None, now: datetime) -> When | N
 
 
 def _write_local(at: datetime) -> str:
-    """Return a local time, with its offset where it comes twice."""
+    """Return a local time, with its offset if that local time occurs twice."""
     twice = at.replace(fold=0).utcoffset() != at.replace(fold=1).utcoffset()
     local = at if twice else at.replace(tzinfo=None)
     return local.isoformat(timespec="seconds" if at.second else "minutes")
@@ -212,4 +217,4 @@ MEANINGS: dict[str, Meaning] = {
     "clock": lambda found, minutes, _now: _read_clock(found, minutes),
     "noon": lambda _found, _value, _now: {"clock": (12, 0, True)},
 }
-"""What the kinds of a language's table mean: matched parts, the row's value and the present give fields."""
+"""The kinds of a language's table: each computes fields from the matched parts, the row's value and `now`."""

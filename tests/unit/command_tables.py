@@ -1,4 +1,4 @@
-"""What each sentence comes to: the call of a tool, with exactly these arguments."""
+"""Tables of sentences, each with the tool call and the arguments that it leads to."""
 
 from typing import Any
 
@@ -360,4 +360,4 @@ SERIES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("show the recurring task plants", "plants", "get_task", {}),
     ("when is the next plants series", "plants", "preview_occurrences", {"count": 3}),
 ]
-"""The same of what is called a series; all but `task_id`, which is T, of the arguments."""
+"""Sentences that name a series, with words, tool and arguments as above; `task_id` is T and left out."""

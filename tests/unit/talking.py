@@ -1,4 +1,4 @@
-"""Messages to the built-in commands without a service: every search finds one task."""
+"""Messages to the built-in commands without a service; every search finds one task."""
 
 import asyncio
 import json
@@ -42,7 +42,7 @@ def show(rows: list[dict[str, Any]], text: str = "show all my tasks") -> list[Me
 def ask(
     text: str, before: Sequence[Message] = (), found: Sequence[dict[str, Any]] = ({"id": "T", "title": "found"},)
 ) -> tuple[str, list[tuple[str, dict[str, Any]]]]:
-    """Return the last text and the calls of a message; searches for a task find `found`."""
+    """Return the last text and the calls that answer a message; searches for a task find `found`."""
     messages = [*before, Message("user", text)]
     calls: list[tuple[str, dict[str, Any]]] = []
     while True:

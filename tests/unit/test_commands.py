@@ -1,4 +1,4 @@
-"""The built-in commands: what each sentence comes to, and that doubt never changes anything."""
+"""The built-in commands: each sentence leads to its call, and a sentence in doubt changes nothing."""
 
 import json
 import time
@@ -8,12 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.builtin.commands import HONESTY, NAME, Commands
+from agent.builtin.commands import NAME, Commands
+from agent.builtin.intents import COMPLETE
 from agent.builtin.language import load_language
 from agent.messages import Message, ToolCall
 from tests.unit.command_tables import CHANGING, LISTS, MAKING, REPEATING, SERIES
 from tests.unit.talking import SHOWN, answer, ask, show
 
+HONESTY = load_language().say("honesty")
 READS = {"find_tasks", "get_task", "preview_occurrences"}
 AFTER_A_LIST = show(SHOWN)
 
@@ -337,7 +339,7 @@ def test_what_has_the_form_of_no_sentence_but_a_time_is_offered_and_made_on_a_ye
 
 def test_the_first_answer_says_what_this_is_and_no_other_does() -> None:
     assert Commands().name == NAME == "offline-commands"
-    assert Commands().honesty == HONESTY
+    assert HONESTY.startswith("Built-in commands: no language model is connected")
     assert ask("hello")[0].startswith(HONESTY)
     assert answer([Message("user", "add x")])[0] == HONESTY
     assert HONESTY not in ask("hello", [Message("user", "hi"), Message("assistant", "hi")])[0]
@@ -347,6 +349,20 @@ def test_without_tools_it_only_talks() -> None:
     said, finished = answer([Message("user", "add x")], tools=())
     assert "cannot reach" in said
     assert not finished.calls
+
+
+def test_every_entry_of_the_language_file_leads_to_a_tool_an_answer_or_a_function() -> None:
+    entries = load_language().table["intents"]
+    # Their answers depend on the state of the conversation.
+    talk = {"help", "decline"}
+    assert {name for name, entry in entries.items() if not entry.keys() & {"tool", "reply"}} == {
+        "create_recurring",
+        "delete_notes",
+        *talk,
+    }
+    assert entries["create_recurring"]["sentences"] == [], "only its examples are shown"
+    assert COMPLETE.keys() <= entries.keys()
+    assert "delete_notes" in COMPLETE
 
 
 @pytest.mark.parametrize("sentence", [one for group in Commands().list_examples().values() for one in group])

@@ -1,4 +1,4 @@
-"""Phrases of time: what they come to, around which edges, and which are asked about."""
+"""Phrases of time: their readings, their edges, and the ones that are refused as doubtful."""
 
 from datetime import date, datetime, timedelta
 from typing import Any

@@ -12,6 +12,7 @@ from todo.errors import InvalidArguments, TaskNotFound
 from todo.record.models import NO_DEADLINE, Activity, DayCount, Notification, TaskTag, User
 from todo.record.queries import TASK
 from todo.record.work import Work
+from todo.requests import paging
 from todo.requests.schemas import UpdateMe
 from todo.text import when
 
@@ -93,14 +94,11 @@ def list_activity(work: Work, limit: int = 50, cursor: str | None = None) -> dic
     """Return `{entries: […], next_cursor?}`, newest first."""
     statement = select(_A).where(_A.c.user_id == work.who.user_id)
     if cursor is not None:
-        if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):
-            raise InvalidArguments("cursor is none of ours.", "Use next_cursor of the page before.")
-        statement = statement.where(_A.c.seq < int(cursor))
+        statement = statement.where(_A.c.seq < paging.read_number(cursor))
     rows = work.connection.execute(statement.order_by(_A.c.seq.desc()).limit(limit + 1)).all()
-    view: dict[str, Any] = {"entries": [_view_activity(row._asdict()) for row in rows[:limit]]}
-    if len(rows) > limit:
-        view["next_cursor"] = str(rows[limit - 1].seq)
-    return view
+    page, next_cursor = paging.cut_page(rows, limit, lambda row: str(row.seq))
+    view: dict[str, Any] = {"entries": [_view_activity(row._asdict()) for row in page]}
+    return view if next_cursor is None else {**view, "next_cursor": next_cursor}
 
 
 def read_statistics(work: Work, from_: str | None, until: str | None) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from todo.record.queries import RECURRENCE, REMINDER, TASK, load_any_tasks
 from todo.record.shapes import TaskShape
 from todo.record.views import diff_views
 from todo.record.work import Work
+from todo.requests import paging
 from todo.text import when
 from todo.text.display import quote_title, show_text
 
@@ -88,17 +89,11 @@ class History(TypedDict):
 
 def list_changes(work: Work, limit: int = 50, cursor: str | None = None) -> dict[str, Any]:
     """Return `{changes: [{change_id, kind, at, actor, undone_by?, tasks: […], text}], next_cursor?}`, newest first."""
-    before = 2**62
-    if cursor is not None:
-        if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):
-            raise InvalidArguments("cursor is none of ours.", "Use next_cursor of the page before.")
-        before = int(cursor)
-    key = {"user": work.who.user_id, "before": before, "limit": limit + 1}
+    key = {"user": work.who.user_id, "before": paging.read_number(cursor), "limit": limit + 1}
     rows = [row._asdict() for row in work.connection.execute(_NEWEST, key)]
-    view: dict[str, Any] = {"changes": [_view_change(work, row) for row in rows[:limit]]}
-    if len(rows) > limit:
-        view["next_cursor"] = str(rows[limit - 1]["seq"])
-    return view
+    page, next_cursor = paging.cut_page(rows, limit, lambda row: str(row["seq"]))
+    view: dict[str, Any] = {"changes": [_view_change(work, row) for row in page]}
+    return view if next_cursor is None else {**view, "next_cursor": next_cursor}
 
 
 def _view_change(work: Work, row: dict[str, Any]) -> dict[str, Any]:

@@ -1,13 +1,10 @@
 """The use case that finds tasks: filters, order, stable pages, and search by words."""
 
-import base64
-import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal, NotRequired, cast
 
-from pydantic_core import from_json, to_json
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, literal, select, text, tuple_
 
 from events.instants import write_instant
@@ -18,6 +15,7 @@ from todo.record.queries import REMINDER, TASK, SimilarTask, load_recurrences_of
 from todo.record.shapes import NowShape, TaskRow, TaskShape
 from todo.record.views import PRIORITIES, say_rule, view_task
 from todo.record.work import Work
+from todo.requests import paging
 from todo.requests.operation import READS, Operation
 from todo.requests.schemas import FindTasks
 from todo.tasks.upcoming import UpcomingDate, find_upcoming
@@ -274,28 +272,23 @@ def _read_page(work: Work, request: FindTasks, search: _Search, words: list[str]
             values = row._asdict()
             found.append((phase, values, [values.pop(f"key_{index}") for index in range(len(labelled))]))
         phase, keys = phase + 1, None
-    rows = [cast("TaskRow", values) for _, values, _ in found[: request.limit]]
-    if len(found) <= request.limit:
-        return rows, None
-    last_phase, _, last_keys = found[request.limit - 1]
-    cursor = to_json([request.sort, last_phase, last_keys])
-    return rows, base64.urlsafe_b64encode(cursor).decode().rstrip("=")
+    page, cursor = paging.cut_page(found, request.limit, lambda row: paging.write_cursor(request.sort, row[0], row[2]))
+    return [cast("TaskRow", values) for _, values, _ in page], cursor
 
 
 def _read_cursor(request: FindTasks, phases: int, width: int) -> tuple[int, list[Any] | None]:
     if request.cursor is None:
         return 0, None
     try:
-        padded = request.cursor + "=" * (-len(request.cursor) % 4)
-        sort, phase, keys = from_json(base64.b64decode(padded, altchars=b"-_", validate=True))
+        sort, phase, keys = paging.read_cursor(request.cursor)
         fits = (
             sort == request.sort
             and isinstance(phase, int)
             and 0 <= phase < phases
             and len(keys) == width
-            and all(isinstance(key, str) or (isinstance(key, int) and abs(key) < 2**63) for key in keys)
+            and all(paging.is_key(key) for key in keys)
         )
-    except (ValueError, TypeError, binascii.Error):
+    except (ValueError, TypeError):
         fits = False
     if not fits:
         raise InvalidArguments(

@@ -1,4 +1,4 @@
-"""A conversation with the built-in commands over the real tools, driven by hand."""
+"""A conversation with the built-in commands over the real tools, without the loop of a turn."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,14 +15,14 @@ from tests.conftest import World
 
 @dataclass
 class Talk:
-    """What was said so far, and every call of it."""
+    """A conversation with its messages so far."""
 
     world: World
     client: Client
     tools: list[Tool]
     messages: list[Message] = field(default_factory=list)
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-    """The calls of the newest message."""
+    """The calls that answered the newest message."""
 
     async def say(self, text: str) -> str:
         self.messages.append(Message("user", text))

@@ -1,4 +1,4 @@
-"""A world that can be talked to: its page's chat and OpenAI's shapes, with a scripted model."""
+"""A world with a scripted model behind the page's chat and the OpenAI-compatible API."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -21,7 +21,7 @@ Event = tuple[str, dict[str, Any]]
 
 @asynccontextmanager
 async def open_talk(folder: Path, *lines: Any, **overrides: Any) -> AsyncIterator[tuple[World, ScriptedModel]]:
-    """Open a world whose only model says these lines."""
+    """Open a world whose only model answers with these lines."""
     model = ScriptedModel(list(lines))
     async with open_talk_with(folder, model, **overrides) as world:
         yield world, model
@@ -29,7 +29,7 @@ async def open_talk(folder: Path, *lines: Any, **overrides: Any) -> AsyncIterato
 
 @asynccontextmanager
 async def open_talk_with(folder: Path, *models: ChatModel, **overrides: Any) -> AsyncIterator[World]:
-    """Open a world that these models answer in."""
+    """Open a world with these models."""
     async with open_world(folder, **overrides) as world, AsyncExitStack() as stack:
         app = build_app(world.service, background=False, models={model.name: model for model in models})
         await stack.enter_async_context(app.router.lifespan_context(app))
@@ -42,7 +42,7 @@ async def open_talk_with(folder: Path, *models: ChatModel, **overrides: Any) -> 
 
 @asynccontextmanager
 async def serve_talk(folder: Path, *lines: Any) -> AsyncIterator[tuple[World, ScriptedModel, str]]:
-    """Serve a scripted model on a real port of loopback."""
+    """Serve a world with a scripted model on a real port of the loopback interface."""
     model = ScriptedModel(list(lines))
     async with open_world(folder) as world:
         app = build_app(world.service, background=False, models={model.name: model})
@@ -57,7 +57,7 @@ async def serve_talk(folder: Path, *lines: Any) -> AsyncIterator[tuple[World, Sc
 
 
 async def say(world: World, message: str, conversation_id: str | None = None, key: str = "") -> dict[str, Any]:
-    """Send a message that must be answered; return the whole answer."""
+    """Send a message, require a successful answer, and return it."""
     body = {"message": message} | ({"conversation_id": conversation_id} if conversation_id else {})
     response = await world.rest.post("/chat", json=body, headers={"Idempotency-Key": key} if key else {})
     assert response.status_code == 200, response.text
@@ -81,7 +81,7 @@ def read_events(text: str) -> list[Event]:
 
 
 def names_of(events: list[Event]) -> list[str]:
-    """Return the events' names, repeated ones once."""
+    """Return the names of events, without immediate repetitions."""
     names: list[str] = []
     for name, _ in events:
         if not names or names[-1] != name:

@@ -1,10 +1,10 @@
-"""Conversations with the built-in commands over the real tools, as a person has them."""
+"""Conversations of a person with the built-in commands over the real tools."""
 
 from datetime import timedelta
 
 import pytest
 
-from agent.builtin.commands import HONESTY
+from agent.builtin.language import load_language
 from tests.conftest import World
 from tests.integration.conversation.conversing import Talk, open_talk
 
@@ -23,14 +23,14 @@ async def titles(world: World, **filters: str) -> list[str]:
 
 async def test_the_eight_requests_in_one_conversation(world: World, talk: Talk) -> None:
     said = await talk.say("add a task to buy groceries")
-    assert said.startswith(HONESTY)
+    assert said.startswith(load_language().say("honesty"))
     assert '"buy groceries" is saved' in said
     await talk.say("add prepare the meeting")
     await talk.say("add call the bank")
     said = await talk.say("show all my tasks")
     assert "All tasks (3):" in said
     assert "1. buy groceries" in said
-    assert HONESTY not in said
+    assert load_language().say("honesty") not in said
     assert "Open tasks (3):" in await talk.say("what is pending?")
     assert await talk.say("mark task 3 complete") == '"call the bank" is completed.'
     assert await talk.say("delete the meeting task") == '"prepare the meeting" is deleted.'

@@ -1,4 +1,4 @@
-"""The conversation over HTTP with a scripted model: loop, bounds, journal, agreement, export."""
+"""The conversation over HTTP with a scripted model: loop, limits, journal, agreement, export."""
 
 import asyncio
 from pathlib import Path
@@ -71,7 +71,7 @@ async def test_a_bad_call_goes_back_to_the_model(tmp_path: Path, call: Any, code
         assert answer["calls"][0]["result"]["code"] == code
         assert model.asked[1].messages[-1].failed
         assert await world.events() == []
-        # The model says "Done!"; what failed is said beside it.
+        # The model says "Done!"; the answer also names the failed call.
         assert ("Not done: " in answer["text"]) == (call[0] != "no_such_tool")
 
 
@@ -344,13 +344,13 @@ async def test_conversations_at_the_same_time_keep_their_own_undo(tmp_path: Path
         await asyncio.gather(*(say(world, "undo", each) for each in ids[::2]))
         left = (await world.rest.get("/tasks", params={"limit": 50})).json()["tasks"]
         assert sorted(int(task["title"]) for task in left) == list(range(1, 40, 2))
-        # A conversation without a change of its own has nothing to undo.
+        # A conversation that changed nothing has nothing to undo.
         answer = await say(world, "undo")
         assert answer["calls"][0]["ok"] is False
 
 
 def listed(request: ModelRequest) -> list[dict[str, Any]]:
-    """Return the list that the model was last shown, as it would look it up itself."""
+    """Return the list in the last result that the model received."""
     for message in reversed(request.messages):
         if message.role == "tool" and '"tasks"' in message.text:
             tasks: list[dict[str, Any]] = from_json(message.text)["tasks"]

@@ -1,4 +1,4 @@
-"""The language model over its wire, from a scripted server on a socket: whole turns, and every fault of the way."""
+"""The language model behind a scripted server on a socket: whole turns, and every fault of the wire."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""OpenAI's shapes as chat clients use them: the official client, Open WebUI's and LibreChat's headers, hostile ones."""
+"""The OpenAI-compatible API with the official client, the headers of Open WebUI and LibreChat, and hostile requests."""
 
 import asyncio
 from pathlib import Path
@@ -130,7 +130,7 @@ async def test_a_known_conversation_keeps_its_own_history(tmp_path: Path, header
     async with open_talk(tmp_path, *ADD, "It was milk.") as (world, model):
         chat = {header: "b7f3"}
         await post(world, user("add milk"), headers=chat)
-        # The client sends a history that it has changed: ours counts.
+        # The client sends an altered history; the stored one is used.
         history = (user("add milk"), said("I did something else."))
         assert await post(world, *history, user("what was it?"), headers=chat) == "It was milk."
         told = [(each.role, each.text) for each in model.asked[-1].messages if each.role != "tool" and each.text]

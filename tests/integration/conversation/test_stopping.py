@@ -1,4 +1,4 @@
-"""A turn is stopped from beside it: by whoever waits for JSON, from another window, or from another process."""
+"""A turn is stopped from outside: by a client that waits for JSON, from another window, or from another process."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,7 +19,7 @@ NOWHERE = "01930000-0000-7000-8000-ffffffffffff"
 
 @asynccontextmanager
 async def open_thinking(folder: Path) -> AsyncIterator[tuple[World, asyncio.Event]]:
-    """Open a world whose model makes one call, then thinks without end; the event says that it has begun to."""
+    """Open a world whose model makes one call and then thinks forever; the event is set when the thinking begins."""
     thinks = asyncio.Event()
 
     async def think(_: ModelRequest) -> str:
@@ -50,7 +50,7 @@ async def test_a_turn_is_stopped_and_tells_what_it_did(tmp_path: Path, waiting: 
         await thinks.wait()
         conversation = await find_conversation(world)
         assert await stop(world, conversation) == {"stopping": True}
-        await stop(world, conversation)  # once more does nothing more, whether the turn has ended by now or not
+        await stop(world, conversation)  # a second stop changes nothing, whether the turn has ended or not
         told = await asyncio.wait_for(turn, 1)
         answer = told if waiting == "json" else dict(told)["done"]
         assert answer["finish"] == "stopped"

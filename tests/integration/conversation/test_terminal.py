@@ -1,4 +1,4 @@
-"""The chat in a terminal, as a person starts it: lines in, answers out, and the same conversation afterwards."""
+"""The chat in a terminal: lines in, answers out, and the same conversation resumed by another process."""
 
 import asyncio
 import subprocess
@@ -42,7 +42,7 @@ def test_lines_are_answered_and_calls_are_one_line_each(tmp_path: Path) -> None:
     assert shown.index("1. buy milk") < shown.index("> add buy milk tomorrow at 5"), "the history comes after"
     [listed] = [line for line in shown.splitlines() if line.endswith("  add buy milk tomorrow at 5")]
     assert "Undone" in shown
-    # Another process goes on with it.
+    # Another process resumes the conversation.
     again = chat(tmp_path, "-m", "redo", "--conversation", listed.split()[0])
     assert again.returncode == 0, again.stdout + again.stderr
     assert "buy milk" in again.stdout

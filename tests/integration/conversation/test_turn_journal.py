@@ -1,4 +1,4 @@
-"""A turn that is cut off anywhere: it is gone on with or reported, and no tool has its effect twice."""
+"""A turn that is cut off at any point is resumed or reported, and no tool takes effect twice."""
 
 import asyncio
 from collections.abc import Callable
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Death:
-    """After so many more commits no write succeeds any more, as if the process had ended just there."""
+    """Let this many more commits succeed and refuse every later write, as if the process had died there."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.left: int | None = None
@@ -46,7 +46,7 @@ def death(monkeypatch: pytest.MonkeyPatch) -> Death:
 
 
 def add_both(request: ModelRequest) -> Any:
-    """Two calls in one answer, then a third in another, then words: by what has been done, as a model would."""
+    """Answer with two calls, then a third, then words, depending on the results so far, as a model would."""
     done = [each for each in request.messages if each.role == "tool"]
     if not done:
         return [("create_task", {"title": "Milk"}), ("create_task", {"title": "Bread"})]
@@ -54,7 +54,7 @@ def add_both(request: ModelRequest) -> Any:
 
 
 COMMITS = 9
-"""Of the whole turn: its begin, two answers with calls, three calls, their results, the last answer, its end."""
+"""Commits of a turn: its begin, two answers with calls, three calls, their results, the last answer, its end."""
 
 
 @pytest.mark.parametrize("commits", range(COMMITS + 2))
@@ -104,7 +104,7 @@ async def test_another_message_is_told_what_became_of_the_one_before(
         assert view["messages"][1]["state"] == "interrupted"
         done = [call["arguments"]["title"] for call in view["messages"][1]["calls"] if call["ok"]] if saved else []
         assert set(done) == saved
-        # And the model knows it too: a call with its result for each that was saved.
+        # The model knows it too: its history has a call with a result for each saved effect.
         (request,) = model.asked
         results = [each for each in request.messages if each.role == "tool"]
         assert sum(not each.failed for each in results) == len(saved)
