@@ -9,7 +9,7 @@ import pytest
 
 from tests.architecture.ours import ROOT
 
-HEAVY = {"openai", "dapr", "asyncpg", "greenlet", "dateparser", "hassil"}
+HEAVY = {"openai", "dapr", "asyncpg", "greenlet", "hassil"}
 
 
 @pytest.mark.parametrize("module", ["app.cli.main", "app.http.app"])

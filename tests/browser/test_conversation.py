@@ -6,6 +6,8 @@ from tests.browser.conftest import Watch, Windows, wait_ready
 from tests.browser.served import Served
 from tests.browser.spoken import Event, Spoken, say, write_events
 
+PROMISES = ("page-manners",)
+
 BEGUN: Event = ("conversation", {"conversation_id": "c1", "turn_id": "t1", "model": "tasks-agent"})
 
 

@@ -16,6 +16,8 @@ from tests.browser.served import Served
 from tests.browser.sheet import add, circle, foot, open_menu, row, section
 from tests.browser.spoken import Spoken, say
 
+PROMISES = ("page-manners",)
+
 LARGEST = 300_000
 
 

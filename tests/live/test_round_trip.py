@@ -15,6 +15,8 @@ from infra.live.wire import WireError, read_metadata
 from tests.live.publishing import make_envelope, publish, read_topic
 from tests.live.receiver import Receiver
 
+PROMISES = ("round-trip",)
+
 
 @pytest.fixture
 def publisher(chain: LiveChain) -> Iterator[Daprd]:

@@ -14,8 +14,8 @@ from agent.messages import Message, ToolCall
 from tests.unit.command_tables import CHANGING, LISTS, MAKING, REPEATING, SERIES
 from tests.unit.talking import SHOWN, answer, ask, show
 
-READS = {"find_tasks", "get_task", "preview_occurrences"}
-AFTER_A_LIST = show(SHOWN)
+PROMISES = ("built-in-commands",)
+READS, AFTER_A_LIST = {"find_tasks", "get_task", "preview_occurrences"}, show(SHOWN)
 
 
 @pytest.mark.parametrize(("sentence", "args"), MAKING)
