@@ -5,6 +5,7 @@ from typing import Any
 
 from mcp.server.mcpserver import Context
 from sqlalchemy import Connection, select
+from starlette.requests import Request
 
 from events.sql import HotInsert, table_of
 from todo.record.models import User
@@ -51,6 +52,15 @@ SPEAKER: ContextVar[Who] = ContextVar("speaker")
 def identify_speaker(_context: Context[Any, Any]) -> Who:
     """Return the agent of the conversation that this call belongs to."""
     return SPEAKER.get()
+
+
+def name_client(request: Request) -> str:
+    """Return the calling program by its User-Agent (RFC 9110, section 10.1.5): its first product; `page` for a browser.
+
+    At most 60 characters.
+    """
+    product = request.headers.get("user-agent", "").partition("/")[0].strip()[:60]
+    return "page" if product == "Mozilla" else product
 
 
 def identify_chat(client: str = "") -> Who:

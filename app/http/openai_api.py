@@ -1,21 +1,21 @@
 """The chat in the shapes of OpenAI's Chat Completions, for every client that speaks them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, Response, StreamingResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic_core import from_json, to_json
 
 from agent.conversation import Conversation
 from agent.messages import Message
 from agent.turn_events import Begun, Done, Failed, Text, TurnEvent
 from app.assistant import OFFLINE
-from app.http.rest.feeds import STREAM_HEADERS
-from app.http.sse import Follower, name_client
-from app.identity import identify_chat
+from app.http.sse import Follower, frame_event, send_items, stream_frames
+from app.identity import identify_chat, name_client
 from app.problems import status_of
 from events.ports import Clock
 from todo.errors import TodoError
@@ -68,7 +68,7 @@ def build_openai_routes(conversation: Conversation, clock: Clock) -> APIRouter:
 
     @router.post("/chat/completions", operation_id="create_chat_completion")
     async def complete(request: Request) -> Response:
-        events: Follower | None = None
+        events: Follower[TurnEvent] | None = None
         try:
             asked = read_request(await request.body())
             events = Follower(_reply(conversation, request, asked))
@@ -84,7 +84,8 @@ def build_openai_routes(conversation: Conversation, clock: Clock) -> APIRouter:
             return write_error(WireError(status_of(error.code), error.code, error.text))
         if isinstance(first, Failed):
             return _refuse(first)
-        return StreamingResponse(_stream(head, first, events, asked), 200, STREAM_HEADERS, "text/event-stream")
+        opening = (_frame(head, {"role": "assistant", "content": ""}),)
+        return stream_frames(send_items(first, events, partial(_write_frames, head, asked), opening))
 
     return router
 
@@ -183,7 +184,7 @@ def _key_of(said: list[Message]) -> str | None:
     return sha256(to_json([[each.role, each.text.strip()] for each in said])).hexdigest()
 
 
-async def _await_first(events: Follower) -> TurnEvent | None:
+async def _await_first(events: Follower[TurnEvent]) -> TurnEvent | None:
     """Return the first event that shows how the turn goes, or nothing if it takes its time."""
     while True:
         said = await events.next(FIRST_WAIT_SECONDS)
@@ -191,7 +192,7 @@ async def _await_first(events: Follower) -> TurnEvent | None:
             return said
 
 
-async def _complete(head: dict[str, Any], events: Follower) -> Response:
+async def _complete(head: dict[str, Any], events: Follower[TurnEvent]) -> Response:
     while True:
         said = await events.next(None)
         if isinstance(said, Failed):
@@ -203,35 +204,23 @@ async def _complete(head: dict[str, Any], events: Follower) -> Response:
             return JSONResponse(body)
 
 
-async def _stream(
-    head: dict[str, Any], said: TurnEvent | None, events: Follower, asked: ChatRequest
-) -> AsyncIterator[bytes]:
-    try:
-        yield _frame(head, {"role": "assistant", "content": ""})
-        while True:
-            if said is None:
-                yield b": still here\n\n"
-            elif isinstance(said, Text):
-                yield _frame(head, {"content": said.text})
-            elif isinstance(said, Failed):
-                error = {"message": said.detail, "type": "api_error", "param": None, "code": said.code}
-                yield b"data: %s\n\n" % to_json({"error": error})
-                return
-            elif isinstance(said, Done):
-                yield _frame(head, {}, "stop")
-                if asked.usage:
-                    body = {**head, "object": "chat.completion.chunk", "choices": [], "usage": _count(said)}
-                    yield b"data: %s\n\n" % to_json(body)
-                yield b"data: [DONE]\n\n"
-                return
-            said = await events.next()
-    finally:
-        await events.close()
+def _write_frames(head: dict[str, Any], asked: ChatRequest, said: TurnEvent) -> Iterator[bytes]:
+    if isinstance(said, Text):
+        yield _frame(head, {"content": said.text})
+    elif isinstance(said, Failed):
+        error = {"message": said.detail, "type": "api_error", "param": None, "code": said.code}
+        yield frame_event(to_json({"error": error}))
+    elif isinstance(said, Done):
+        yield _frame(head, {}, "stop")
+        if asked.usage:
+            body = {**head, "object": "chat.completion.chunk", "choices": [], "usage": _count(said)}
+            yield frame_event(to_json(body))
+        yield frame_event(b"[DONE]")
 
 
 def _frame(head: dict[str, Any], delta: dict[str, Any], reason: str | None = None) -> bytes:
     choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
-    return b"data: %s\n\n" % to_json({**head, "object": "chat.completion.chunk", "choices": [choice]})
+    return frame_event(to_json({**head, "object": "chat.completion.chunk", "choices": [choice]}))
 
 
 def _count(done: Done) -> dict[str, int]:

@@ -11,6 +11,7 @@ from pydantic_core import to_json
 
 from app.http.rest.reading import PATCHES, read_body, read_scalars
 from app.http.rest.tasks import PROBLEMS
+from app.http.sse import CONNECTED, FEED_HEARTBEAT_SECONDS, HEARTBEAT, frame_event, stream_frames
 from app.identity import identify_rest
 from app.problems import HttpRefusal
 from app.storage.wakeup import wait_until
@@ -22,9 +23,7 @@ from todo.requests import schemas
 from todo.requests.arguments import describe_model, read_arguments
 from todo.requests.confirmations import list_confirmations
 
-HEARTBEAT_SECONDS = 15.0
 _POSITION = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")
-STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
 class Streams:
@@ -54,25 +53,25 @@ class Streams:
         self._open.add(news)
         rang, happened = position
         try:
-            yield b": connected\n\n"
+            yield CONNECTED
             while not self._closing:
                 news.clear()
                 read = _after(rang, happened)
                 notifications, activity, questions = await store.read(identify_rest(), read)
                 for rang, view in notifications:
-                    yield _frame("notification", f"{rang}-{happened}", view)
+                    yield frame_event(to_json(view), event="notification", position=f"{rang}-{happened}")
                 for happened, view in activity:
-                    yield _frame("activity", f"{rang}-{happened}", view)
+                    yield frame_event(to_json(view), event="activity", position=f"{rang}-{happened}")
                 for view in reversed(questions):
                     if told is None and view["state"] != "pending":
                         continue
                     if (told or {}).get(view["id"]) != view["state"]:
-                        yield _frame("confirmation", f"{rang}-{happened}", view)
+                        yield frame_event(to_json(view), event="confirmation", position=f"{rang}-{happened}")
                 told = {view["id"]: view["state"] for view in questions}
                 if notifications or activity:
                     continue
-                if not await wait_until(news, HEARTBEAT_SECONDS):
-                    yield b": still here\n\n"
+                if not await wait_until(news, FEED_HEARTBEAT_SECONDS):
+                    yield HEARTBEAT
         finally:
             self._open.discard(news)
 
@@ -91,7 +90,7 @@ def build_feed_routes(store: Store, streams: Streams) -> APIRouter:
         position = await store.read(identify_rest(), feeds.newest_positions)
         if (known := _POSITION.fullmatch(request.headers.get("last-event-id", ""))) is not None:
             position = (int(known[1]), int(known[2]))
-        return StreamingResponse(streams.follow(store, position), 200, STREAM_HEADERS, "text/event-stream")
+        return stream_frames(streams.follow(store, position))
 
     @router.post("/notifications/{notification_id}/read")
     async def read_notification(notification_id: str) -> Response:
@@ -164,10 +163,6 @@ async def _replay(store: Store, delivery_id: int | None) -> int:
 
 def _after(rang: int, happened: int) -> Callable[[Any], Any]:
     return lambda work: (*feeds.feed_after(work, rang, happened), list_confirmations(work)["confirmations"])
-
-
-def _frame(event: str, position: str, view: dict[str, Any]) -> bytes:
-    return b"id: %b\nevent: %b\ndata: %b\n\n" % (position.encode(), event.encode(), to_json(view))
 
 
 def describe_names(*names: str) -> dict[str, Any]:
