@@ -1,4 +1,4 @@
-"""The settings: environment, then the `.env` file beside `run.py`, then defaults; all problems told at once."""
+"""The settings: environment, then the `.env` file beside `run.py`, then defaults."""
 
 import os
 import re
@@ -26,18 +26,27 @@ SECRETS = (
     ("kafka_ca", "kafka_ca_file", "TODO_KAFKA_CA"),
     ("OPENAI_API_KEY", "OPENAI_API_KEY_FILE", "OPENAI_API_KEY"),
 )
-"""Settings that may stand in a file instead: how they are given, each with its file, and their name."""
+"""Settings that a file may hold instead: the key of the value, the key of the file, and the variable's name."""
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 GUARDABLE = frozenset(
     {
-        *("create_task", "update_task", "complete_task", "reopen_task", "delete_task"),
-        *("set_reminder", "snooze_reminder", "cancel_reminder", "create_recurring_task", "update_recurring_task"),
-        *("apply_plan", "undo"),
+        "create_task",
+        "update_task",
+        "complete_task",
+        "reopen_task",
+        "delete_task",
+        "set_reminder",
+        "snooze_reminder",
+        "cancel_reminder",
+        "create_recurring_task",
+        "update_recurring_task",
+        "apply_plan",
+        "undo",
     }
 )
-"""The tools that change something, which `TODO_CONFIRM` may name; a test holds them against the tools themselves."""
+"""The tools that change something, which `TODO_CONFIRM` may name; a test compares them with the tools themselves."""
 
 
 def _split(text: str | None) -> frozenset[str]:
@@ -54,7 +63,7 @@ def _machine_zone() -> str:
 
 
 class BadSettings(Exception):
-    """One message with everything that is wrong with the settings."""
+    """All problems of the settings in one message."""
 
 
 class Settings(BaseSettings):
@@ -218,7 +227,7 @@ class Settings(BaseSettings):
 
     @property
     def guarded(self) -> frozenset[str]:
-        """The tools that an agent may not use without the person's agreement to each call."""
+        """The tools that need the person's agreement to each call of an agent."""
         return _split(self.confirm)
 
     @property
@@ -228,7 +237,7 @@ class Settings(BaseSettings):
 
     @property
     def database_place(self) -> str:
-        """Where the database is, as people may read it: without a password."""
+        """The database's place for people to read, without its password."""
         if not self.on_server:
             return str(self.database_path)
         parts = urlsplit(self.database_url)
@@ -236,12 +245,12 @@ class Settings(BaseSettings):
 
     @cached_property
     def database_path(self) -> Path:
-        """The SQLite file; a relative one counts from `TODO_DATA_DIR`."""
+        """The SQLite file; a relative path starts at `TODO_DATA_DIR`."""
         return self.data_dir / unquote(self.database_url.removeprefix("sqlite:///"))
 
     @property
     def kafka_encrypted(self) -> bool:
-        """Whether Kafka is spoken to by TLS: as it is set, else as daprd has it, with every login."""
+        """Whether Kafka is reached by TLS: as configured; by default, as in daprd, with a login or a CA."""
         return bool(self.kafka_username or self.kafka_ca) if self.kafka_tls is None else self.kafka_tls
 
     @property
@@ -258,7 +267,7 @@ class Settings(BaseSettings):
 
 def load_settings(**overrides: Any) -> Settings:
     """Read the settings; raises `BadSettings` with all problems in one message."""
-    # An installed program has no run.py beside it; its .env lies with its data.
+    # An installed program has no run.py beside it; its .env is in the data directory.
     beside = REPOSITORY if (REPOSITORY / "run.py").exists() else None
     directory = beside or Path(os.environ.get("TODO_DATA_DIR") or user_data_path("evolution-todo", appauthor=False))
     try:
@@ -267,7 +276,7 @@ def load_settings(**overrides: Any) -> Settings:
         lines = []
         for problem in error.errors():
             given = str(problem["loc"][0]) if problem["loc"] else ""
-            # Dapr's own names stand in capitals and without our prefix.
+            # Dapr's own names are in capitals and have no prefix of ours.
             name = f"{given if given.isupper() else f'TODO_{given.upper()}'}: " if given else ""
             lines += [f"{name}{line}" for line in problem["msg"].removeprefix("Value error, ").splitlines()]
         raise BadSettings("These settings cannot be used:\n" + "\n".join(f"  {line}" for line in lines)) from None

@@ -22,8 +22,8 @@ SHELL = Who(LOCAL_USER, "person", "mcp", "shell", "shell")
 async def call_tool(settings: Settings, name: str, arguments: str) -> View:
     """Call one tool by name with JSON arguments and return its answer; raises `TodoError`.
 
-    If nobody does the background work, what was written is relayed before this returns, with a warning on standard
-    error that no reminder fires until `serve` runs.
+    If no process does the background work, a write publishes its events before it returns, and a warning on standard
+    error says that no reminder fires until `serve` runs.
     """
     spec = next((spec for spec in TOOLS if spec.name == name), None)
     if spec is None:
@@ -49,6 +49,6 @@ async def call_tool(settings: Settings, name: str, arguments: str) -> View:
 
 
 async def settle(service: Service) -> None:
-    """Publish and deliver all that waits now."""
+    """Publish and deliver everything pending."""
     while await service.relay.step() + await service.broker.step():
         pass

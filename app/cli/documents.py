@@ -1,4 +1,4 @@
-"""The generated documents: `python3 -m app.cli.documents` writes them, a test fails when they have drifted."""
+"""The generated documents: `python3 -m app.cli.documents` writes them, and a test fails when they drift."""
 
 import ast
 import json
@@ -19,7 +19,7 @@ from tools.server import TOOLS
 
 
 def write_documents() -> dict[str, str]:
-    """Return path below the repository to content, for every generated document."""
+    """Return `{path: content}` of every generated document; paths are relative to the repository."""
     documents = {
         f"docs/events/{kind.value}.json": json.dumps(describe_event(kind), indent=2, ensure_ascii=False) + "\n"
         for kind in EventType

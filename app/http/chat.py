@@ -12,7 +12,7 @@ from agent import conversations as kept
 from agent.conversation import Conversation
 from agent.turn_events import Begun, CallFinished, CallStarted, ConfirmationWanted, Done, Failed, Text, TurnEvent
 from app.http.rest.feeds import describe_names, read_limit
-from app.http.rest.reading import read_body, read_scalars
+from app.http.rest.requests import read_body, read_scalars
 from app.http.rest.tasks import PROBLEMS, write_json
 from app.http.sse import Follower, frame_event, send_items, stream_frames
 from app.identity import identify_chat, name_client

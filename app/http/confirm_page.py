@@ -26,7 +26,7 @@ HEADERS = {
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Evolution Todo: your agreement</title><link rel="icon" href="/page/mark.svg" type="image/svg+xml">
-<link rel="stylesheet" href="/page/tokens.css"></head>
+<link rel="stylesheet" href="/page/style/tokens.css"></head>
 <body><main class="question"><h1>{heading}</h1><p dir="auto">{text}</p>{items}{form}</main></body></html>"""
 _FORM = """<form method="post"><button name="decision" value="accept">Agree</button>
 <button name="decision" value="reject" autofocus>Refuse</button></form>

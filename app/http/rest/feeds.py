@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
 from pydantic_core import to_json
 
-from app.http.rest.reading import PATCHES, read_body, read_scalars
+from app.http.rest.requests import PATCHES, read_body, read_scalars
 from app.http.rest.tasks import PROBLEMS
 from app.http.sse import CONNECTED, FEED_HEARTBEAT_SECONDS, HEARTBEAT, frame_event, stream_frames
 from app.identity import identify_rest

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from app.http.rest.reading import read_body
+from app.http.rest.requests import read_body
 from app.http.rest.tasks import PROBLEMS, PlainRoute, write_json
 from app.identity import identify_rest
 from todo.record.work import Store

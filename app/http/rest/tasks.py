@@ -11,7 +11,7 @@ from fastapi.responses import Response
 from fastapi.routing import APIRoute
 from pydantic_core import to_json
 
-from app.http.rest.reading import PATCHES, fill_id, patch_to_arguments, read_body, read_query, read_versions
+from app.http.rest.requests import PATCHES, fill_id, patch_to_arguments, read_body, read_query, read_versions
 from app.identity import identify_rest
 from app.problems import refuse
 from todo import reminders
