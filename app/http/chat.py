@@ -1,4 +1,4 @@
-"""The chat over HTTP: messages answered as JSON or as a stream of events, and conversations to read and delete."""
+"""The chat over HTTP: messages answered as JSON or as a stream of events; kept conversations."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -59,7 +59,7 @@ def build_chat_routes(store: Store, conversation: Conversation) -> APIRouter:
             )
         )
         begun = await events.next(None)
-        assert isinstance(begun, Begun)  # noqa: S101  # a refusal has been raised instead
+        assert isinstance(begun, Begun)  # noqa: S101  # a refusal raises
         if "text/event-stream" in request.headers.get("accept", ""):
             return stream_frames(send_items(begun, events, _write_frames))
         return await _answer(begun, events)
@@ -92,7 +92,7 @@ def _add_conversation_routes(router: APIRouter, store: Store, conversation: Conv
 
 
 def view_said(said: TurnEvent) -> dict[str, Any]:
-    """Return an event's data as the stream shows it; a failure looks like the problem it would be elsewhere."""
+    """Return an event's data for the stream; a failure has the fields of a problem."""
     if isinstance(said, Failed):
         return {
             "turn_id": said.turn_id,

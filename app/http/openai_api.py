@@ -1,4 +1,4 @@
-"""The chat in the shapes of OpenAI's Chat Completions, for every client that speaks them."""
+"""The chat in the shapes of OpenAI's Chat Completions."""
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -21,13 +21,13 @@ from events.ports import Clock
 from todo.errors import TodoError
 
 CHAT_HEADERS = ("x-openwebui-chat-id", "x-chat-id", "x-conversation-id")
-"""Under which clients name their conversation: Open WebUI, its gateways, LibreChat."""
+"""Headers that name a client's conversation: Open WebUI, its gateways, LibreChat."""
 MESSAGE_HEADERS = ("x-openwebui-user-message-id", "idempotency-key")
 TASK_HEADER = "x-openwebui-task"
 UTILITY = "### Task:"
-"""How Open WebUI begins the messages that ask for titles, tags and follow-ups."""
+"""The beginning of Open WebUI's messages that ask for titles, tags and follow-ups."""
 FIRST_WAIT_SECONDS = 1.0
-"""For how long a stream waits for its first word, so that a model that is down is told by the status."""
+"""How long a stream waits for its first word, so that the status can report an unavailable model."""
 _ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 
 
@@ -43,7 +43,7 @@ class WireError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """What we take of a request; sampling, tools and system messages of clients change nothing here."""
+    """The used part of a request; sampling, tools and system messages of clients are ignored."""
 
     model: str
     said: list[Message]
@@ -73,7 +73,7 @@ def build_openai_routes(conversation: Conversation, clock: Clock) -> APIRouter:
             asked = read_request(await request.body())
             events = Follower(_reply(conversation, request, asked))
             begun = await events.next(None)
-            assert isinstance(begun, Begun)  # noqa: S101  # a refusal has been raised instead
+            assert isinstance(begun, Begun)  # noqa: S101  # a refusal raises
             head = {"id": f"chatcmpl-{begun.turn_id}", "created": int(clock.now().timestamp()), "model": begun.model}
             if not asked.stream:
                 return await _complete(head, events)
@@ -91,7 +91,7 @@ def build_openai_routes(conversation: Conversation, clock: Clock) -> APIRouter:
 
 
 def read_request(body: bytes) -> ChatRequest:
-    """Return a request as we take it; raises `WireError` 400 for what is none."""
+    """Parse a request; raises `WireError` 400 if it is invalid."""
     try:
         raw = from_json(body)
     except ValueError:
@@ -127,7 +127,7 @@ def _read_messages(raw: list[Any]) -> list[Message]:
             raise WireError(400, "invalid_message", f"messages[{n}] has no role that is known.", f"messages[{n}].role")
         role = each["role"]
         text = _read_content(each.get("content"), n, last=n == len(raw) - 1)
-        # Their system message does not replace ours, and their tools are not ours.
+        # A client's system message does not replace ours, and its tools are not ours.
         if role == "user" or (role == "assistant" and text):
             said.append(Message(role, text))
     if not said or said[-1].role != "user":
@@ -149,11 +149,11 @@ def _read_content(content: Any, n: int, *, last: bool) -> str:
 
 
 def _reply(conversation: Conversation, request: Request, asked: ChatRequest) -> AsyncIterator[TurnEvent]:
-    """Choose how to answer: a title or tag without tools, within a known conversation, or on what was sent alone."""
+    """Choose the turn: a utility message without tools, a known conversation, or the sent messages alone."""
     who = identify_chat(name_client(request))
     headers = request.headers
     chat = next((headers[name] for name in CHAT_HEADERS if headers.get(name)), None)
-    # With its default settings Open WebUI sends the conversation's id with these, and nothing that tells them apart.
+    # By default Open WebUI sends the conversation's id with utility messages too, and no header that marks them.
     if headers.get(TASK_HEADER) or (len(asked.said) == 1 and _is_utility(asked.said[0])):
         return conversation.reply_once(who, asked.said, model=asked.model, with_tools=False)
     if chat is None:
@@ -175,9 +175,9 @@ def _is_utility(message: Message) -> bool:
 
 
 def _key_of(said: list[Message]) -> str | None:
-    """Return a key of the last message by all that was said before it: the same request again is the same message.
+    """Return a key of the last message and its history: a repeated request is the same message.
 
-    A client that sends no history could mean the same words anew.
+    Returns None without a history: the same words may then be a new message.
     """
     if len(said) == 1:
         return None
@@ -185,7 +185,7 @@ def _key_of(said: list[Message]) -> str | None:
 
 
 async def _await_first(events: Follower[TurnEvent]) -> TurnEvent | None:
-    """Return the first event that shows how the turn goes, or nothing if it takes its time."""
+    """Return the turn's first text or end; None if neither comes within `FIRST_WAIT_SECONDS`."""
     while True:
         said = await events.next(FIRST_WAIT_SECONDS)
         if said is None or isinstance(said, Text | Done | Failed):

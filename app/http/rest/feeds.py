@@ -1,4 +1,4 @@
-"""The REST routes on what a person reads back: notifications, activity, statistics, settings, dead letters."""
+"""The REST routes on feeds: notifications and their stream, activity, statistics, settings, dead letters."""
 
 import asyncio
 import re
@@ -27,29 +27,29 @@ _POSITION = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")
 
 
 class Streams:
-    """The open event streams of this process; `wake` lets each of them look for news."""
+    """The open event streams of this process; `wake` makes each of them look for new entries."""
 
     def __init__(self) -> None:
         self._open: set[asyncio.Event] = set()
         self._closing = False
 
     def wake(self) -> None:
-        """Let every open stream look for news now."""
+        """Make every open stream look for new entries now."""
         for event in self._open:
             event.set()
 
     def close(self) -> None:
-        """End every open stream, so that the server can stop."""
+        """End every open stream so that the server can stop."""
         self._closing = True
         self.wake()
 
     async def follow(self, store: Store, position: tuple[int, int]) -> AsyncIterator[bytes]:
         """Yield server-sent events after a position: `notification` and `activity`, each with both positions as id.
 
-        And `confirmation`: at first each question that waits, then each that is asked or decided.
+        `confirmation` comes first for each pending question, then whenever one is asked or decided.
         """
         news = asyncio.Event()
-        told: dict[str, str] | None = None
+        sent: dict[str, str] | None = None
         self._open.add(news)
         rang, happened = position
         try:
@@ -63,11 +63,11 @@ class Streams:
                 for happened, view in activity:
                     yield frame_event(to_json(view), event="activity", position=f"{rang}-{happened}")
                 for view in reversed(questions):
-                    if told is None and view["state"] != "pending":
+                    if sent is None and view["state"] != "pending":
                         continue
-                    if (told or {}).get(view["id"]) != view["state"]:
+                    if (sent or {}).get(view["id"]) != view["state"]:
                         yield frame_event(to_json(view), event="confirmation", position=f"{rang}-{happened}")
-                told = {view["id"]: view["state"] for view in questions}
+                sent = {view["id"]: view["state"] for view in questions}
                 if notifications or activity:
                     continue
                 if not await wait_until(news, FEED_HEARTBEAT_SECONDS):
@@ -166,12 +166,12 @@ def _after(rang: int, happened: int) -> Callable[[Any], Any]:
 
 
 def describe_names(*names: str) -> dict[str, Any]:
-    """Return the OpenAPI description of parameters of the query, all of them texts."""
+    """Return the OpenAPI description of string parameters of the query."""
     return {"parameters": [{"name": name, "in": "query", "schema": {"type": "string"}} for name in names]}
 
 
 def read_limit(text: str) -> int:
-    """Return the number of entries that a page may have; raises `HttpRefusal`."""
+    """Return the size of a page, 1 to 200; raises `HttpRefusal` 422 for anything else."""
     if text.isascii() and text.isdigit() and len(text) < 4 and 1 <= int(text) <= 200:
         return int(text)
     raise HttpRefusal(422, "invalid_arguments", "limit is a number from 1 to 200.")

@@ -1,4 +1,4 @@
-"""The REST routes on recurrence."""
+"""The REST route that previews a recurrence rule."""
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response

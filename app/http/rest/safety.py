@@ -1,4 +1,4 @@
-"""The REST routes on what happened and what is to be agreed to: changes, history, erasing, confirmations."""
+"""The REST routes on changes, history, erasing and confirmations."""
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response

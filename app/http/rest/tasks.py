@@ -1,4 +1,4 @@
-"""The REST routes on tasks and reminders: thin renderings of the same use cases as the tools."""
+"""The REST routes on tasks, reminders, series and plans: the same use cases as the tools."""
 
 import re
 from collections.abc import Callable, Coroutine
@@ -34,9 +34,9 @@ from todo.undo import plans, undo
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One writing route: `name` is the tool's, so that one `request_id` is one call over all surfaces.
+    """One writing route; it shares the tool's `name`, so that one `request_id` is one call over all surfaces.
 
-    `id_field` is the argument that the path fills in.
+    `id_field` is the argument that the path gives.
     """
 
     method: Literal["POST", "PATCH", "DELETE"]
@@ -92,9 +92,9 @@ _CLEAR = re.compile(r'use clear=\["\w+"\]')
 
 
 class PlainRoute(APIRoute):
-    """A route whose endpoint takes the request as it is: nothing of FastAPI's stands between but the description.
+    """A route whose endpoint takes the plain request; FastAPI only describes it.
 
-    The arguments are read by `todo.requests.arguments`, as those of the tools are. Measured: 30-40 µs less per call.
+    `todo.requests.arguments` reads the arguments, as for the tools. Measured: 30-40 µs less per call.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -168,7 +168,7 @@ def _build_write(store: Store, write: Write) -> Callable[[Request], Any]:
         if versions is not None and len(versions) == 1:
             raw["expected_version"] = versions[0]
         elif versions is not None:
-            # What the list says is part of the call that an Idempotency-Key stands for.
+            # The list of versions is part of the call that an Idempotency-Key identifies.
             operation, use_case = f"{write.name} if {sorted(set(versions))}", _any_of(versions, write)
         try:
             given = read_arguments(write.request, raw)
@@ -178,12 +178,12 @@ def _build_write(store: Store, write: Write) -> Callable[[Request], Any]:
         except TodoError as error:
             return refuse(error, precondition=versions is not None)
         task = answer.get("task")
-        nothing = answer.get("events") == []
-        location = f"/api/tasks/{task['id']}" if task and write.status == 201 and not nothing else None
+        unchanged = answer.get("events") == []
+        location = f"/api/tasks/{task['id']}" if task and write.status == 201 and not unchanged else None
         return write_json(
             answer,
-            _say_null(given.warnings),
-            status=200 if nothing else write.status,
+            _reword_clear(given.warnings),
+            status=200 if unchanged else write.status,
             etag=task["version"] if task else None,
             location=location,
         )
@@ -191,13 +191,13 @@ def _build_write(store: Store, write: Write) -> Callable[[Request], Any]:
     return endpoint
 
 
-def _say_null(warnings: tuple[str, ...]) -> tuple[str, ...]:
-    """Return warnings as REST means them: there a null empties a field, where tools have `clear`."""
+def _reword_clear(warnings: tuple[str, ...]) -> tuple[str, ...]:
+    """Return warnings in REST's terms: there a null empties a field, where tools have `clear`."""
     return tuple(_CLEAR.sub("clear it with null", warning) for warning in warnings)
 
 
 def _any_of(versions: list[int], write: Write) -> Callable[[Work, Any], View]:
-    """Wrap a use case so that it goes on if the task is at any of the versions that `If-Match` lists."""
+    """Wrap a use case so that it runs only if the task is at one of the versions in `If-Match`."""
 
     def check(work: Work, request: Any) -> View:
         task_id = getattr(request, "task_id", None)
@@ -215,7 +215,7 @@ def _any_of(versions: list[int], write: Write) -> Callable[[Work, Any], View]:
 def write_json(
     answer: View, warnings: tuple[str, ...], *, status: int = 200, etag: int | None = None, location: str | None = None
 ) -> Response:
-    """Return an answer as JSON, with the warnings of its arguments."""
+    """Return an answer as JSON with the warnings of its arguments, `ETag` and `Location`."""
     if warnings:
         answer = {**answer, "warnings": [*answer.get("warnings", []), *warnings]}
     headers = {}
