@@ -175,11 +175,11 @@ async def test_only_open_tasks_whose_time_passes_are_told(
     news.bus.subscribe(lambda event: told.append(str(event.uri)))  # type: ignore[union-attr]  # a resource's
     since = "2026-11-23T09:00:00.000000Z"
     world.clock.move(hours=1)
-    since, ahead = await news._tell_passed(since)
+    since, ahead = await news._publish_overdue(since)
     assert told == []
     assert ahead == (pytest.approx(0.001) if hears else LONGEST_SECONDS)
     world.clock.move(seconds=1)
-    await news._tell_passed(since)
+    await news._publish_overdue(since)
     assert told == (["tasks://overdue"] if hears else [])
 
 
