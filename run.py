@@ -54,7 +54,7 @@ def build(env, python, lock):
     if made and not has_pip:
         has_pip, said = attempt(python, "-m", "ensurepip")
     uv = made and find_uv(pip)
-    if uv:  # any index will do, the hashes decide: uv is told pip's, and to trust what the machine trusts
+    if uv:  # any index will do, the hashes decide: uv gets pip's, and trusts what the machine trusts
         index = os.environ.get("PIP_INDEX_URL") or attempt(*pip, "config", "get", "global.index-url")[1]
         known = {"UV_SYSTEM_CERTS": "1", "UV_NATIVE_TLS": "1"} | ({"UV_DEFAULT_INDEX": index} if "://" in index else {})
         options = ("--require-hashes", "--compile-bytecode", "--index-strategy=unsafe-best-match")
@@ -80,7 +80,7 @@ def find_python(lock):
         env.parent.mkdir(parents=True, exist_ok=True)
         turn = sqlite3.connect(str(env.parent / "setup.lock"), timeout=600, isolation_level=None)
         turn.execute("BEGIN EXCLUSIVE")
-        if not (env / python).exists():  # another process may have made it meanwhile
+        if not (env / python).exists():  # another process may have made it in between
             sys.stderr.write("run.py: setting up once (about 20 s) ...\n")
             for unfinished in (env, *env.parent.glob("env-*.*")):
                 rmtree(str(unfinished), ignore_errors=True)

@@ -1,5 +1,5 @@
-"""The composition root and the edge: settings, storage, HTTP, Dapr, background work and the command line.
+"""The edge and the composition root: settings, storage, HTTP, Dapr, background work and the command line.
 
-Read `service` (the parts of one process, put together), `http.app` (its HTTP application), `background` (its loops),
-`storage.port` (what a database must do).
+Read `service` (composes the parts of one process), `http.app` (its HTTP application), `background` (its loops),
+`storage.port` (the database port).
 """

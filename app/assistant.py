@@ -1,4 +1,4 @@
-"""The assistant of one process: its models, and its way to the tools, put together."""
+"""The assistant of one process: its models and its MCP client for the tools."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -25,16 +25,16 @@ OFFLINE = "offline-commands"
 
 
 def build_agent(settings: Settings, model: str) -> "OpenAIModel":
-    """Return the language model of this name on the server that is set."""
+    """Return the language model of this name on the configured server."""
     from agent.model import OpenAIModel
 
     return OpenAIModel(AGENT, model, settings.openai_base_url, settings.openai_api_key)
 
 
 def build_models(settings: Settings) -> dict[str, ChatModel]:
-    """Return what can answer, the default first: the model that is set, and always the built-in commands.
+    """Return the models by name, the default first: the configured model, if any, and the built-in commands.
 
-    The one never stands in for the other: who asks for a model that fails is told that it failed.
+    Neither replaces the other: a request for a model that fails reports the failure.
     """
     from agent.builtin.commands import Commands
 
@@ -46,10 +46,9 @@ def build_models(settings: Settings) -> dict[str, ChatModel]:
 
 
 class ToolClient:
-    """One MCP client on a server in this process, for all conversations; each call is its own caller's.
+    """One MCP client on a server in this process, shared by all conversations; each call keeps its own caller.
 
-    It is opened when it is first wanted. Measured: a client for each turn compiles the output schemas anew, 10 ms of
-    CPU a turn.
+    It opens at its first use. Measured: a client per turn compiles the output schemas again, 10 ms of CPU a turn.
     """
 
     def __init__(self, server: "MCPServer[Any]") -> None:
@@ -60,7 +59,7 @@ class ToolClient:
 
     @asynccontextmanager
     async def lend(self, who: Who) -> AsyncIterator["Client"]:
-        """Lend the client; until it is given back, this task's calls are made for this caller."""
+        """Lend the client; within the context, the calls of this asyncio task are made for this caller."""
         token = SPEAKER.set(who)
         try:
             if self._opening is None:
@@ -71,13 +70,13 @@ class ToolClient:
             SPEAKER.reset(token)
 
     async def close(self) -> None:
-        """Close the client, if it was opened."""
+        """Close the client if it is open."""
         self._closing.set()
         if self._task is not None:
             await self._task
 
     async def _hold(self, opening: "asyncio.Future[Client]") -> None:
-        """Open and close the client in one and the same task, as its task group wants."""
+        """Open and close the client in the same task, as its task group requires."""
         from mcp import Client
 
         try:
@@ -87,12 +86,12 @@ class ToolClient:
         except Exception as error:
             if opening.done():
                 raise
-            self._opening = None  # the next one tries again
+            self._opening = None  # the next call tries again
             opening.set_exception(error)
 
 
 def build_conversation(service: Service, models: dict[str, ChatModel] | None = None) -> Conversation:
-    """Return the conversation of a service; it reaches the tools by an MCP client in this process."""
+    """Return the conversation of a service; it reaches the tools through an MCP client in this process."""
     settings = service.settings
     client = ToolClient(service.build_mcp(identify_speaker))
 

@@ -1,4 +1,4 @@
-"""Refusals over HTTP: RFC 9457 problem+json, with the product's own codes."""
+"""Refusals over HTTP: RFC 9457 problem+json with the product's codes, and the status of each code."""
 
 from typing import Any
 
@@ -49,7 +49,7 @@ class HttpRefusal(Exception):
 
 
 def write_problem(status: int, code: str, detail: str, details: dict[str, Any] | None = None) -> Response:
-    """Return one problem (RFC 9457, section 3): `{type, title, status, detail, code, …}`."""
+    """Return a problem response (RFC 9457, section 3): `{type, title, status, detail, code, …}`."""
     body = {
         **(details or {}),
         "type": f"urn:evolution-todo:problem:{code}",
@@ -68,7 +68,7 @@ def status_of(code: str) -> int:
 
 
 def refuse(error: TodoError, *, precondition: bool = False) -> Response:
-    """Return a use case's refusal; a version conflict under `If-Match` is 412 (RFC 9110, section 13.1.1)."""
+    """Return a use case's refusal as a problem; under `If-Match` a conflict is 412 (RFC 9110, section 13.1.1)."""
     status = status_of(error.code)
     if precondition and status == 409:
         status = 412
@@ -76,7 +76,7 @@ def refuse(error: TodoError, *, precondition: bool = False) -> Response:
 
 
 def install_problems(app: FastAPI) -> None:
-    """Let every refusal of an app speak problem+json, and none of them echo its input."""
+    """Render every refusal of an app as problem+json that echoes no input."""
 
     @app.exception_handler(TodoError)
     async def on_refusal(_request: Request, error: TodoError) -> Response:

@@ -1,4 +1,4 @@
-"""The news of resources: what the activity feed tells, and what time makes overdue, for those who listen over MCP."""
+"""Resource updates for MCP subscribers: tasks named by the activity feed, and the list of overdue tasks."""
 
 import asyncio
 import contextlib
@@ -25,13 +25,13 @@ MOST_ROWS = 500
 _AFTER = select(_A.c.seq, _A.c.task_id).order_by(_A.c.seq).limit(MOST_ROWS)
 
 LONGEST_SECONDS = 30.0
-"""How late a task may be told that became overdue while the machine slept: such a sleep stops the waiting too."""
-NOBODY_SECONDS = 1.0
-"""How often the place in the feed is kept up while nobody listens."""
+"""The longest sleep. A suspended machine suspends the wait too, so a new overdue task is reported this late at most."""
+NO_SUBSCRIBER_SECONDS = 1.0
+"""How often the position in the feed is advanced while there are no subscribers."""
 
 
-class Listeners(InMemorySubscriptionBus):
-    """Those who listen to resources in this process; `some` is set while there are any."""
+class Subscribers(InMemorySubscriptionBus):
+    """The subscribers to resources in this process; the event `some` is set while there are any."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,17 +39,17 @@ class Listeners(InMemorySubscriptionBus):
         self._count = 0
 
     def subscribe(self, listener: Callable[[ServerEvent], None]) -> Callable[[], None]:
-        """Register a listener and return what takes it off the list again, once."""
+        """Register a subscriber; return the function that unsubscribes it, which may be called twice."""
         unsubscribe = super().subscribe(listener)
         self._count += 1
         self.some.set()
-        listening = True
+        subscribed = True
 
         def leave() -> None:
-            nonlocal listening
+            nonlocal subscribed
             unsubscribe()
-            self._count -= listening
-            listening = False
+            self._count -= subscribed
+            subscribed = False
             if not self._count:
                 self.some.clear()
 
@@ -58,43 +58,43 @@ class Listeners(InMemorySubscriptionBus):
 
 @dataclass(slots=True)
 class ResourceUpdates:
-    """Follows the activity feed of all users and publishes each task that it names; `wake` when there may be more.
+    """Follows the activity feed of all users and publishes each task that it names; `wake` makes it look again.
 
-    Where nothing happens it sleeps until the next deadline: then only the list of the overdue has changed.
+    While nothing happens it sleeps until the next deadline, which changes only the list of overdue tasks.
     """
 
     database: Database
-    bus: Listeners
+    bus: Subscribers
     clock: Clock
     wait: Callable[[asyncio.Event, float], Awaitable[bool]] = wait_until
     _more: asyncio.Event = field(default_factory=asyncio.Event)
 
     def wake(self) -> None:
-        """Look for news now."""
+        """Look for new activity now."""
         self._more.set()
 
     async def follow(self) -> None:
-        """Publish what comes from now on, until cancelled."""
+        """Publish updates from now on, until cancelled."""
         last = await self._find_newest()
-        told, ahead = write_instant(self.clock.now()), 0.0
+        checked_until, pause = write_instant(self.clock.now()), 0.0
         while True:
-            await self.wait(self._more, ahead)
+            await self.wait(self._more, pause)
             if not self.bus.some.is_set():
-                # Nobody listens: the place in the feed is kept up once a second. Measured: a look at every wake-up
-                # costs a create 25 us.
-                await wait_until(self.bus.some, NOBODY_SECONDS)
+                # Without subscribers the position advances once a second. Measured: a look at every wake-up costs a
+                # create 25 us.
+                await wait_until(self.bus.some, NO_SUBSCRIBER_SECONDS)
             self._more.clear()
-            ahead = LONGEST_SECONDS
+            pause = LONGEST_SECONDS
             with contextlib.suppress(StorageUnavailable):
                 newest = await self._find_newest()
-                # Who has come while this was read hears of all since the look before.
-                last = await self._tell_after(last) if self.bus.some.is_set() else newest
-                told, ahead = await self._tell_passed(told)
+                # A subscriber that came during this read gets everything since the previous look.
+                last = await self._publish_after(last) if self.bus.some.is_set() else newest
+                checked_until, pause = await self._publish_overdue(checked_until)
 
     async def _find_newest(self) -> int:
         return int(await self.database.read(lambda connection: connection.execute(_NEWEST).scalar_one()))
 
-    async def _tell_after(self, last: int) -> int:
+    async def _publish_after(self, last: int) -> int:
         while True:
             rows = await self._read_after(last)
             await tell_changed(self._publish, list(dict.fromkeys(task_id for _, task_id in rows)))
@@ -107,17 +107,17 @@ class ResourceUpdates:
             lambda connection: [(row.seq, row.task_id) for row in connection.execute(_AFTER.where(_A.c.seq > last))]
         )
 
-    async def _tell_passed(self, told: str) -> tuple[str, float]:
-        """Tell of deadlines that have passed since an instant; return that of now, and for how long none passes."""
+    async def _publish_overdue(self, since: str) -> tuple[str, float]:
+        """Publish the overdue list if a deadline has passed since then; return now and the seconds to the next."""
         now = self.clock.now()
         at = write_instant(now)
-        first = await self.database.read(lambda connection: next_deadline(connection, told))
+        first = await self.database.read(lambda connection: next_deadline(connection, since))
         if first is not None and first < at:
             await self._publish(OVERDUE)
             first = await self.database.read(lambda connection: next_deadline(connection, at))
         if first is None:
             return at, LONGEST_SECONDS
-        # At its deadline a task is not overdue yet, but just after it.
+        # A task is overdue just after its deadline, not at it.
         return at, min((read_instant(first) - now).total_seconds() + 0.001, LONGEST_SECONDS)
 
     async def _publish(self, uri: str) -> None:
@@ -125,14 +125,14 @@ class ResourceUpdates:
 
 
 @asynccontextmanager
-async def publish_updates(database: Database, bus: Listeners, clock: Clock, wakeup: Wakeup) -> AsyncIterator[None]:
-    """Tell those who listen of what happens, in this process or another, while the context lasts."""
-    news = ResourceUpdates(database, bus, clock)
-    wakeup.listeners.append(news.wake)
-    following = asyncio.create_task(news.follow(), name="news")
+async def publish_updates(database: Database, bus: Subscribers, clock: Clock, wakeup: Wakeup) -> AsyncIterator[None]:
+    """Publish updates of changes in this process or another while the context lasts."""
+    updates = ResourceUpdates(database, bus, clock)
+    wakeup.listeners.append(updates.wake)
+    following = asyncio.create_task(updates.follow(), name="resource updates")
     try:
         yield
     finally:
-        wakeup.listeners.remove(news.wake)
+        wakeup.listeners.remove(updates.wake)
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""The runtime of a command: the event loop that it runs on, and its log."""
+"""The runtime of a command: its event loop and its log."""
 
 import asyncio
 import logging
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 def run_program(work: Coroutine[Any, Any, T]) -> T:
-    """Run on the fastest event loop there is; Ctrl-C is an ordinary end."""
+    """Run on the fastest event loop available; Ctrl-C ends the process with exit code 130."""
     set_up_log()
     factory: Callable[[], asyncio.AbstractEventLoop] | None = None
     with suppress(ImportError):  # there is no uvloop on Windows
@@ -27,8 +27,8 @@ def run_program(work: Coroutine[Any, Any, T]) -> T:
 
 
 def set_up_log() -> None:
-    """Have each entry of the log be one line on standard error, with its instant in UTC."""
-    # Before anything else sets it up: the MCP SDK would break its lines at 80 columns, in a file too.
+    """Write each log entry as one line on standard error, with its instant in UTC."""
+    # First of all: otherwise the MCP SDK sets logging up, and wraps lines at 80 columns, even in a file.
     form = logging.Formatter("%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
     form.converter = time.gmtime
     handler = logging.StreamHandler()

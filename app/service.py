@@ -1,4 +1,4 @@
-"""The service of one process: the database, the work on it and its broker, put together; nothing of HTTP."""
+"""The composition root of one process: database, store, relay, broker and MCP server, without HTTP."""
 
 import asyncio
 import os
@@ -16,7 +16,7 @@ from app.background import Background
 from app.dapr.sidecar import Sidecar, open_sidecar
 from app.identity import ensure_local_user
 from app.migrations import check_schema, migrate_file, migrate_server, require_head
-from app.resource_updates import Listeners, publish_updates
+from app.resource_updates import Subscribers, publish_updates
 from app.settings import Settings
 from app.storage.port import Database
 from app.storage.sqlite_writer import SqliteDatabase
@@ -37,12 +37,12 @@ from tools.tool import Identify
 
 EMBEDDED_BATCH = 200
 SIDECAR_BATCH = 1_000
-"""Events that the relay takes at once: through a sidecar in as many calls of 200 side by side."""
+"""Events per batch of the relay; through a sidecar they go out as concurrent calls of 200 events."""
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """The parts of one process on one database, put together."""
+    """The parts of one process on one database."""
 
     settings: Settings
     database: Database
@@ -50,23 +50,23 @@ class Service:
     relay: Relay
     broker: EmbeddedBroker
     background: Background
-    bus: Listeners
+    bus: Subscribers
     feed_wakeup: Wakeup
     sidecar: Sidecar | None = None
 
     def build_mcp(self, identify: Identify) -> MCPServer[Any]:
         """Return an MCP server on this service's store."""
 
-        async def tell_now(who: Who) -> str:
+        async def describe_now(who: Who) -> str:
             return await self.store.read(who, lambda work: say_now(work.now, work.zone))
 
         def link(confirmation_id: str) -> str:
             return f"{self.settings.url}/confirm/{confirmation_id}"
 
-        return build_server(self.store, identify, tell_now, read_version(), link, self.bus)
+        return build_server(self.store, identify, describe_now, read_version(), link, self.bus)
 
     def publish_updates(self) -> AbstractAsyncContextManager[None]:
-        """Return a context in which MCP clients are told of changed resources, whichever process changed them."""
+        """Return a context that sends resource updates to MCP clients, whichever process made the change."""
         return publish_updates(self.database, self.bus, self.store.clock, self.feed_wakeup)
 
 
@@ -79,9 +79,9 @@ def read_version() -> str:
 
 
 async def open_database(settings: Settings) -> tuple[Database, UserCache | None]:
-    """Open the configured database at this version's schema; return it and, on SQLite, the store's `user_cache`.
+    """Open the configured database at this version's schema; return it with the `user_cache`, None on PostgreSQL.
 
-    A file is migrated by whoever opens it, a server's database only by `migrate`. Raises `StorageUnavailable`.
+    Opening a file migrates it; a server's database is migrated only by `migrate`. Raises `StorageUnavailable`.
     """
     if settings.on_server:
         from app.storage.postgres import PostgresDatabase
@@ -108,7 +108,7 @@ async def open_database(settings: Settings) -> tuple[Database, UserCache | None]
 
 
 async def migrate_database(settings: Settings) -> bool:
-    """Bring the database that is set to this version's schema; return whether anything was done."""
+    """Migrate the configured database to this version's schema; return whether it changed."""
     if not settings.on_server:
         return await asyncio.to_thread(migrate_file, settings.database_path)
     from app.storage.postgres import PostgresDatabase
@@ -125,7 +125,7 @@ async def migrate_database(settings: Settings) -> bool:
 async def open_service(
     settings: Settings, clock: Clock | None = None, ids: Ids | None = None
 ) -> AsyncIterator[Service]:
-    """Open the database, migrated, and put the parts together; nothing runs in the background yet."""
+    """Open the database and compose the parts; background work is not started."""
     prefer_shipped_zones()
     clock, ids = clock or SystemClock(), ids or SystemIds()
     database, user_cache = await open_database(settings)
@@ -147,6 +147,6 @@ async def open_service(
             silence = None if sidecar is None else Redelivery(database, REACTIONS, clock)
             lease = Lease(f"{os.getpid()}:{ids.new()}")
             background = Background(database, store, relay, broker, lease, clock, wakeup, silence)
-            yield Service(settings, database, store, relay, broker, background, Listeners(), feed_wakeup, sidecar)
+            yield Service(settings, database, store, relay, broker, background, Subscribers(), feed_wakeup, sidecar)
     finally:
         await database.close()

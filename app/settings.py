@@ -1,4 +1,4 @@
-"""The settings: environment, then the `.env` file beside `run.py`, then defaults; all problems told at once."""
+"""The settings: environment, then the `.env` file beside `run.py`, then defaults."""
 
 import os
 import re
@@ -26,18 +26,27 @@ SECRETS = (
     ("kafka_ca", "kafka_ca_file", "TODO_KAFKA_CA"),
     ("OPENAI_API_KEY", "OPENAI_API_KEY_FILE", "OPENAI_API_KEY"),
 )
-"""Settings that may stand in a file instead: how they are given, each with its file, and their name."""
+"""Settings that a file may hold instead: the key of the value, the key of the file, and the variable's name."""
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 GUARDABLE = frozenset(
     {
-        *("create_task", "update_task", "complete_task", "reopen_task", "delete_task"),
-        *("set_reminder", "snooze_reminder", "cancel_reminder", "create_recurring_task", "update_recurring_task"),
-        *("apply_plan", "undo"),
+        "create_task",
+        "update_task",
+        "complete_task",
+        "reopen_task",
+        "delete_task",
+        "set_reminder",
+        "snooze_reminder",
+        "cancel_reminder",
+        "create_recurring_task",
+        "update_recurring_task",
+        "apply_plan",
+        "undo",
     }
 )
-"""The tools that change something, which `TODO_CONFIRM` may name; a test holds them against the tools themselves."""
+"""The tools that change something, which `TODO_CONFIRM` may name; a test compares them with the tools themselves."""
 
 
 def _split(text: str | None) -> frozenset[str]:
@@ -54,51 +63,90 @@ def _machine_zone() -> str:
 
 
 class BadSettings(Exception):
-    """One message with everything that is wrong with the settings."""
+    """All problems of the settings in one message."""
 
 
 class Settings(BaseSettings):
-    """What an operator can set; see `docs/operating.md`."""
+    """What an operator can set; `docs/settings.md` is generated from it."""
 
     model_config = SettingsConfigDict(env_prefix="TODO_", extra="ignore", frozen=True)
 
     data_dir: Path = Field(default_factory=lambda: user_data_path("evolution-todo", appauthor=False))
+    """The folder of the database. Default: the platform's user data directory."""
     database_url: str = Field("sqlite:///todo.db", repr=False)
+    """A SQLite file, relative to `TODO_DATA_DIR`, which migrates itself after a copy; or
+    `postgresql://user:password@host:port/name` with libpq's options (`sslmode`, `host`, …)."""
     database_url_file: Path | None = None
+    """A file with that address, so that the password is in no environment."""
     broker: Literal["memory", "dapr"] = "memory"
+    """`memory`: the embedded broker, as durable as the database; `dapr`: a Dapr sidecar and the broker behind it."""
     pubsub: str = Field("taskevents", pattern=r"^[A-Za-z0-9._-]{1,100}$")
+    """The sidecar's pub/sub component."""
     dapr_http: str | None = None
+    """The sidecar's HTTP API. Default: `http://127.0.0.1` with the port in `DAPR_HTTP_PORT`."""
     app_api_token: str | None = Field(None, validation_alias="APP_API_TOKEN", repr=False)
+    """Dapr's own: the token that the sidecar shows to us; required beyond loopback."""
     dapr_api_token: str | None = Field(None, validation_alias="DAPR_API_TOKEN", repr=False)
+    """Dapr's own: the token that we show to the sidecar; required beyond loopback."""
     app_api_token_file: Path | None = Field(None, validation_alias="APP_API_TOKEN_FILE")
+    """A file with `APP_API_TOKEN`."""
     dapr_api_token_file: Path | None = Field(None, validation_alias="DAPR_API_TOKEN_FILE")
+    """A file with `DAPR_API_TOKEN`."""
     dapr_http_port: int | None = Field(None, validation_alias="DAPR_HTTP_PORT", ge=1, le=65_535)
+    """The port of the sidecar's HTTP API, as Dapr sets it. Default: 3500."""
     openai_api_key: str | None = Field(None, validation_alias="OPENAI_API_KEY", repr=False)
+    """The key of the server that speaks Chat Completions; local servers need none."""
     openai_api_key_file: Path | None = Field(None, validation_alias="OPENAI_API_KEY_FILE")
+    """A file with that key."""
     openai_base_url: str | None = Field(None, validation_alias="OPENAI_BASE_URL")
+    """Any server that speaks Chat Completions. Default: OpenAI's."""
     model: str | None = None
-    llm_api: Literal["auto", "chat"] = "auto"
+    """The language model that answers the chat, by its server's name; without it the built-in commands answer
+    ([talking to it](chat.md))."""
     turn_steps: int = Field(12, ge=1, le=100)
+    """The most answers of the model in one turn."""
     turn_calls: int = Field(20, ge=1, le=200)
+    """The most tool calls in one turn."""
     turn_repeats: int = Field(3, ge=1, le=100)
+    """How often a turn may make the same tool call."""
     turn_seconds: float = Field(60.0, ge=1, le=3_600)
+    """The longest time of one turn, in seconds."""
     confirm: str | None = None
+    """Tools with commas between them, such as `delete_task,undo`: an agent needs the person's agreement to each such
+    call, also inside a plan."""
     history_tokens: int = Field(16_000, ge=1_000, le=1_000_000)
+    """The most tokens of earlier turns that a model is sent."""
     kafka_brokers: str | None = None
+    """`host:port,…` for `events verify` and `live`."""
     kafka_username: str | None = None
+    """A login for `events verify`: name, password and mechanism, or none of them."""
     kafka_password: str | None = Field(None, repr=False)
+    """The password of that login."""
     kafka_password_file: Path | None = None
+    """A file with that password."""
     kafka_mechanism: Literal["PLAIN", "SHA-256", "SHA-512"] | None = None
+    """The mechanism of that login; the two SHA ones are SCRAM."""
     kafka_tls: bool | None = None
+    """`false` for a broker without TLS. Default: `true` with a login or a certificate authority."""
     kafka_ca: str | None = Field(None, repr=False)
+    """The brokers' certificate authority itself, in PEM. Default: the machine's."""
     kafka_ca_file: Path | None = None
+    """A file with that certificate authority."""
     topic_style: TopicStyle = "type"
+    """The names of topics."""
     role: Literal["all", "api", "worker"] = "all"
+    """With the broker `dapr`: `api` has the public surfaces and no background work, `worker` only relay, scheduler and
+    event handlers."""
     auth: Literal["local", "token"] = "local"
+    """`local`: one person on this machine. `token` is refused by this version, with a message."""
     host: str = "127.0.0.1"
+    """The address to listen on; only loopback, since `TODO_AUTH=local` serves one person on this machine."""
     port: int = Field(8000, ge=0, le=65_535)
+    """The port to listen on; 0 takes a free one."""
     public_url: str | None = None
+    """Another address under which the service is reached on this machine. Default: made from host and port."""
     zone: str = Field(default_factory=_machine_zone)
+    """The person's IANA time zone when the database is new; later `PATCH /api/me`. Default: the machine's."""
 
     @model_validator(mode="before")
     @classmethod
@@ -179,7 +227,7 @@ class Settings(BaseSettings):
 
     @property
     def guarded(self) -> frozenset[str]:
-        """The tools that an agent may not use without the person's agreement to each call."""
+        """The tools that need the person's agreement to each call of an agent."""
         return _split(self.confirm)
 
     @property
@@ -189,7 +237,7 @@ class Settings(BaseSettings):
 
     @property
     def database_place(self) -> str:
-        """Where the database is, as people may read it: without a password."""
+        """The database's place for people to read, without its password."""
         if not self.on_server:
             return str(self.database_path)
         parts = urlsplit(self.database_url)
@@ -197,12 +245,12 @@ class Settings(BaseSettings):
 
     @cached_property
     def database_path(self) -> Path:
-        """The SQLite file; a relative one counts from `TODO_DATA_DIR`."""
+        """The SQLite file; a relative path starts at `TODO_DATA_DIR`."""
         return self.data_dir / unquote(self.database_url.removeprefix("sqlite:///"))
 
     @property
     def kafka_encrypted(self) -> bool:
-        """Whether Kafka is spoken to by TLS: as it is set, else as daprd has it, with every login."""
+        """Whether Kafka is reached by TLS: as configured; by default, as in daprd, with a login or a CA."""
         return bool(self.kafka_username or self.kafka_ca) if self.kafka_tls is None else self.kafka_tls
 
     @property
@@ -219,7 +267,7 @@ class Settings(BaseSettings):
 
 def load_settings(**overrides: Any) -> Settings:
     """Read the settings; raises `BadSettings` with all problems in one message."""
-    # An installed program has no run.py beside it; its .env lies with its data.
+    # An installed program has no run.py beside it; its .env is in the data directory.
     beside = REPOSITORY if (REPOSITORY / "run.py").exists() else None
     directory = beside or Path(os.environ.get("TODO_DATA_DIR") or user_data_path("evolution-todo", appauthor=False))
     try:
@@ -228,7 +276,7 @@ def load_settings(**overrides: Any) -> Settings:
         lines = []
         for problem in error.errors():
             given = str(problem["loc"][0]) if problem["loc"] else ""
-            # Dapr's own names stand in capitals and without our prefix.
+            # Dapr's own names are in capitals and have no prefix of ours.
             name = f"{given if given.isupper() else f'TODO_{given.upper()}'}: " if given else ""
             lines += [f"{name}{line}" for line in problem["msg"].removeprefix("Value error, ").splitlines()]
         raise BadSettings("These settings cannot be used:\n" + "\n".join(f"  {line}" for line in lines)) from None

@@ -1,1 +1,1 @@
-"""The command line: one module a command; `main` lists them."""
+"""The command line: one module per command; `main` lists them."""

@@ -21,8 +21,8 @@ SHELL = Who(LOCAL_USER, "person", "mcp", "shell", "shell")
 async def call_tool(settings: Settings, name: str, arguments: str) -> Answer:
     """Call one tool by name with JSON arguments and return its answer; raises `TodoError`.
 
-    If nobody does the background work, what was written is relayed before this returns, with a warning on standard
-    error that no reminder fires until `serve` runs.
+    If no process does the background work, a write publishes its events before it returns, and a warning on standard
+    error says that no reminder fires until `serve` runs.
     """
     operation = OPERATIONS.get(name)
     if operation is None:
@@ -41,6 +41,6 @@ async def call_tool(settings: Settings, name: str, arguments: str) -> Answer:
 
 
 async def settle(service: Service) -> None:
-    """Publish and deliver all that waits now."""
+    """Publish and deliver everything pending."""
     while await service.relay.step() + await service.broker.step():
         pass

@@ -1,4 +1,4 @@
-"""The snippet that connects an MCP client, for each client that is known."""
+"""The configuration snippet of each known MCP client."""
 
 import json
 import sys
@@ -20,7 +20,7 @@ def stdio_command() -> tuple[str, list[str]]:
 
 
 def write_config(client: str, url: str, *, http: bool = False) -> str:
-    """Return the text that goes into a client's configuration; over stdio, or over HTTP to a running `serve`.
+    """Return the text for a client's configuration: over stdio, or over HTTP to a running `serve`.
 
     Raises `KeyError` for an unknown client.
     """
@@ -31,7 +31,7 @@ def write_config(client: str, url: str, *, http: bool = False) -> str:
 
 
 def known_clients() -> list[str]:
-    """Return the names of the clients that are known."""
+    """Return the names of the known clients."""
     return list(_CLIENTS)
 
 

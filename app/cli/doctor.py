@@ -1,4 +1,4 @@
-"""The doctor: what can be checked about this installation, one line each, with what to do."""
+"""The doctor: checks of this installation, each with one line and a remedy."""
 
 import importlib.metadata
 import sqlite3
@@ -19,12 +19,12 @@ from events.redelivery import describe_silence
 from todo.errors import StorageUnavailable, TodoError
 
 MOST_SKEW = 2.0
-"""Seconds by which the database's clock may differ from ours."""
+"""Seconds by which the database's clock may differ from the machine's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One finding: what was checked, whether it is well, and what was seen or what to do."""
+    """One finding: the check's name, whether it passed, and what was seen or is to be done."""
 
     check: str
     ok: bool
@@ -32,7 +32,7 @@ class Check:
 
 
 async def examine(settings: Settings, clock: Clock | None = None) -> list[dict[str, Any]]:
-    """Return `[{check, ok, detail}]`; never raises for what it finds."""
+    """Return `[{check, ok, detail}]`; a failed check is a finding and raises nothing."""
     checks = [_check_zones()]
     if not settings.on_server:
         version = sqlite3.sqlite_version_info >= (3, 35)
@@ -87,7 +87,7 @@ async def _check_clock(service: Service) -> Check:
 
 
 async def _examine_model(settings: Settings) -> AsyncIterator[Check]:
-    """Ask the model for its list, for a stream, and for one call, each of which some servers cannot do."""
+    """Ask the model for its list, a stream and one tool call; some servers lack one of them."""
     if settings.model is None:
         unused = "; OPENAI_API_KEY is set, TODO_MODEL would use it" if settings.openai_api_key else ""
         yield Check("model", True, f"none set: the built-in commands answer{unused}")
@@ -127,6 +127,6 @@ def _check_zones() -> Check:
 
     prefer_shipped_zones()
     release = importlib.metadata.version("tzdata")
-    # A rule that changed late: Morocco stays on UTC+0 in winter from 2026-09-20 on, by release 2026.4 and later.
+    # A late change of rules: Morocco stays on UTC+0 in winter from 2026-09-20, in release 2026.4 and later.
     offset = datetime(2026, 12, 1, 12, tzinfo=UTC).astimezone(read_zone("Africa/Casablanca")).utcoffset()
     return Check("zones", offset is not None, f"tzdata {release}, shipped with the program")

@@ -1,4 +1,4 @@
-"""The command line: `evolution-todo`."""
+"""The commands and options of `evolution-todo`."""
 
 import json
 import sys
@@ -149,17 +149,17 @@ def bench(
     from app.bench.run import Plan, measure_all
 
     plan = Plan(quick=quick)
-    _tell_rows(run_program(measure_all(plan)), plan.note, as_json=as_json)
+    _print_rows(run_program(measure_all(plan)), plan.note, as_json=as_json)
 
 
 def _bench_live(*, as_json: bool, quick: bool) -> None:
     from app.bench.live import LivePlan, measure_live
 
     plan = LivePlan.make(quick=quick)
-    _tell_rows(run_program(measure_live(plan)), plan.note, as_json=as_json)
+    _print_rows(run_program(measure_live(plan)), plan.note, as_json=as_json)
 
 
-def _tell_rows(rows: Sequence["Row"], note: str, *, as_json: bool) -> None:
+def _print_rows(rows: Sequence["Row"], note: str, *, as_json: bool) -> None:
     from app.bench.rows import show_rows
 
     if as_json:
@@ -249,7 +249,7 @@ def verify(
     settings = load_settings(**({"kafka_brokers": brokers} if brokers else {}))
     if settings.kafka_brokers is None:
         _fail("Name Kafka's addresses: --brokers host:port, or TODO_KAFKA_BROKERS.")
-    # What the embedded broker has published is on no topic.
+    # The embedded broker publishes to no topic.
     here = settings.broker == "dapr" and (settings.on_server or settings.database_path.exists())
     report = run_program(verify_events(settings, settings.kafka_brokers, use_database=database and here))
     if as_json:

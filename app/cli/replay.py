@@ -1,4 +1,4 @@
-"""Setting free what was parked, from the shell."""
+"""The replay of parked events and failed reactions from the shell."""
 
 from app.identity import LOCAL_USER
 from app.service import open_service
@@ -8,7 +8,7 @@ from events.outbox import resume_parked
 
 
 async def replay_events(settings: Settings, *, parked: bool) -> int:
-    """Set parked events of the outbox, or failed reactions, free; return how many. `serve` then takes them up."""
+    """Resume parked events of the outbox, or failed reactions; return how many. `serve` then processes them."""
     async with open_service(settings) as service:
         if parked:
             return await service.database.write(resume_parked)

@@ -1,4 +1,4 @@
-"""The sidecar under examination: is it there, what has it loaded, and does what is published come back."""
+"""The doctor's checks of the sidecar: its presence, component and subscriptions, and a round trip."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -21,7 +21,7 @@ LOOK_SECONDS = 0.05
 async def examine_sidecar(
     service: Service, sidecar: Sidecar, patience: float = PATIENCE_SECONDS
 ) -> AsyncIterator[Finding]:
-    """Yield `(check, ok, detail)`; what cannot be known without the one before is told as not checked."""
+    """Yield `(check, ok, detail)`; a check that depends on a failed one is reported as not checked."""
     import httpx2
 
     try:
@@ -101,7 +101,7 @@ async def _send_probe(service: Service, sidecar: Sidecar, patience: float) -> Fi
     published = perf_counter() - since
     try:
         async with asyncio.timeout(patience):
-            while not await service.database.read(lambda connection: has_arrived(connection, probe_id)):  # noqa: ASYNC110  # another process's work
+            while not await service.database.read(lambda connection: has_arrived(connection, probe_id)):  # noqa: ASYNC110  # another process writes it
                 await asyncio.sleep(LOOK_SECONDS)
     except TimeoutError:
         ask = "does `serve` run, and has daprd the same APP_API_TOKEN?"

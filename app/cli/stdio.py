@@ -1,4 +1,4 @@
-"""The stdio process of one MCP client: the same tools on the same file, and the background work if nobody does it."""
+"""The stdio process of one MCP client: the same tools on the same database, and the background work if it is free."""
 
 from app.http.server import calm_collector
 from app.identity import StdioIdentity

@@ -1,4 +1,4 @@
-"""The events of a database as they are recorded, one line each, for the shell."""
+"""The events of a database, one line each, as they are recorded."""
 
 import asyncio
 from collections import deque
@@ -17,34 +17,34 @@ from todo.text.display import show_text
 LOOK_SECONDS = 0.2
 PAGE = 500
 MAY_COME_LATE = 500
-"""Row numbers that are looked at again: on PostgreSQL a lower one may be committed after a higher one."""
+"""Row numbers that each step reads again: on PostgreSQL a lower one may be committed after a higher one."""
 
 
 @dataclass(slots=True)
 class Tail:
-    """Reads on from the last `count` events; each is told once."""
+    """Reads from the last `count` events onwards; returns each event once."""
 
     database: Database
     count: int = 10
     _floor: int | None = None
     _last: int = 0
-    _told: deque[int] = field(default_factory=lambda: deque(maxlen=2 * MAY_COME_LATE))
+    _seen: deque[int] = field(default_factory=lambda: deque(maxlen=2 * MAY_COME_LATE))
 
     async def step(self) -> list[Any]:
-        """Return up to a page of rows `(seq, payload, published_at, parked_at)` that were not told before."""
+        """Return up to a page of rows `(seq, payload, published_at, parked_at)` that were not returned before."""
         if self._floor is None:
             self._floor = self._last = max(await self.database.read(find_newest) - self.count, 0)
         begin = max(self._floor, self._last - MAY_COME_LATE)
         rows = await self.database.read(lambda connection: list_recorded(connection, begin, PAGE + MAY_COME_LATE))
-        told = set(self._told)
-        news = [row for row in rows if row.seq not in told][:PAGE]
-        self._told.extend(row.seq for row in news)
+        seen = set(self._seen)
+        news = [row for row in rows if row.seq not in seen][:PAGE]
+        self._seen.extend(row.seq for row in news)
         self._last = max([self._last, *(row.seq for row in news)])
         return news
 
 
 async def tail_events(settings: Settings, count: int, *, follow: bool, as_json: bool) -> AsyncIterator[str]:
-    """Yield the last `count` events of the database that is set, and with `follow` also those that come."""
+    """Yield the last `count` events of the configured database as lines; with `follow`, also new ones, without end."""
     database, _ = await open_database(settings)
     try:
         tail = Tail(database, count)
@@ -61,7 +61,7 @@ async def tail_events(settings: Settings, count: int, *, follow: bool, as_json: 
 
 
 def describe_row(row: Any) -> str:
-    """Return an event as a line: when, what, which task and version, who, and how far it has come."""
+    """Return an event as a line: time, type, task, version, actor, publication and title."""
     event = from_json(row.payload)
     data = event["data"]["data"]
     how = "parked" if row.parked_at else "published" if row.published_at else "waiting"

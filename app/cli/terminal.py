@@ -30,7 +30,7 @@ _SHOWN = 60
 
 
 async def talk(settings: Settings, message: str | None, conversation_id: str | None, model: str | None) -> bool:
-    """Answer one message, or talk until the input ends; return whether the last message was answered."""
+    """Answer one message, or read messages until the input ends; return whether the last one was answered."""
     async with open_service(settings) as service:
         conversation = build_conversation(service)
         service.background.start(leading=settings.role == "all")
@@ -45,7 +45,7 @@ async def talk(settings: Settings, message: str | None, conversation_id: str | N
 
 @dataclass(slots=True)
 class Terminal:
-    """One person at one terminal."""
+    """One person's chat at one terminal."""
 
     service: Service
     conversation: Conversation
@@ -75,7 +75,7 @@ class Terminal:
         return answered
 
     async def say(self, message: str) -> bool:
-        """Send one message and show the answer as it comes; return whether there was one."""
+        """Send one message and show the answer as it streams; return whether it was completed."""
         self._waits = None
         begun = Begun("", "", "")
         end: TurnEvent = begun
@@ -116,7 +116,7 @@ class Terminal:
         self.console.print(line, no_wrap=True, overflow="ellipsis")
 
     async def _read_line(self) -> str | None:
-        """Return the next line without blanks around it, or nothing at the end of the input."""
+        """Return the next line, stripped; None at the end of the input."""
         prompt = "yes or no > " if self._waits is not None else "> "
         if not sys.stdin.isatty():
             prompt = ""
@@ -163,7 +163,7 @@ class Terminal:
             self.console.print(Line(each["text"] or each.get("problem", "")))
 
     async def _show_reminders(self) -> None:
-        """Show what has rung since the last line."""
+        """Show the reminders that fired since the last line."""
         rung = (await self.service.store.read(WHO, newest_positions))[0]
         if rung == self._rung:
             return
@@ -186,7 +186,7 @@ class Terminal:
 
 
 def describe_call(said: CallFinished) -> str:
-    """Return in a few words what a call touched, or why it did not."""
+    """Return in a few words what a call touched, or its refusal."""
     result = said.result
     if not said.ok:
         return str(result.get("message", result.get("code", "")))[:_SHOWN]

@@ -1,4 +1,4 @@
-"""Whether the topics hold what was published: read from their beginning to their present end, and judged."""
+"""The comparison of topics, read from their beginning to their present end, with the published events."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ PAGE = 2_000
 
 @dataclass(slots=True)
 class Report:
-    """What was read and what is wrong with it; `notes` say what could not be judged."""
+    """The records read and the findings on them; `notes` say what could not be judged."""
 
     ledger: TopicAudit
     brokers: str
@@ -31,11 +31,11 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether there are no findings."""
         return not self.ledger.counts
 
     def write(self) -> dict[str, Any]:
-        """Return the report as JSON shows it."""
+        """Return the report as a JSON object."""
         books = self.ledger
         return {
             "ok": self.ok,
@@ -61,7 +61,7 @@ class Report:
 
 
 async def verify_events(settings: Settings, brokers: str, *, use_database: bool) -> Report:
-    """Read the topics of the style that is set and judge them, by the outbox where a database is to be had.
+    """Read the topics of the configured style and judge them by the outbox, or without a database by version gaps.
 
     Raises `TopicsUnreadable`, and `StorageUnavailable` for the database.
     """
@@ -77,7 +77,7 @@ async def verify_events(settings: Settings, brokers: str, *, use_database: bool)
         return report
     database, _ = await open_database(settings)
     try:
-        # First the outbox's state, then the topics' end: what counts as published must have arrived by then.
+        # The outbox first, then the end of the topics: every event published by now must be there.
         oldest, newest = await database.read(find_published_bounds)
         await asyncio.to_thread(read_topics, settings, report)
         await _compare(database, report, newest)
@@ -120,7 +120,7 @@ def _to_milliseconds(instant: str) -> int:
 
 
 def read_topics(settings: Settings, report: Report) -> None:
-    """Enter every record into the ledger; blocks."""
+    """Enter every record into the ledger; blocks the thread."""
     with open_topics(report.brokers, report.topics, build_security(settings)) as topics:
         for record in topics.read():
             report.ledger.enter(record)

@@ -1,1 +1,1 @@
-"""Everything on the HTTP port: the page, REST, chat, OpenAI's shapes, MCP, health; `app` puts it together."""
+"""Everything on the HTTP port: the page, REST, chat, OpenAI's shapes, MCP, health; `app` composes it."""

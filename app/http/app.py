@@ -1,4 +1,4 @@
-"""The HTTP application of a service: every surface on one port, and what Dapr calls."""
+"""The HTTP application of a service: every surface and Dapr's routes on one port."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -35,10 +35,10 @@ DESCRIPTION = (
 
 def build_app(service: Service, *, background: bool = True, models: dict[str, ChatModel] | None = None) -> FastAPI:
     """Return the HTTP application: the page at `/`, REST and chat under `/api`, OpenAI's shapes under `/v1`,
-    MCP at `/mcp`, what Dapr calls, and health at the root.
+    MCP at `/mcp`, and Dapr's routes and health at the root.
 
-    In the role `worker` it has only the last two, in the role `api` all but the background work. `background=False`
-    leaves relay, deliveries and scheduler to whoever steps them. `models` take the place of those of the settings.
+    The role `worker` has only Dapr's routes and health, the role `api` everything except background work. With
+    `background=False` the caller steps relay, deliveries and scheduler. `models` replace those of the settings.
     """
     role = service.settings.role
     streams = Streams()
@@ -89,8 +89,8 @@ def build_app(service: Service, *, background: bool = True, models: dict[str, Ch
         _add_surfaces(app, service, streams, conversation)
     app.include_router(build_binding_routes(service.store))
     if service.sidecar is not None and role != "api":
-        # A reaction leaves no work behind: it wakes those who watch, not the loops. Measured on a busy machine, 100
-        # changes/s on PostgreSQL: commit to a consumer's handler p50 84 ms with the loops woken, 21 ms so.
+        # A reaction creates no work, so it wakes the watchers and not the loops. Measured on a busy machine, 100
+        # changes/s on PostgreSQL: commit to a consumer's handler p50 84 ms with the loops woken, 21 ms without.
         reception = Reception(service.database, REACTIONS, service.store.clock, service.feed_wakeup.notify)
         add_dapr_routes(app, reception, service.sidecar.pubsub, service.sidecar.style)
     add_health_routes(app, service)
@@ -104,7 +104,7 @@ def build_app(service: Service, *, background: bool = True, models: dict[str, Ch
 
 
 def _add_surfaces(app: FastAPI, service: Service, streams: Streams, conversation: Conversation) -> None:
-    """Add what people and their programs call."""
+    """Add the routes for people and their programs."""
     store = service.store
     app.include_router(build_task_routes(store), prefix="/api", tags=["tasks"])
     app.include_router(build_recurring_routes(store), prefix="/api", tags=["recurring tasks"])

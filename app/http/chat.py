@@ -1,25 +1,35 @@
-"""The chat over HTTP: messages answered as JSON or as a stream of events, and conversations to read and delete."""
+"""The chat over HTTP: messages answered as JSON or as a stream of events; kept conversations."""
 
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
 from pydantic_core import to_json
 
 from agent import conversations as kept
 from agent.conversation import Conversation
-from agent.turn_events import Begun, CallFinished, CallStarted, ConfirmationWanted, Done, Failed, TurnEvent
-from app.http.rest.feeds import STREAM_HEADERS, describe_names, read_limit
-from app.http.rest.reading import read_body, read_scalars
+from agent.turn_events import Begun, CallFinished, CallStarted, ConfirmationWanted, Done, Failed, Text, TurnEvent
+from app.http.rest.feeds import describe_names, read_limit
+from app.http.rest.requests import read_body, read_scalars
 from app.http.rest.tasks import PROBLEMS, write_json
-from app.http.sse import NAMES, Follower, name_client
-from app.identity import identify_chat
+from app.http.sse import Follower, frame_event, send_items, stream_frames
+from app.identity import identify_chat, name_client
 from app.problems import HttpRefusal, status_of, write_problem
 from todo.record.work import Store
 
 _FIELDS = ("message", "conversation_id", "model")
+_NAMES: dict[type[TurnEvent], str] = {
+    Begun: "conversation",
+    Text: "text",
+    CallStarted: "tool_started",
+    CallFinished: "tool_finished",
+    ConfirmationWanted: "confirmation",
+    Done: "done",
+    Failed: "error",
+}
+"""The turn events under the names that the stream gives them."""
 
 
 def build_chat_routes(store: Store, conversation: Conversation) -> APIRouter:
@@ -49,9 +59,9 @@ def build_chat_routes(store: Store, conversation: Conversation) -> APIRouter:
             )
         )
         begun = await events.next(None)
-        assert isinstance(begun, Begun)  # noqa: S101  # a refusal has been raised instead
+        assert isinstance(begun, Begun)  # noqa: S101  # a refusal raises
         if "text/event-stream" in request.headers.get("accept", ""):
-            return StreamingResponse(_stream(begun, events), 200, STREAM_HEADERS, "text/event-stream")
+            return stream_frames(send_items(begun, events, _write_frames))
         return await _answer(begun, events)
 
     _add_conversation_routes(router, store, conversation)
@@ -82,7 +92,7 @@ def _add_conversation_routes(router: APIRouter, store: Store, conversation: Conv
 
 
 def view_said(said: TurnEvent) -> dict[str, Any]:
-    """Return an event's data as the stream shows it; a failure looks like the problem it would be elsewhere."""
+    """Return an event's data for the stream; a failure has the fields of a problem."""
     if isinstance(said, Failed):
         return {
             "turn_id": said.turn_id,
@@ -94,24 +104,11 @@ def view_said(said: TurnEvent) -> dict[str, Any]:
     return asdict(said)
 
 
-async def _stream(begun: Begun, events: Follower) -> AsyncIterator[bytes]:
-    said: TurnEvent | None = begun
-    try:
-        while True:
-            yield b": still here\n\n" if said is None else _frame(said)
-            try:
-                said = await events.next()
-            except StopAsyncIteration:
-                return
-    finally:
-        await events.close()
+def _write_frames(said: TurnEvent) -> Iterator[bytes]:
+    yield frame_event(to_json(view_said(said)), event=_NAMES[type(said)])
 
 
-def _frame(said: TurnEvent) -> bytes:
-    return b"event: %s\ndata: %s\n\n" % (NAMES[type(said)].encode(), to_json(view_said(said)))
-
-
-async def _answer(begun: Begun, events: Follower) -> Response:
+async def _answer(begun: Begun, events: Follower[TurnEvent]) -> Response:
     answer: dict[str, Any] = {**asdict(begun), "text": "", "calls": []}
     arguments: dict[int, dict[str, Any]] = {}
     while True:

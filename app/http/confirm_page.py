@@ -1,4 +1,4 @@
-"""The plain page on which a person agrees to what an agent asks for, wherever they follow its link."""
+"""The plain page behind a confirmation's link, on which a person agrees to an agent's call or refuses it."""
 
 from html import escape
 from urllib.parse import parse_qsl
@@ -16,7 +16,7 @@ from todo.text.display import show_text
 
 HEADERS = {
     **SAFETY,
-    # No script: nothing but the person's own hand sends this form.
+    # No script, so that only the person can send this form.
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; "
         "frame-ancestors 'none'"
@@ -26,7 +26,7 @@ HEADERS = {
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Evolution Todo: your agreement</title><link rel="icon" href="/page/mark.svg" type="image/svg+xml">
-<link rel="stylesheet" href="/page/tokens.css"></head>
+<link rel="stylesheet" href="/page/style/tokens.css"></head>
 <body><main class="question"><h1>{heading}</h1><p dir="auto">{text}</p>{items}{form}</main></body></html>"""
 _FORM = """<form method="post"><button name="decision" value="accept">Agree</button>
 <button name="decision" value="reject" autofocus>Refuse</button></form>
@@ -34,7 +34,7 @@ _FORM = """<form method="post"><button name="decision" value="accept">Agree</but
 
 
 def build_confirm_routes(store: Store) -> APIRouter:
-    """Return the page and its form; the edge lets only this server's own pages post here."""
+    """Return the routes of the page and its form; the edge accepts posts only from this server's own pages."""
     router = APIRouter(include_in_schema=False)
 
     @router.get("/confirm/{confirmation_id}")
@@ -62,13 +62,13 @@ def build_confirm_routes(store: Store) -> APIRouter:
 
 
 def _show(view: View) -> HTMLResponse:
-    told = {
+    headings = {
         "pending": ("An agent wants to do this", ""),
         "accepted": ("You have agreed", "The agent can go on now."),
         "rejected": ("You have refused", "Nothing was done."),
         "used": ("This is done", "The agreement was used."),
     }
-    heading, note = told[view["state"]]
+    heading, note = headings[view["state"]]
     expires = view["expires_at"][11:16]
     form = (
         _FORM.format(origin=escape(show_text(view["origin"])), expires=f"{expires} UTC")

@@ -1,4 +1,4 @@
-"""The edge's own refusals: foreign hosts and origins, and bodies that are too large."""
+"""The edge: middleware that refuses foreign hosts and origins, and large bodies."""
 
 from collections.abc import Iterable
 from contextlib import suppress
@@ -18,7 +18,7 @@ _LARGE = ("/events/", "/v1/", "/api/chat")
 
 
 class Branch:
-    """ASGI middleware that hands one path to another application, past the routes of this one.
+    """ASGI middleware that hands one path to another application, before this one matches its routes.
 
     Measured: matching every REST route first costs an MCP call 65 µs.
     """
@@ -29,21 +29,21 @@ class Branch:
         self._branch = branch
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on to where its path belongs."""
+        """Pass a request on by its path."""
         matches = scope["type"] == "http" and scope["path"] == self._path
         await (self._branch if matches else self._app)(scope, receive, send)
 
 
 class _TooLarge(Exception):
-    """More bytes came than the limit allows."""
+    """The body exceeds its limit."""
 
 
 class Edge:
-    """ASGI middleware over everything: answers a foreign `Host` with 421, a foreign `Origin` with 403, and a body
-    over 256 KiB (2 MiB on `/events/*`, `/v1/*`, `/api/chat`) with 413, before anything reads it. On `/mcp` also a
-    foreign content type with 415.
+    """ASGI middleware around everything: answers a foreign `Host` with 421, a foreign `Origin` with 403, and a body
+    over 256 KiB (2 MiB on `/events/*`, `/v1/*`, `/api/chat`) with 413, before the application reads it. On `/mcp` it
+    answers another content type than JSON with 415.
 
-    A page of another site, or a name rebound to this address, must not act for the local person.
+    Neither a page of another site nor a name rebound to this address may act for the local person.
     """
 
     def __init__(self, app: ASGIApp, hosts: Iterable[str]) -> None:
@@ -88,7 +88,7 @@ class Edge:
         read = 0
         started = False
 
-        async def counted() -> Message:
+        async def receive_counted() -> Message:
             nonlocal read
             message = await receive()
             read += len(message.get("body", b""))
@@ -96,22 +96,22 @@ class Edge:
                 raise _TooLarge
             return message
 
-        async def watched(message: Message) -> None:
+        async def send_unless_too_large(message: Message) -> None:
             nonlocal started
             if started or read <= limit:
                 started = True
                 await send(message)
 
-        # Whoever reads may answer the broken body in its own way: that answer is dropped for ours.
+        # The application may answer the broken body in its own way; ours replaces that answer.
         with suppress(_TooLarge):
-            await self._app(scope, counted, watched)
+            await self._app(scope, receive_counted, send_unless_too_large)
         if read > limit and not started:
             await _say_too_large(limit, scope)(scope, receive, send)
 
 
 def _say_too_large(limit: int, scope: Scope) -> Response:
     if scope["path"].startswith("/events/"):
-        # The sidecar knows three words; what is too large once is too large for ever.
+        # The sidecar knows three statuses; a retry would be too large again.
         return Response(b'{"status":"DROP"}', media_type="application/json")
     detail = f"A body of at most {limit // KIB} KiB is taken here."
     if scope["path"].startswith("/v1/"):
@@ -121,7 +121,7 @@ def _say_too_large(limit: int, scope: Scope) -> Response:
 
 
 def _shorten_errors(send: Send) -> Send:
-    """Wrap `send` so that an answer to what is no JSON-RPC message holds one sentence, not the parser's notes."""
+    """Wrap `send` so that the error for an invalid JSON-RPC message has one sentence instead of the parser's notes."""
     start: Message | None = None
     body = b""
 

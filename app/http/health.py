@@ -1,4 +1,4 @@
-"""Whether this process is alive and can do its work, told over HTTP and to the doctor."""
+"""Liveness and readiness of this process, for HTTP and for the doctor."""
 
 from datetime import timedelta
 from typing import Any
@@ -17,11 +17,11 @@ from events.redelivery import describe_silence
 from todo.errors import StorageUnavailable
 
 SLOW = timedelta(minutes=1)
-"""After this an event that waits is told by every process: only the one that publishes knows why."""
+"""Age at which every process reports a waiting event; only the publishing process knows the reason."""
 
 
 def add_health_routes(app: FastAPI, service: Service) -> None:
-    """Answer `/healthz` while the process lives, and `/readyz` with what is missing."""
+    """Answer `/healthz` while the process lives, and `/readyz` with its readiness."""
 
     @app.get("/healthz", tags=["health"])
     async def healthz() -> Response:
@@ -34,11 +34,10 @@ def add_health_routes(app: FastAPI, service: Service) -> None:
 
 
 async def check_readiness(service: Service, *, with_broker: bool = True) -> tuple[bool, dict[str, Any]]:
-    """Return whether the process can do its work, and what is degraded beside that.
+    """Return whether the process is ready, and the body of `/readyz` with the reasons under `degraded` or `reasons`.
 
-    It needs the database and its schema, and as `worker` also the broker, unless that is looked at elsewhere. A topic
-    that has fallen silent takes nothing from those who call, and taking this process out of service would not mend it:
-    that is the sidecar's to do. So it makes nobody unready.
+    It needs the database at its schema, and as `worker` also the broker, which `with_broker=False` leaves out. A silent
+    topic does not make it unready: callers miss nothing, and a restart of this process would not repair its sidecar.
     """
     silence = service.background.silence
     try:

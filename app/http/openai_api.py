@@ -1,33 +1,33 @@
-"""The chat in the shapes of OpenAI's Chat Completions, for every client that speaks them."""
+"""The chat in the shapes of OpenAI's Chat Completions."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, Response, StreamingResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic_core import from_json, to_json
 
 from agent.conversation import Conversation
 from agent.messages import Message
 from agent.turn_events import Begun, Done, Failed, Text, TurnEvent
 from app.assistant import OFFLINE
-from app.http.rest.feeds import STREAM_HEADERS
-from app.http.sse import Follower, name_client
-from app.identity import identify_chat
+from app.http.sse import Follower, frame_event, send_items, stream_frames
+from app.identity import identify_chat, name_client
 from app.problems import status_of
 from events.ports import Clock
 from todo.errors import TodoError
 
 CHAT_HEADERS = ("x-openwebui-chat-id", "x-chat-id", "x-conversation-id")
-"""Under which clients name their conversation: Open WebUI, its gateways, LibreChat."""
+"""Headers that name a client's conversation: Open WebUI, its gateways, LibreChat."""
 MESSAGE_HEADERS = ("x-openwebui-user-message-id", "idempotency-key")
 TASK_HEADER = "x-openwebui-task"
 UTILITY = "### Task:"
-"""How Open WebUI begins the messages that ask for titles, tags and follow-ups."""
+"""The beginning of Open WebUI's messages that ask for titles, tags and follow-ups."""
 FIRST_WAIT_SECONDS = 1.0
-"""For how long a stream waits for its first word, so that a model that is down is told by the status."""
+"""How long a stream waits for its first word, so that the status can report an unavailable model."""
 _ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 
 
@@ -43,7 +43,7 @@ class WireError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """What we take of a request; sampling, tools and system messages of clients change nothing here."""
+    """The used part of a request; sampling, tools and system messages of clients are ignored."""
 
     model: str
     said: list[Message]
@@ -68,12 +68,12 @@ def build_openai_routes(conversation: Conversation, clock: Clock) -> APIRouter:
 
     @router.post("/chat/completions", operation_id="create_chat_completion")
     async def complete(request: Request) -> Response:
-        events: Follower | None = None
+        events: Follower[TurnEvent] | None = None
         try:
             asked = read_request(await request.body())
             events = Follower(_reply(conversation, request, asked))
             begun = await events.next(None)
-            assert isinstance(begun, Begun)  # noqa: S101  # a refusal has been raised instead
+            assert isinstance(begun, Begun)  # noqa: S101  # a refusal raises
             head = {"id": f"chatcmpl-{begun.turn_id}", "created": int(clock.now().timestamp()), "model": begun.model}
             if not asked.stream:
                 return await _complete(head, events)
@@ -84,13 +84,14 @@ def build_openai_routes(conversation: Conversation, clock: Clock) -> APIRouter:
             return write_error(WireError(status_of(error.code), error.code, error.text))
         if isinstance(first, Failed):
             return _refuse(first)
-        return StreamingResponse(_stream(head, first, events, asked), 200, STREAM_HEADERS, "text/event-stream")
+        opening = (_frame(head, {"role": "assistant", "content": ""}),)
+        return stream_frames(send_items(first, events, partial(_write_frames, head, asked), opening))
 
     return router
 
 
 def read_request(body: bytes) -> ChatRequest:
-    """Return a request as we take it; raises `WireError` 400 for what is none."""
+    """Parse a request; raises `WireError` 400 if it is invalid."""
     try:
         raw = from_json(body)
     except ValueError:
@@ -126,7 +127,7 @@ def _read_messages(raw: list[Any]) -> list[Message]:
             raise WireError(400, "invalid_message", f"messages[{n}] has no role that is known.", f"messages[{n}].role")
         role = each["role"]
         text = _read_content(each.get("content"), n, last=n == len(raw) - 1)
-        # Their system message does not replace ours, and their tools are not ours.
+        # A client's system message does not replace ours, and its tools are not ours.
         if role == "user" or (role == "assistant" and text):
             said.append(Message(role, text))
     if not said or said[-1].role != "user":
@@ -148,11 +149,11 @@ def _read_content(content: Any, n: int, *, last: bool) -> str:
 
 
 def _reply(conversation: Conversation, request: Request, asked: ChatRequest) -> AsyncIterator[TurnEvent]:
-    """Choose how to answer: a title or tag without tools, within a known conversation, or on what was sent alone."""
+    """Choose the turn: a utility message without tools, a known conversation, or the sent messages alone."""
     who = identify_chat(name_client(request))
     headers = request.headers
     chat = next((headers[name] for name in CHAT_HEADERS if headers.get(name)), None)
-    # With its default settings Open WebUI sends the conversation's id with these, and nothing that tells them apart.
+    # By default Open WebUI sends the conversation's id with utility messages too, and no header that marks them.
     if headers.get(TASK_HEADER) or (len(asked.said) == 1 and _is_utility(asked.said[0])):
         return conversation.reply_once(who, asked.said, model=asked.model, with_tools=False)
     if chat is None:
@@ -174,24 +175,24 @@ def _is_utility(message: Message) -> bool:
 
 
 def _key_of(said: list[Message]) -> str | None:
-    """Return a key of the last message by all that was said before it: the same request again is the same message.
+    """Return a key of the last message and its history: a repeated request is the same message.
 
-    A client that sends no history could mean the same words anew.
+    Returns None without a history: the same words may then be a new message.
     """
     if len(said) == 1:
         return None
     return sha256(to_json([[each.role, each.text.strip()] for each in said])).hexdigest()
 
 
-async def _await_first(events: Follower) -> TurnEvent | None:
-    """Return the first event that shows how the turn goes, or nothing if it takes its time."""
+async def _await_first(events: Follower[TurnEvent]) -> TurnEvent | None:
+    """Return the turn's first text or end; None if neither comes within `FIRST_WAIT_SECONDS`."""
     while True:
         said = await events.next(FIRST_WAIT_SECONDS)
         if said is None or isinstance(said, Text | Done | Failed):
             return said
 
 
-async def _complete(head: dict[str, Any], events: Follower) -> Response:
+async def _complete(head: dict[str, Any], events: Follower[TurnEvent]) -> Response:
     while True:
         said = await events.next(None)
         if isinstance(said, Failed):
@@ -203,35 +204,23 @@ async def _complete(head: dict[str, Any], events: Follower) -> Response:
             return JSONResponse(body)
 
 
-async def _stream(
-    head: dict[str, Any], said: TurnEvent | None, events: Follower, asked: ChatRequest
-) -> AsyncIterator[bytes]:
-    try:
-        yield _frame(head, {"role": "assistant", "content": ""})
-        while True:
-            if said is None:
-                yield b": still here\n\n"
-            elif isinstance(said, Text):
-                yield _frame(head, {"content": said.text})
-            elif isinstance(said, Failed):
-                error = {"message": said.detail, "type": "api_error", "param": None, "code": said.code}
-                yield b"data: %s\n\n" % to_json({"error": error})
-                return
-            elif isinstance(said, Done):
-                yield _frame(head, {}, "stop")
-                if asked.usage:
-                    body = {**head, "object": "chat.completion.chunk", "choices": [], "usage": _count(said)}
-                    yield b"data: %s\n\n" % to_json(body)
-                yield b"data: [DONE]\n\n"
-                return
-            said = await events.next()
-    finally:
-        await events.close()
+def _write_frames(head: dict[str, Any], asked: ChatRequest, said: TurnEvent) -> Iterator[bytes]:
+    if isinstance(said, Text):
+        yield _frame(head, {"content": said.text})
+    elif isinstance(said, Failed):
+        error = {"message": said.detail, "type": "api_error", "param": None, "code": said.code}
+        yield frame_event(to_json({"error": error}))
+    elif isinstance(said, Done):
+        yield _frame(head, {}, "stop")
+        if asked.usage:
+            body = {**head, "object": "chat.completion.chunk", "choices": [], "usage": _count(said)}
+            yield frame_event(to_json(body))
+        yield frame_event(b"[DONE]")
 
 
 def _frame(head: dict[str, Any], delta: dict[str, Any], reason: str | None = None) -> bytes:
     choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
-    return b"data: %s\n\n" % to_json({**head, "object": "chat.completion.chunk", "choices": [choice]})
+    return frame_event(to_json({**head, "object": "chat.completion.chunk", "choices": [choice]}))
 
 
 def _count(done: Done) -> dict[str, int]:

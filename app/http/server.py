@@ -1,4 +1,4 @@
-"""The server process: HTTP on one port, background work beside it, a banner in front."""
+"""The server process: its port, HTTP server and banner."""
 
 import asyncio
 import gc
@@ -17,7 +17,7 @@ from app.storage.wakeup import wait_until
 
 
 class PortTaken(Exception):
-    """Somebody listens on the port already."""
+    """Another process listens on the port already."""
 
 
 async def serve(settings: Settings) -> None:
@@ -32,12 +32,12 @@ async def serve(settings: Settings) -> None:
 
 @asynccontextmanager
 async def serve_aside(settings: Settings) -> AsyncIterator[tuple[str, Service]]:
-    """Serve on a free port beside other work in this event loop; yields (address, service)."""
+    """Serve beside other work in this event loop; yields (address, service)."""
     listener = bind(settings.host, settings.port)
     async with open_service(settings) as service:
         server = build_server(service)
-        # The signals stay with whoever runs this loop.
-        serving = asyncio.create_task(server._serve([listener]))  # noqa: SLF001  # serve() would take the signals over
+        # The owner of this loop keeps its signal handlers.
+        serving = asyncio.create_task(server._serve([listener]))  # noqa: SLF001  # serve() installs signal handlers
         try:
             while not server.started:
                 if serving.done():
@@ -50,9 +50,9 @@ async def serve_aside(settings: Settings) -> AsyncIterator[tuple[str, Service]]:
 
 
 class QuietServer(uvicorn.Server):
-    """An HTTP server that looks twice a second, not ten times, whether it shall end: idle costs next to nothing.
+    """An HTTP server that checks for its end twice a second instead of ten times, so that idling costs little.
 
-    It ends the open event streams itself, since it waits for all answers to end before the application hears of it.
+    It ends the open event streams itself: uvicorn waits for all responses to end before it shuts the application down.
     """
 
     def __init__(self, config: uvicorn.Config, end_streams: Callable[[], None]) -> None:
@@ -61,24 +61,24 @@ class QuietServer(uvicorn.Server):
         self._asked = asyncio.Event()
 
     async def main_loop(self) -> None:
-        """Run until asked to end; each look also renews the Date header."""
+        """Run until asked to end; each check also renews the Date header."""
         while not await self.on_tick(0):
-            # A signal handler sets a flag, it cannot set an event.
+            # A signal handler can only set the flag, not the event.
             await wait_until(self._asked, 0.5)
 
     def end(self) -> None:
-        """Let it end now."""
+        """Ask the server to end now."""
         self.should_exit = True
         self._asked.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End the streams, then all else."""
+        """End the streams, then everything else."""
         self._end_streams()
         await super().shutdown(sockets)
 
 
 def build_server(service: Service, models: dict[str, ChatModel] | None = None) -> QuietServer:
-    """Return the HTTP server of a service; `models` take the place of those of the settings."""
+    """Return the HTTP server of a service; `models` replace those of the settings."""
     app = build_app(service, models=models)
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, timeout_graceful_shutdown=3, server_header=False
@@ -89,7 +89,7 @@ def build_server(service: Service, models: dict[str, ChatModel] | None = None) -
 def bind(host: str, port: int) -> socket.socket:
     """Return a listening socket; raises `PortTaken`."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Named by its number, or the loop takes it for no TCP socket and leaves small writes waiting for each other.
+    # With protocol 0 the loop does not see a TCP socket and leaves Nagle's algorithm on.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -105,7 +105,7 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def calm_collector() -> None:
-    """Keep the garbage collector out of the way: what start-up made stays, so it is never looked through again.
+    """Make the garbage collector rare and exclude the objects of start-up, which live as long as the process.
 
     Measured: p99 falls from 90-120 ms to 15-18 ms.
     """
@@ -115,9 +115,9 @@ def calm_collector() -> None:
 
 
 def show_banner(settings: Settings, service: Service) -> None:
-    """Say where everything is, on standard error."""
+    """Print the addresses and the data's place on standard error."""
     url = settings.url
-    # A line that is to be copied stays whole, whatever the width.
+    # Lines to copy stay whole at every width.
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     console.print(f"[bold]Evolution Todo[/bold]  {url}")
     if settings.role == "worker":
@@ -131,7 +131,7 @@ def show_banner(settings: Settings, service: Service) -> None:
 
 
 def say_model(settings: Settings) -> str:
-    """Return which model answers, in words."""
+    """Return in words which model answers."""
     if settings.model:
         return f"{settings.model} at {settings.openai_base_url or 'OpenAI'}"
     unused = " (OPENAI_API_KEY is set: TODO_MODEL would use it)" if settings.openai_api_key else ""

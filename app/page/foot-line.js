@@ -1,8 +1,8 @@
 // The line at the foot: what changed last and who did it, with a way back; or that the service is out of reach.
-import { undo } from "./actions.js";
-import { make, makeButton } from "./elements.js";
-import { state } from "./state.js";
-import { tellChange } from "./change-sentences.js";
+import { undo } from "./data/actions.js";
+import { make, makeButton } from "./text/elements.js";
+import { state } from "./data/state.js";
+import { tellChange } from "./text/change-sentences.js";
 
 class FootLine extends HTMLElement {
   #text = make("p", { role: "status", "aria-live": "polite" });

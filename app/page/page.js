@@ -1,19 +1,19 @@
 // The page put together: what opens when, which key does what, and when it is ready.
-import { undo } from "./actions.js";
-import { isWriting } from "./elements.js";
-import { keepFresh, load } from "./loading.js";
-import { state } from "./state.js";
-import { follow, watchNetwork, watchWindow } from "./stream.js";
-import { sayHeading } from "./when.js";
-import "./add-task.js";
-import "./conversation-view.js";
+import { undo } from "./data/actions.js";
+import { isWriting } from "./text/elements.js";
+import { keepFresh, load } from "./data/loading.js";
+import { state } from "./data/state.js";
+import { follow, watchNetwork, watchWindow } from "./data/stream.js";
+import { sayHeading } from "./text/when.js";
+import "./list/add-task.js";
+import "./conversation/conversation-view.js";
 import "./foot-line.js";
-import "./key-help.js";
-import "./my-settings.js";
-import "./reminder-lines.js";
-import "./search-field.js";
-import "./statistics-chart.js";
-import "./task-list.js";
+import "./settings/key-help.js";
+import "./settings/my-settings.js";
+import "./list/reminder-lines.js";
+import "./list/search-field.js";
+import "./list/statistics-chart.js";
+import "./list/task-list.js";
 
 const MINUTE = 60_000;
 const find = (selector) => document.querySelector(selector);

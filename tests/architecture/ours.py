@@ -1,4 +1,4 @@
-"""What belongs to this repository, for the tests that judge its shape."""
+"""The files of this repository, for the tests of its shape."""
 
 import subprocess
 import tomllib
@@ -14,7 +14,7 @@ def list_files(*suffixes: str) -> list[str]:
     """Return the files that are in git or would be added to it, relative to the root; all of them without a suffix."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
-    # a file that was deleted, but not from the index yet, is still listed
+    # git still lists a deleted file until the index forgets it
     return sorted(name for name in listed if name.endswith(suffixes or "") and (ROOT / name).is_file())
 
 

@@ -1,4 +1,4 @@
-"""What `docs/consumers.md` shows other teams is what the product publishes and what the files say."""
+"""`docs/consumers.md` shows other teams exactly what the product publishes and the Dapr files configure."""
 
 import json
 import re
@@ -21,7 +21,7 @@ def test_the_example_is_an_event_by_its_schema() -> None:
     example = json.loads(EXAMPLE)
     validator.validate(example)
     assert decode_event(EXAMPLE).version == example["taskversion"]
-    # a broken one is seen, so that the schema says something; an added field is no breach
+    # the schema refuses an event without one of its fields, and allows an additional field
     assert list(validator.iter_errors({**example, "added": 1})) == []
     for name in example:
         assert list(validator.iter_errors({key: value for key, value in example.items() if key != name}))

@@ -1,4 +1,4 @@
-"""What is generated is what stands in the repository; what is promised of a schema holds."""
+"""Generated documents have not drifted, and migrations make the schema of the models."""
 
 from pathlib import Path
 

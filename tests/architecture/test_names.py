@@ -1,4 +1,4 @@
-"""The flat top-level names are ours, and every list of them says the same."""
+"""The flat top-level names are ours, and every list of them agrees."""
 
 from importlib.metadata import packages_distributions
 from importlib.util import find_spec
@@ -41,7 +41,13 @@ def test_folders_layers_and_wheel_agree() -> None:
 
 
 def test_no_test_folder_bears_the_name_of_a_package() -> None:
-    # tests/tools/ would shadow tools/ for whoever runs a test file by its path
+    # tests/tools/ would shadow tools/ when a test file is run by its path
     folders = {path.name for path in (ROOT / "tests").rglob("*") if path.is_dir()}
 
     assert folders.isdisjoint(PACKAGES)
+
+
+def test_each_contract_says_where_a_thing_belongs() -> None:
+    assert [
+        each["name"] for each in LINTER["contracts"] if not each.get("broken_contract_guidance", "").endswith(".")
+    ] == []

@@ -1,4 +1,4 @@
-"""The repository builds the same from every mirror and on every machine."""
+"""The repository builds the same on every machine and from every mirror."""
 
 import re
 

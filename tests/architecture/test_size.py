@@ -1,12 +1,17 @@
-"""Files stay short enough to be read in one sitting."""
+"""Files are short enough to read in one sitting, and folders small enough to survey."""
+
+from collections import Counter
+from pathlib import PurePosixPath
 
 import pytest
 
-from tests.architecture.ours import ROOT, list_files
+from tests.architecture.ours import PACKAGES, ROOT, list_files
 
 LIMIT = 400
+MODULES = 20
+"""The most modules in one folder, without its `__init__.py`."""
 EXCEPTIONS: dict[str, int] = {}
-"""Path to the length that is let through; a number here only falls, and a line only goes."""
+"""Path to its allowed length; a number here only falls, and a line only goes."""
 
 
 def count_lines(name: str) -> int:
@@ -16,6 +21,13 @@ def count_lines(name: str) -> int:
 @pytest.mark.parametrize("name", [name for name in list_files(".py", ".js", ".css", ".sh") if "/vendor/" not in name])
 def test_file_is_short(name: str) -> None:
     assert count_lines(name) <= EXCEPTIONS.get(name, LIMIT)
+
+
+def test_folders_are_small() -> None:
+    modules = [PurePosixPath(name) for name in list_files(".py", ".js", ".css") if not name.endswith("__init__.py")]
+    counts = Counter(str(name.parent) for name in modules if name.parts[0] in {*PACKAGES, "tests"})
+
+    assert {folder: count for folder, count in counts.items() if count > MODULES} == {}
 
 
 def test_each_exception_is_still_needed_and_no_larger_than_its_file() -> None:

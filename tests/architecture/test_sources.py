@@ -1,4 +1,4 @@
-"""Time, identity and chance are handed in, modules are named for what they are, and each says so in one sentence."""
+"""Time, ids and chance are injected; a module's name and docstring say what it is."""
 
 import ast
 import re
@@ -10,9 +10,9 @@ import pytest
 from tests.architecture.ours import ROOT, list_sources
 
 THE_MACHINE = "app/system.py"
-"""The one module that may ask the machine for the time and for ids."""
+"""The one module that may ask the machine for time and ids."""
 CHANCE_ONLY_IN_PAUSES = {"app/storage/sqlite_writer.py", "app/storage/postgres.py"}
-"""Modules that import `random` to spread their waiting; nothing that is stored or answered depends on it."""
+"""Modules that import `random` to vary pauses; nothing stored or answered depends on it."""
 
 ASKING = re.compile(r"(^|\.)(datetime\.(now|utcnow|today)|date\.today|time\.time(_ns)?|uuid[1-8])$")
 NAMES_OF_NOTHING = {"utils", "util", "helpers", "helper", "manager", "managers", "base", "common", "misc"}
@@ -23,7 +23,7 @@ def parse(name: str) -> ast.Module:
 
 
 def find_asking(tree: ast.Module) -> Iterator[str]:
-    """Yield each use of the machine's clock, ids or chance as `line: what`, under whatever name it was imported."""
+    """Yield each use of the machine's clock, ids or chance as `line: name`, also under an alias."""
     meaning: dict[str, str] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -86,6 +86,6 @@ def test_module_says_in_one_sentence_what_it_is(name: str) -> None:
     sentence, _, drawing = (ast.get_docstring(tree) or "").partition("\n\n")
 
     assert sentence.endswith("."), "a module's docstring is one sentence on what the module is"
-    # a tree or a table may follow, further prose only in a package: the order in which to read it
+    # a tree or a table may follow; only a package adds prose, its reading order
     prose = sentence if PurePosixPath(name).name == "__init__.py" else f"{sentence}\n{drawing}"
     assert len(re.findall(r"[.!?](?=\s|$)", prose)) == 1

@@ -1,4 +1,4 @@
-"""The picture of the page in the README: `python -m tests.browser.picture docs/page.png` takes it anew."""
+"""The README's picture of the page: `python -m tests.browser.picture docs/page.png` renews it."""
 
 import sys
 import tempfile

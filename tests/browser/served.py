@@ -67,7 +67,7 @@ class Served:
         return task
 
     def find(self, title: str) -> dict[str, Any]:
-        """Return the one task of this title, in whatever state."""
+        """Return the one task of this title, in any state."""
         tasks = self.rest("GET", "/tasks?status=all&limit=50")["tasks"]
         [task] = [each for each in tasks if each["title"] == title]
         found: dict[str, Any] = task

@@ -6,6 +6,8 @@ from tests.browser.conftest import Watch, Windows, wait_ready
 from tests.browser.served import Served
 from tests.browser.spoken import Event, Spoken, say, write_events
 
+PROMISES = ("page-manners",)
+
 BEGUN: Event = ("conversation", {"conversation_id": "c1", "turn_id": "t1", "model": "tasks-agent"})
 
 
@@ -161,7 +163,7 @@ def test_stopping_asks_and_still_hears_how_the_call_ended(page: Page, spoken: Sp
     with page.expect_response("**/stop") as answered:
         page.get_by_role("button", name="Stop").click()
     answered.value.finished()
-    # It goes on to listen: the call that ran is told as it was.
+    # The page keeps listening: the call that ran is shown with its result.
     done = {"turn_id": "t1", "text": "", "finish": "stopped"}
     ended: list[Event] = [("tool_finished", {**called, "ok": True, "result": {"message": "Saved."}}), ("done", done)]
     page.evaluate("text => { tell(text); hangUp(); }", write_events(ended))

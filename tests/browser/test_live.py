@@ -10,6 +10,8 @@ from tests.browser.conftest import Watch, Windows, wait_ready
 from tests.browser.served import Served
 from tests.browser.sheet import add, circle, edit, foot, open_menu, row, section
 
+PROMISES = ("page-complete",)
+
 
 def soon(served: Served, seconds: float) -> str:
     now = datetime.fromisoformat(served.rest("GET", "/me")["instant"])

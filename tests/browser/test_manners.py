@@ -8,7 +8,7 @@ import httpx2
 import pytest
 from playwright.sync_api import Page, expect
 
-from app.http.page import compress_part, list_parts
+from app.http.page import FOLDER, compress_part
 from tests.browser.axe import find_axe, judge
 from tests.browser.conftest import PHONE, Windows, wait_ready
 from tests.browser.picture import answer, fill
@@ -16,7 +16,18 @@ from tests.browser.served import Served
 from tests.browser.sheet import add, circle, foot, open_menu, row, section
 from tests.browser.spoken import Spoken, say
 
+PROMISES = ("page-manners",)
+
 LARGEST = 300_000
+PARTS = sorted(
+    path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*") if path.suffix in {".html", ".js", ".css", ".svg"}
+)
+OUTSIDE = (
+    "/page/list/..%2Fpage.js",
+    "/page/list%2F..%2F..%2Fsettings.py",
+    "/page/style%5Ctokens.css",
+    "/page//page.js",
+)
 
 
 @pytest.fixture(scope="module")
@@ -200,7 +211,7 @@ def test_it_is_ready_soon_small_and_all_from_here(page: Page, capsys: pytest.Cap
     # That nothing foreign is asked for and nothing complains is judged at the end of every test here.
     ready = page.evaluate("performance.getEntriesByName('page-ready')[0].startTime")
     sent = page.evaluate("performance.getEntriesByType('resource').reduce((sum, each) => sum + each.transferSize, 0)")
-    packed = sum(len(compress_part(name, 0)[1]) for name in list_parts())
+    packed = sum(len(compress_part(name, 0)[1]) for name in PARTS)
     with capsys.disabled():
         print(f"\npage: ready after {ready:.0f} ms, {packed / 1000:.0f} kB compressed, {sent / 1000:.0f} kB sent")
     assert packed < LARGEST
@@ -208,7 +219,7 @@ def test_it_is_ready_soon_small_and_all_from_here(page: Page, capsys: pytest.Cap
 
 def test_every_part_is_sent_under_the_policy_and_only_once(served: Served) -> None:
     with httpx2.Client(base_url=served.url) as http:
-        for path in ("/", *(f"/page/{name}" for name in list_parts())):
+        for path in ("/", *(f"/page/{name}" for name in PARTS)):
             answered = http.get(path)
             policy = answered.headers["content-security-policy"]
             assert answered.status_code == 200
@@ -222,21 +233,19 @@ def test_every_part_is_sent_under_the_policy_and_only_once(served: Served) -> No
             assert "content-encoding" not in plain.headers
             assert plain.text == answered.text
         assert http.head("/").status_code == 200
-        for wrong in ("/page/none.js", "/page/..%2Fmain.py", "/page/%2e%2e", "/page/index.py"):
+        for wrong in ("/page/none.js", "/page/..%2Fmain.py", "/page/%2e%2e", "/page/index.py", *OUTSIDE):
             assert http.get(wrong).status_code == 404
 
 
 def test_what_is_loaded_ahead_is_what_there_is() -> None:
-    from app.http.page import FOLDER
-
     page = (FOLDER / "index.html").read_text("utf-8")
-    named = {name for name in list_parts() if f"/page/{name}" in page}
+    named = {name for name in PARTS if f"/page/{name}" in page}
 
-    assert named == {name for name in list_parts() if name != "index.html"}
+    assert named == {name for name in PARTS if name != "index.html"}
     assert not re.search(r"<style|<script>|\son\w+=|style=", page)
 
 
-@pytest.mark.parametrize("name", list_parts())
+@pytest.mark.parametrize("name", PARTS)
 def test_no_part_names_another_place_or_makes_markup_of_text(name: str) -> None:
     text = compress_part(name, 0)[0].decode().replace("http://www.w3.org/2000/svg", "")
 

@@ -8,6 +8,8 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser.conftest import Windows, wait_ready
 from tests.browser.served import Served
 
+PROMISES = ("first-minute",)
+
 
 @pytest.fixture
 def talk(windows: Windows) -> Page:

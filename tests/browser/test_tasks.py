@@ -9,6 +9,8 @@ from tests.browser.conftest import Watch, Windows, wait_ready
 from tests.browser.served import Served
 from tests.browser.sheet import add, circle, edit, foot, open_menu, row, section
 
+PROMISES = ("page-complete",)
+
 
 def test_a_task_is_added_with_words_alone_or_with_a_day_and_a_reminder(page: Page, served: Served) -> None:
     add(page, "Buy milk")

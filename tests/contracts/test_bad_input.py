@@ -17,6 +17,8 @@ from tests.contracts.surfaces import (
     raw,
 )
 
+PROMISES = ("bad-input",)
+
 pytestmark = pytest.mark.anyio
 
 STATUS = {"task_not_found": 404, "version_conflict": 412, "bad_json": 400}

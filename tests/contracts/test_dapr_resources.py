@@ -17,6 +17,8 @@ from infra.live.resources import CONSUMER, DAPR, PRODUCT, find_subscriptions, la
 from infra.live.sidecar import HEALTH_FAILURES, App, lay_out_daprd
 from infra.live.topics import STYLES, list_topics, name_dead_letters
 
+PROMISES = ("dapr-files",)
+
 Resource = dict[str, Any]
 TOPICS = list_topics()
 DEAD = [name_dead_letters(topic) for topic in TOPICS]

@@ -15,6 +15,8 @@ from events.ports import Outcome, Outgoing, Publisher
 from tests.conftest import World
 from tests.contracts.sidecars import Answer, Call, ScriptedSidecar, fail_entries, make_batch, statuses
 
+PROMISES = ("publishers",)
+
 pytestmark = pytest.mark.anyio
 TINY = 0.02
 """A deadline in place of ten seconds."""

@@ -8,6 +8,8 @@ import pytest
 from tests.conftest import World
 from tests.contracts.surfaces import AGENTS, SURFACES, Reply, Surface, call, count_stored
 
+PROMISES = ("request-id",)
+
 pytestmark = pytest.mark.anyio
 
 MILK = {"title": "Buy milk"}

@@ -11,6 +11,8 @@ import pytest
 from tests.conftest import World
 from tests.contracts.surfaces import AGENTS, JSON, Surface, call, post_rpc
 
+PROMISES = ("tools",)
+
 pytestmark = pytest.mark.anyio
 
 NAMES = (

@@ -20,6 +20,8 @@ from app.system import Chance, SystemClock
 from events.instants import write_instant
 from infra.live.programs import wait_until
 
+PROMISES = ("faults",)
+
 TAKE_OVER_SECONDS = 2.0
 """Promised: a holder that ends, however, is followed within it."""
 

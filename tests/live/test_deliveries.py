@@ -19,6 +19,8 @@ from infra.live.chain import LiveChain, Plan
 from infra.live.programs import wait_until
 from tests.live.publishing import TopicReader
 
+PROMISES = ("faults",)
+
 SUCCESS, DROP = {"status": "SUCCESS"}, {"status": "DROP"}
 
 

@@ -15,6 +15,8 @@ from infra.live.chain import LiveChain
 from infra.live.guard import list_tree
 from infra.live.programs import wait_until
 
+PROMISES = ("no-process-left",)
+
 pytestmark = pytest.mark.usefixtures("chain")  # so that what has to be built has been built, or all is skipped
 
 OWNER = """

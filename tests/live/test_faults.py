@@ -10,6 +10,8 @@ from app.faults.rounds import play
 from app.faults.strikes import FAULTS, Fault
 from app.system import Chance
 
+PROMISES = ("faults",)
+
 SEED = int(os.environ.get("TODO_FAULT_SEED", "20261125"))
 GROUPS = {
     "sidecar": ["daprd killed", "daprd stopped", "daprd hangs", "daprd crashes while it delivers"],

@@ -16,6 +16,8 @@ from infra.live.topics import MOST_BYTES, limit_topic
 from tests.live.product import until
 from tests.live.publishing import make_envelope, read_topic
 
+PROMISES = ("refused-event",)
+
 pytestmark = pytest.mark.anyio
 
 TOPIC = "task.updated"

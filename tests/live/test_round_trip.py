@@ -15,6 +15,8 @@ from infra.live.topics import STYLES, name_dead_letters
 from tests.live.publishing import count_partitions, make_envelope, publish, read_topic
 from tests.live.receiver import Receiver
 
+PROMISES = ("round-trip",)
+
 
 @pytest.fixture
 def publisher(chain: LiveChain) -> Iterator[Daprd]:

@@ -24,6 +24,8 @@ from infra.live.chain import LiveChain
 from tests.live.product import ExampleConsumer, Product, run_consumer, run_product, until
 from tests.playing import Call, Scenario, call_rest, play
 
+PROMISES = ("third-party",)
+
 SOON = "{soon}"
 # Seconds before a step stand for the next ring: time is real here, so the step waits for it. All other dates lie far
 # ahead, so that they are the same in each run.

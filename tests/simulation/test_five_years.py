@@ -16,6 +16,8 @@ from todo.scheduler import step
 from todo.series import create as recurring
 from todo.tasks import tasks
 
+PROMISES = ("wall-time",)
+
 pytestmark = pytest.mark.anyio
 
 ZONES = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Africa/Casablanca", "Asia/Kathmandu")

@@ -33,6 +33,8 @@ from todo.series import create as recurring
 from todo.series import update as revising
 from todo.tasks import tasks
 
+PROMISES = ("occurrence-once",)
+
 LONG = bool(os.environ.get("TODO_TEST_LONG"))
 ZONES = ("Europe/Berlin", "America/New_York", "Asia/Kathmandu")
 

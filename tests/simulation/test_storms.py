@@ -15,6 +15,8 @@ from events.relay import Relay
 from tests.conftest import World, open_world
 from todo.scheduler import step
 
+PROMISES = ("storms",)
+
 pytestmark = pytest.mark.anyio
 
 SEEDS = range(400 if os.environ.get("TODO_TEST_LONG") else 12)

@@ -16,6 +16,7 @@ from tests.unit.command_tables import CHANGING, LISTS, MAKING, REPEATING, SERIES
 from tests.unit.talking import SHOWN, answer, ask, show
 
 HONESTY = load_language().say("honesty")
+PROMISES = ("built-in-commands",)
 READS = {"find_tasks", "get_task", "preview_occurrences"}
 AFTER_A_LIST = show(SHOWN)
 

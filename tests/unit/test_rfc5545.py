@@ -10,6 +10,8 @@ from events.instants import read_instant, shorten_instant, write_instant
 from todo.recurrence import expansion as rules
 from todo.text.when import resolve_local
 
+PROMISES = ("recurrence-rules",)
+
 ZONE = ZoneInfo("America/New_York")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 EVERY_20 = " ".join(f"{hour:02}:{minute:02}" for hour in range(9, 17) for minute in (0, 20, 40))

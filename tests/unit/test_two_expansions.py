@@ -16,6 +16,8 @@ from todo.errors import RuleNeverOccurs, RuleTooFrequent
 from todo.recurrence import expansion as rules
 from todo.recurrence.expansion import Rule
 
+PROMISES = ("recurrence-rules",)
+
 ZONES = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Africa/Casablanca", "Asia/Kathmandu")
 LONG = bool(os.environ.get("TODO_TEST_LONG"))
 CHUNKS, CHUNK = (100, 100) if LONG else (6, 50)

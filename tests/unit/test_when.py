@@ -11,6 +11,8 @@ from todo.errors import InvalidTime
 from todo.text import when
 from todo.text.when import Duration
 
+PROMISES = ("local-times",)
+
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 ZONES = [

@@ -1,4 +1,4 @@
-"""The REST routes on what a person reads back: notifications, activity, statistics, settings, dead letters."""
+"""The REST routes on feeds: notifications and their stream, activity, statistics, settings, dead letters."""
 
 import asyncio
 import re
@@ -9,8 +9,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
 from pydantic_core import to_json
 
-from app.http.rest.reading import PATCHES, read_body, read_scalars
+from app.http.rest.requests import PATCHES, read_body, read_scalars
 from app.http.rest.tasks import PROBLEMS
+from app.http.sse import CONNECTED, FEED_HEARTBEAT_SECONDS, HEARTBEAT, frame_event, stream_frames
 from app.identity import identify_rest
 from app.problems import HttpRefusal
 from app.storage.wakeup import wait_until
@@ -22,57 +23,55 @@ from todo.requests import schemas
 from todo.requests.arguments import describe_model, read_arguments
 from todo.requests.confirmations import list_confirmations
 
-HEARTBEAT_SECONDS = 15.0
 _POSITION = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")
-STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
 class Streams:
-    """The open event streams of this process; `wake` lets each of them look for news."""
+    """The open event streams of this process; `wake` makes each of them look for new entries."""
 
     def __init__(self) -> None:
         self._open: set[asyncio.Event] = set()
         self._closing = False
 
     def wake(self) -> None:
-        """Let every open stream look for news now."""
+        """Make every open stream look for new entries now."""
         for event in self._open:
             event.set()
 
     def close(self) -> None:
-        """End every open stream, so that the server can stop."""
+        """End every open stream so that the server can stop."""
         self._closing = True
         self.wake()
 
     async def follow(self, store: Store, position: tuple[int, int]) -> AsyncIterator[bytes]:
         """Yield server-sent events after a position: `notification` and `activity`, each with both positions as id.
 
-        And `confirmation`: at first each question that waits, then each that is asked or decided.
+        `confirmation` comes first for each pending question, then whenever one is asked or decided.
         """
         news = asyncio.Event()
-        told: dict[str, str] | None = None
+        sent: dict[str, str] | None = None
         self._open.add(news)
         rang, happened = position
         try:
-            yield b": connected\n\n"
+            yield CONNECTED
             while not self._closing:
                 news.clear()
                 read = _after(rang, happened)
                 notifications, activity, questions = await store.read(identify_rest(), read)
                 for rang, view in notifications:
-                    yield _frame("notification", f"{rang}-{happened}", view)
+                    yield frame_event(to_json(view), event="notification", position=f"{rang}-{happened}")
                 for happened, view in activity:
-                    yield _frame("activity", f"{rang}-{happened}", view)
+                    yield frame_event(to_json(view), event="activity", position=f"{rang}-{happened}")
                 for view in reversed(questions):
-                    if told is None and view["state"] != "pending":
+                    if sent is None and view["state"] != "pending":
                         continue
-                    if (told or {}).get(view["id"]) != view["state"]:
-                        yield _frame("confirmation", f"{rang}-{happened}", view)
-                told = {view["id"]: view["state"] for view in questions}
+                    if (sent or {}).get(view["id"]) != view["state"]:
+                        yield frame_event(to_json(view), event="confirmation", position=f"{rang}-{happened}")
+                sent = {view["id"]: view["state"] for view in questions}
                 if notifications or activity:
                     continue
-                if not await wait_until(news, HEARTBEAT_SECONDS):
-                    yield b": still here\n\n"
+                if not await wait_until(news, FEED_HEARTBEAT_SECONDS):
+                    yield HEARTBEAT
         finally:
             self._open.discard(news)
 
@@ -91,7 +90,7 @@ def build_feed_routes(store: Store, streams: Streams) -> APIRouter:
         position = await store.read(identify_rest(), feeds.newest_positions)
         if (known := _POSITION.fullmatch(request.headers.get("last-event-id", ""))) is not None:
             position = (int(known[1]), int(known[2]))
-        return StreamingResponse(streams.follow(store, position), 200, STREAM_HEADERS, "text/event-stream")
+        return stream_frames(streams.follow(store, position))
 
     @router.post("/notifications/{notification_id}/read")
     async def read_notification(notification_id: str) -> Response:
@@ -166,17 +165,13 @@ def _after(rang: int, happened: int) -> Callable[[Any], Any]:
     return lambda work: (*feeds.feed_after(work, rang, happened), list_confirmations(work)["confirmations"])
 
 
-def _frame(event: str, position: str, view: dict[str, Any]) -> bytes:
-    return b"id: %b\nevent: %b\ndata: %b\n\n" % (position.encode(), event.encode(), to_json(view))
-
-
 def describe_names(*names: str) -> dict[str, Any]:
-    """Return the OpenAPI description of parameters of the query, all of them texts."""
+    """Return the OpenAPI description of string parameters of the query."""
     return {"parameters": [{"name": name, "in": "query", "schema": {"type": "string"}} for name in names]}
 
 
 def read_limit(text: str) -> int:
-    """Return the number of entries that a page may have; raises `HttpRefusal`."""
+    """Return the size of a page, 1 to 200; raises `HttpRefusal` 422 for anything else."""
     if text.isascii() and text.isdigit() and len(text) < 4 and 1 <= int(text) <= 200:
         return int(text)
     raise HttpRefusal(422, "invalid_arguments", "limit is a number from 1 to 200.")

@@ -1,9 +1,9 @@
-"""The REST routes on recurrence."""
+"""The REST route that previews a recurrence rule."""
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from app.http.rest.reading import read_body
+from app.http.rest.requests import read_body
 from app.http.rest.tasks import PROBLEMS, PlainRoute, write_json
 from app.identity import identify_rest
 from todo.operations import OPERATIONS

@@ -1,10 +1,10 @@
-"""The REST routes on what happened and what is to be agreed to: changes, history, erasing, confirmations."""
+"""The REST routes on changes, history, erasing and confirmations."""
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from app.http.rest.feeds import describe_names, read_limit
-from app.http.rest.reading import read_body, read_scalars
+from app.http.rest.requests import read_body, read_scalars
 from app.http.rest.tasks import PROBLEMS, write_json
 from app.identity import identify_rest
 from app.problems import HttpRefusal

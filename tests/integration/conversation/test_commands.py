@@ -8,6 +8,8 @@ from agent.builtin.language import load_language
 from tests.conftest import World
 from tests.integration.conversation.conversing import Talk, open_talk
 
+PROMISES = ("built-in-commands",)
+
 pytestmark = pytest.mark.anyio
 
 

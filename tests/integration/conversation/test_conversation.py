@@ -11,6 +11,7 @@ from agent.messages import Finished, ModelFailed, ModelRequest, TextPiece, ToolC
 from tests.integration.conversation.talking import names_of, open_talk, say, stream
 from tests.scripted import last_result
 
+PROMISES = ("honest-agent",)
 pytestmark = pytest.mark.anyio
 
 
@@ -28,11 +29,7 @@ async def test_a_message_becomes_calls_and_an_answer(tmp_path: Path) -> None:
         assert all("request_id" not in tool.schema["properties"] for tool in model.asked[0].tools)
         assert len(model.asked[0].tools) == 16
         (event,) = await world.events()
-        assert event["data"]["data"]["actor"] == {
-            "kind": "agent",
-            "surface": "chat",
-            "client": "python-httpx2",
-        }
+        assert event["data"]["data"]["actor"] == {"kind": "agent", "surface": "chat", "client": "python-httpx2"}
         conversation = dict(events)["conversation"]["conversation_id"]
         view = (await world.rest.get(f"/conversations/{conversation}")).json()
         assert [each["role"] for each in view["messages"]] == ["user", "assistant"]

@@ -21,6 +21,8 @@ from tests.integration.processes.test_processes import read_holder, running_serv
 from tests.wire import DONE, HEAD, Part, ScriptedServer, call, chunk, open_server, refuse
 from tests.wire import say as words
 
+PROMISES = ("honest-agent",)
+
 pytestmark = pytest.mark.anyio
 
 CREATE = ("create_task", '{"title": "Milk", "tags": ["shop"]}')

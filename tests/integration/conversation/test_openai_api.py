@@ -13,6 +13,8 @@ from tests.conftest import World
 from tests.integration.conversation.talking import open_talk, serve_talk
 from tests.scripted import last_result
 
+PROMISES = ("chat-clients",)
+
 pytestmark = pytest.mark.anyio
 
 ADD = ([("create_task", {"title": "Milk"})], "Added milk.")

@@ -12,6 +12,8 @@ from agent.messages import ModelRequest
 from tests.conftest import World
 from tests.integration.conversation.talking import open_talk, say, stream
 
+PROMISES = ("questions",)
+
 pytestmark = pytest.mark.anyio
 
 NOWHERE = "01930000-0000-7000-8000-ffffffffffff"

@@ -17,6 +17,8 @@ from app.storage.sqlite_writer import SqliteDatabase
 from tests.integration.conversation.talking import open_talk, say
 from todo.errors import StorageUnavailable
 
+PROMISES = ("turn-journal",)
+
 pytestmark = pytest.mark.anyio
 
 

@@ -19,6 +19,8 @@ from events.relay import Relay
 from tests.conftest import World, open_world
 from todo.activity.reactions import REACTIONS
 
+PROMISES = ("nothing-lost", "order-per-task")
+
 pytestmark = pytest.mark.anyio
 
 

@@ -18,6 +18,8 @@ from events.redelivery import GRACE_PERIOD, REPORT_WITHIN, Redelivery
 from tests.conftest import MONDAY, World
 from tests.integration.event_path.dapr_worlds import SUCCESS, deliver, make_event, open_dapr
 
+PROMISES = ("refused-event",)
+
 pytestmark = pytest.mark.anyio
 
 Event = tuple[str, dict[str, Any]]

@@ -14,6 +14,8 @@ from events.relay import Relay
 from tests.conftest import World
 from tests.contracts.sidecars import ScriptedSidecar, fail_entries
 
+PROMISES = ("publishers",)
+
 pytestmark = pytest.mark.anyio
 
 

@@ -15,6 +15,8 @@ from tests.integration.event_path.dapr_worlds import SUCCESS, Fragile, deliver, 
 from tests.integration.event_path.test_redelivery import explain, publish, watch_of
 from todo.errors import StorageUnavailable
 
+PROMISES = ("taken-over",)
+
 pytestmark = pytest.mark.anyio
 
 

@@ -13,6 +13,8 @@ import pytest
 from infra.live.guard import list_tree
 from infra.live.programs import LiveError, Program, wait_until
 
+PROMISES = ("no-process-left",)
+
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
 
 FAMILY = """

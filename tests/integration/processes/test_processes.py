@@ -20,6 +20,8 @@ from mcp import Client, StdioServerParameters
 from infra.live.ports import find_free_port
 from tests.conftest import STORAGE
 
+PROMISES = ("nothing-lost",)
+
 pytestmark = pytest.mark.anyio
 
 LONG = bool(os.environ.get("TODO_TEST_LONG"))

@@ -6,6 +6,8 @@ import pytest
 
 from tests.conftest import World
 
+PROMISES = ("recurrence-rules",)
+
 pytestmark = pytest.mark.anyio
 
 

@@ -13,6 +13,8 @@ from todo.requests.arguments import read_arguments
 from tools.catalog import TOOLS
 from tools.tool import ToolSpec
 
+PROMISES = ("isolation",)
+
 pytestmark = pytest.mark.anyio
 
 STRANGER = Who("stranger", "agent", "mcp", "", "stranger")

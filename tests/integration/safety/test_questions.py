@@ -16,6 +16,8 @@ from tests.integration.conversation.talking import open_talk, say, stream
 from tests.integration.safety.safety import delete_up_to_the_limit, do, fail, make
 from todo.requests.confirmations import MOST_ITEMS
 
+PROMISES = ("questions",)
+
 pytestmark = pytest.mark.anyio
 
 SOON = 2.0

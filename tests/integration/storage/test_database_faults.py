@@ -20,6 +20,8 @@ from app.storage.sqlite_writer import SqliteDatabase
 from tests.integration.storage.databases import add, move, opened, schema, seen_by_stranger, stranger, until, words
 from todo.errors import StorageUnavailable
 
+PROMISES = ("storage-faults",)
+
 pytestmark = pytest.mark.anyio
 ROOT = Path(__file__).parents[3]
 

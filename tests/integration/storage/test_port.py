@@ -15,6 +15,8 @@ from app.storage.sqlite_writer import SqliteDatabase
 from tests.conftest import STORAGE
 from todo.errors import StorageUnavailable
 
+PROMISES = ("commit-before-answer", "two-databases")
+
 pytestmark = pytest.mark.anyio
 
 SCHEMA = "CREATE TABLE note (id INTEGER PRIMARY KEY, word TEXT UNIQUE)"

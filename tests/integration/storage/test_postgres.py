@@ -24,6 +24,8 @@ from todo.requests.schemas import CreateTask
 from todo.tasks.search import _VECTOR
 from todo.tasks.tasks import create_task
 
+PROMISES = ("two-databases",)
+
 pytestmark = pytest.mark.anyio
 
 AGENT = Who("local", "agent", "mcp", "", "ide")

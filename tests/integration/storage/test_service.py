@@ -22,6 +22,8 @@ from tests.integration.processes.test_processes import environment
 from tests.integration.recurrence.recurring import create, delete, revise
 from tools.catalog import TOOLS
 
+PROMISES = ("storage-faults",)
+
 pytestmark = pytest.mark.anyio
 ROOT = Path(__file__).parents[3]
 

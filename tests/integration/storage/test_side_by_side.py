@@ -22,6 +22,8 @@ from todo.requests.idempotency import once
 from todo.requests.schemas import CreateTask
 from todo.tasks.tasks import create_task
 
+PROMISES = ("two-databases",)
+
 pytestmark = pytest.mark.anyio
 
 AGENT = Who("local", "agent", "mcp", "", "ide")

@@ -24,6 +24,8 @@ from tests.integration.storage.databases import (
 )
 from todo.errors import StorageUnavailable
 
+PROMISES = ("commit-before-answer",)
+
 pytestmark = pytest.mark.anyio
 ROOT = Path(__file__).parents[3]
 

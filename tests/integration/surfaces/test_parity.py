@@ -12,6 +12,8 @@ from tests.conftest import open_world
 from tests.integration.conversation.talking import open_talk, say
 from tests.playing import Scenario, call_rest, play
 
+PROMISES = ("parity",)
+
 pytestmark = pytest.mark.anyio
 
 # Each step: seconds that pass first, the tool, its arguments; {n} is the n-th task made, {rn} its first reminder.

@@ -12,7 +12,7 @@ from mcp.shared.exceptions import MCPError
 from mcp.types import PromptReference, ResourceTemplateReference
 
 from app.identity import StdioIdentity
-from app.resource_updates import LONGEST_SECONDS, NOBODY_SECONDS, Listeners, ResourceUpdates, tell_news
+from app.resource_updates import LONGEST_SECONDS, NO_SUBSCRIBER_SECONDS, ResourceUpdates, Subscribers
 from tests.conftest import MovableClock, World
 from tests.contracts.surfaces import make_foreign_task
 
@@ -81,7 +81,11 @@ async def test_whoever_listens_hears_of_the_own_tasks_only(world: World) -> None
         mine, foreign = made["task"]["id"], await make_foreign_task(world)
         await world.settle()
         uris = [f"task://{mine}", f"task://{foreign}", "tasks://today"]
-        async with asyncio.timeout(10), tell_news(world.service), client.listen(resource_subscriptions=uris) as news:
+        async with (
+            asyncio.timeout(10),
+            world.service.publish_updates(),
+            client.listen(resource_subscriptions=uris) as news,
+        ):
             honoured = news.honored.resource_subscriptions
             assert sorted(map(str, honoured or [])) == sorted([uris[0], uris[2]])
             await world.call(client, "update_task", task_id=mine, title="Changed")
@@ -110,7 +114,7 @@ class Sleeper:
 
 
 async def test_a_task_that_becomes_overdue_while_nothing_happens_is_told_to_who_listens(world: World) -> None:
-    service = replace(world.service, bus=Listeners())
+    service = replace(world.service, bus=Subscribers())
     async with Client(service.build_mcp(StdioIdentity("listener"))) as client:
         await world.call(client, "create_task", title="Soon", due="2026-11-23T10:00:20")
         await world.call(client, "create_task", title="Today", due="2026-11-23")
@@ -128,7 +132,7 @@ async def test_a_task_that_becomes_overdue_while_nothing_happens_is_told_to_who_
 
 
 async def test_a_deadline_that_comes_nearer_wakes_who_sleeps_for_a_later_one(world: World) -> None:
-    service = replace(world.service, bus=Listeners())
+    service = replace(world.service, bus=Subscribers())
     async with Client(service.build_mcp(StdioIdentity("listener"))) as client:
         sleeper = Sleeper(world.clock, most=1)
         news = ResourceUpdates(service.database, service.bus, world.clock, sleeper)
@@ -167,15 +171,15 @@ async def test_only_open_tasks_whose_time_passes_are_told(
     if "delete" in change:
         await world.rest.delete(f"/tasks/{task_id}")
     told: list[str] = []
-    news = ResourceUpdates(world.service.database, Listeners(), world.clock)
+    news = ResourceUpdates(world.service.database, Subscribers(), world.clock)
     news.bus.subscribe(lambda event: told.append(str(event.uri)))  # type: ignore[union-attr]  # a resource's
     since = "2026-11-23T09:00:00.000000Z"
     world.clock.move(hours=1)
-    since, ahead = await news._tell_passed(since)
+    since, ahead = await news._publish_overdue(since)
     assert told == []
     assert ahead == (pytest.approx(0.001) if hears else LONGEST_SECONDS)
     world.clock.move(seconds=1)
-    await news._tell_passed(since)
+    await news._publish_overdue(since)
     assert told == (["tasks://overdue"] if hears else [])
 
 
@@ -189,7 +193,7 @@ async def test_where_nobody_listens_the_feed_is_not_read_at_every_bell(world: Wo
             return await world.service.database.read(query)
 
     database: Any = Counting()
-    news = ResourceUpdates(database, Listeners(), world.clock)
+    news = ResourceUpdates(database, Subscribers(), world.clock)
     following = asyncio.create_task(news.follow())
     began = time.monotonic()
     for _ in range(50):
@@ -197,7 +201,7 @@ async def test_where_nobody_listens_the_feed_is_not_read_at_every_bell(world: Wo
         await world.rest.post("/tasks", json={"title": "One"})
         await world.settle()
     seconds = time.monotonic() - began
-    assert looks <= 1 + 2 * (1 + seconds / NOBODY_SECONDS), "the place in the feed, then once a second two questions"
+    assert looks <= 1 + 2 * (1 + seconds / NO_SUBSCRIBER_SECONDS), "the position, then two queries a second"
     told: list[str] = []
     leave = news.bus.subscribe(lambda event: told.append(str(event.uri)))  # type: ignore[union-attr]  # a resource's
     made = (await world.rest.post("/tasks", json={"title": "Two"})).json()["task"]["id"]

@@ -8,6 +8,8 @@ import pytest
 from tests.conftest import World
 from todo.tasks.search import FEW_HITS
 
+PROMISES = ("search",)
+
 pytestmark = pytest.mark.anyio
 
 SORTS = ("due", "-due", "priority", "created", "completed", "title")

@@ -1,8 +1,8 @@
 // The last fourteen days as bars, and as a table for who does not see them.
-import { make } from "./elements.js";
-import { call } from "./service.js";
-import { state } from "./state.js";
-import { sayHeading } from "./when.js";
+import { make } from "../text/elements.js";
+import { call } from "../data/service.js";
+import { state } from "../data/state.js";
+import { sayHeading } from "../text/when.js";
 
 const HEIGHT = 72;
 const STEP = 34;

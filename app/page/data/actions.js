@@ -2,7 +2,7 @@
 import { load, loadSoon } from "./loading.js";
 import { call } from "./service.js";
 import { state } from "./state.js";
-import { tellProblem } from "./change-sentences.js";
+import { tellProblem } from "../text/change-sentences.js";
 
 const lost = (title) => `No connection: “${title}” is as it was. Try again when the service is back.`;
 

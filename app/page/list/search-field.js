@@ -1,7 +1,7 @@
 // Search by words; what is found stands in the place of the sections.
-import { make } from "./elements.js";
-import { address, call } from "./service.js";
-import { state } from "./state.js";
+import { make } from "../text/elements.js";
+import { address, call } from "../data/service.js";
+import { state } from "../data/state.js";
 
 const PAUSE = 120;
 

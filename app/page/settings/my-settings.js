@@ -1,8 +1,8 @@
 // What is the person's own: zone, start of the day; and the offer to take the browser's zone.
-import { make, makeButton } from "./elements.js";
-import { load } from "./loading.js";
-import { call } from "./service.js";
-import { state } from "./state.js";
+import { make, makeButton } from "../text/elements.js";
+import { load } from "../data/loading.js";
+import { call } from "../data/service.js";
+import { state } from "../data/state.js";
 
 const KEPT = "zone kept";
 

@@ -1,9 +1,9 @@
 // Reminders that rang: a line each, with what one does then; outside the page only after a yes.
-import { snooze, toggle } from "./actions.js";
-import { arrange, drawSign, make, makeButton, quote, whisper } from "./elements.js";
-import { call } from "./service.js";
-import { state } from "./state.js";
-import { addDays, sayShort, toLocal } from "./when.js";
+import { snooze, toggle } from "../data/actions.js";
+import { arrange, drawSign, make, makeButton, quote, whisper } from "../text/elements.js";
+import { call } from "../data/service.js";
+import { state } from "../data/state.js";
+import { addDays, sayShort, toLocal } from "../text/when.js";
 
 const SHOWN = 3;
 const FRESH = 86_400_000;

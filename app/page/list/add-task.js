@@ -1,7 +1,7 @@
 // The line where a task is added: words, and if wanted a day, a time and a reminder.
-import { add } from "./actions.js";
-import { make } from "./elements.js";
-import { state } from "./state.js";
+import { add } from "../data/actions.js";
+import { make } from "../text/elements.js";
+import { state } from "../data/state.js";
 
 class AddTask extends HTMLElement {
   #title;

@@ -1,9 +1,9 @@
 // The one small menu of a row: move, remind, snooze, repeat, tags and priority, delete.
-import { edit, editSeries, remind, remove, repeat, snooze, unremind } from "./actions.js";
-import { drawSign, make, makeButton, quote } from "./elements.js";
-import { call } from "./service.js";
-import { state } from "./state.js";
-import { addDays, nextMonday, sayHeading, sayShort, toLocal } from "./when.js";
+import { edit, editSeries, remind, remove, repeat, snooze, unremind } from "../data/actions.js";
+import { drawSign, make, makeButton, quote } from "../text/elements.js";
+import { call } from "../data/service.js";
+import { state } from "../data/state.js";
+import { addDays, nextMonday, sayHeading, sayShort, toLocal } from "../text/when.js";
 
 const RULES = {
   "every day": "FREQ=DAILY",

@@ -1,7 +1,7 @@
 // The tasks, in sections by when they are due; what recurs and what is done today stand folded below.
-import { arrange, make, makeButton } from "./elements.js";
-import { loadMore } from "./loading.js";
-import { state } from "./state.js";
+import { arrange, make, makeButton } from "../text/elements.js";
+import { loadMore } from "../data/loading.js";
+import { state } from "../data/state.js";
 import "./series-row.js";
 import "./task-row.js";
 

@@ -1,8 +1,8 @@
 // The conversations there were: open one, or delete it.
-import { make, makeButton, quote } from "./elements.js";
-import { call } from "./service.js";
-import { state } from "./state.js";
-import { sayShort, toLocal } from "./when.js";
+import { make, makeButton, quote } from "../text/elements.js";
+import { call } from "../data/service.js";
+import { state } from "../data/state.js";
+import { sayShort, toLocal } from "../text/when.js";
 
 class ConversationList extends HTMLElement {
   /** Load and show them; `pick` is told which one is opened, `lose` which one is deleted. */

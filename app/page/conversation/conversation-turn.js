@@ -1,6 +1,6 @@
 // One message and its answer: what was said, what was called, and what is asked back.
-import { make } from "./elements.js";
-import { layOut } from "./spoken-text.js";
+import { make } from "../text/elements.js";
+import { layOut } from "../text/spoken-text.js";
 import "./confirmation-card.js";
 import "./tool-call.js";
 

@@ -1,8 +1,8 @@
 // A question of an agent that only the person may answer: what would happen, and two buttons of equal weight.
-import { decide } from "./actions.js";
-import { make, makeButton, quote } from "./elements.js";
-import { state } from "./state.js";
-import { localDue, sayShort, toLocal } from "./when.js";
+import { decide } from "../data/actions.js";
+import { make, makeButton, quote } from "../text/elements.js";
+import { state } from "../data/state.js";
+import { localDue, sayShort, toLocal } from "../text/when.js";
 
 class ConfirmationCard extends HTMLElement {
   /** Show a question; `after` is told the decision once the service has it. */

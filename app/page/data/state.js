@@ -1,5 +1,5 @@
 // What the page knows: the service's answers, and on top of them what was just asked for and is not yet answered.
-import { addDays, countDays, toLocal } from "./when.js";
+import { addDays, countDays, toLocal } from "../text/when.js";
 
 const BACK_AGAIN = 1_500;
 const SAID_FOR = 20_000;

@@ -1,5 +1,5 @@
 // The keys, all of them, for who asks with a question mark.
-import { make } from "./elements.js";
+import { make } from "../text/elements.js";
 
 const KEYS = [
   ["/", "write in the conversation"],

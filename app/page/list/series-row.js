@@ -1,7 +1,7 @@
 // One recurring task: its rule in words, and what can be done to all of its occurrences.
-import { editSeries, remove } from "./actions.js";
-import { drawSign, make, makeButton, quote } from "./elements.js";
-import { state } from "./state.js";
+import { editSeries, remove } from "../data/actions.js";
+import { drawSign, make, makeButton, quote } from "../text/elements.js";
+import { state } from "../data/state.js";
 
 class SeriesRow extends HTMLElement {
   #drawn = "";

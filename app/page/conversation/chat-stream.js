@@ -1,5 +1,5 @@
 // One turn of the conversation over the wire: a message goes out, events come back as they happen.
-import { Problem, readAnswer } from "./service.js";
+import { Problem, readAnswer } from "../data/service.js";
 
 /** Send a message and hand each event to `on(name, data)`; throws `Problem`, or `AbortError` when stopped. */
 export async function sendMessage(body, on, signal) {

@@ -1,9 +1,9 @@
 // One task in one line: circle, title, and muted on the right what matters of it.
-import { edit, toggle } from "./actions.js";
-import { drawSign, make, quote, whisper } from "./elements.js";
-import { state } from "./state.js";
+import { edit, toggle } from "../data/actions.js";
+import { drawSign, make, quote, whisper } from "../text/elements.js";
+import { state } from "../data/state.js";
 import { openMenu } from "./task-menu.js";
-import { sayShort, toLocal } from "./when.js";
+import { sayShort, toLocal } from "../text/when.js";
 
 class TaskRow extends HTMLElement {
   #task = null;

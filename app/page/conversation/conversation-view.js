@@ -1,9 +1,9 @@
 // The conversation: what was said, what is asked, and where to write.
 import { sendMessage } from "./chat-stream.js";
-import { arrange, make, makeButton } from "./elements.js";
-import { loadSoon } from "./loading.js";
-import { call } from "./service.js";
-import { state } from "./state.js";
+import { arrange, make, makeButton } from "../text/elements.js";
+import { loadSoon } from "../data/loading.js";
+import { call } from "../data/service.js";
+import { state } from "../data/state.js";
 import "./conversation-list.js";
 import "./conversation-turn.js";
 

@@ -1,4 +1,4 @@
-"""How a REST request becomes the raw arguments of a use case."""
+"""The parts of a REST request as raw arguments: body, query, path and preconditions."""
 
 import re
 from typing import Any, get_args
@@ -20,9 +20,9 @@ _VERSION = re.compile(r"[1-9][0-9]{0,17}")
 
 
 async def read_body(request: Request, types: frozenset[str] = JSON) -> dict[str, Any]:
-    """Return the JSON object of a body; an absent body is an empty one.
+    """Return the JSON object of a body; an absent body is an empty object.
 
-    Raises `HttpRefusal`: 415 for another content type, 400 for what is no JSON or no object.
+    Raises `HttpRefusal`: 415 for another content type, 400 for invalid JSON or another JSON value.
     """
     body = await request.body()
     if not body:
@@ -45,7 +45,7 @@ async def read_body(request: Request, types: frozenset[str] = JSON) -> dict[str,
 
 
 def read_query(request: Request) -> dict[str, Any]:
-    """Return the query as arguments; a repeated parameter is a list."""
+    """Return the query as arguments; a repeated parameter becomes a list."""
     raw: dict[str, Any] = {}
     for name, value in request.query_params.multi_items():
         if name not in raw:
@@ -72,18 +72,18 @@ def read_scalars(request: Request, *names: str) -> dict[str, str]:
 
 
 def fill_id(raw: dict[str, Any], name: str, request: Request) -> dict[str, Any]:
-    """Return arguments with the id that the path holds; raises `HttpRefusal` 422 if they name one as well."""
+    """Return arguments with the path's id added; raises `HttpRefusal` 422 if they name one as well."""
     if name in raw:
         raise HttpRefusal(422, "invalid_arguments", f"{name} is given by the path; leave it out.")
     return {**raw, name: request.path_params["id"]}
 
 
 def read_versions(request: Request) -> list[int] | None:
-    """Return the versions of `If-Match` (RFC 9110, section 13.1.1), or nothing for no header or `*`.
+    """Return the versions in `If-Match` (RFC 9110, section 13.1.1); None without the header or for `*`.
 
-    A tag that is no version of ours matches none, and is left out.
+    A tag that cannot be a version matches no task and is left out.
 
-    Raises `HttpRefusal` 400 for weak tags and for what is no list of entity tags.
+    Raises `HttpRefusal` 400 for weak tags and for anything but a list of entity tags.
     """
     header = ", ".join(request.headers.getlist("if-match")).strip()
     if not header or header == "*":
@@ -98,7 +98,7 @@ def read_versions(request: Request) -> list[int] | None:
 
 
 def patch_to_arguments(body: dict[str, Any]) -> dict[str, Any]:
-    """Return a JSON merge patch (RFC 7396) as arguments: what is `null` there goes into `clear`."""
+    """Return a JSON merge patch (RFC 7396) as arguments: its `null` fields go into `clear`."""
     if "clear" in body:
         raise HttpRefusal(422, "invalid_arguments", "clear is for tools; here a null empties a field.")
     for name in _NEVER_EMPTY:

@@ -1,5 +1,5 @@
 // A tool call in one folded line: its name, what it touched, and whether it worked; inside, all of it.
-import { make, quote, whisper } from "./elements.js";
+import { make, quote, whisper } from "../text/elements.js";
 
 class ToolCall extends HTMLElement {
   /** Show a call: `{name, arguments, ok?, result?}`; without `ok` it still runs. */
