@@ -1,7 +1,7 @@
 """A scripted server of OpenAI's Chat Completions over a real socket, with the faults that real ones have."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +18,7 @@ Part = bytes | Callable[[], None] | None
 class ScriptedServer:
     """Each reply is one answer, used in order: bytes for the wire, something to do then, or None for ever."""
 
-    replies: list[list[Part]]
+    replies: list[Sequence[Part]]
     url: str = ""
     requests: list[dict[str, Any]] = field(default_factory=list)
     headers: list[str] = field(default_factory=list)
@@ -42,7 +42,7 @@ class ScriptedServer:
 
 
 @asynccontextmanager
-async def open_server(*replies: list[Part]) -> AsyncIterator[ScriptedServer]:
+async def open_server(*replies: Sequence[Part]) -> AsyncIterator[ScriptedServer]:
     """Serve these replies on a free port of loopback."""
     scripted = ScriptedServer(list(replies))
     tasks: set[asyncio.Task[None]] = set()

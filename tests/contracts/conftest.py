@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.conftest import World, open_world
+from tests.world import World, open_world
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import httpx2
 from sqlalchemy import insert
 
 from events.sql import table_of
-from tests.conftest import World
+from tests.world import World
 from todo.record.models import User
 from todo.record.work import Who
 from todo.requests.schemas import CreateTask

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import World
 from tests.contracts.surfaces import (
     AGENTS,
     JSON,
@@ -19,6 +18,7 @@ from tests.contracts.surfaces import (
     read_rest,
     read_rpc,
 )
+from tests.world import World
 from tools.tool import UseCaseTool
 
 pytestmark = pytest.mark.anyio

@@ -12,8 +12,8 @@ import pytest
 from events.catalog import EventType, TopicStyle, name_topic
 from events.dapr import MOST_BYTES, MOST_EVENTS, open_client
 from events.ports import Outcome, Outgoing, Publisher
-from tests.conftest import World
 from tests.contracts.sidecars import Answer, Call, ScriptedSidecar, fail_entries, make_batch, statuses
+from tests.world import World
 
 pytestmark = pytest.mark.anyio
 TINY = 0.02

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import World
 from tests.contracts.surfaces import JSON, read_rest
+from tests.world import World
 
 pytestmark = pytest.mark.anyio
 

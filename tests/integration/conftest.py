@@ -9,9 +9,10 @@ from app.http import app as main
 from app.storage.sqlite_writer import SqliteDatabase
 from events.catalog import EventType
 from events.consumer import Consumer
-from tests.conftest import World, open_world
 from tests.integration.event_path.dapr_worlds import Fragile, open_dapr
 from tests.integration.storage.databases import opened, schema
+from tests.world import World, open_world
+from todo.activity.reactions import REACTIONS
 
 
 @pytest.fixture
@@ -44,5 +45,5 @@ async def dapr(tmp_path: Path, anyio_backend: str, storage: str) -> AsyncIterato
 @pytest.fixture
 def fragile(monkeypatch: pytest.MonkeyPatch) -> Fragile:
     react = Fragile()
-    monkeypatch.setattr(main, "REACTIONS", (Consumer("fragile", frozenset(EventType), react), *main.REACTIONS))
+    monkeypatch.setattr(main, "REACTIONS", (Consumer("fragile", frozenset(EventType), react), *REACTIONS))
     return react

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it ships no types
 from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 
@@ -158,7 +158,8 @@ async def open_calls(surface: str, stage: LiveStage) -> AsyncIterator[Call]:
             result = await client.call_tool(tool, arguments)
             assert not result.is_error, result.content
             assert result.structured_content is not None
-            return result.structured_content
+            answer: dict[str, Any] = result.structured_content
+            return answer
 
         yield call
 

@@ -21,9 +21,10 @@ from sqlalchemy import text
 
 from app.identity import identify_rest
 from app.service import Service, open_service
-from tests.conftest import CountedIds, MovableClock, make_settings
+from tests.clock import CountedIds, MovableClock
 from tests.simulation.recurring_model import Instance, Model
 from tests.simulation.recurring_plan import Plan
+from tests.world import make_settings
 from todo.errors import TodoError
 from todo.requests import schemas
 from todo.series import update as revising

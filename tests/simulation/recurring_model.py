@@ -36,7 +36,7 @@ class Model:
 
     plan: Plan
     first: date
-    time: time | None
+    wall_time: time | None
     zone: ZoneInfo
     mode: str
     catch_up: str
@@ -72,7 +72,7 @@ class Model:
         return {each.nominal for each in self.instances if each.status != "gone"}
 
     def due_on(self, day: date) -> str:
-        return str(day) if self.time is None else resolve(datetime.combine(day, self.time), self.zone)
+        return str(day) if self.wall_time is None else resolve(datetime.combine(day, self.wall_time), self.zone)
 
     def is_later(self, due: str, after: str) -> bool:
         if not after or (len(due) > 10 and len(after) > 10):
@@ -127,6 +127,13 @@ class Model:
         self.made += 1
         self.passed = 0
 
+    def _make_within(self, due: str) -> bool:
+        """Make the instance unless the series has ended before it."""
+        if not self.is_within(due):
+            return False
+        self.make(due, 0)
+        return True
+
     def start(self) -> bool:
         due = next(self.free(""), None)
         if due is not None:
@@ -147,11 +154,12 @@ class Model:
             return False
         awaits = self.awaits
         if awaits and not self.is_over(awaits) and awaits not in self.living and self.is_within(awaits):
-            return not self.make(awaits, 0)
+            self.make(awaits, 0)
+            return True
         amount = plan.interval
         while (due := self.due_on(self._add(day, amount))) in self.living:
             amount += plan.interval
-        return self.is_within(due) and not self.make(due, 0)
+        return self._make_within(due)
 
     def _add(self, day: date, amount: int) -> date:
         if self.plan.freq != "MONTHLY":
@@ -178,7 +186,7 @@ class Model:
             after = self.newest
             if floor is not None and self.day_of(after) < floor:
                 last_second = datetime.combine(floor - timedelta(1), time(23, 59, 59))
-                after = str(floor - timedelta(1)) if self.time is None else resolve(last_second, self.zone)
+                after = str(floor - timedelta(1)) if self.wall_time is None else resolve(last_second, self.zone)
             found = self.go_on(after)
         if not found and (skips_last or not self.open):
             self._end()
@@ -198,7 +206,7 @@ class Model:
         if not due or self.is_over(due) or due in self.living:
             while self.is_over(due := self.due_on(day)) or due in self.living:
                 day += timedelta(1)
-        return self.is_within(due) and not self.make(due, 0)
+        return self._make_within(due)
 
     def _last_due(self) -> str:
         """An interval after the last one was done or skipped."""
@@ -315,7 +323,7 @@ class Model:
 
     def change_rule(self, plan: Plan, first: date | None, at: time | None) -> bool:
         """Return False if the new rule has nothing after now: then nothing is changed."""
-        new = replace(self, plan=plan, time=at, skipped=set(), instances=self.instances, came=self.came)
+        new = replace(self, plan=plan, wall_time=at, skipped=set(), instances=self.instances, came=self.came)
         keeps = self.mode == "after_completion" and first is None
         start = self.first if keeps else first or self.today
         every = plan if first or keeps else replace(plan, interval=1)
@@ -329,7 +337,7 @@ class Model:
         if next(new.free(""), None) is None:
             return False
         was_live = self.live
-        self.plan, self.time, self.first, self.skipped, self.status = plan, new.time, new.first, set(), "open"
+        self.plan, self.wall_time, self.first, self.skipped, self.status = plan, new.wall_time, new.first, set(), "open"
         self.instances = others
         if first and (not was_live or self.mode == "after_completion"):
             self.awaits = next(self.free(""), "")
@@ -373,8 +381,8 @@ class Model:
             if len(due) <= 10:
                 return due
             wall = read(due).astimezone(old).replace(tzinfo=None)
-            if self.time is not None and due == resolve(datetime.combine(wall.date(), self.time), old):
-                wall = datetime.combine(wall.date(), self.time)
+            if self.wall_time is not None and due == resolve(datetime.combine(wall.date(), self.wall_time), old):
+                wall = datetime.combine(wall.date(), self.wall_time)
             return resolve(wall, zone)
 
         ahead = [each for each in self.open if each not in past and len(each.nominal) > 10]

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from itertools import count
-from typing import Any
 from zoneinfo import ZoneInfo
 
 DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
@@ -38,13 +37,15 @@ class Plan:
 class Days:
     """Every day of a rule from a first one on, found by asking each day, and remembered."""
 
-    def __init__(self, *rule: Any) -> None:
-        self.rule = rule
+    def __init__(
+        self, freq: str, interval: int, byday: tuple[int, ...], bymonthday: tuple[int, ...], first: date
+    ) -> None:
+        self.rule = (freq, interval, byday, bymonthday, first)
         self.found: list[date] = []
         self.asked = 0
 
     def __iter__(self) -> Iterator[date]:
-        first: date = self.rule[-1]
+        first = self.rule[-1]
         for number in count():
             while number == len(self.found):
                 if self.asked == HORIZON:

@@ -9,7 +9,8 @@ import pytest
 
 from app.identity import SCHEDULER, identify_rest
 from app.service import Service, open_service
-from tests.conftest import CountedIds, MovableClock, make_settings
+from tests.clock import CountedIds, MovableClock
+from tests.world import make_settings
 from todo.record.work import Work
 from todo.requests import schemas
 from todo.scheduler import step

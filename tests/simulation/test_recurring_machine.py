@@ -23,10 +23,11 @@ from hypothesis.stateful import (
 
 from app.identity import SCHEDULER
 from app.service import open_service
-from tests.conftest import CountedIds, MovableClock, make_settings
+from tests.clock import CountedIds, MovableClock
 from tests.simulation.recurring_harness import Harness
 from tests.simulation.recurring_model import Model
 from tests.simulation.recurring_plan import Plan, list_days
+from tests.world import make_settings
 from todo.requests import schemas
 from todo.scheduler import step
 from todo.series import create as recurring
@@ -203,12 +204,20 @@ class Machine(Harness):
     def pause(self, number: int, change: str, ahead: int) -> None:
         series_id, model = self.pick(number)
         day = model.today + timedelta(ahead)
-        arguments = {"pause": {"paused": True}, "resume": {"paused": False}, "until": {"pause_until": str(day)}}[change]
+        forms: dict[str, dict[str, Any]] = {
+            "pause": {"paused": True},
+            "resume": {"paused": False},
+            "until": {"pause_until": str(day)},
+        }
+        arguments = forms[change]
         if series_id in self.deleted or model.status == "completed" or (change == "until" and not ahead):
-            request = schemas.UpdateRecurringTask(task_id=series_id, **arguments)  # type: ignore[arg-type]  # given
+            request = schemas.UpdateRecurringTask(task_id=series_id, **arguments)
             self.refuse(revising.update_recurring_task, request, "invalid_arguments", "task_not_found")
             return
-        {"pause": model.pause, "resume": model.resume, "until": lambda: model.pause_until(day)}[change]()
+        if change == "until":
+            model.pause_until(day)
+        else:
+            {"pause": model.pause, "resume": model.resume}[change]()
         self.revise(series_id, **arguments)
 
     @precondition(lambda self: self.series)
@@ -251,7 +260,7 @@ class Machine(Harness):
                 return
             last = left[-1]
             at = model.day_of(last)
-            if model.time is not None:
+            if model.wall_time is not None:
                 at = datetime.fromisoformat(last).astimezone(model.zone).replace(tzinfo=None)
             model.end(replace(model.plan, count=None, until=at))
         self.revise(series_id, ends=str(value))
@@ -266,8 +275,8 @@ class Machine(Harness):
             plan = replace(plan, byday=(), bymonthday=())
         plan = self.end(plan, ends, model.today)
         day = None if first is None else model.today + timedelta(first)
-        at = model.time if day is None else at
-        due = {} if day is None else {"first_due": self.write_due(day, at)}
+        at = model.wall_time if day is None else at
+        due: dict[str, Any] = {} if day is None else {"first_due": self.write_due(day, at)}
         request = schemas.UpdateRecurringTask(task_id=series_id, rule=plan.text, **due)
         if model.change_rule(plan, day, at):
             self.call(revising.update_recurring_task, request)

@@ -12,10 +12,10 @@ import pytest
 from app.identity import SCHEDULER
 from events.ports import Outcome, Outgoing, Publisher
 from events.relay import Relay
-from tests.conftest import World, open_world
+from tests.world import World, open_world
 from todo.scheduler import step
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
 
 SEEDS = range(400 if os.environ.get("TODO_TEST_LONG") else 12)
 STEPS = 60

@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from app.service import open_service
-from tests.conftest import CountedIds, MovableClock, make_settings
+from tests.clock import CountedIds, MovableClock
 from tests.simulation.undo_harness import MINE, THEIRS, Stage, assert_same
+from tests.world import make_settings
 from todo.errors import UndoConflict
 
 LONG = bool(os.environ.get("TODO_TEST_LONG"))

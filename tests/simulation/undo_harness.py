@@ -14,7 +14,8 @@ from sqlalchemy import text
 from app.identity import LOCAL_USER, SCHEDULER
 from app.service import Service, open_service
 from events.instants import write_instant
-from tests.conftest import CountedIds, MovableClock, make_settings
+from tests.clock import CountedIds, MovableClock
+from tests.world import make_settings
 from todo.errors import TodoError
 from todo.record.queries import load_any_tasks
 from todo.record.rows import show_task

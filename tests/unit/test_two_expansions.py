@@ -2,7 +2,7 @@
 
 import calendar
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import groupby, pairwise
@@ -15,6 +15,7 @@ from events.instants import read_instant, shorten_instant, write_instant
 from todo.errors import RuleNeverOccurs, RuleTooFrequent
 from todo.recurrence import expansion as rules
 from todo.recurrence.expansion import Rule
+from todo.text.when import is_date
 
 ZONES = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Africa/Casablanca", "Asia/Kathmandu")
 LONG = bool(os.environ.get("TODO_TEST_LONG"))
@@ -112,7 +113,7 @@ def walk_days(rule: Rule, first: datetime, end: date) -> Iterator[datetime]:
 
 def resolve(wall: datetime, zone: ZoneInfo) -> datetime:
     around = [(wall + timedelta(hours=hours)).replace(tzinfo=UTC).astimezone(zone).utcoffset() for hours in (-36, 36)]
-    tries = [(wall - offset).replace(tzinfo=UTC) for offset in around]
+    tries = [(wall - offset).replace(tzinfo=UTC) for offset in around if offset is not None]
     real = [at for at in tries if at.astimezone(zone).replace(tzinfo=None) == wall]
     return min(real) if real else tries[0]
 
@@ -150,7 +151,7 @@ def walk_minutes(rule: Rule, first: datetime, zone: ZoneInfo, end: datetime) -> 
 
 
 def judge(rule: Rule, first: str, zone: ZoneInfo, end: datetime) -> list[str]:
-    if rules.is_date(first):
+    if is_date(first):
         start = datetime.fromisoformat(first)
         return [str(at.date()) for at in walk_days(rule, start, end.date()) if at.date() <= end.date()]
     start = read_instant(first)
@@ -194,7 +195,7 @@ def random_rule(random: Random) -> str:
         intervals = [15, 20, 45, 61, 90, 720, 1439] if freq == "MINUTELY" else [1, 2, 3, 4, 5, 7, 12]
         parts.append(f"INTERVAL={random.choice(intervals)}")
     weeks = freq == "YEARLY" and random.random() < 0.3
-    lists = {
+    lists: dict[str, tuple[float, Callable[[], str]]] = {
         "BYMONTH": (0.25, lambda: numbers(random, 1, 12, 6)),
         "BYWEEKNO": (float(weeks), lambda: numbers(random, 1, 53, 5, True)),
         "BYYEARDAY": (0.2 * (freq == "YEARLY" or sub), lambda: numbers(random, 1, 366, 30, True)),

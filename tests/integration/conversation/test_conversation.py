@@ -11,7 +11,7 @@ from agent.messages import Finished, ModelFailed, ModelRequest, TextPiece, ToolC
 from tests.integration.conversation.talking import names_of, open_talk, say, stream
 from tests.scripted import last_result
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
 
 
 async def test_a_message_becomes_calls_and_an_answer(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from app.storage.sqlite_writer import SqliteDatabase
 from tests.integration.conversation.talking import open_talk, say
 from todo.errors import StorageUnavailable
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
 
 
 class Death:

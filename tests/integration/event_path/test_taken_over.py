@@ -10,12 +10,13 @@ from sqlalchemy import text
 from events.catalog import EventType
 from events.consumer import Consumer
 from events.redelivery import CHUNK, GRACE_PERIOD, LOOK_BACK, MOST_CHUNKS
-from tests.conftest import MONDAY, World
+from tests.clock import MONDAY
 from tests.integration.event_path.dapr_worlds import SUCCESS, Fragile, deliver, read_activity
 from tests.integration.event_path.test_redelivery import explain, publish, watch_of
+from tests.world import World
 from todo.errors import StorageUnavailable
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
 
 
 async def look(world: World) -> int:

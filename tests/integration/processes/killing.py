@@ -18,7 +18,8 @@ from sqlalchemy import Engine, event
 from app.http.app import build_app
 from app.service import open_service
 from app.settings import load_settings
-from tests.conftest import URL, CountedIds, MovableClock
+from tests.clock import CountedIds, MovableClock
+from tests.world import URL
 
 
 def die() -> None:
@@ -51,4 +52,5 @@ async def run(path: str, key: str, at: str, body: str) -> None:
 
 
 if __name__ == "__main__":
-    anyio.run(run, *sys.argv[1:])
+    path, key, at, body = sys.argv[1:]
+    anyio.run(run, path, key, at, body)

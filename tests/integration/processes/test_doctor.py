@@ -17,11 +17,11 @@ from app.dapr.routes import list_subscriptions
 from app.settings import load_settings
 from app.system import SystemClock
 from events.catalog import TopicStyle
-from tests.conftest import World, make_settings
 from tests.integration.event_path.dapr_worlds import SIDECAR, open_dapr
 from tests.wire import HEAD, Part, chunk, open_server, refuse
 from tests.wire import call as wire_call
 from tests.wire import say as words
+from tests.world import World, make_settings
 
 pytestmark = pytest.mark.anyio
 Found = dict[str, tuple[bool, str]]

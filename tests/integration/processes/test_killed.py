@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from pydantic_core import to_json
 
-from tests.conftest import World, open_world
 from tests.integration.processes.test_processes import environment
 from tests.integration.recurrence.recurring import send
+from tests.world import World, open_world
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
 
 MANY = 100
 POINTS = ["90", "300", "answered"]

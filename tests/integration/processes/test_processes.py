@@ -18,9 +18,9 @@ import httpx2
 import pytest
 from mcp import Client, StdioServerParameters
 
-from tests.conftest import STORAGE
+from tests.storage import STORAGE
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
 
 LONG = bool(os.environ.get("TODO_TEST_LONG"))
 SECONDS = 60.0 if LONG else 8.0

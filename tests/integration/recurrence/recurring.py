@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.conftest import World
+from tests.world import World
 
 NOW = "2026-11-23T09:00:00Z"
 

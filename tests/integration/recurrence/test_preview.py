@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import World
+from tests.world import World
 
 pytestmark = pytest.mark.anyio
 

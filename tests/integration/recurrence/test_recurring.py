@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import World
 from tests.integration.recurrence.recurring import (
     complete,
     create,
@@ -19,6 +18,7 @@ from tests.integration.recurrence.recurring import (
     send,
     triggers,
 )
+from tests.world import World
 
 pytestmark = pytest.mark.anyio
 

@@ -2,7 +2,6 @@
 
 import pytest
 
-from tests.conftest import World
 from tests.integration.recurrence.recurring import (
     complete,
     create,
@@ -17,6 +16,7 @@ from tests.integration.recurrence.recurring import (
     send,
     triggers,
 )
+from tests.world import World
 
 pytestmark = pytest.mark.anyio
 

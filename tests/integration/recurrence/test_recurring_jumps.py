@@ -1,11 +1,12 @@
 """Series at a time of day that the clocks jump over, and series that rest: what comes when they go on (section 6)."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
-from tests.conftest import World
 from tests.integration.recurrence.recurring import complete, create, delete, instances, open_ids, reopen, revise, send
+from tests.world import World
 
 pytestmark = pytest.mark.anyio
 
@@ -33,7 +34,7 @@ async def test_a_first_date_that_the_clocks_jump_over_moves_that_day_alone(
     world: World, rule: str, first: str | None
 ) -> None:
     world.clock.at = GAP
-    asked = {"rule": rule} if first is None else {"rule": rule, "first_due": first}
+    asked: dict[str, Any] = {"rule": rule} if first is None else {"rule": rule, "first_due": first}
     shown = await send(world, "POST", "/recurring-tasks/preview", **asked, count=3)
     assert [each["due"] for each in shown["occurrences"]] == JUMPED
     assert "02:30" in shown["rule_text"]

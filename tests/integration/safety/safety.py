@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from tests.conftest import World
 from tests.contracts.surfaces import Reply, Surface, call
+from tests.world import World
 from todo.requests.confirmations import MANY_DELETIONS
 
 KINDS = {"task.created", "task.updated", "task.completed", "task.deleted"}
@@ -23,6 +23,11 @@ async def fail(world: World, tool: str, client: str = "agent", surface: Surface 
     assert reply.code, reply.text
     assert await count(world) == stored
     return reply
+
+
+def excepting(plan_id: str, numbers: list[int]) -> dict[str, Any]:
+    """Return arguments of `apply_plan` that leave out these changes: `except` is a word of Python's own."""
+    return {"plan_id": plan_id, "except": numbers}
 
 
 async def count(world: World) -> list[Any]:

@@ -8,9 +8,9 @@ import pytest
 from mcp.types import ElicitResult
 
 from app.settings import GUARDABLE, BadSettings, load_settings
-from tests.conftest import URL, World, open_world
 from tests.contracts.surfaces import AGENTS, Surface, call
-from tests.integration.safety.safety import delete_up_to_the_limit, do, fail, make, see, types
+from tests.integration.safety.safety import delete_up_to_the_limit, do, excepting, fail, make, see, types
+from tests.world import URL, World, open_world
 from tools.server import TOOLS
 
 pytestmark = pytest.mark.anyio
@@ -64,7 +64,7 @@ async def test_a_batch_of_ten_needs_the_person_and_one_of_nine_does_not(world: W
     assert await living(world) == 10
     refused = await fail(world, "apply_plan", plan_id=plan["plan_id"])
     assert refused.code == "confirmation_required"
-    applied = await do(world, "apply_plan", plan_id=plan["plan_id"], **{"except": [4]})
+    applied = await do(world, "apply_plan", **excepting(plan["plan_id"], [4]))
     assert types(applied) == ["task.deleted"] * 9
 
 
@@ -73,7 +73,7 @@ async def test_ending_more_than_three_series_needs_the_person_and_each_counts_on
     steps = [{"tool": "delete_task", "arguments": {"task_id": each["recurring_id"]}} for each in made]
     plan = await do(world, "plan_changes", changes=steps)
     assert (await fail(world, "apply_plan", plan_id=plan["plan_id"])).code == "confirmation_required"
-    applied = await do(world, "apply_plan", plan_id=plan["plan_id"], **{"except": [1]})
+    applied = await do(world, "apply_plan", **excepting(plan["plan_id"], [1]))
     assert len(types(applied)) == 6
     for task in await make(world, 6):
         await do(world, "delete_task", task_id=task)

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import URL, World
 from tests.contracts.surfaces import JSON
 from tests.integration.safety.safety import delete_up_to_the_limit, do, make, see
+from tests.world import URL, World
 
 pytestmark = pytest.mark.anyio
 

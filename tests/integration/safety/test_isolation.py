@@ -1,19 +1,20 @@
 """Nobody sees or changes what belongs to another person: every tool in the list, so that a new one is covered too."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from app.identity import ensure_local_user
-from tests.conftest import World
+from tests.world import World
 from todo.activity.feeds import get_me, list_activity, list_notifications, read_notification, read_statistics
 from todo.errors import TodoError
-from todo.record.work import Who
+from todo.record.work import Who, Work
 from todo.requests.arguments import read_arguments
 from tools.server import TOOLS
 from tools.tool import ToolSpec
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
 
 STRANGER = Who("stranger", "agent", "mcp", "", "stranger")
 NOWHERE = "01930000-0000-7000-8000-ffffffffffff"
@@ -26,6 +27,12 @@ FILLING: dict[str, dict[str, Any]] = {
 }
 WITH_TASK = [spec for spec in TOOLS if "task_id" in spec.request.model_fields]
 WITH_REMINDER = [spec for spec in TOOLS if "reminder_id" in spec.request.model_fields]
+
+
+def read_as(spec: ToolSpec, raw: dict[str, Any]) -> Callable[[Work], Any]:
+    """Return the call of a reading tool with raw arguments."""
+    request = read_arguments(spec.request, raw).request
+    return lambda work: spec.use_case(work, request)
 
 
 async def own_task(world: World) -> tuple[str, str]:
@@ -71,9 +78,15 @@ async def test_searches_feeds_and_near_titles_hold_ones_own_only(world: World) -
     await world.index()
     store = world.service.store
     find = next(spec for spec in TOOLS if spec.name == "find_tasks")
-    for raw in ({}, {"status": "all"}, {"text": "secret"}, {"text": "secret plan"}, {"has_reminder": False}):
-        request = read_arguments(find.request, raw).request
-        found = await store.read(STRANGER, lambda work, request=request: find.use_case(work, request))
+    searches: list[dict[str, Any]] = [
+        {},
+        {"status": "all"},
+        {"text": "secret"},
+        {"text": "secret plan"},
+        {"has_reminder": False},
+    ]
+    for raw in searches:
+        found = await store.read(STRANGER, read_as(find, raw))
         assert (found["tasks"], found["total"], "also_completed" in found) == ([], 0, False)
     near = await refuse(world, next(spec for spec in TOOLS if spec.name == "get_task"), task_id="Secret")
     assert "plan" not in near

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import World
 from tests.contracts.surfaces import SURFACES, Surface
-from tests.integration.safety.safety import count, do, fail, make, see, types
+from tests.integration.safety.safety import count, do, excepting, fail, make, see, types
+from tests.world import World
 
 pytestmark = pytest.mark.anyio
 
@@ -85,9 +85,9 @@ async def test_what_is_excepted_stays_and_wrong_numbers_are_refused(world: World
     await make(world, 3, tags=["x"])
     plan = await do(world, "plan_changes", filter={"tags": ["x"]}, change={"priority": "high"})
     for numbers in ([4], [0], [-1], [1, 2, 3]):
-        refused = await fail(world, "apply_plan", plan_id=plan["plan_id"], **{"except": numbers})
+        refused = await fail(world, "apply_plan", **excepting(plan["plan_id"], numbers))
         assert refused.code == "invalid_arguments"
-    applied = await do(world, "apply_plan", plan_id=plan["plan_id"], **{"except": [2]})
+    applied = await do(world, "apply_plan", **excepting(plan["plan_id"], [2]))
     changed = {task["id"] for task in applied["tasks"]}
     assert changed == {plan["diff"][0]["task_id"], plan["diff"][2]["task_id"]}
     assert (await see(world, plan["diff"][1]["task_id"]))["priority"] == "none"
@@ -124,7 +124,7 @@ async def test_a_task_changed_since_is_named_with_who(world: World) -> None:
     for word in ("Task 0", "notes", "rival"):
         assert word in refused.sentence
     number = next(each["number"] for each in plan["diff"] if each["task_id"] == one)
-    applied = await do(world, "apply_plan", plan_id=plan["plan_id"], **{"except": [number]})
+    applied = await do(world, "apply_plan", **excepting(plan["plan_id"], [number]))
     assert len(applied["tasks"]) == 1, "what is left out cannot stand in the way"
 
 
@@ -221,7 +221,7 @@ async def test_to_apply_at_once_is_one_call(world: World) -> None:
 
 async def test_what_comes_and_goes_in_one_plan_is_not_told(world: World) -> None:
     plan = await do(world, "plan_changes", changes=[step("create_task", title="A"), step("create_task", title="B")])
-    applied = await do(world, "apply_plan", plan_id=plan["plan_id"], **{"except": [1]})
+    applied = await do(world, "apply_plan", **excepting(plan["plan_id"], [1]))
     assert types(applied) == ["task.created"]
     assert [task["title"] for task in applied["tasks"]] == ["B"]
 

@@ -11,9 +11,9 @@ import pytest
 from pydantic_core import from_json
 
 from app.http.server import QuietServer, bind, build_server
-from tests.conftest import URL, World, open_world
 from tests.integration.conversation.talking import open_talk, say, stream
 from tests.integration.safety.safety import delete_up_to_the_limit, do, fail, make
+from tests.world import URL, World, open_world
 from todo.requests.confirmations import MOST_ITEMS
 
 pytestmark = pytest.mark.anyio

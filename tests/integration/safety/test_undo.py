@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import World
 from tests.contracts.surfaces import AGENTS, SURFACES, Surface, make_foreign_task
 from tests.integration.safety.safety import do, fail, make, see, types
+from tests.world import World
 
 pytestmark = pytest.mark.anyio
 
-DAILY = {"title": "Plants", "rule": "FREQ=DAILY;BYHOUR=12"}
+DAILY: dict[str, Any] = {"title": "Plants", "rule": "FREQ=DAILY;BYHOUR=12"}
 
 
 async def test_it_takes_back_the_newest_change_from_here_and_then_one_further(world: World) -> None:
@@ -251,7 +251,8 @@ async def test_a_repeat_of_an_undo_with_its_id_undoes_once(world: World) -> None
 async def test_no_argument_forces_an_undo(world: World, surface: Surface) -> None:
     await make(world, 1)
     for name in ("force", "user_id", "origin"):
-        assert (await fail(world, "undo", surface=surface, **{name: True})).code == "invalid_arguments"
+        arguments: dict[str, Any] = {name: True}
+        assert (await fail(world, "undo", surface=surface, **arguments)).code == "invalid_arguments"
 
 
 async def test_an_erased_task_stands_in_the_way(world: World) -> None:

@@ -9,12 +9,12 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.conftest import World
 from tests.contracts.surfaces import Reply, call
 from tests.integration.conversation.talking import serve_talk
 from tests.integration.safety.safety import do, make
+from tests.world import World
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
 
 CROWD = 50
 

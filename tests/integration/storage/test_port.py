@@ -12,10 +12,10 @@ from sqlalchemy.exc import IntegrityError
 from app.storage.port import Database
 from app.storage.postgres import PostgresDatabase
 from app.storage.sqlite_writer import SqliteDatabase
-from tests.conftest import STORAGE
+from tests.storage import STORAGE
 from todo.errors import StorageUnavailable
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
 
 SCHEMA = "CREATE TABLE note (id INTEGER PRIMARY KEY, word TEXT UNIQUE)"
 

@@ -15,16 +15,17 @@ from app.migrations import HEAD
 from app.service import migrate_database, open_database
 from app.settings import BadSettings, load_settings
 from app.storage.postgres import PostgresDatabase
-from tests.conftest import Storage, World, make_settings, open_world
 from tests.integration.storage.test_service import run_cli
 from tests.postgres import Cluster
+from tests.storage import Storage
+from tests.world import World, make_settings, open_world
 from todo.errors import StorageUnavailable
 from todo.record.work import Who
 from todo.requests.schemas import CreateTask
 from todo.tasks.search import _VECTOR
 from todo.tasks.tasks import create_task
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.database("postgresql")]
 
 AGENT = Who("local", "agent", "mcp", "", "ide")
 
@@ -91,7 +92,7 @@ def own_cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
     try:
         made.start()
         made.make_template()
-        monkeypatch.setattr("tests.conftest.STORAGE", Storage("postgresql", made))
+        monkeypatch.setattr("tests.world.STORAGE", Storage("postgresql", made))
         yield made
     finally:
         made.remove()

@@ -17,12 +17,13 @@ from app.cli.clients import known_clients, write_config
 from app.http.server import show_banner
 from app.migrations import HEAD
 from app.settings import BadSettings, load_settings
-from tests.conftest import World, open_world
+from app.storage.sqlite_writer import SqliteDatabase
 from tests.integration.processes.test_processes import environment
 from tests.integration.recurrence.recurring import create, delete, revise
+from tests.world import World, open_world
 from tools.server import TOOLS
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.database("sqlite")]
 ROOT = Path(__file__).parents[3]
 
 
@@ -64,6 +65,7 @@ async def test_an_upgrade_by_another_process_stops_the_writing_and_not_the_readi
 
 
 async def test_a_lock_of_another_program_is_told_and_nothing_is_stored(world: World, tmp_path: Path) -> None:
+    assert isinstance(world.service.database, SqliteDatabase)
     world.service.database._wait_limit = 0.2
     other = sqlite3.connect(tmp_path / "todo.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")

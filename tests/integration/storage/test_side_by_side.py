@@ -12,7 +12,7 @@ from app.storage.postgres import TRIES
 from events.catalog import TaskEvent
 from events.lease import Lease
 from events.sql import take_lock
-from tests.conftest import World
+from tests.world import World
 from todo.activity.reactions import count_task
 from todo.errors import StorageUnavailable
 from todo.record.views import View
@@ -22,7 +22,7 @@ from todo.requests.idempotency import once
 from todo.requests.schemas import CreateTask
 from todo.tasks.tasks import create_task
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.database("postgresql")]
 
 AGENT = Who("local", "agent", "mcp", "", "ide")
 

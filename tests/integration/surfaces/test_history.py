@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 from sqlalchemy import inspect
 
-from tests.conftest import World
 from tests.contracts.surfaces import make_foreign_task
 from tests.integration.safety.safety import do, fail, make, see
+from tests.world import World
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
 
 
 async def read(world: World, path: str, **query: Any) -> Any:

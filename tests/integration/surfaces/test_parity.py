@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from pydantic_core import from_json, to_json
 
-from tests.conftest import open_world
 from tests.integration.conversation.talking import open_talk, say
 from tests.playing import Scenario, call_rest, play
+from tests.world import open_world
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
 
 # Each step: seconds that pass first, the tool, its arguments; {n} is the n-th task made, {rn} its first reminder.
 SCENARIO: Scenario = (

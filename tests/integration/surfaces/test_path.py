@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.conftest import World
+from tests.world import World
 
 pytestmark = pytest.mark.anyio
 

@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 from mcp import Client
+from mcp.server.subscriptions import ResourceUpdated
 from mcp.shared.exceptions import MCPError
-from mcp.types import PromptReference, ResourceTemplateReference
+from mcp.types import PromptMessage, PromptReference, ResourceTemplateReference, TextContent
 
 from app.identity import StdioIdentity
-from app.resource_updates import LONGEST_SECONDS, NOBODY_SECONDS, Listeners, ResourceUpdates, tell_news
-from tests.conftest import MovableClock, World
+from app.resource_updates import LONGEST_SECONDS, NOBODY_SECONDS, Listeners, ResourceUpdates
+from tests.clock import MovableClock
 from tests.contracts.surfaces import make_foreign_task
+from tests.world import World
 
 pytestmark = pytest.mark.anyio
 
@@ -22,6 +24,16 @@ pytestmark = pytest.mark.anyio
 async def load(client: Any, uri: str) -> Any:
     [content] = (await client.read_resource(uri)).contents
     return json.loads(content.text)
+
+
+def text_of(message: PromptMessage) -> str:
+    assert isinstance(message.content, TextContent)
+    return message.content.text
+
+
+def uri_of(event: object) -> str:
+    assert isinstance(event, ResourceUpdated)
+    return str(event.uri)
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
@@ -56,10 +68,10 @@ async def test_prompts_carry_tasks_as_data(world: World) -> None:
     assert {prompt.name for prompt in (await client.list_prompts()).prompts} == {"plan_my_day", "weekly_review"}
     for name in ("plan_my_day", "weekly_review"):
         [message] = (await client.get_prompt(name)).messages
-        assert "no instruction" in message.content.text
-        assert "23 Nov 2026" in message.content.text
+        assert "no instruction" in text_of(message)
+        assert "23 Nov 2026" in text_of(message)
     [message] = (await client.get_prompt("plan_my_day")).messages
-    assert message.content.text.index("no instruction") < message.content.text.index("Ignore all rules")
+    assert text_of(message).index("no instruction") < text_of(message).index("Ignore all rules")
 
 
 async def test_tags_and_tasks_are_completed_from_the_own_ones(world: World) -> None:
@@ -81,13 +93,17 @@ async def test_whoever_listens_hears_of_the_own_tasks_only(world: World) -> None
         mine, foreign = made["task"]["id"], await make_foreign_task(world)
         await world.settle()
         uris = [f"task://{mine}", f"task://{foreign}", "tasks://today"]
-        async with asyncio.timeout(10), tell_news(world.service), client.listen(resource_subscriptions=uris) as news:
+        async with (
+            asyncio.timeout(10),
+            world.service.publish_updates(),
+            client.listen(resource_subscriptions=uris) as news,
+        ):
             honoured = news.honored.resource_subscriptions
             assert sorted(map(str, honoured or [])) == sorted([uris[0], uris[2]])
             await world.call(client, "update_task", task_id=mine, title="Changed")
             await world.settle()
             world.service.background.bell.ring()
-            heard = {str((await anext(news)).uri) for _ in range(2)}
+            heard = {uri_of(await anext(news)) for _ in range(2)}
     assert heard == {uris[0], uris[2]}
 
 
@@ -120,7 +136,7 @@ async def test_a_task_that_becomes_overdue_while_nothing_happens_is_told_to_who_
         uris = ["tasks://overdue", "tasks://today"]
         async with asyncio.timeout(10), client.listen(resource_subscriptions=uris) as heard:
             following = asyncio.create_task(news.follow())
-            assert str((await anext(heard)).uri) == "tasks://overdue"
+            assert uri_of(await anext(heard)) == "tasks://overdue"
             assert [task["title"] for task in (await load(client, "tasks://overdue"))["tasks"]] == ["Soon"]
             assert sleeper.slept[:2] == [0.0, pytest.approx(20.001)]
             following.cancel()
@@ -140,8 +156,8 @@ async def test_a_deadline_that_comes_nearer_wakes_who_sleeps_for_a_later_one(wor
             await world.settle()
             sleeper.most = 2
             news.wake()
-            assert str((await anext(heard)).uri) == "tasks://overdue", "that it came"
-            assert str((await anext(heard)).uri) == "tasks://overdue", "that its time has passed"
+            assert uri_of(await anext(heard)) == "tasks://overdue", "that it came"
+            assert uri_of(await anext(heard)) == "tasks://overdue", "that its time has passed"
             assert sleeper.slept == [0.0, pytest.approx(5.001)]
             following.cancel()
     assert made["task"]["due"] == "2026-11-23T09:00:05Z"
@@ -168,7 +184,7 @@ async def test_only_open_tasks_whose_time_passes_are_told(
         await world.rest.delete(f"/tasks/{task_id}")
     told: list[str] = []
     news = ResourceUpdates(world.service.database, Listeners(), world.clock)
-    news.bus.subscribe(lambda event: told.append(str(event.uri)))  # type: ignore[union-attr]  # a resource's
+    news.bus.subscribe(lambda event: told.append(uri_of(event)))
     since = "2026-11-23T09:00:00.000000Z"
     world.clock.move(hours=1)
     since, ahead = await news._tell_passed(since)
@@ -199,7 +215,7 @@ async def test_where_nobody_listens_the_feed_is_not_read_at_every_bell(world: Wo
     seconds = time.monotonic() - began
     assert looks <= 1 + 2 * (1 + seconds / NOBODY_SECONDS), "the place in the feed, then once a second two questions"
     told: list[str] = []
-    leave = news.bus.subscribe(lambda event: told.append(str(event.uri)))  # type: ignore[union-attr]  # a resource's
+    leave = news.bus.subscribe(lambda event: told.append(uri_of(event)))
     made = (await world.rest.post("/tasks", json={"title": "Two"})).json()["task"]["id"]
     await world.settle()
     news.wake()

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import World
+from tests.world import World
 from todo.tasks.search import FEW_HITS
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
 
 SORTS = ("due", "-due", "priority", "created", "completed", "title")
 WORDS = ("milk", "Café", "naïve", "Ärger", "МОСКВА", "牛乳", "rent", "re-use", "İstanbul", "straße")
