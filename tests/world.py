@@ -33,6 +33,7 @@ class World:
 
     service: Service
     clock: MovableClock
+    ids: CountedIds
     rest: httpx2.AsyncClient
     http: httpx2.AsyncClient
     _stack: AsyncExitStack = field(repr=False)
@@ -61,13 +62,13 @@ class World:
             tasks.start_soon(serve)
             async with stdio_server(stdin=files[2], stdout=files[1]) as client:
                 yield client
-                # As a client does that ends: the server sees the end of its input and ends too.
+                # Like a client that ends: the server sees the end of its input and ends too.
                 await files[1].aclose()
         await files[0].aclose()
         await files[2].aclose()
 
     async def settle(self) -> None:
-        """Publish and react until nothing waits."""
+        """Publish and deliver until nothing waits."""
         while await self.service.relay.step() + await self.service.broker.step():
             pass
 
@@ -84,12 +85,12 @@ class World:
             pass
 
     async def events(self) -> list[dict[str, Any]]:
-        """Return every recorded CloudEvent, in order."""
+        """Return every CloudEvent in the outbox, in order."""
         rows = await self.query("SELECT payload FROM outbox_entry ORDER BY seq")
         return [from_json(row[0]) for row in rows]
 
     async def query(self, statement: str, **parameters: Any) -> list[Any]:
-        """Return the rows of a statement."""
+        """Return the rows of an SQL statement."""
         return await self.service.database.read(
             lambda connection: list(connection.execute(text(statement), parameters))
         )
@@ -108,7 +109,7 @@ def make_settings(folder: Path, **overrides: Any) -> Settings:
 
 
 async def lay_out_settings(folder: Path, **overrides: Any) -> Settings:
-    """Return the settings of a folder, after making its database where that does not make itself."""
+    """Return the settings for a folder; on PostgreSQL, create its database first."""
     if STORAGE.kind == "postgresql":
         assert STORAGE.cluster is not None
         overrides["database_url"] = await STORAGE.cluster.open_for(folder)
@@ -117,11 +118,11 @@ async def lay_out_settings(folder: Path, **overrides: Any) -> Settings:
 
 @asynccontextmanager
 async def open_world(folder: Path, **overrides: Any) -> AsyncIterator[World]:
-    """Open a world on a folder, with other settings where given; a second one on the same folder is a restart."""
-    clock = MovableClock()
+    """Open a world on a folder, with these settings changed; opening the folder again is a restart."""
+    clock, ids = MovableClock(), CountedIds()
     async with AsyncExitStack() as stack:
         settings = await lay_out_settings(folder, **overrides)
-        service = await stack.enter_async_context(open_service(settings, clock, CountedIds()))
+        service = await stack.enter_async_context(open_service(settings, clock, ids))
         app = build_app(service, background=False)
         await stack.enter_async_context(app.router.lifespan_context(app))
         http = await stack.enter_async_context(
@@ -130,4 +131,4 @@ async def open_world(folder: Path, **overrides: Any) -> AsyncIterator[World]:
         rest = await stack.enter_async_context(
             httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url=f"{URL}/api")
         )
-        yield World(service, clock, rest, http, stack)
+        yield World(service, clock, ids, rest, http, stack)

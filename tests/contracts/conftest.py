@@ -1,4 +1,4 @@
-"""One world for many refusals: what stores nothing needs no database of its own."""
+"""A world shared by the tests of a module: a refused call stores nothing, so it needs no database of its own."""
 
 from collections.abc import AsyncIterator
 

@@ -176,7 +176,7 @@ CASES = (
 
 @dataclass(frozen=True)
 class Seed:
-    """What the bad calls refer to."""
+    """The ids that the bad calls refer to."""
 
     names: dict[str, str]
 

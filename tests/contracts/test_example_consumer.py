@@ -1,4 +1,4 @@
-"""The example consumer keeps to what `docs/consumers.md` asks of one, and is a stranger to our packages."""
+"""The example consumer meets the requirements of `docs/consumers.md` and imports none of our packages."""
 
 import ast
 import importlib.util

@@ -1,4 +1,4 @@
-"""What every publisher promises the relay, and what the one for Dapr promises beside that, on a scripted sidecar."""
+"""The promises of every publisher to the relay, and the further ones of the Dapr publisher, on a scripted sidecar."""
 
 import asyncio
 import contextlib
@@ -17,7 +17,7 @@ from tests.world import World
 
 pytestmark = pytest.mark.anyio
 TINY = 0.02
-"""A deadline in place of ten seconds."""
+"""Replaces the deadline of ten seconds."""
 Publish = Callable[[list[Outgoing]], Awaitable[list[Outcome]]]
 
 
@@ -48,7 +48,7 @@ async def make_outgoing(world: World, count: int) -> list[Outgoing]:
     return [Outgoing(*row) for row in rows]
 
 
-# Promises of all of them.
+# Promises of every publisher.
 
 
 async def test_every_entry_is_answered_once(world: World, publisher: Publisher) -> None:
@@ -69,7 +69,7 @@ async def test_the_same_batch_twice_is_published_twice_and_reacted_to_once(world
     assert len((await world.rest.get("/activity")).json()["entries"]) == 3
 
 
-# Promises of the one for Dapr.
+# Promises of the Dapr publisher.
 
 
 @pytest.mark.parametrize("style", ["type", "convention", "single"])
@@ -229,7 +229,7 @@ async def test_looking_one_by_one_ends_at_the_same_deadline(sidecar: ScriptedSid
 async def test_an_answer_that_drips_does_not_outlast_the_deadline() -> None:
     async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 500 Oh\r\nContent-Length: 1000000\r\n\r\n")
-        with contextlib.suppress(ConnectionError):  # the client hangs up, which is what it shall do
+        with contextlib.suppress(ConnectionError):  # the client hangs up, as it should
             while not reader.at_eof():
                 writer.write(b"x")
                 await writer.drain()

@@ -1,4 +1,4 @@
-"""A database file with the SQLite side of the port opened on it; and a world that runs in two processes."""
+"""Fixtures of the integration tests: a SQLite database, a second process on the world, and a world on Dapr."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -31,7 +31,7 @@ async def db(path: Path) -> AsyncIterator[SqliteDatabase]:
 async def second(tmp_path: Path, world: World) -> AsyncIterator[World]:
     """Another process on the world's database."""
     async with open_world(tmp_path) as opened_too:
-        opened_too.service.store.ids.count = 1_000_000  # type: ignore[attr-defined]  # counted
+        opened_too.ids.count = 1_000_000
         opened_too.clock.at = world.clock.at
         yield opened_too
 

@@ -22,7 +22,7 @@ from app.system import SystemClock
 from events.catalog import EventType, TopicStyle, name_topic
 from infra.live.chain import LiveChain
 from tests.live.product import ExampleConsumer, Product, run_consumer, run_product, until
-from tests.playing import Call, Scenario, call_rest, play
+from tests.scenario import Call, Scenario, call_rest, play
 
 SOON = "{soon}"
 # Seconds before a step stand for the next ring: time is real here, so the step waits for it. All other dates lie far

@@ -1,4 +1,4 @@
-"""A small model of series: section 6 of the contract on days enumerated one by one, without the product's code."""
+"""A small model of series: section 6 of the contract on enumerated days, without the product's code."""
 
 from calendar import monthrange
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from tests.simulation.recurring_plan import Plan, just_before, list_days, read, resolve
 
 MOST_COUNTED = 1_000
-"""Dates passed over that are counted when an instance is done very late (decision 0007)."""
+"""Most skipped dates that are counted when an instance is completed very late (decision 0007)."""
 
 
 @dataclass(eq=False)
@@ -32,7 +32,7 @@ class Instance:
 
 @dataclass
 class Model:
-    """One series; every method is one call or tick and leaves in `came` what it must have made: (nominal, skipped)."""
+    """One series; each method is a call or tick and adds the expected instances to `came`, as (nominal, skipped)."""
 
     plan: Plan
     first: date
@@ -97,7 +97,7 @@ class Model:
         return due <= (str(until.date()) if len(due) == 10 else resolve(until, self.zone))
 
     def dates(self, after: str) -> Iterator[str]:
-        """All dates of the rule later than one, whatever becomes of them."""
+        """All dates of the rule after one, including those that are skipped or taken."""
         plan = self.plan
         near = self.day_of(after) - timedelta(2) if after else date.min
         for day in islice(list_days(plan.freq, plan.interval, plan.byday, plan.bymonthday, self.first), plan.count):
@@ -209,7 +209,7 @@ class Model:
         return self._make_within(due)
 
     def _last_due(self) -> str:
-        """An interval after the last one was done or skipped."""
+        """Return the due one interval after the last instance was completed or skipped."""
         last = self.instances[-1]
         amount = self.plan.interval
         day = last.ended_at.astimezone(self.zone).date()
@@ -238,14 +238,14 @@ class Model:
                 self._end()
 
     def _skip(self, instances: list[Instance]) -> bool:
-        """Skip open instances; return whether the one of them that was made last is the last that was open."""
+        """Skip open instances; return whether the newest of them was the last open one."""
         for each in instances:
             each.status, each.ended_at, each.skipped = "gone", self.now, True
         last = max(map(self.instances.index, instances), default=None)
         return last is not None and not self._has_open_after(self.instances[last])
 
     def _has_open_after(self, instance: Instance) -> bool:
-        """Whether one made after it is open: then it has had its successor."""
+        """Return whether a later instance is open: then this one already has its successor."""
         return any(each.status == "open" for each in self.instances[self.instances.index(instance) + 1 :])
 
     def _follow(self, instance: Instance, day: date) -> None:
@@ -322,7 +322,7 @@ class Model:
         self._revive(None, beyond[-1] if beyond else None)
 
     def change_rule(self, plan: Plan, first: date | None, at: time | None) -> bool:
-        """Return False if the new rule has nothing after now: then nothing is changed."""
+        """Return False, and change nothing, if the new rule has no date after now."""
         new = replace(self, plan=plan, wall_time=at, skipped=set(), instances=self.instances, came=self.came)
         keeps = self.mode == "after_completion" and first is None
         start = self.first if keeps else first or self.today
@@ -358,7 +358,7 @@ class Model:
         return True
 
     def change_mode(self, mode: str, catch_up: str | None) -> bool:
-        """Return False if the rule does not go with the mode."""
+        """Return False if the rule does not fit the mode."""
         if mode == "after_completion" and (self.plan.byday or self.plan.bymonthday):
             return False
         self.catch_up = catch_up or ("latest" if mode != self.mode else self.catch_up)

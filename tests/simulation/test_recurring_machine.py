@@ -1,4 +1,4 @@
-"""Series against a small model: whatever is completed, reopened, skipped, moved, changed, paused and ticked."""
+"""Series against a small model, under any order of completions, skips, moves, changes, pauses and ticks."""
 
 import os
 from collections.abc import Iterator
@@ -69,7 +69,7 @@ def portal() -> Iterator[BlockingPortal]:
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory, portal: BlockingPortal) -> Path:
-    """A folder with an empty database, of which each run takes a copy."""
+    """A folder with an empty database that each run copies."""
     folder = tmp_path_factory.mktemp("template")
     with portal.wrap_async_context_manager(open_service(make_settings(folder), MovableClock(), CountedIds())):
         pass
@@ -77,7 +77,7 @@ def template(tmp_path_factory: pytest.TempPathFactory, portal: BlockingPortal) -
 
 
 class Machine(Harness):
-    """Plays calls on one or two series of one person, with the model beside."""
+    """Plays calls on one or two series of one person, on the service and on the model."""
 
     @initialize(
         plan=PLANS, ends=ENDS, offset=OFFSETS, at=TIMES, zone=st.sampled_from(ZONES),

@@ -1,4 +1,4 @@
-"""Undo as a property: whatever was done is taken back in reverse, done again, and consumers follow."""
+"""Undo as a property: changes are undone in reverse and redone, and consumers follow."""
 
 import os
 from collections.abc import Iterator
@@ -108,7 +108,7 @@ def portal() -> Iterator[BlockingPortal]:
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory, portal: BlockingPortal) -> Path:
-    """A folder with an empty database, of which each run takes a copy."""
+    """A folder with an empty database that each run copies."""
     folder = tmp_path_factory.mktemp("template")
     with portal.wrap_async_context_manager(open_service(make_settings(folder), MovableClock(), CountedIds())):
         pass

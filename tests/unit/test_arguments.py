@@ -1,4 +1,4 @@
-"""Raw arguments are read leniently in form and strictly in meaning."""
+"""Raw arguments are parsed leniently in form and strictly in meaning."""
 
 import json
 from typing import Any
@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import model_validator
 
-from tests.unit.examples import Example, ReminderSpec, Step
+from tests.unit.example_requests import Example, ReminderSpec, Step
 from todo.errors import InvalidArguments
 from todo.requests.arguments import Arguments, Request, read_arguments
 

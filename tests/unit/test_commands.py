@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from agent.builtin.commands import HONESTY, NAME, Commands
 from agent.builtin.language import load_language
 from agent.messages import Message, ToolCall
+from tests.unit.command_replies import SHOWN, answer, ask, show
 from tests.unit.command_tables import CHANGING, LISTS, MAKING, REPEATING, SERIES
-from tests.unit.talking import SHOWN, answer, ask, show
 
 READS = {"find_tasks", "get_task", "preview_occurrences"}
 AFTER_A_LIST = show(SHOWN)

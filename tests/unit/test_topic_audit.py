@@ -1,4 +1,4 @@
-"""The books on the topics: what is wrong is found, and only that."""
+"""The audit of the topics finds every fault and nothing else."""
 
 import json
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Rules against a second judge that walks the calendar day by day and minute by minute, and knows no dateutil."""
+"""Rules against a second expansion that walks the calendar by days and minutes, without dateutil."""
 
 import calendar
 import os
@@ -90,7 +90,7 @@ def choose(rule: Rule, members: list[datetime]) -> list[datetime]:
 def walk_days(rule: Rule, first: datetime, end: date) -> Iterator[datetime]:
     """Every wall time of a DAILY or slower rule up to about `end`, COUNT included."""
     found: list[datetime] = []
-    # A whole interval on both sides, so that BYSETPOS sees it all.
+    # A whole interval on both sides, so that BYSETPOS sees all of it.
     day = first.date().replace(day=1) if rule.freq != "YEARLY" else date(first.year, 1, 1)
     day -= timedelta(days=7 if rule.freq == "WEEKLY" else 0)
     while day <= end + timedelta(days=366):
@@ -119,7 +119,7 @@ def resolve(wall: datetime, zone: ZoneInfo) -> datetime:
 
 
 def walk_minutes(rule: Rule, first: datetime, zone: ZoneInfo, end: datetime) -> Iterator[datetime]:
-    """Every instant of an HOURLY or MINUTELY rule up to `end`: each minute that passes is asked."""
+    """Every instant of an HOURLY or MINUTELY rule up to `end`, found by trying each minute."""
     unit = timedelta(hours=1) if rule.freq == "HOURLY" else timedelta(minutes=1)
 
     def name(at: datetime) -> tuple[str, timedelta | None]:
@@ -140,7 +140,7 @@ def walk_minutes(rule: Rule, first: datetime, zone: ZoneInfo, end: datetime) -> 
             and (not rule.byminute or local.minute in rule.byminute)
             and is_day(rule, start.date(), local.date())
         )
-        # Without BYMINUTE the minute of an hour is the one that the elapsed time gives.
+        # Without BYMINUTE, the elapsed time gives the minute of the hour.
         if fits and rule.freq == "HOURLY" and not rule.byminute:
             fits = (minute - first.replace(second=0)) % unit == timedelta()
         if fits and minutes:
@@ -168,7 +168,7 @@ def has_close(found: list[datetime]) -> bool:
 
 
 def is_named(rule: Rule, due: datetime, first: datetime, zone: ZoneInfo) -> bool:
-    """Whether a due comes at a time of the rule: one out of a gap may come closer to the next, once a year."""
+    """Return whether a due is at a time of the rule; one moved out of a gap may be closer to the next, once a year."""
     local, start = due.astimezone(zone), first.astimezone(zone)
     hours, minutes = rule.byhour or (start.hour,), rule.byminute or (start.minute,)
     return rule.freq in ("HOURLY", "MINUTELY") or (local.hour in hours and local.minute in minutes)
@@ -223,7 +223,7 @@ def window(rule: Rule, random: Random) -> timedelta:
 
 
 def compare(seed: int) -> str:
-    """One random rule: what is accepted gives the judge's dates, what is refused deserves it."""
+    """Try one random rule: an accepted rule gives the judge's dates, a refused one deserves refusal."""
     random = Random(seed)  # noqa: S311  # the same rules in every run
     text, zone = random_rule(random), ZoneInfo(random.choice(ZONES))
     rule = rules.parse(text)
@@ -245,7 +245,7 @@ def compare(seed: int) -> str:
     except RuleTooFrequent:
         if rule.freq not in ("HOURLY", "MINUTELY"):
             start = at.astimezone(zone).replace(tzinfo=None)
-            endless = replace(rule, count=None)  # it is the pattern that is refused, even if COUNT cuts it short
+            endless = replace(rule, count=None)  # the pattern is refused, even if COUNT cuts it short
             assert has_close(list(walk_days(endless, start, start.date() + timedelta(days=3_660)))), text
         return "frequent"
     end = at + window(rule, random)

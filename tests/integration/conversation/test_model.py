@@ -16,8 +16,8 @@ from pydantic_core import from_json, to_json
 from agent.model import OpenAIModel
 from tests.integration.conversation.talking import open_talk_with, say
 from tests.integration.processes.test_processes import free_port, read_holder, running_serve
-from tests.wire import DONE, HEAD, Part, ScriptedServer, call, chunk, open_server, refuse
-from tests.wire import say as words
+from tests.scripted_server import DONE, HEAD, Part, ScriptedServer, call, chunk, open_server, refuse
+from tests.scripted_server import say as words
 from tests.world import World, lay_out_settings
 
 pytestmark = pytest.mark.anyio

@@ -10,7 +10,7 @@ from openai import AsyncOpenAI, OpenAI
 
 from agent.messages import ModelFailed, TextPiece
 from tests.integration.conversation.talking import open_talk, serve_talk
-from tests.scripted import last_result
+from tests.scripted_model import last_result
 from tests.world import World
 
 pytestmark = pytest.mark.anyio

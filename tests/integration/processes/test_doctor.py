@@ -1,4 +1,4 @@
-"""What the doctor says of a database and of a sidecar, well or not."""
+"""The doctor's findings on a database and on a sidecar, healthy or not."""
 
 import json
 from dataclasses import dataclass, field, replace
@@ -18,9 +18,9 @@ from app.settings import load_settings
 from app.system import SystemClock
 from events.catalog import TopicStyle
 from tests.integration.event_path.dapr_worlds import SIDECAR, open_dapr
-from tests.wire import HEAD, Part, chunk, open_server, refuse
-from tests.wire import call as wire_call
-from tests.wire import say as words
+from tests.scripted_server import HEAD, Part, chunk, open_server, refuse
+from tests.scripted_server import call as wire_call
+from tests.scripted_server import say as words
 from tests.world import World, make_settings
 
 pytestmark = pytest.mark.anyio
@@ -33,7 +33,7 @@ def list_topics(style: TopicStyle = "type") -> list[str]:
 
 @dataclass
 class FakeDaprd:
-    """Metadata as daprd gives it, and a publish route that hands on to our own routes what it subscribes to."""
+    """Serves daprd's metadata, and a publish route that delivers to our own subscribed routes."""
 
     app: Any = None
     pubsubs: tuple[str, ...] = ("taskevents",)

@@ -1,4 +1,4 @@
-"""No program outlives whoever started it, in whatever way that ends, and whatever it started itself."""
+"""No program outlives its starter, however the starter ends, nor do the program's own children."""
 
 import json
 import os
@@ -38,7 +38,7 @@ def is_gone(pid: int) -> bool:
         state = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[0]
     except OSError:
         return True
-    return state == "Z"  # whoever inherits it may take its time to collect it
+    return state == "Z"  # the process that inherits it may take its time to reap it
 
 
 def wait_gone(pids: list[int]) -> None:
@@ -103,7 +103,7 @@ def test_a_program_ends_with_its_guard(family: Program) -> None:
 
     wait_gone([program])
     for pid in (int(family.log.read_text("utf-8").split()[1]),):
-        os.kill(pid, signal.SIGKILL)  # what a program itself let go is beyond the kernel's help then
+        os.kill(pid, signal.SIGKILL)  # the kernel cannot reach what the program itself detached
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])

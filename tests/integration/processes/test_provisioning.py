@@ -1,4 +1,4 @@
-"""What the chain is made of is provisioned once and whole, or its absence is told in one sentence each."""
+"""The chain's programs are provisioned once and completely, or each missing one is reported in one sentence."""
 
 import multiprocessing
 import os
@@ -19,7 +19,7 @@ HINTS = {"Go": "daprd", "Java": "`apt install default-jre-headless`", "Maven": "
 
 @pytest.fixture
 def bare_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A machine without a tool and without a cache; the folder is its PATH."""
+    """A machine without tools and without a cache; the folder is its PATH."""
     for name in ("JAVA_HOME", "TODO_KAFKA_BROKERS", "TODO_DATABASE_URL"):
         monkeypatch.delenv(name, raising=False)
     programs = tmp_path / "bin"
@@ -30,7 +30,7 @@ def bare_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def pretend(programs: Path, name: str, says: str) -> None:
-    """Put a program on the bare machine's PATH that only says its version."""
+    """Put a program that only prints its version on the bare machine's PATH."""
     path = programs / name
     path.write_text(f"#!/bin/sh\necho '{says}'\n", "utf-8")
     path.chmod(0o755)
@@ -113,7 +113,7 @@ def make_slowly(
         made.put(os.getpid())
         turn.wait(30)
 
-    cache.provide("thing", make, lambda _: turn.set())  # the one that has to wait lets the other one go on
+    cache.provide("thing", make, lambda _: turn.set())  # the waiting one lets the other proceed
 
 
 def test_two_at_once_make_it_once(tmp_path: Path) -> None:

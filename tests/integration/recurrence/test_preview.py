@@ -1,4 +1,4 @@
-"""What a rule would mean, told the same by every surface and stored nowhere."""
+"""The preview of a rule: the same on every surface, and stored nowhere."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def preview(world: World, **arguments: Any) -> dict[str, Any]:
-    """Return the preview through REST, after checking that MCP in both revisions says the same."""
+    """Return the preview through REST, after checking that MCP in both revisions gives the same."""
     response = await world.rest.post("/recurring-tasks/preview", json=arguments)
     answer: dict[str, Any] = response.json()
     for mode in ("auto", "legacy"):

@@ -1,10 +1,10 @@
-"""Recurring tasks as the contract has them (section 6): creating, the three modes, completing, catching up."""
+"""Recurring tasks by the contract (section 6): creating, the three modes, completing, catching up."""
 
 from typing import Any
 
 import pytest
 
-from tests.integration.recurrence.recurring import (
+from tests.integration.recurrence.series_calls import (
     complete,
     create,
     delete,

@@ -1,10 +1,10 @@
-"""Changing a series as the contract has it (section 6): skips, pauses, ends, rule and zone, template and instances."""
+"""Changes to a series by the contract (section 6): skips, pauses, ends, rule and zone, template and instances."""
 
 from typing import Any
 
 import pytest
 
-from tests.integration.recurrence.recurring import (
+from tests.integration.recurrence.series_calls import (
     complete,
     create,
     delete,

@@ -1,8 +1,8 @@
-"""Series whose instances were reopened, done early or moved before something else happens (contract, section 6)."""
+"""Series whose instances were reopened, completed early or moved before the next change (contract, section 6)."""
 
 import pytest
 
-from tests.integration.recurrence.recurring import (
+from tests.integration.recurrence.series_calls import (
     complete,
     create,
     delete,

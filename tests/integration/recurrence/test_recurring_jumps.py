@@ -1,17 +1,26 @@
-"""Series at a time of day that the clocks jump over, and series that rest: what comes when they go on (section 6)."""
+"""Series at a time of day that the clocks skip, and series that are paused and resume (contract, section 6)."""
 
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from tests.integration.recurrence.recurring import complete, create, delete, instances, open_ids, reopen, revise, send
+from tests.integration.recurrence.series_calls import (
+    complete,
+    create,
+    delete,
+    instances,
+    open_ids,
+    reopen,
+    revise,
+    send,
+)
 from tests.world import World
 
 pytestmark = pytest.mark.anyio
 
 GAP = datetime(2027, 3, 26, 9, 0, tzinfo=UTC)
-"""Two days before Berlin goes from 02:00 to 03:00; New York did so on 14 March."""
+"""Two days before Berlin goes from 02:00 to 03:00; New York changed on 14 March."""
 JUMPED = ["2027-03-28T01:30:00Z", "2027-03-29T00:30:00Z", "2027-03-30T00:30:00Z"]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.contracts.surfaces import SURFACES, Surface, assert_says_little_and_clearly, call, count_stored
-from tests.integration.recurrence.recurring import create, instances, triggers
+from tests.integration.recurrence.series_calls import create, instances, triggers
 from tests.world import World
 
 pytestmark = pytest.mark.anyio

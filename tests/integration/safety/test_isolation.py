@@ -1,4 +1,4 @@
-"""Nobody sees or changes what belongs to another person: every tool in the list, so that a new one is covered too."""
+"""No tool shows or changes another person's data; all listed tools are tried, so that a new one is covered too."""
 
 from collections.abc import Callable
 from typing import Any
@@ -36,7 +36,7 @@ def read_as(spec: ToolSpec, raw: dict[str, Any]) -> Callable[[Work], Any]:
 
 
 async def own_task(world: World) -> tuple[str, str]:
-    """Return the ids of a task of the local person and of its reminder that rang; a stranger exists beside them."""
+    """Create a stranger and a task of the local person with a fired reminder; return the ids of task and reminder."""
     await world.service.database.write(
         lambda connection: connection.exec_driver_sql("INSERT INTO person VALUES ('stranger', 'UTC', '09:00', 'x')")
     )

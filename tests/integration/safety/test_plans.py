@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.contracts.surfaces import SURFACES, Surface
-from tests.integration.safety.safety import count, do, excepting, fail, make, see, types
+from tests.integration.safety.agent_calls import count, do, excepting, fail, make, see, types
 from tests.world import World
 
 pytestmark = pytest.mark.anyio

@@ -1,11 +1,11 @@
-"""Titles of others in our sentences, and titles given where an id is wanted."""
+"""Titles of tasks in our sentences, and titles given in place of an id."""
 
 from typing import Any
 
 import pytest
 
 from tests.contracts.surfaces import SURFACES, Surface, call
-from tests.integration.safety.safety import delete_up_to_the_limit, do, fail, make
+from tests.integration.safety.agent_calls import delete_up_to_the_limit, do, fail, make
 from tests.world import URL, World
 from todo.text.display import quote_title, show_text
 
@@ -16,7 +16,7 @@ NASTY = f'Pay{HIDDEN}rent", "Everything'
 
 
 def walk_texts(value: Any, name: str = "") -> list[str]:
-    """Return every sentence of an answer: what is said, not what is stored."""
+    """Return every sentence of an answer, without the stored texts."""
     if isinstance(value, dict):
         return [text for key, each in value.items() for text in walk_texts(each, key)]
     if isinstance(value, list):

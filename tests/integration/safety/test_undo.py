@@ -1,11 +1,11 @@
-"""Undo, case by case: what it picks, what it refuses, which events it emits."""
+"""Undo, case by case: which change it picks, when it refuses, which events it emits."""
 
 from typing import Any
 
 import pytest
 
 from tests.contracts.surfaces import AGENTS, SURFACES, Surface, make_foreign_task
-from tests.integration.safety.safety import do, fail, make, see, types
+from tests.integration.safety.agent_calls import do, fail, make, see, types
 from tests.world import World
 
 pytestmark = pytest.mark.anyio

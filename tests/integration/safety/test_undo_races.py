@@ -1,4 +1,4 @@
-"""Undo, edits and plans at the same moment, on both databases: whoever comes too late is told so."""
+"""Undo, edits and plans at the same moment, on both databases: the later call is refused."""
 
 import asyncio
 from itertools import pairwise
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.contracts.surfaces import call
-from tests.integration.safety.safety import do, make, see
+from tests.integration.safety.agent_calls import do, make, see
 from tests.world import World
 
 pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]

@@ -1,4 +1,4 @@
-"""What the database port promises on every database: whole transactions, honest answers, reads that only read."""
+"""The promises of the database port on every database: atomic transactions, true answers, reads that only read."""
 
 import asyncio
 import contextlib
@@ -41,7 +41,7 @@ async def db(tmp_path: Path, storage: str) -> AsyncIterator[Database]:
 
 @pytest.fixture
 async def other(tmp_path: Path, db: Database) -> AsyncIterator[Database]:
-    """The same database, as another process has it."""
+    """The same database as seen by another process."""
     database = await open_port(tmp_path)
     yield database
     await database.close()
@@ -188,7 +188,7 @@ async def test_close_finishes_what_runs_and_refuses_what_comes_after(db: Databas
 
 
 async def test_what_is_committed_meanwhile_is_not_seen_within_a_read(db: Database, other: Database) -> None:
-    """Two queries of one read see the same, although a write is answered between them."""
+    """Two queries of one read see the same snapshot, although a write is answered between them."""
     done = asyncio.Event()
 
     async def write() -> None:
@@ -200,7 +200,7 @@ async def test_what_is_committed_meanwhile_is_not_seen_within_a_read(db: Databas
 
     def twice(connection: Connection) -> tuple[list[str], list[str]]:
         before = words(connection)
-        if STORAGE.kind == "postgresql":  # a query lets the loop go on here; on SQLite the loop stands still
+        if STORAGE.kind == "postgresql":  # here the loop runs during a query; on SQLite it stands still
             tasks.append(loop.create_task(write()))
             while not done.is_set():
                 connection.exec_driver_sql("SELECT pg_sleep(0.002)")

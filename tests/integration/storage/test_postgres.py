@@ -1,4 +1,4 @@
-"""PostgreSQL as a server: it dies and returns, it has no schema yet, a newer one, or the right one."""
+"""PostgreSQL as a server: it dies and returns, and its schema is missing, newer or current."""
 
 import asyncio
 import os
@@ -160,7 +160,7 @@ async def test_the_models_are_what_the_migrations_make(world: World) -> None:
     from sqlmodel import SQLModel
 
     def compare(connection: Connection) -> list[Any]:
-        # The index of words is an expression that only its migration knows.
+        # The expression of the word index stands only in its migration.
         options = {"include_name": lambda name, kind, _parents: (name, kind) != ("ix_task_words", "index")}
         return list(compare_metadata(MigrationContext.configure(connection, opts=options), SQLModel.metadata))
 

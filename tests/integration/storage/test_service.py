@@ -1,4 +1,4 @@
-"""One service as its operator meets it: readiness, faults of the file, upgrades under way, the shell."""
+"""A service as its operator sees it: readiness, faults of the file, upgrades under way, the shell."""
 
 import json
 import re
@@ -19,7 +19,7 @@ from app.migrations import HEAD
 from app.settings import BadSettings, load_settings
 from app.storage.sqlite_writer import SqliteDatabase
 from tests.integration.processes.test_processes import environment
-from tests.integration.recurrence.recurring import create, delete, revise
+from tests.integration.recurrence.series_calls import create, delete, revise
 from tests.world import World, open_world
 from tools.server import TOOLS
 
@@ -228,7 +228,7 @@ async def test_an_older_file_keeps_what_a_pause_took_back(tmp_path: Path, first:
     file.commit()
     file.close()
     async with open_world(tmp_path) as new:
-        new.service.store.ids.count = 1_000_000  # type: ignore[attr-defined]  # counted
+        new.ids.count = 1_000_000
         new.clock.move(days=14 if skips else 0)
         resumed = await revise(new, made["recurring_id"], paused=False)
         assert resumed["next_occurrence"]["due"][:10] == ("2026-12-12" if skips else "2026-11-30")

@@ -1,4 +1,4 @@
-"""PostgreSQL: transactions side by side, in one process and in two, leave what they would leave one by one."""
+"""Concurrent transactions on PostgreSQL, in one process and in two, leave the same as serial ones."""
 
 import asyncio
 from collections.abc import Callable
@@ -34,7 +34,7 @@ async def make(world: World, **fields: Any) -> str:
 
 
 async def test_changes_of_one_task_at_the_same_moment_queue_up(world: World, second: World) -> None:
-    """As on SQLite, nobody who gave no version is told of a conflict; and the events are in the order of versions."""
+    """As on SQLite, a call without a version gets no conflict; the events are in the order of versions."""
     task = await make(world)
     calls = [
         each.rest.patch(f"/tasks/{task}", json={"notes": f"{number} {index}"})
@@ -168,7 +168,7 @@ async def test_another_process_is_seen_at_once(world: World, second: World) -> N
     try:
         for _ in range(3):
             await asyncio.wait_for(rung.wait(), 0.5 if world.service.background._wakes else 2)
-            await asyncio.sleep(0.45)  # the second look after a change is over
+            await asyncio.sleep(0.45)  # the second poll after a change is over
             rung.clear()
             await make(second)
             await asyncio.wait_for(rung.wait(), 0.5)
@@ -177,7 +177,7 @@ async def test_another_process_is_seen_at_once(world: World, second: World) -> N
 
 
 async def test_a_change_that_commits_after_a_later_one_is_seen_too(world: World, second: World) -> None:
-    """Row numbers are given before the commit: the newest one may already be known when an older one appears."""
+    """Row numbers are assigned before the commit: an older one may appear after a newer one is known."""
     recorded, seen = asyncio.Event(), asyncio.Event()
     rings: asyncio.Queue[None] = asyncio.Queue()
     world.service.background.bell.listeners.append(lambda: rings.put_nowait(None))
@@ -275,7 +275,7 @@ async def test_a_deadlock_is_resolved(world: World) -> None:
 
 
 async def test_events_of_one_task_that_come_at_the_same_moment_are_both_counted(world: World, second: World) -> None:
-    """As from two topics: whichever comes second waits for the first one's row, and neither has to come again."""
+    """As from two topics: the second delivery waits for the first one's row, and neither needs a redelivery."""
     task = await make(world)
     await world.rest.post(f"/tasks/{task}/complete")
     created, completed = [TaskEvent.model_validate(each["data"]) for each in await world.events()]

@@ -187,7 +187,7 @@ async def test_a_cursor_left_open_does_not_stop_the_writer(db: SqliteDatabase, p
 
 
 class Abort(BaseException):
-    """What no use case should raise, like an interrupt."""
+    """An error that no use case should raise, such as an interrupt."""
 
 
 async def test_nobody_waits_for_ever_after_an_interrupt(db: SqliteDatabase) -> None:

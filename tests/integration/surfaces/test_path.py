@@ -1,4 +1,4 @@
-"""The path of a task and a reminder, through both surfaces, to the reactions."""
+"""The path of a task and a reminder through both surfaces to the reactions."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Resources with live news, prompts and completions: the caller's own, and nobody else's."""
+"""Resources with live updates, prompts and completions hold the caller's own tasks only."""
 
 import asyncio
 import json
@@ -109,7 +109,7 @@ async def test_whoever_listens_hears_of_the_own_tasks_only(world: World) -> None
 
 @dataclass
 class Sleeper:
-    """Sleeps by moving the clock: at most as often as it is allowed to, and only when nothing wakes it."""
+    """Sleeps by moving the clock, at most `most` times, and only when nothing wakes it."""
 
     clock: MovableClock
     most: int

@@ -1,4 +1,4 @@
-"""Finding tasks: filters, orders, stable pages, and words in every form of the index."""
+"""Search: filters, orders, stable pages, and words in every form of the index."""
 
 from random import Random
 from typing import Any

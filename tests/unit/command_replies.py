@@ -1,4 +1,4 @@
-"""Messages to the built-in commands without a service: every search finds one task."""
+"""The replies of the built-in commands without a service; every search finds one task."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ SHOWN = [{"id": id_, "title": title} for id_, title in (("A", "buy food"), ("B",
 
 
 def answer(messages: Sequence[Message], now: datetime = NOW, tools: Sequence[Tool] = TOOLS) -> tuple[str, Finished]:
-    """Return the text and the end of the answer to the messages."""
+    """Return the text and the final piece of the answer to the messages."""
 
     async def collect() -> list[Any]:
         return [piece async for piece in Commands().answer(ModelRequest("", messages, tools, now))]
@@ -29,7 +29,7 @@ def answer(messages: Sequence[Message], now: datetime = NOW, tools: Sequence[Too
 
 
 def show(rows: list[dict[str, Any]], text: str = "show all my tasks") -> list[Message]:
-    """Return a turn that showed a list."""
+    """Return the messages of a turn that showed a list."""
     call = ToolCall("call_1", "find_tasks", '{"status": "all"}')
     return [
         Message("user", text),
@@ -42,7 +42,7 @@ def show(rows: list[dict[str, Any]], text: str = "show all my tasks") -> list[Me
 def ask(
     text: str, before: Sequence[Message] = (), found: Sequence[dict[str, Any]] = ({"id": "T", "title": "found"},)
 ) -> tuple[str, list[tuple[str, dict[str, Any]]]]:
-    """Return the last text and the calls of a message; searches for a task find `found`."""
+    """Return the last text and the calls that answer a message; searches for a task find `found`."""
     messages = [*before, Message("user", text)]
     calls: list[tuple[str, dict[str, Any]]] = []
     while True:

@@ -1,4 +1,4 @@
-"""Request models on which the reading of arguments is tried."""
+"""Request models for the tests of argument parsing."""
 
 from enum import StrEnum
 from typing import Annotated, Any, Literal
