@@ -167,7 +167,7 @@ async def test_an_entry_that_is_too_large_for_the_broker_is_refused_alone(
     ],
     ids=lambda answer: f"{answer[0]} {answer[1].decode() or 'without body'}",
 )
-async def test_an_answer_that_names_nobody_leaves_all_unknown(
+async def test_an_answer_that_names_no_entry_leaves_all_unknown(
     sidecar: ScriptedSidecar, publish: Publish, answer: Answer
 ) -> None:
     sidecar.script = lambda _: answer

@@ -121,7 +121,7 @@ def scheduler_moved(stage: Stage) -> bool:
 
 @RUNS
 @given(first=FIRST, steps=STEPS)
-def test_all_that_was_done_is_taken_back_and_done_again(
+def test_all_changes_are_undone_and_redone(
     portal: BlockingPortal, template: Path, first: list[Any], steps: list[Any]
 ) -> None:
     with Stage(portal, template) as stage:
@@ -153,7 +153,7 @@ def test_all_that_was_done_is_taken_back_and_done_again(
 
 @RUNS
 @given(first=FIRST, steps=STEPS, others=STEPS)
-def test_what_others_did_meanwhile_stays_or_stands_in_the_way(
+def test_undo_keeps_the_changes_of_others_or_is_refused(
     portal: BlockingPortal, template: Path, first: list[Any], steps: list[Any], others: list[Any]
 ) -> None:
     with Stage(portal, template) as stage:

@@ -315,7 +315,7 @@ values = st.recursive(
 
 @given(st.dictionaries(names, values, max_size=6) | values)
 @settings(max_examples=500, deadline=None)
-def test_whatever_is_sent_is_read_or_refused(raw: object) -> None:
+def test_every_input_is_parsed_or_refused(raw: object) -> None:
     told = ""
     try:
         read_arguments(Example, raw)

@@ -84,7 +84,7 @@ def test_an_owner_that_is_killed_leaves_nothing(owner: subprocess.Popen[str], si
     wait_gone([owner.pid, *pids])
 
 
-def test_an_owner_that_is_killed_leaves_nothing_that_stood_still(owner: subprocess.Popen[str]) -> None:
+def test_an_owner_that_is_killed_leaves_no_stopped_program(owner: subprocess.Popen[str]) -> None:
     pids = list_tree(owner.pid)
     for pid in pids[1:]:
         os.kill(pid, signal.SIGSTOP)

@@ -58,7 +58,7 @@ def test_a_chain_without_its_tools_starts_nothing_and_says_all(bare_machine: Pat
         ("java", 'openjdk version "11.0.2" 2019-01-15', machine.find_java),
     ],
 )
-def test_a_tool_that_is_too_old_is_no_tool(
+def test_a_tool_that_is_too_old_counts_as_missing(
     bare_machine: Path, program: str, says: str, find: Callable[[], Path]
 ) -> None:
     pretend(bare_machine, program, says)
@@ -85,14 +85,14 @@ def test_a_daprd_that_was_built_before_needs_no_go(bare_machine: Path) -> None:
     assert provision.provide_daprd(print) == built
 
 
-def test_what_runs_already_needs_no_tool(bare_machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_service_that_already_runs_needs_no_tool(bare_machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TODO_KAFKA_BROKERS", "kafka.example:9092")
     monkeypatch.setenv("TODO_DATABASE_URL", "postgresql://db.example/todo")
 
     assert Plan().wanted == Wanted(kafka=False, postgres=False)
 
 
-def test_what_fails_half_way_is_not_there_and_is_made_anew(bare_machine: Path) -> None:
+def test_a_failed_build_leaves_nothing_and_is_repeated(bare_machine: Path) -> None:
     def fail(draft: Path) -> None:
         (draft / "half").touch()
         raise LiveError("the network is gone")

@@ -21,7 +21,7 @@ async def preview(world: World, **arguments: Any) -> dict[str, Any]:
     return answer
 
 
-async def test_the_last_friday_is_told_in_words_and_dates(world: World) -> None:
+async def test_the_last_friday_is_shown_in_words_and_dates(world: World) -> None:
     answer = await preview(world, rule="FREQ=MONTHLY;BYDAY=-1FR;BYHOUR=17", count=3)
     assert answer["rule_text"] == "every last Friday at 17:00"
     assert [each["due_text"] for each in answer["occurrences"]] == [

@@ -34,7 +34,7 @@ def assert_harmless(*answers: Any) -> None:
         assert '", "Everything' not in text
 
 
-async def test_what_cannot_be_seen_in_a_title_is_made_visible_wherever_it_is_shown(world: World) -> None:
+async def test_invisible_characters_of_a_title_are_made_visible_everywhere(world: World) -> None:
     made = await do(world, "create_task", title=NASTY, due="2026-11-23T12:00")
     task_id = made["task"]["id"]
     assert "U+202E" in made["message"]

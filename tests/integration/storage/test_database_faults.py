@@ -194,7 +194,7 @@ def no_database(path: Path) -> Path:
     return path
 
 
-async def test_what_is_no_database_is_said(no_database: Path) -> None:
+async def test_a_file_that_is_not_a_database_is_reported(no_database: Path) -> None:
     path = no_database
     db = SqliteDatabase(path)
     with pytest.raises(StorageUnavailable, match=r"damaged.*restore a backup"):

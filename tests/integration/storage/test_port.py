@@ -187,7 +187,7 @@ async def test_close_finishes_what_runs_and_refuses_what_comes_after(db: Databas
     assert await other.read(words) == ["a", "b"]
 
 
-async def test_what_is_committed_meanwhile_is_not_seen_within_a_read(db: Database, other: Database) -> None:
+async def test_a_commit_during_a_read_is_not_seen_by_it(db: Database, other: Database) -> None:
     """Two queries of one read see the same snapshot, although a write is answered between them."""
     done = asyncio.Event()
 

@@ -47,7 +47,7 @@ async def test_a_connection_that_the_server_ended_is_replaced_unseen(world: Worl
     assert await world.query("SELECT count(*) FROM task") == [(20,)]
 
 
-async def test_a_lock_held_too_long_is_told_and_nothing_is_stored(cluster: Cluster, tmp_path: Path) -> None:
+async def test_a_lock_held_too_long_is_reported_and_nothing_is_stored(cluster: Cluster, tmp_path: Path) -> None:
     url = await cluster.open_for(tmp_path)
     holder, waiter = PostgresDatabase(url), PostgresDatabase(url, wait_limit=0.05)
     release = asyncio.Event()
@@ -98,7 +98,7 @@ def own_cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
         made.remove()
 
 
-async def test_a_server_that_dies_is_told_and_its_return_is_noticed(own_cluster: Cluster, tmp_path: Path) -> None:
+async def test_a_dead_server_is_reported_and_its_return_is_noticed(own_cluster: Cluster, tmp_path: Path) -> None:
     async with open_world(tmp_path) as world:
         kept = await make(world, title="Kept")
         own_cluster.stop("QUIT")
@@ -196,7 +196,7 @@ def test_another_database_is_refused(url: str, tmp_path: Path) -> None:
         load_settings(data_dir=tmp_path, database_url=url)
 
 
-async def test_a_database_that_is_not_there_is_told(cluster: Cluster, tmp_path: Path) -> None:
+async def test_a_missing_database_is_reported(cluster: Cluster, tmp_path: Path) -> None:
     for url, said in (
         (cluster.url("nowhere"), "no such database"),
         ("postgresql://u:secret@127.0.0.1:1/x", "cannot be reached"),

@@ -225,7 +225,7 @@ async def test_a_second_deliverer_waits_for_the_first_one(world: World, second: 
     assert await stepping == 2
 
 
-async def test_a_conflict_is_begun_anew_with_the_same_ids_and_time(world: World) -> None:
+async def test_a_conflict_is_retried_with_the_same_ids_and_time(world: World) -> None:
     runs: list[str] = []
 
     def use_case(work: Any) -> Any:
@@ -241,7 +241,7 @@ async def test_a_conflict_is_begun_anew_with_the_same_ids_and_time(world: World)
     assert await world.query("SELECT count(*) FROM task") == [(1,)]
 
 
-async def test_conflicts_without_end_are_told(world: World) -> None:
+async def test_endless_conflicts_are_reported(world: World) -> None:
     runs: list[None] = []
 
     def use_case(connection: Connection) -> None:

@@ -160,7 +160,7 @@ async def test_the_wal_is_copied_in_the_background(db: SqliteDatabase, path: Pat
     assert size(path.with_name("todo.db-wal")) < 4 << 20
 
 
-async def test_a_large_wal_begins_anew(db: SqliteDatabase, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_large_wal_restarts(db: SqliteDatabase, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app.storage.sqlite_writer, "WAL_RESTART", 4 << 20)
     await db.write(add("big", 5 << 20))
     await db.write(add("small"))

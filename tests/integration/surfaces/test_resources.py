@@ -87,7 +87,7 @@ async def test_tags_and_tasks_are_completed_from_the_own_ones(world: World) -> N
     assert (await client.complete(template, {"name": "id", "value": "secret"})).completion.values == []
 
 
-async def test_whoever_listens_hears_of_the_own_tasks_only(world: World) -> None:
+async def test_a_listener_hears_of_its_own_tasks_only(world: World) -> None:
     async with Client(world.service.build_mcp(StdioIdentity("listener"))) as client:
         made = await world.call(client, "create_task", title="Mine", due="2026-11-23")
         mine, foreign = made["task"]["id"], await make_foreign_task(world)
@@ -143,7 +143,7 @@ async def test_a_task_that_becomes_overdue_while_nothing_happens_is_told_to_who_
     assert sleeper.slept[2:] in ([], [LONGEST_SECONDS]), "it sleeps, and does not look more often than that"
 
 
-async def test_a_deadline_that_comes_nearer_wakes_who_sleeps_for_a_later_one(world: World) -> None:
+async def test_an_earlier_deadline_wakes_the_sleeper_of_a_later_one(world: World) -> None:
     service = replace(world.service, bus=Listeners())
     async with Client(service.build_mcp(StdioIdentity("listener"))) as client:
         sleeper = Sleeper(world.clock, most=1)
@@ -195,7 +195,7 @@ async def test_only_open_tasks_whose_time_passes_are_told(
     assert told == (["tasks://overdue"] if hears else [])
 
 
-async def test_where_nobody_listens_the_feed_is_not_read_at_every_bell(world: World) -> None:
+async def test_without_listeners_the_feed_is_not_read_at_every_bell(world: World) -> None:
     looks = 0
 
     class Counting:
