@@ -93,7 +93,7 @@ async def test_after_completion_still_counts_from_completion_after_a_change_of_z
     assert resumed["next_occurrence"]["due"] == "2026-11-26T06:15:00Z"
 
 
-async def test_an_instance_removed_by_a_pause_returns_though_the_one_before_was_completed_early(world: World) -> None:
+async def test_an_instance_removed_by_a_pause_returns_after_an_early_completion(world: World) -> None:
     made = await create(world, "FREQ=DAILY;INTERVAL=2", mode="after_completion", first_due="2026-11-26")
     await complete(world, made["task"]["id"])
     await world.tick(days=2)

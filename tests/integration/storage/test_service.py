@@ -128,9 +128,7 @@ def test_all_bad_settings_are_told_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "override", [{"auth": "token"}, {"host": "0.0.0.0"}, {"role": "worker"}, {"role": "api"}]  # noqa: S104  # refused, never bound
 )  # fmt: skip
-def test_settings_that_this_version_does_not_serve_are_refused_at_start(
-    tmp_path: Path, override: dict[str, Any]
-) -> None:
+def test_unserved_settings_are_refused_at_start(tmp_path: Path, override: dict[str, Any]) -> None:
     with pytest.raises(BadSettings, match=f"TODO_{next(iter(override)).upper()}"):
         load_settings(data_dir=tmp_path, **override)
 
