@@ -1,9 +1,13 @@
 """The `World` of tests: one service on a database, a movable clock and counted ids, with every surface and no sleep."""
 
+import atexit
 import os
+import shutil
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +21,7 @@ from sqlalchemy import text
 
 from app.http.app import build_app
 from app.identity import SCHEDULER, StdioIdentity
+from app.migrations import migrate_file
 from app.service import Service, open_service
 from app.settings import Settings, load_settings
 from tests.clock import CountedIds, MovableClock
@@ -116,12 +121,24 @@ async def lay_out_settings(folder: Path, **overrides: Any) -> Settings:
     return make_settings(folder, **overrides)
 
 
+@cache
+def make_template() -> Path:
+    """Return a migrated SQLite file that worlds start from: a copy takes a tenth of the time of the migrations."""
+    folder = Path(tempfile.mkdtemp(prefix="todo-template-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    assert migrate_file(folder / "todo.db")
+    return folder / "todo.db"
+
+
 @asynccontextmanager
 async def open_world(folder: Path, **overrides: Any) -> AsyncIterator[World]:
     """Open a world on a folder, with these settings changed; opening the folder again is a restart."""
     clock, ids = MovableClock(), CountedIds()
     async with AsyncExitStack() as stack:
         settings = await lay_out_settings(folder, **overrides)
+        if not settings.on_server and not settings.database_path.exists():
+            settings.database_path.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(make_template(), settings.database_path)
         service = await stack.enter_async_context(open_service(settings, clock, ids))
         app = build_app(service, background=False)
         await stack.enter_async_context(app.router.lifespan_context(app))
