@@ -1,4 +1,4 @@
-"""The replies of the built-in commands without a service; every search finds one task."""
+"""Messages to the built-in commands without a service; every search finds one task."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ SHOWN = [{"id": id_, "title": title} for id_, title in (("A", "buy food"), ("B",
 
 
 def answer(messages: Sequence[Message], now: datetime = NOW, tools: Sequence[Tool] = TOOLS) -> tuple[str, Finished]:
-    """Return the text and the final piece of the answer to the messages."""
+    """Return the text and the end of the answer to the messages."""
 
     async def collect() -> list[Any]:
         return [piece async for piece in Commands().answer(ModelRequest("", messages, tools, now))]
@@ -29,7 +29,7 @@ def answer(messages: Sequence[Message], now: datetime = NOW, tools: Sequence[Too
 
 
 def show(rows: list[dict[str, Any]], text: str = "show all my tasks") -> list[Message]:
-    """Return the messages of a turn that showed a list."""
+    """Return a turn that showed a list."""
     call = ToolCall("call_1", "find_tasks", '{"status": "all"}')
     return [
         Message("user", text),

@@ -1,4 +1,4 @@
-"""Sentences and the tool call that each must become, with exactly these arguments."""
+"""Tables of sentences, each with the tool call and the arguments that it leads to."""
 
 from typing import Any
 
@@ -336,7 +336,7 @@ CHANGING: list[tuple[str, str | None, str, dict[str, Any]]] = [
     ("done with watch the series", "watch the series", "complete_task", {"task_id": "T"}),
     ("complete the plants series", "plants series", "complete_task", {"task_id": "T"}),
 ]
-"""Sentence, the words searched for (None if the task is known), tool and arguments; T is what a search finds,
+"""Sentence, the words searched for (None: the task is known), tool and arguments; T is what a search finds,
 A, B and C were shown as a list before."""
 
 SERIES: list[tuple[str, str, str, dict[str, Any]]] = [
@@ -360,4 +360,4 @@ SERIES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("show the recurring task plants", "plants", "get_task", {}),
     ("when is the next plants series", "plants", "preview_occurrences", {"count": 3}),
 ]
-"""The same of what is called a series; all but `task_id`, which is T, of the arguments."""
+"""Sentences that name a series, with words, tool and arguments as above; `task_id` is T and left out."""

@@ -1,4 +1,4 @@
-"""Time phrases: their meaning, their edges, and those that need a question."""
+"""Phrases of time: their readings, their edges, and the ones that are refused as doubtful."""
 
 from datetime import date, datetime, timedelta
 from typing import Any
