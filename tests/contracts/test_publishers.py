@@ -1,4 +1,4 @@
-"""The promises of every publisher to the relay, and the further ones of the Dapr publisher, on a scripted sidecar."""
+"""The promises of every publisher to the relay, and those of the Dapr publisher, on a scripted sidecar."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""The oracle of the fault table: silent on a good run, and reporting each kind of damage."""
+"""The oracle of the fault table: silent on a good run, and each kind of damage is reported."""
 
 import json
 from collections import Counter
@@ -41,7 +41,7 @@ COMMITTED = [
 
 @dataclass
 class Run:
-    """A run without a fault, for a test to damage."""
+    """A run without violations, for a test to damage."""
 
     acknowledged: list[Acknowledged] = field(default_factory=lambda: [Acknowledged("a", 1, ("e1",))])
     records: list[Record] = field(default_factory=lambda: [put(each) for each in COMMITTED])

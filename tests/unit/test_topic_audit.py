@@ -1,4 +1,4 @@
-"""The audit of the topics finds every fault and nothing else."""
+"""The audit of the topics finds every violation and nothing else."""
 
 import json
 from collections.abc import Iterable
