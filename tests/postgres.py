@@ -1,4 +1,4 @@
-"""A private PostgreSQL for the tests: made, started and ended with them, also when they are killed."""
+"""A private PostgreSQL server that ends with the tests, also when they are killed."""
 
 import asyncio
 import hashlib
@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-import asyncpg
+import asyncpg  # type: ignore[import-untyped]  # it ships no types
 
 from app.service import migrate_database
 from app.settings import load_settings
@@ -31,7 +31,7 @@ OPTIONS = {
     "max_connections": "150",
     "log_min_messages": "fatal",
 }
-# The server ends when its input does: a pipe that the system closes, however the tests end.
+# The server ends at the end of its input: a pipe that the kernel closes, however the tests end.
 KEEPER = """
 bin=$1; data=$2; shift 2
 "$bin" -D "$data" -k "$data" "$@" & pid=$!
@@ -41,14 +41,14 @@ read how; kill -${how:-QUIT} $pid; wait
 
 
 class Cluster:
-    """One server on a socket in a folder of its own; its default order of text is not that of code points.
+    """A server on a socket in its own folder; its default collation differs from the order of code points.
 
-    Raises `ToolsMissing` where there is none on this machine.
+    Raises `ToolsMissing` if PostgreSQL is not installed.
     """
 
     def __init__(self) -> None:
         self._bin, self._user = find_postgres(), find_unprivileged()
-        self.folder = Path(tempfile.mkdtemp(prefix="pg", dir="/tmp"))  # a socket's path is short
+        self.folder = Path(tempfile.mkdtemp(prefix="pg", dir="/tmp"))  # the path of a socket has a short limit
         self._keeper: subprocess.Popen[bytes] | None = None
         if self._user:
             os.chown(self.folder, self._user["user"], self._user["group"])
@@ -79,7 +79,7 @@ class Cluster:
             time.sleep(0.02)
 
     def stop(self, how: str = "QUIT") -> None:
-        """Stop the server: at once with QUIT, so that it has to recover, cleanly with INT."""
+        """Stop the server: QUIT stops it at once, so that it must recover; INT stops it cleanly."""
         if self._keeper is not None:
             self._keeper.communicate(f"{how}\n".encode())
             self._keeper = None
@@ -93,7 +93,7 @@ class Cluster:
         return f"postgresql://todo@/{name}?host={self.folder}"
 
     async def make(self, name: str, template: str = "template0") -> str:
-        """Make a database, unless there is one, and return its address."""
+        """Create the database unless it exists, and return its URL."""
         admin = await asyncpg.connect(self.url("postgres"))
         try:
             if not await admin.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", name):
@@ -103,14 +103,14 @@ class Cluster:
         return self.url(name)
 
     async def open_for(self, folder: Path) -> str:
-        """Return the address of the migrated database that belongs to a folder: the same one after a restart."""
+        """Return the URL of the migrated database of a folder: the same after a restart."""
         return await self.make(self.name_for(folder), TEMPLATE)
 
     def name_for(self, folder: Path) -> str:
         return "t" + hashlib.sha256(str(folder).encode()).hexdigest()[:20]
 
     def query(self, name: str, statement: str) -> list[tuple[Any, ...]]:
-        """Return the rows of a statement, seen from beside."""
+        """Return the rows of a statement, read on a connection of its own."""
 
         async def ask() -> list[tuple[Any, ...]]:
             connection = await asyncpg.connect(self.url(name))
@@ -122,7 +122,7 @@ class Cluster:
         return run_aside(ask())
 
     def make_template(self) -> None:
-        """Make the migrated database that the others are copies of."""
+        """Create the migrated database that the others are copied from."""
 
         async def make() -> None:
             url = await self.make(TEMPLATE)
@@ -132,6 +132,6 @@ class Cluster:
 
 
 def run_aside(work: Coroutine[Any, Any, T]) -> T:
-    """Run it on an event loop of its own, whatever loop this thread may have: a browser's driver holds one."""
+    """Run a coroutine on an event loop in another thread: a browser's driver holds the loop of this one."""
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(asyncio.run, work).result()

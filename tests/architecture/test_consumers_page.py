@@ -5,7 +5,7 @@ import re
 
 import pytest
 import yaml
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it ships no types
 
 from events.catalog import EventType, name_topic
 from events.cloudevent import decode_event

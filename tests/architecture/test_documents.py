@@ -78,9 +78,9 @@ def test_a_file_of_the_first_schema_is_copied_and_brought_up_with_its_tasks(tmp_
         )
     assert migrate_file(path)
     assert [each.name for each in tmp_path.glob("old.db.before-*")] == [f"old.db.before-{HEAD}"]
-    connection = sqlite3.connect(path)
-    assert connection.execute("SELECT id, kind, recurring_id, edited FROM task").fetchall() == [("t", "task", None, "")]
-    connection.close()
+    raw = sqlite3.connect(path)
+    assert raw.execute("SELECT id, kind, recurring_id, edited FROM task").fetchall() == [("t", "task", None, "")]
+    raw.close()
 
 
 def test_the_event_schemas_are_schemas() -> None:

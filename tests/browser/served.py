@@ -12,8 +12,8 @@ from mcp.types import Implementation
 
 from app.http.server import serve_aside
 from infra.live.ports import find_free_port
-from tests.conftest import lay_out_settings
 from tests.postgres import run_aside
+from tests.world import lay_out_settings
 
 
 class Served:

@@ -1,10 +1,10 @@
-"""One world for many refusals: what stores nothing needs no database of its own."""
+"""A world shared by the tests of a module: a refused call stores nothing, so it needs no database of its own."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.conftest import World, open_world
+from tests.world import World, open_world
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""A sidecar that answers as the test wants, in this process: what the publisher sends it, and what it says."""
+"""A scripted sidecar in this process: it records what the publisher sends and answers as the test says."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ ADDRESS = "http://127.0.0.1:3500"
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One bulk call as it came over the wire."""
+    """One bulk call as received."""
 
     topic: str
     body: bytes
@@ -56,7 +56,7 @@ def fail_entries(reasons: dict[str, str]) -> Script:
 
 @dataclass
 class ScriptedSidecar:
-    """An ASGI application in a sidecar's place; `hangs` never answers."""
+    """An ASGI application in place of a sidecar; with `hangs` it never answers."""
 
     script: Script = accept
     hangs: bool = False
@@ -102,7 +102,7 @@ def make_batch(count: int, event_type: EventType = EventType.TASK_CREATED, size:
 
 
 def statuses(outcomes: Sequence[Any]) -> dict[str, str]:
-    """Return the status of each entry; each must be answered once."""
+    """Return the status by event id; each entry must be answered exactly once."""
     found = {each.event_id: each.status for each in outcomes}
     assert len(found) == len(outcomes)
     return found

@@ -9,7 +9,7 @@ import httpx2
 from sqlalchemy import insert
 
 from events.sql import table_of
-from tests.conftest import World
+from tests.world import World
 from todo.record.models import User
 from todo.record.work import Who
 from todo.requests.schemas import CreateTask
@@ -44,13 +44,13 @@ LEAKS = re.compile(
     r"traceback|sqlite|postgres|asyncpg|pydantic|select |sqlalchemy|/site-packages|\.py\b", re.IGNORECASE
 )
 LONG = "x"
-"""What over-long inputs are made of, so that an echo of one is seen."""
+"""Over-long inputs repeat this character, so that an answer that echoes one is found."""
 JSON = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What came back: the HTTP status, every byte of it, and, read from it, the answer or the refusal."""
+    """A response: the HTTP status, the whole body, and the answer or refusal parsed from it."""
 
     status: int
     text: str
@@ -60,12 +60,12 @@ class Reply:
 
 
 def raw(literal: str) -> str:
-    """Return a stand-in for JSON text that no writer of JSON would write: NaN, 1e999, half a surrogate pair."""
+    """Return a placeholder for JSON text that no JSON writer produces: NaN, 1e999, half a surrogate pair."""
     return f"@raw:{literal}@"
 
 
 def write_json(value: object) -> bytes:
-    """Return JSON text with its stand-ins replaced."""
+    """Return JSON text with its placeholders replaced."""
     written = json.dumps(value)
     return _RAW.sub(lambda match: str(json.loads(f'"{match[1]}"')), written).encode()
 
@@ -143,12 +143,12 @@ def read_rest(response: httpx2.Response) -> Reply:
 
 
 async def count_stored(world: World) -> dict[str, int]:
-    """Return how many rows each table holds that a write would touch."""
+    """Return the row count of each table that a write would touch."""
     return {table: (await world.query(f'SELECT count(*) FROM "{table}"'))[0][0] for table in STORED}  # noqa: S608  # names of ours
 
 
 async def make_foreign_task(world: World) -> str:
-    """Make a task of another person's and return its id."""
+    """Create a task that belongs to another person and return its id."""
     other_user = {"id": "other", "zone": "UTC", "day_start": "09:00", "created_at": "2026-11-01T00:00:00.000000Z"}
     await world.service.database.write(lambda connection: connection.execute(insert(table_of(User)), other_user))
     other = Who("other", "person", "rest", "", "rest")

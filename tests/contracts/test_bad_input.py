@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import World
 from tests.contracts.surfaces import (
     LONG,
     SURFACES,
@@ -16,6 +15,7 @@ from tests.contracts.surfaces import (
     make_foreign_task,
     raw,
 )
+from tests.world import World
 
 PROMISES = ("bad-input",)
 
@@ -178,7 +178,7 @@ CASES = (
 
 @dataclass(frozen=True)
 class Seed:
-    """What the bad calls refer to."""
+    """The ids that the bad calls refer to."""
 
     names: dict[str, str]
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import World
 from tests.contracts.surfaces import (
     AGENTS,
     JSON,
@@ -19,6 +18,7 @@ from tests.contracts.surfaces import (
     read_rest,
     read_rpc,
 )
+from tests.world import World
 from tools.tool import UseCaseTool
 
 pytestmark = pytest.mark.anyio
@@ -270,7 +270,8 @@ async def test_a_fault_of_our_own_says_nothing_of_itself(
     run = UseCaseTool.run
 
     async def run_broken(tool: UseCaseTool, *given: Any, **named: Any) -> Any:
-        tool._call._spec = dataclasses.replace(tool._call._spec, use_case=break_down)
+        spec = tool._call._spec
+        tool._call._spec = dataclasses.replace(spec, operation=dataclasses.replace(spec.operation, use_case=break_down))
         return await run(tool, *given, **named)
 
     monkeypatch.setattr(UseCaseTool, "run", run_broken)

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import World
 from tests.contracts.surfaces import SURFACES, Surface, call, count_stored, raw
+from tests.world import World
 
 pytestmark = pytest.mark.anyio
 

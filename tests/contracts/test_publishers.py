@@ -12,14 +12,14 @@ import pytest
 from events.catalog import EventType, TopicStyle, name_topic
 from events.dapr import MOST_BYTES, MOST_EVENTS, open_client
 from events.ports import Outcome, Outgoing, Publisher
-from tests.conftest import World
 from tests.contracts.sidecars import Answer, Call, ScriptedSidecar, fail_entries, make_batch, statuses
+from tests.world import World
 
 PROMISES = ("publishers",)
 
 pytestmark = pytest.mark.anyio
 TINY = 0.02
-"""A deadline in place of ten seconds."""
+"""Replaces the deadline of ten seconds."""
 Publish = Callable[[list[Outgoing]], Awaitable[list[Outcome]]]
 
 
@@ -169,7 +169,7 @@ async def test_an_entry_that_is_too_large_for_the_broker_is_refused_alone(
     ],
     ids=lambda answer: f"{answer[0]} {answer[1].decode() or 'without body'}",
 )
-async def test_an_answer_that_names_nobody_leaves_all_unknown(
+async def test_an_answer_that_names_no_entry_leaves_all_unknown(
     sidecar: ScriptedSidecar, publish: Publish, answer: Answer
 ) -> None:
     sidecar.script = lambda _: answer

@@ -5,12 +5,12 @@ from typing import Any
 import anyio
 import pytest
 
-from tests.conftest import World
 from tests.contracts.surfaces import AGENTS, SURFACES, Reply, Surface, call, count_stored
+from tests.world import World
 
 PROMISES = ("request-id",)
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
 
 MILK = {"title": "Buy milk"}
 AGAIN = "Already done at 10:00; nothing new was saved."

@@ -1,12 +1,12 @@
-"""REST: statuses, headers, problems, the described routes, and who may call at all."""
+"""REST: statuses, headers, problems, the described routes, and which callers are let in."""
 
 import re
 from typing import Any
 
 import pytest
 
-from tests.conftest import World
 from tests.contracts.surfaces import JSON, read_rest
+from tests.world import World
 
 pytestmark = pytest.mark.anyio
 
@@ -138,7 +138,7 @@ async def test_health_and_readiness_are_told_apart(world: World) -> None:
     assert (await world.http.get("/healthz")).json() == {"status": "ok"}
     ready = await world.http.get("/readyz")
     assert ready.status_code == 200
-    # Nobody does the background work in these tests: that is degraded, never unavailable.
+    # No process does the background work in these tests: the service is degraded, never unavailable.
     assert ready.json()["status"] == "degraded"
     assert ready.json()["degraded"] == ["nobody does the background work yet"]
 

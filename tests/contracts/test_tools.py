@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import World
 from tests.contracts.surfaces import AGENTS, JSON, Surface, call, post_rpc
+from tests.world import World
 
 PROMISES = ("tools",)
 

@@ -1,4 +1,4 @@
-"""A database file with the SQLite side of the port opened on it; and a world that runs in two processes."""
+"""Fixtures of the integration tests: a SQLite database, a second process on the world, and a world on Dapr."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,9 +9,10 @@ from app.http import app as main
 from app.storage.sqlite_writer import SqliteDatabase
 from events.catalog import EventType
 from events.consumer import Consumer
-from tests.conftest import World, open_world
 from tests.integration.event_path.dapr_worlds import Fragile, open_dapr
 from tests.integration.storage.databases import opened, schema
+from tests.world import World, open_world
+from todo.activity.reactions import REACTIONS
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ async def db(path: Path) -> AsyncIterator[SqliteDatabase]:
 async def second(tmp_path: Path, world: World) -> AsyncIterator[World]:
     """Another process on the world's database."""
     async with open_world(tmp_path) as opened_too:
-        opened_too.service.store.ids.count = 1_000_000  # type: ignore[attr-defined]  # counted
+        opened_too.ids.count = 1_000_000
         opened_too.clock.at = world.clock.at
         yield opened_too
 
@@ -44,5 +45,5 @@ async def dapr(tmp_path: Path, anyio_backend: str, storage: str) -> AsyncIterato
 @pytest.fixture
 def fragile(monkeypatch: pytest.MonkeyPatch) -> Fragile:
     react = Fragile()
-    monkeypatch.setattr(main, "REACTIONS", (Consumer("fragile", frozenset(EventType), react), *main.REACTIONS))
+    monkeypatch.setattr(main, "REACTIONS", (Consumer("fragile", frozenset(EventType), react), *REACTIONS))
     return react

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 import anyio
-import asyncpg
+import asyncpg  # type: ignore[import-untyped]  # it ships no types
 import httpx2
 
 from app.service import migrate_database

@@ -7,6 +7,7 @@ from typing import Any
 import httpx2
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
+from app.faults import oracle
 from app.system import SystemIds
 from events.catalog import SOURCE, EventType
 from infra.live.programs import wait_until
@@ -94,8 +95,8 @@ class TopicReader:
         self._topics = topics
         self._next: dict[tuple[str, int], int] = {}
 
-    def read_new(self) -> list[Record]:
-        """Return the records since the last call, each partition in order."""
+    def read_new(self) -> list[oracle.Record]:
+        """Return the records that have come since the last call, each partition's in its order."""
         ends = {}
         for topic in self._topics:
             for number in self._consumer.list_topics(topic, timeout=20).topics[topic].partitions:
@@ -103,7 +104,7 @@ class TopicReader:
                 if self._next.setdefault((topic, number), low) < high:
                     ends[topic, number] = high
         self._consumer.assign([TopicPartition(*place, self._next[place]) for place in ends])
-        found: list[Record] = []
+        found: list[oracle.Record] = []
         while any(self._next[place] < end for place, end in ends.items()):
             message = self._consumer.poll(20)
             assert message is not None, f"records did not come: {ends} {self._next}"

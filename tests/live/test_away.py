@@ -39,7 +39,7 @@ def test_no_refused_delivery_counts_as_done(chain: LiveChain) -> None:
         for partition in range(PARTITIONS):
             for envelope in (make_envelope(event_type) for _ in range(20)):
                 sent.add(envelope["id"])
-                headers = {"content-type": "application/cloudevents+json"}
+                headers: dict[str, str | bytes | None] = {"content-type": "application/cloudevents+json"}
                 producer.produce(event_type.value, json.dumps(envelope), partition=partition, headers=headers)
     producer.flush(20)
     del producer  # it would go on looking for its broker

@@ -128,7 +128,7 @@ def test_poison_becomes_a_dead_letter_that_is_seen_and_the_partition_goes_on(are
     del wrong["data"]["task_id"]
     foreign = {**json.loads(make_event(EventType.TASK_UPDATED, task, 4)), "source": "somebody-else"}
     producer = Producer({"bootstrap.servers": arena.chain.brokers})
-    headers = {"content-type": "application/cloudevents+json"}
+    headers: dict[str, str | bytes | None] = {"content-type": "application/cloudevents+json"}
     for value in (b"\xff\xfe no json", b"[1, 2", b"", json.dumps(wrong).encode(), json.dumps(foreign).encode(), good):
         producer.produce(topic, value, key, headers=headers)
     producer.flush(20)

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it ships no types
 from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 
@@ -22,7 +22,7 @@ from app.system import SystemClock
 from events.catalog import EventType, TopicStyle, name_topic
 from infra.live.chain import LiveChain
 from tests.live.product import ExampleConsumer, Product, run_consumer, run_product, until
-from tests.playing import Call, Scenario, call_rest, play
+from tests.scenario import Call, Scenario, call_rest, play
 
 PROMISES = ("third-party",)
 
@@ -160,7 +160,8 @@ async def open_calls(surface: str, stage: LiveStage) -> AsyncIterator[Call]:
             result = await client.call_tool(tool, arguments)
             assert not result.is_error, result.content
             assert result.structured_content is not None
-            return result.structured_content
+            answer: dict[str, Any] = result.structured_content
+            return answer
 
         yield call
 

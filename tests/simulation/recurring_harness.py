@@ -1,4 +1,4 @@
-"""One run of the state machine on series: its service, its models, and the comparison of both."""
+"""One run of the state machine on series: a service, its models, and their comparison."""
 
 import shutil
 import tempfile
@@ -21,9 +21,10 @@ from sqlalchemy import text
 
 from app.identity import identify_rest
 from app.service import Service, open_service
-from tests.conftest import CountedIds, MovableClock, make_settings
+from tests.clock import CountedIds, MovableClock
 from tests.simulation.recurring_model import Instance, Model
 from tests.simulation.recurring_plan import Plan
+from tests.world import make_settings
 from todo.errors import TodoError
 from todo.requests import schemas
 from todo.series import update as revising
@@ -33,7 +34,7 @@ STATE = ("task.created", "task.updated", "task.completed", "task.deleted")
 
 
 class Harness(RuleBasedStateMachine):
-    """A service in a folder of its own, the models of its series, and what must hold after every call."""
+    """A service in its own folder, the models of its series, and the invariants after every call."""
 
     portal: ClassVar[BlockingPortal]
     template: ClassVar[Path]
@@ -96,7 +97,7 @@ class Harness(RuleBasedStateMachine):
             return plan
         return replace(plan, count=ends[1]) if ends[0] == "count" else replace(plan, until=today + timedelta(ends[1]))
 
-    # What must hold after every step
+    # Invariants
 
     @invariant()
     def the_database_is_as_the_model_says(self) -> None:
@@ -140,7 +141,7 @@ class Harness(RuleBasedStateMachine):
             )
 
     def read_events(self) -> dict[str, list[tuple[str, int]]]:
-        """Apply the new events as a projection does; return what came of each series."""
+        """Apply the new events as a projection does; return the new (occurrence, skipped) pairs by series."""
         rows = self.query("SELECT seq, payload FROM outbox_entry WHERE seq > :seen ORDER BY seq", seen=self.seen)
         events = [from_json(row["payload"])["data"] for row in rows]
         came: dict[str, list[tuple[str, int]]] = {}

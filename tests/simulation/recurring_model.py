@@ -1,4 +1,4 @@
-"""A small model of series: section 6 of the contract on days enumerated one by one, without the product's code."""
+"""A small model of series: section 6 of the contract on enumerated days, without the product's code."""
 
 from calendar import monthrange
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from tests.simulation.recurring_plan import Plan, just_before, list_days, read, resolve
 
 MOST_COUNTED = 1_000
-"""Dates passed over that are counted when an instance is done very late (decision 0007)."""
+"""Most skipped dates that are counted when an instance is completed very late (decision 0007)."""
 
 
 @dataclass(eq=False)
@@ -32,11 +32,11 @@ class Instance:
 
 @dataclass
 class Model:
-    """One series; every method is one call or tick and leaves in `came` what it must have made: (nominal, skipped)."""
+    """One series; each method is a call or tick and adds the expected instances to `came`, as (nominal, skipped)."""
 
     plan: Plan
     first: date
-    time: time | None
+    wall_time: time | None
     zone: ZoneInfo
     mode: str
     catch_up: str
@@ -72,7 +72,7 @@ class Model:
         return {each.nominal for each in self.instances if each.status != "gone"}
 
     def due_on(self, day: date) -> str:
-        return str(day) if self.time is None else resolve(datetime.combine(day, self.time), self.zone)
+        return str(day) if self.wall_time is None else resolve(datetime.combine(day, self.wall_time), self.zone)
 
     def is_later(self, due: str, after: str) -> bool:
         if not after or (len(due) > 10 and len(after) > 10):
@@ -97,7 +97,7 @@ class Model:
         return due <= (str(until.date()) if len(due) == 10 else resolve(until, self.zone))
 
     def dates(self, after: str) -> Iterator[str]:
-        """All dates of the rule later than one, whatever becomes of them."""
+        """All dates of the rule after one, including those that are skipped or taken."""
         plan = self.plan
         near = self.day_of(after) - timedelta(2) if after else date.min
         for day in islice(list_days(plan.freq, plan.interval, plan.byday, plan.bymonthday, self.first), plan.count):
@@ -127,6 +127,13 @@ class Model:
         self.made += 1
         self.passed = 0
 
+    def _make_within(self, due: str) -> bool:
+        """Make the instance unless the series has ended before it."""
+        if not self.is_within(due):
+            return False
+        self.make(due, 0)
+        return True
+
     def start(self) -> bool:
         due = next(self.free(""), None)
         if due is not None:
@@ -147,11 +154,12 @@ class Model:
             return False
         awaits = self.awaits
         if awaits and not self.is_over(awaits) and awaits not in self.living and self.is_within(awaits):
-            return not self.make(awaits, 0)
+            self.make(awaits, 0)
+            return True
         amount = plan.interval
         while (due := self.due_on(self._add(day, amount))) in self.living:
             amount += plan.interval
-        return self.is_within(due) and not self.make(due, 0)
+        return self._make_within(due)
 
     def _add(self, day: date, amount: int) -> date:
         if self.plan.freq != "MONTHLY":
@@ -178,7 +186,7 @@ class Model:
             after = self.newest
             if floor is not None and self.day_of(after) < floor:
                 last_second = datetime.combine(floor - timedelta(1), time(23, 59, 59))
-                after = str(floor - timedelta(1)) if self.time is None else resolve(last_second, self.zone)
+                after = str(floor - timedelta(1)) if self.wall_time is None else resolve(last_second, self.zone)
             found = self.go_on(after)
         if not found and (skips_last or not self.open):
             self._end()
@@ -198,10 +206,10 @@ class Model:
         if not due or self.is_over(due) or due in self.living:
             while self.is_over(due := self.due_on(day)) or due in self.living:
                 day += timedelta(1)
-        return self.is_within(due) and not self.make(due, 0)
+        return self._make_within(due)
 
     def _last_due(self) -> str:
-        """An interval after the last one was done or skipped."""
+        """Return the due one interval after the last instance was completed or skipped."""
         last = self.instances[-1]
         amount = self.plan.interval
         day = last.ended_at.astimezone(self.zone).date()
@@ -230,14 +238,14 @@ class Model:
                 self._end()
 
     def _skip(self, instances: list[Instance]) -> bool:
-        """Skip open instances; return whether the one of them that was made last is the last that was open."""
+        """Skip open instances; return whether the newest of them was the last open one."""
         for each in instances:
             each.status, each.ended_at, each.skipped = "gone", self.now, True
         last = max(map(self.instances.index, instances), default=None)
         return last is not None and not self._has_open_after(self.instances[last])
 
     def _has_open_after(self, instance: Instance) -> bool:
-        """Whether one made after it is open: then it has had its successor."""
+        """Return whether a later instance is open: then this one already has its successor."""
         return any(each.status == "open" for each in self.instances[self.instances.index(instance) + 1 :])
 
     def _follow(self, instance: Instance, day: date) -> None:
@@ -314,8 +322,8 @@ class Model:
         self._revive(None, beyond[-1] if beyond else None)
 
     def change_rule(self, plan: Plan, first: date | None, at: time | None) -> bool:
-        """Return False if the new rule has nothing after now: then nothing is changed."""
-        new = replace(self, plan=plan, time=at, skipped=set(), instances=self.instances, came=self.came)
+        """Return False, and change nothing, if the new rule has no date after now."""
+        new = replace(self, plan=plan, wall_time=at, skipped=set(), instances=self.instances, came=self.came)
         keeps = self.mode == "after_completion" and first is None
         start = self.first if keeps else first or self.today
         every = plan if first or keeps else replace(plan, interval=1)
@@ -329,7 +337,7 @@ class Model:
         if next(new.free(""), None) is None:
             return False
         was_live = self.live
-        self.plan, self.time, self.first, self.skipped, self.status = plan, new.time, new.first, set(), "open"
+        self.plan, self.wall_time, self.first, self.skipped, self.status = plan, new.wall_time, new.first, set(), "open"
         self.instances = others
         if first and (not was_live or self.mode == "after_completion"):
             self.awaits = next(self.free(""), "")
@@ -350,7 +358,7 @@ class Model:
         return True
 
     def change_mode(self, mode: str, catch_up: str | None) -> bool:
-        """Return False if the rule does not go with the mode."""
+        """Return False if the rule does not fit the mode."""
         if mode == "after_completion" and (self.plan.byday or self.plan.bymonthday):
             return False
         self.catch_up = catch_up or ("latest" if mode != self.mode else self.catch_up)
@@ -373,8 +381,8 @@ class Model:
             if len(due) <= 10:
                 return due
             wall = read(due).astimezone(old).replace(tzinfo=None)
-            if self.time is not None and due == resolve(datetime.combine(wall.date(), self.time), old):
-                wall = datetime.combine(wall.date(), self.time)
+            if self.wall_time is not None and due == resolve(datetime.combine(wall.date(), self.wall_time), old):
+                wall = datetime.combine(wall.date(), self.wall_time)
             return resolve(wall, zone)
 
         ahead = [each for each in self.open if each not in past and len(each.nominal) > 10]

@@ -1,4 +1,4 @@
-"""The rules of the model of series: their days, enumerated one by one, and times of day in a zone."""
+"""The model's rules: their days, enumerated one by one, and times of day in a zone."""
 
 from calendar import monthrange
 from collections.abc import Iterator
@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from itertools import count
-from typing import Any
 from zoneinfo import ZoneInfo
 
 DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 HORIZON = 100_000
-"""Days that are asked at most, from the first one on: more than a run passes and skips."""
+"""Most days that are tried from the first one on: more than a run passes and skips."""
 
 
 @dataclass(frozen=True)
@@ -36,15 +35,17 @@ class Plan:
 
 
 class Days:
-    """Every day of a rule from a first one on, found by asking each day, and remembered."""
+    """The days of a rule from a first one on, found by trying each day, and cached."""
 
-    def __init__(self, *rule: Any) -> None:
-        self.rule = rule
+    def __init__(
+        self, freq: str, interval: int, byday: tuple[int, ...], bymonthday: tuple[int, ...], first: date
+    ) -> None:
+        self.rule = (freq, interval, byday, bymonthday, first)
         self.found: list[date] = []
         self.asked = 0
 
     def __iter__(self) -> Iterator[date]:
-        first: date = self.rule[-1]
+        first = self.rule[-1]
         for number in count():
             while number == len(self.found):
                 if self.asked == HORIZON:

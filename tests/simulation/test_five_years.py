@@ -1,4 +1,4 @@
-"""Five years of series in five zones, over all changes of their clocks: each date once, at its time on the wall."""
+"""Five years of series in five zones, over all clock changes: each date comes once, at its wall time."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
@@ -9,7 +9,8 @@ import pytest
 
 from app.identity import SCHEDULER, identify_rest
 from app.service import Service, open_service
-from tests.conftest import CountedIds, MovableClock, make_settings
+from tests.clock import CountedIds, MovableClock
+from tests.world import make_settings
 from todo.record.work import Work
 from todo.requests import schemas
 from todo.scheduler import step
@@ -40,14 +41,14 @@ RULES = {
 
 
 def reminders_of(rule: str, zone: str) -> list[str]:
-    """Daily series ring in one zone only, to save seconds."""
+    """Daily series have reminders in one zone only, to save seconds."""
     if rule == "FREQ=DAILY":
         return ["30m"] if zone == ZONES[0] else []
     return ["1d", "30m"]
 
 
 def resolve(day: date, zone: ZoneInfo) -> datetime:
-    """The instant of 02:30 on a day, by the offsets around it: in a gap later by it, in an overlap the first."""
+    """Return the instant of 02:30 on a day by the offsets around it: after a gap, the first in an overlap."""
     wall = datetime.combine(day, HALF_PAST_TWO)
     before = (wall.replace(tzinfo=UTC) - timedelta(days=1)).astimezone(zone).utcoffset() or timedelta()
     after = (wall.replace(tzinfo=UTC) + timedelta(days=1)).astimezone(zone).utcoffset() or timedelta()
@@ -75,7 +76,7 @@ async def create(service: Service, rule: str, zone: str, mode: str, reminders: l
 
 
 def live_through(start: datetime, end: datetime) -> Callable[[Work], None]:
-    """Tick every 20 hours in one transaction, as a process does that is never down for longer."""
+    """Tick every 20 hours in one transaction, like a process that is never down for longer."""
 
     def live(work: Work) -> None:
         at = start
@@ -122,7 +123,7 @@ async def test_every_date_comes_once_at_its_time_and_rings_once(tmp_path: Path, 
         )
         for title, due, before, remind_at in rung:
             at = datetime.fromisoformat(due)
-            # A day earlier is at the same time on the wall, even if that is one that a gap has moved.
+            # A day earlier has the same wall time, even if a gap has moved it.
             day_before = at.astimezone(there) - timedelta(days=1)
             right = at - timedelta(minutes=30) if before == "30m" else day_before.astimezone(UTC)
             assert remind_at[:19] == write(right)[:19], (title, due, before)
@@ -140,7 +141,7 @@ async def test_one_at_a_time_done_late_never_comes_twice(tmp_path: Path, zone: s
 
 
 def do_late(there: ZoneInfo) -> Callable[[Work], tuple[list[str], list[str]]]:
-    """Complete each open instance after its due, seconds or days, and return the dues that came and should have."""
+    """Complete each open instance seconds or days after its due; return the actual and the expected dues."""
 
     def do(work: Work) -> tuple[list[str], list[str]]:
         seen: list[str] = []

@@ -1,4 +1,4 @@
-"""Series against a small model: whatever is completed, reopened, skipped, moved, changed, paused and ticked."""
+"""Series against a small model, under any order of completions, skips, moves, changes, pauses and ticks."""
 
 import os
 from collections.abc import Iterator
@@ -23,10 +23,11 @@ from hypothesis.stateful import (
 
 from app.identity import SCHEDULER
 from app.service import open_service
-from tests.conftest import CountedIds, MovableClock, make_settings
+from tests.clock import CountedIds, MovableClock
 from tests.simulation.recurring_harness import Harness
 from tests.simulation.recurring_model import Model
 from tests.simulation.recurring_plan import Plan, list_days
+from tests.world import make_settings
 from todo.requests import schemas
 from todo.scheduler import step
 from todo.series import create as recurring
@@ -70,7 +71,7 @@ def portal() -> Iterator[BlockingPortal]:
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory, portal: BlockingPortal) -> Path:
-    """A folder with an empty database, of which each run takes a copy."""
+    """A folder with an empty database that each run copies."""
     folder = tmp_path_factory.mktemp("template")
     with portal.wrap_async_context_manager(open_service(make_settings(folder), MovableClock(), CountedIds())):
         pass
@@ -78,7 +79,7 @@ def template(tmp_path_factory: pytest.TempPathFactory, portal: BlockingPortal) -
 
 
 class Machine(Harness):
-    """Plays calls on one or two series of one person, with the model beside."""
+    """Plays calls on one or two series of one person, on the service and on the model."""
 
     @initialize(
         plan=PLANS, ends=ENDS, offset=OFFSETS, at=TIMES, zone=st.sampled_from(ZONES),
@@ -205,12 +206,20 @@ class Machine(Harness):
     def pause(self, number: int, change: str, ahead: int) -> None:
         series_id, model = self.pick(number)
         day = model.today + timedelta(ahead)
-        arguments = {"pause": {"paused": True}, "resume": {"paused": False}, "until": {"pause_until": str(day)}}[change]
+        forms: dict[str, dict[str, Any]] = {
+            "pause": {"paused": True},
+            "resume": {"paused": False},
+            "until": {"pause_until": str(day)},
+        }
+        arguments = forms[change]
         if series_id in self.deleted or model.status == "completed" or (change == "until" and not ahead):
-            request = schemas.UpdateRecurringTask(task_id=series_id, **arguments)  # type: ignore[arg-type]  # given
+            request = schemas.UpdateRecurringTask(task_id=series_id, **arguments)
             self.refuse(revising.update_recurring_task, request, "invalid_arguments", "task_not_found")
             return
-        {"pause": model.pause, "resume": model.resume, "until": lambda: model.pause_until(day)}[change]()
+        if change == "until":
+            model.pause_until(day)
+        else:
+            {"pause": model.pause, "resume": model.resume}[change]()
         self.revise(series_id, **arguments)
 
     @precondition(lambda self: self.series)
@@ -253,7 +262,7 @@ class Machine(Harness):
                 return
             last = left[-1]
             at = model.day_of(last)
-            if model.time is not None:
+            if model.wall_time is not None:
                 at = datetime.fromisoformat(last).astimezone(model.zone).replace(tzinfo=None)
             model.end(replace(model.plan, count=None, until=at))
         self.revise(series_id, ends=str(value))
@@ -268,8 +277,8 @@ class Machine(Harness):
             plan = replace(plan, byday=(), bymonthday=())
         plan = self.end(plan, ends, model.today)
         day = None if first is None else model.today + timedelta(first)
-        at = model.time if day is None else at
-        due = {} if day is None else {"first_due": self.write_due(day, at)}
+        at = model.wall_time if day is None else at
+        due: dict[str, Any] = {} if day is None else {"first_due": self.write_due(day, at)}
         request = schemas.UpdateRecurringTask(task_id=series_id, rule=plan.text, **due)
         if model.change_rule(plan, day, at):
             self.call(revising.update_recurring_task, request)

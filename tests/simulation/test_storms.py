@@ -1,8 +1,9 @@
-"""Storms: seeded runs of calls, crashes, restarts and a moody broker; then calm, and the books must agree."""
+"""Seeded runs of calls, crashes, restarts and an unreliable broker, after which the books must agree."""
 
 import os
 from collections import Counter
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -12,26 +13,25 @@ import pytest
 from app.identity import SCHEDULER
 from events.ports import Outcome, Outgoing, Publisher
 from events.relay import Relay
-from tests.conftest import World, open_world
+from tests.clock import MONDAY
+from tests.world import World, open_world
 from todo.scheduler import step
 
 PROMISES = ("storms",)
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
 
-SEEDS = range(400 if os.environ.get("TODO_TEST_LONG") else 12)
+LONG = bool(os.environ.get("TODO_TEST_LONG"))
+SEEDS = range(400 if LONG else 12)
 STEPS = 60
 
 
-# The ids of a world are CountedIds and its clock a MovableClock; the store knows them by their ports only.
-
-
 class Crash(Exception):
-    """The process ends here."""
+    """Stands for the end of the process."""
 
 
 class MoodyBroker:
-    """A broker behind a line that fails before or after the send; keeps what truly reached it, in order."""
+    """A broker behind a line that fails before or after the send; `arrived` keeps what it received, in order."""
 
     def __init__(self, inner: Publisher, chance: Random, arrived: list[Outgoing]) -> None:
         self.inner, self.chance, self.arrived = inner, chance, arrived
@@ -49,9 +49,11 @@ class MoodyBroker:
 
 
 class Storm:
-    """One seeded run over one database file."""
+    """One seeded run over one database; `script` lists its steps so far."""
 
     def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.script: list[str] = []
         self.chance = Random(seed)  # noqa: S311  # a seed, not a secret
         self.arrived: list[Outgoing] = []
         self.acknowledged: list[str] = []
@@ -61,6 +63,7 @@ class Storm:
     async def act(self, world: World, broker: MoodyBroker) -> None:
         relay = Relay(world.service.database, broker, world.clock, batch=5, crash=self.maybe_crash)
         action = self.chance.choice(["call", "call", "call", "relay", "relay", "deliver", "ring", "time"])
+        self.script.append(action)
         if action == "call":
             await self.call(world)
         elif action == "relay":
@@ -70,14 +73,17 @@ class Storm:
         elif action == "ring":
             await world.service.store.write(SCHEDULER, step)
         else:
-            world.clock.move(seconds=self.chance.choice([1, 30, 600]))
+            seconds = self.chance.choice([1, 30, 600])
+            self.script[-1] = f"{seconds} s pass"
+            world.clock.move(seconds=seconds)
 
-    def maybe_crash(self, _point: str) -> None:
+    def maybe_crash(self, point: str) -> None:
         if self.chance.random() < 0.15:
+            self.script[-1] += f" (crash: {point})"
             raise Crash
 
     async def call(self, world: World) -> None:
-        """Make a call and repeat it by its key as a client does that lost the answer, now and then."""
+        """Make a call; now and then repeat it with its key, like a client that lost the answer."""
         self.calls += 1
         task = self.chance.choice(self.tasks) if self.tasks else None
         kind = self.chance.choice(["create", "update", "complete", "reopen", "remind"]) if task else "create"
@@ -88,7 +94,9 @@ class Storm:
             "reopen": ("POST", f"/tasks/{task}/reopen", {}),
             "remind": ("POST", f"/tasks/{task}/reminders", {"at": self.soon(world)}),
         }[kind]
-        for _ in range(self.chance.choice([1, 1, 2])):
+        times = self.chance.choice([1, 1, 2])
+        self.script[-1] = f"{method} {path} {body}" + (" twice" if times == 2 else "")
+        for _ in range(times):
             response = await world.rest.request(
                 method, path, json=body, headers={"Idempotency-Key": f"call {self.calls}"}
             )
@@ -99,19 +107,32 @@ class Storm:
                 self.tasks.append(answer["task"]["id"])
 
     def soon(self, world: World) -> str:
-        from datetime import timedelta
-
         return (world.clock.now() + timedelta(seconds=self.chance.choice([5, 60, 900]))).isoformat()
 
 
+def add_steps(error: BaseException, storm: Storm, test_id: str) -> None:
+    """Add to a failure the seed, the steps and the command that repeats them."""
+    steps = "\n".join(f"{number:3}  {step}" for number, step in enumerate(storm.script, 1))
+    long = " --long" if LONG else ""
+    error.add_note(f"seed {storm.seed}; repeat it with: python3 run.py test{long} '{test_id}'\n{steps}")
+
+
 @pytest.mark.parametrize("seed", SEEDS)
-async def test_after_a_storm_the_books_agree(tmp_path: Path, seed: int) -> None:
+async def test_after_a_storm_the_books_agree(tmp_path: Path, seed: int, request: pytest.FixtureRequest) -> None:
     storm = Storm(seed)
-    clock_at, ids_at, left = None, 0, STEPS
+    try:
+        await run_storm(tmp_path, storm)
+    except BaseException as error:
+        add_steps(error, storm, request.node.nodeid)
+        raise
+
+
+async def run_storm(folder: Path, storm: Storm) -> None:
+    """Play all steps, reopening the world after each crash; then let everything settle and check the books."""
+    clock_at, ids_at, left = MONDAY, 0, STEPS
     while left:
-        async with open_world(tmp_path) as world:
-            if clock_at is not None:
-                world.clock.at, world.service.store.ids.count = clock_at, ids_at  # type: ignore[attr-defined]  # counted
+        async with open_world(folder) as world:
+            world.clock.at, world.ids.count = clock_at, ids_at
             broker = MoodyBroker(world.service.broker, storm.chance, storm.arrived)
             try:
                 while left:
@@ -119,11 +140,12 @@ async def test_after_a_storm_the_books_agree(tmp_path: Path, seed: int) -> None:
                     await storm.act(world, broker)
             except Crash:
                 pass
-            clock_at, ids_at = world.clock.at, world.service.store.ids.count + 1_000  # type: ignore[attr-defined]  # counted
-    async with open_world(tmp_path) as world:
-        world.clock.at, world.service.store.ids.count = clock_at or world.clock.at, ids_at  # type: ignore[attr-defined]  # counted
+            clock_at, ids_at = world.clock.at, world.ids.count + 1_000
+    async with open_world(folder) as world:
+        world.clock.at, world.ids.count = clock_at, ids_at
         broker = MoodyBroker(world.service.broker, storm.chance, storm.arrived)
         broker.calm = True
+        storm.script.append("calm, an hour later")
         world.clock.move(hours=1)
         while await world.service.store.write(SCHEDULER, step):
             pass

@@ -1,4 +1,4 @@
-"""Undo as a property: whatever was done is taken back in reverse, done again, and consumers follow."""
+"""Undo as a property: changes are undone in reverse and redone, and consumers follow."""
 
 import os
 from collections.abc import Iterator
@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from app.service import open_service
-from tests.conftest import CountedIds, MovableClock, make_settings
+from tests.clock import CountedIds, MovableClock
 from tests.simulation.undo_harness import MINE, THEIRS, Stage, assert_same
+from tests.world import make_settings
 from todo.errors import UndoConflict
 
 LONG = bool(os.environ.get("TODO_TEST_LONG"))
@@ -107,7 +108,7 @@ def portal() -> Iterator[BlockingPortal]:
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory, portal: BlockingPortal) -> Path:
-    """A folder with an empty database, of which each run takes a copy."""
+    """A folder with an empty database that each run copies."""
     folder = tmp_path_factory.mktemp("template")
     with portal.wrap_async_context_manager(open_service(make_settings(folder), MovableClock(), CountedIds())):
         pass
@@ -120,7 +121,7 @@ def scheduler_moved(stage: Stage) -> bool:
 
 @RUNS
 @given(first=FIRST, steps=STEPS)
-def test_all_that_was_done_is_taken_back_and_done_again(
+def test_all_changes_are_undone_and_redone(
     portal: BlockingPortal, template: Path, first: list[Any], steps: list[Any]
 ) -> None:
     with Stage(portal, template) as stage:
@@ -152,7 +153,7 @@ def test_all_that_was_done_is_taken_back_and_done_again(
 
 @RUNS
 @given(first=FIRST, steps=STEPS, others=STEPS)
-def test_what_others_did_meanwhile_stays_or_stands_in_the_way(
+def test_undo_keeps_the_changes_of_others_or_is_refused(
     portal: BlockingPortal, template: Path, first: list[Any], steps: list[Any], others: list[Any]
 ) -> None:
     with Stage(portal, template) as stage:

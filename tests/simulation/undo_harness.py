@@ -1,4 +1,4 @@
-"""One run of the properties of undo: a service of its own, calls by name, what the database holds, what events say."""
+"""One run of the properties of undo: a service, calls by name, its state and the projection of its events."""
 
 import shutil
 import tempfile
@@ -14,7 +14,8 @@ from sqlalchemy import text
 from app.identity import LOCAL_USER, SCHEDULER
 from app.service import Service, open_service
 from events.instants import write_instant
-from tests.conftest import CountedIds, MovableClock, make_settings
+from tests.clock import CountedIds, MovableClock
+from tests.world import make_settings
 from todo.errors import TodoError
 from todo.record.queries import load_any_tasks
 from todo.record.rows import show_task
@@ -40,14 +41,14 @@ COURSE = (
     *("newest", "made", "passed", "next_due", "next_at"),
 )
 LEFT_OUT = ("version", "updated_at", "created_at", "reminders")
-"""What a state does not hold; reminders are compared on their own."""
+"""Fields left out of a state; reminders are compared on their own."""
 
 Step = tuple[str, int, dict[str, Any]]
 State = dict[str, dict[str, Any]]
 
 
 class Stage:
-    """A service in a folder of its own, and the ids of what was made on it."""
+    """A service in its own folder, driven step by step."""
 
     def __init__(self, portal: BlockingPortal, template: Path) -> None:
         self.portal = portal
@@ -82,7 +83,7 @@ class Stage:
             pass
 
     def play(self, who: Who, steps: Sequence[Step]) -> list[str]:
-        """Play steps, refused ones too, and return the ids of the changes that came of them, oldest first."""
+        """Play steps, including refused ones, and return the ids of the resulting changes, oldest first."""
         changes = []
         for tool, pick, arguments in steps:
             self.clock.move(seconds=1)
@@ -103,7 +104,7 @@ class Stage:
         return changes
 
     def aim(self, tool: str, pick: int, arguments: dict[str, Any]) -> dict[str, Any] | None:
-        """Fill in which task a step means, by number over those that it can mean."""
+        """Return a step's arguments with its task, picked by number among the possible ones; None if there is none."""
         if tool == "plan_changes":
             filled = [(each, self.aim(each, pick + n, more)) for n, (each, more) in enumerate(arguments["steps"])]
             return {"changes": [{"tool": each, "arguments": more} for each, more in filled if more is not None]}
@@ -119,7 +120,7 @@ class Stage:
         return {**arguments, "task_id": ids[pick % len(ids)]["id"]} if ids else None
 
     def look(self) -> State:
-        """Return what is: each living task as it is seen, its reminders by id, and how far its series has come."""
+        """Return the state: each living task as shown, its reminders by id, and the progress of its series."""
         state: State = {}
         for task_id, view in self.portal.call(self.service.store.read, MINE, show_all).items():
             state[task_id] = {name: value for name, value in view.items() if name not in LEFT_OUT}
@@ -133,7 +134,7 @@ class Stage:
         return state
 
     def replay(self) -> dict[str, dict[str, Any]]:
-        """Return what a consumer knows that applies state events by version and rung reminders by sequence."""
+        """Return the projection of a consumer that applies state events by version and fired reminders by sequence."""
         versions: dict[str, int] = {}
         views: dict[str, dict[str, Any] | None] = {}
         rung: dict[str, int] = {}
@@ -142,7 +143,7 @@ class Stage:
             data, task_id = event["data"], event["task_id"]
             if event["event_type"] in STATE:
                 rise = data["version"] - versions.get(task_id, 0)
-                # Several steps of a plan on one task are one event, at the version of the last.
+                # Several steps of a plan on one task make one event, at the version of the last step.
                 assert rise == 1 or (rise > 1 and row["kind"] == "apply_plan"), "versions rise by one"
                 came = event["event_type"] == "task.created"
                 assert came == (views.get(task_id) is None), f"{event['event_type']} of what was there or not"
@@ -160,18 +161,18 @@ class Stage:
         return known
 
     def check_events(self) -> None:
-        """Hold what a consumer knows against what the database shows."""
+        """Compare a consumer's projection with the database."""
         shown = self.portal.call(self.service.store.read, MINE, show_all)
         assert self.replay() == shown
 
 
 def show_all(work: Work) -> dict[str, dict[str, Any]]:
     rows = load_any_tasks(work, list(work.connection.execute(text("SELECT id FROM task")).scalars()))
-    return {task_id: show_task(work, row) for task_id, row in rows.items() if row["deleted_at"] is None}
+    return {task_id: dict(show_task(work, row)) for task_id, row in rows.items() if row["deleted_at"] is None}
 
 
 def assert_same(stage: Stage, now: State, before: State) -> None:
-    """Hold two states together; a reminder whose time has passed may have rung or stay cancelled."""
+    """Compare two states; a reminder whose time has passed may be fired or cancelled."""
     assert now.keys() == before.keys()
     for task_id, was in before.items():
         given = now[task_id]

@@ -331,12 +331,12 @@ CHANGING: list[tuple[str, str | None, str, dict[str, Any]]] = [
     ),
     ("clear the notes of groceries", "groceries", "update_task", {"task_id": "T", "clear": ["notes"]}),
     ('delete "notes of the meeting"', "notes of the meeting", "delete_task", {"task_id": "T"}),
-    # "Series" at the end of a name is not yet a series.
+    # "Series" at the end of a name does not make it a series.
     ("rename watch the series to watch it", "watch the series", "update_task", {"task_id": "T", "title": "watch it"}),
     ("done with watch the series", "watch the series", "complete_task", {"task_id": "T"}),
     ("complete the plants series", "plants series", "complete_task", {"task_id": "T"}),
 ]
-"""Sentence, the words that are searched for (None: the task is known), tool and arguments; T is what a search finds,
+"""Sentence, the words searched for (None: the task is known), tool and arguments; T is what a search finds,
 A, B and C were shown as a list before."""
 
 SERIES: list[tuple[str, str, str, dict[str, Any]]] = [

@@ -1,4 +1,4 @@
-"""Raw arguments are read leniently in form and strictly in meaning."""
+"""Raw arguments are parsed leniently in form and strictly in meaning."""
 
 import json
 from typing import Any
@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import model_validator
 
-from tests.unit.examples import Example, ReminderSpec, Step
+from tests.unit.example_requests import Example, ReminderSpec, Step
 from todo.errors import InvalidArguments
 from todo.requests.arguments import Arguments, read_arguments
 from todo.requests.request import Request
@@ -316,7 +316,7 @@ values = st.recursive(
 
 @given(st.dictionaries(names, values, max_size=6) | values)
 @settings(max_examples=500, deadline=None)
-def test_whatever_is_sent_is_read_or_refused(raw: object) -> None:
+def test_every_input_is_parsed_or_refused(raw: object) -> None:
     told = ""
     try:
         read_arguments(Example, raw)

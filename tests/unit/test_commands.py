@@ -12,8 +12,8 @@ from agent.builtin.commands import NAME, Commands
 from agent.builtin.intents import COMPLETE
 from agent.builtin.language import load_language
 from agent.messages import Message, ToolCall
+from tests.unit.command_replies import SHOWN, answer, ask, show
 from tests.unit.command_tables import CHANGING, LISTS, MAKING, REPEATING, SERIES
-from tests.unit.talking import SHOWN, answer, ask, show
 
 HONESTY = load_language().say("honesty")
 PROMISES = ("built-in-commands",)

@@ -147,7 +147,7 @@ def test_five_years_keep_the_wall_time_and_hours_go_by_elapsed_time(name: str) -
     assert found == sorted(set(found))
     local = [at.astimezone(zone) for at in found]
     assert [at.date() for at in local] == [date(2026, 1, 1) + timedelta(days=day) for day in range(1_826)]
-    # Only where 02:15 does not exist is it another time, later by the gap; where it comes twice it is the first.
+    # 02:15 moves only where it does not exist, later by the gap; where it comes twice, the first one counts.
     moved = [at for at in local if (at.hour, at.minute) != (2, 15)]
     named = [at.replace(hour=2, minute=15) for at in moved]
     assert all(at.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != at.replace(tzinfo=None) for at in named)
@@ -227,7 +227,7 @@ def test_days_that_do_not_exist_are_left_out_and_not_counted() -> None:
 @pytest.mark.parametrize(
     ("text", "first", "expected"),
     [
-        # Each of these goes wrong in python-dateutil alone.
+        # python-dateutil alone gets each of these wrong.
         ("FREQ=MONTHLY;BYDAY=MO,1FR", "2026-11-01", ["2026-11-02", "2026-11-06", "2026-11-09"]),
         ("FREQ=WEEKLY;BYDAY=MO,WE,FR;BYSETPOS=1", "2026-11-25", ["2026-11-30", "2026-12-07"]),
         ("FREQ=YEARLY;BYWEEKNO=20", "2026-05-12", ["2026-05-12", "2027-05-18"]),
@@ -365,7 +365,7 @@ def test_a_first_due_off_the_rule_moves_to_the_next_date() -> None:
     timed, warning = rules.snap(rules.parse("FREQ=DAILY;BYHOUR=17"), "2026-11-27", BERLIN)
     assert timed == FIRST
     assert warning == "The rule names a time, so the first due is Fri 27 Nov 2026, 17:00 Europe/Berlin."
-    # Of two equal local times, only the first is a date on the rule.
+    # Of two equal local times only the first is a date of the rule.
     assert rules.snap(rules.parse("FREQ=DAILY"), "2026-10-25T01:30:00Z", BERLIN)[0] == "2026-10-26T01:30:00Z"
     with pytest.raises(RuleInvalid):
         rules.snap(rules.parse("FREQ=DAILY;BYHOUR=9;UNTIL=20261127T120000"), FIRST, BERLIN)

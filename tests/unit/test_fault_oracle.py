@@ -124,7 +124,7 @@ def count_twice(run: Run) -> None:
         (count_twice, "effects"),
     ],
 )
-def test_each_damage_is_told(spoil: Callable[[Run], None], where: str) -> None:
+def test_each_kind_of_damage_is_reported(spoil: Callable[[Run], None], where: str) -> None:
     run = Run()
     spoil(run)
     found = run.examine()

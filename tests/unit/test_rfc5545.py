@@ -118,7 +118,7 @@ EXAMPLES = [
         "FREQ=YEARLY;BYDAY=TH;BYMONTH=6,7,8",
         "1997 Jun 5,12,19,26; Jul 3,10,17,24,31; Aug 7,14,21,28; " + THURSDAYS,
     ),
-    # The RFC takes the first due out again by EXDATE; off the rule, it is none of our dates anyway.
+    # The RFC removes the first due by EXDATE; it is off the rule, so our dates never include it.
     (
         "1997-09-02",
         "FREQ=MONTHLY;BYDAY=FR;BYMONTHDAY=13",

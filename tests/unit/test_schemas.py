@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import BaseModel, Field
 
-from tests.unit.examples import Priority, ReminderSpec, Step
+from tests.unit.example_requests import Priority, ReminderSpec, Step
 from todo.errors import InvalidArguments
 from todo.requests.arguments import Arguments, describe_model, read_arguments
 from todo.requests.request import Request

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.builtin.language import load_language
-from tests.unit.talking import NOW, ask
+from tests.unit.command_replies import NOW, ask
 
 DAYS = st.dates(date(2026, 11, 23), date(2035, 12, 31))
 FORMS = ["on {0.day} {0:%B} {0.year}", "on {0:%b} {0.day} {0.year}", "by {0}", "{0:%A} {0.day} {0:%B} {0.year}"]
@@ -19,14 +19,16 @@ FORMS = ["on {0.day} {0:%B} {0.year}", "on {0:%b} {0.day} {0.year}", "by {0}", "
 @given(DAYS, st.times(), st.sampled_from(FORMS), st.booleans())
 def test_a_printed_time_reads_back(day: date, clock: Any, form: str, first: bool) -> None:
     said = form.format(day)
-    # A leading zero, like am and pm, says which half of the day is meant.
+    # A leading zero settles the half of the day, like am and pm.
     text = f"at {clock:%H:%M} {said}" if first else f"{said} at {clock:%I:%M}{'am' if clock.hour < 12 else 'pm'}"
     split = load_language().phrases.split(f"call mum {text}", NOW)
     assert split.doubt == ""
     assert split.title == "call mum"
     assert split.when is not None
     assert split.when.due == f"{day}T{clock:%H:%M}"
-    assert load_language().phrases.split(f"call mum {said}", NOW).when.due == str(day)
+    without_time = load_language().phrases.split(f"call mum {said}", NOW).when
+    assert without_time is not None
+    assert without_time.due == str(day)
 
 
 @given(st.integers(0, 1500), st.sampled_from(["day", "week"]), st.integers(1, 60))

@@ -1,8 +1,8 @@
-"""Rules against a second judge that walks the calendar day by day and minute by minute, and knows no dateutil."""
+"""Rules against a second expansion that walks the calendar by days and minutes, without dateutil."""
 
 import calendar
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import groupby, pairwise
@@ -15,6 +15,7 @@ from events.instants import read_instant, shorten_instant, write_instant
 from todo.errors import RuleNeverOccurs, RuleTooFrequent
 from todo.recurrence import expansion as rules
 from todo.recurrence.expansion import Rule
+from todo.text.when import is_date
 
 PROMISES = ("recurrence-rules",)
 
@@ -91,7 +92,7 @@ def choose(rule: Rule, members: list[datetime]) -> list[datetime]:
 def walk_days(rule: Rule, first: datetime, end: date) -> Iterator[datetime]:
     """Every wall time of a DAILY or slower rule up to about `end`, COUNT included."""
     found: list[datetime] = []
-    # A whole interval on both sides, so that BYSETPOS sees it all.
+    # A whole interval on both sides, so that BYSETPOS sees all of it.
     day = first.date().replace(day=1) if rule.freq != "YEARLY" else date(first.year, 1, 1)
     day -= timedelta(days=7 if rule.freq == "WEEKLY" else 0)
     while day <= end + timedelta(days=366):
@@ -114,13 +115,13 @@ def walk_days(rule: Rule, first: datetime, end: date) -> Iterator[datetime]:
 
 def resolve(wall: datetime, zone: ZoneInfo) -> datetime:
     around = [(wall + timedelta(hours=hours)).replace(tzinfo=UTC).astimezone(zone).utcoffset() for hours in (-36, 36)]
-    tries = [(wall - offset).replace(tzinfo=UTC) for offset in around]
+    tries = [(wall - offset).replace(tzinfo=UTC) for offset in around if offset is not None]
     real = [at for at in tries if at.astimezone(zone).replace(tzinfo=None) == wall]
     return min(real) if real else tries[0]
 
 
 def walk_minutes(rule: Rule, first: datetime, zone: ZoneInfo, end: datetime) -> Iterator[datetime]:
-    """Every instant of an HOURLY or MINUTELY rule up to `end`: each minute that passes is asked."""
+    """Every instant of an HOURLY or MINUTELY rule up to `end`, found by trying each minute."""
     unit = timedelta(hours=1) if rule.freq == "HOURLY" else timedelta(minutes=1)
 
     def name(at: datetime) -> tuple[str, timedelta | None]:
@@ -141,7 +142,7 @@ def walk_minutes(rule: Rule, first: datetime, zone: ZoneInfo, end: datetime) -> 
             and (not rule.byminute or local.minute in rule.byminute)
             and is_day(rule, start.date(), local.date())
         )
-        # Without BYMINUTE the minute of an hour is the one that the elapsed time gives.
+        # Without BYMINUTE, the elapsed time gives the minute of the hour.
         if fits and rule.freq == "HOURLY" and not rule.byminute:
             fits = (minute - first.replace(second=0)) % unit == timedelta()
         if fits and minutes:
@@ -152,7 +153,7 @@ def walk_minutes(rule: Rule, first: datetime, zone: ZoneInfo, end: datetime) -> 
 
 
 def judge(rule: Rule, first: str, zone: ZoneInfo, end: datetime) -> list[str]:
-    if rules.is_date(first):
+    if is_date(first):
         start = datetime.fromisoformat(first)
         return [str(at.date()) for at in walk_days(rule, start, end.date()) if at.date() <= end.date()]
     start = read_instant(first)
@@ -169,7 +170,7 @@ def has_close(found: list[datetime]) -> bool:
 
 
 def is_named(rule: Rule, due: datetime, first: datetime, zone: ZoneInfo) -> bool:
-    """Whether a due comes at a time of the rule: one out of a gap may come closer to the next, once a year."""
+    """Return whether a due is at a time of the rule; one moved out of a gap may be closer to the next, once a year."""
     local, start = due.astimezone(zone), first.astimezone(zone)
     hours, minutes = rule.byhour or (start.hour,), rule.byminute or (start.minute,)
     return rule.freq in ("HOURLY", "MINUTELY") or (local.hour in hours and local.minute in minutes)
@@ -196,7 +197,7 @@ def random_rule(random: Random) -> str:
         intervals = [15, 20, 45, 61, 90, 720, 1439] if freq == "MINUTELY" else [1, 2, 3, 4, 5, 7, 12]
         parts.append(f"INTERVAL={random.choice(intervals)}")
     weeks = freq == "YEARLY" and random.random() < 0.3
-    lists = {
+    lists: dict[str, tuple[float, Callable[[], str]]] = {
         "BYMONTH": (0.25, lambda: numbers(random, 1, 12, 6)),
         "BYWEEKNO": (float(weeks), lambda: numbers(random, 1, 53, 5, True)),
         "BYYEARDAY": (0.2 * (freq == "YEARLY" or sub), lambda: numbers(random, 1, 366, 30, True)),
@@ -224,7 +225,7 @@ def window(rule: Rule, random: Random) -> timedelta:
 
 
 def compare(seed: int) -> str:
-    """One random rule: what is accepted gives the judge's dates, what is refused deserves it."""
+    """Try one random rule: an accepted rule gives the judge's dates, a refused one deserves refusal."""
     random = Random(seed)  # noqa: S311  # the same rules in every run
     text, zone = random_rule(random), ZoneInfo(random.choice(ZONES))
     rule = rules.parse(text)
@@ -246,7 +247,7 @@ def compare(seed: int) -> str:
     except RuleTooFrequent:
         if rule.freq not in ("HOURLY", "MINUTELY"):
             start = at.astimezone(zone).replace(tzinfo=None)
-            endless = replace(rule, count=None)  # it is the pattern that is refused, even if COUNT cuts it short
+            endless = replace(rule, count=None)  # the pattern is refused, even if COUNT cuts it short
             assert has_close(list(walk_days(endless, start, start.date() + timedelta(days=3_660)))), text
         return "frequent"
     end = at + window(rule, random)

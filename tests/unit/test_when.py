@@ -1,4 +1,4 @@
-"""Dates, times and durations: read strictly, resolved in a zone, said in words."""
+"""Dates, times and durations: parsed strictly, resolved in a zone, and written in words."""
 
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo, available_timezones

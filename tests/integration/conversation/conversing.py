@@ -6,11 +6,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from mcp import Client
+from mcp.types import TextContent
 from pydantic_core import from_json
 
 from agent.builtin.commands import Commands
 from agent.messages import Finished, Message, ModelRequest, TextPiece, Tool
-from tests.conftest import World
+from tests.world import World
 
 
 @dataclass
@@ -40,9 +41,9 @@ class Talk:
                 args = from_json(call.arguments)
                 self.calls.append((call.name, args))
                 result = await self.client.call_tool(call.name, args)
-                self.messages.append(
-                    Message("tool", result.content[0].text, call_id=call.call_id, failed=bool(result.is_error))
-                )
+                content = result.content[0]
+                assert isinstance(content, TextContent)
+                self.messages.append(Message("tool", content.text, call_id=call.call_id, failed=bool(result.is_error)))
         raise AssertionError("the model does not come to an end")
 
     def _request(self) -> ModelRequest:

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from agent.builtin.language import load_language
-from tests.conftest import World
 from tests.integration.conversation.conversing import Talk, open_talk
+from tests.world import World
 
 PROMISES = ("built-in-commands",)
 

@@ -9,10 +9,11 @@ from pydantic_core import from_json
 
 from agent.messages import Finished, ModelFailed, ModelRequest, TextPiece, ToolCall
 from tests.integration.conversation.talking import names_of, open_talk, say, stream
-from tests.scripted import last_result
+from tests.scripted_model import last_result
 
 PROMISES = ("honest-agent",)
-pytestmark = pytest.mark.anyio
+
+pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
 
 
 async def test_a_message_becomes_calls_and_an_answer(tmp_path: Path) -> None:
@@ -246,7 +247,7 @@ async def test_a_question_outlives_the_process(tmp_path: Path) -> None:
         await fill(world)
         asked = await say(world, "delete the old ones")
     async with open_talk(tmp_path, "Gone.") as (world, _):
-        world.service.store.ids.count = 100_000  # type: ignore[attr-defined]  # counted
+        world.ids.count = 100_000
         assert (await say(world, "yes", asked["conversation_id"]))["text"] == "Gone."
         assert (await world.rest.get("/tasks")).json()["tasks"] == []
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import World
 from tests.integration.conversation.talking import open_talk, say
+from tests.world import World
 
 pytestmark = pytest.mark.anyio
 

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,11 @@ from pydantic_core import from_json, to_json
 
 from agent.model import OpenAIModel
 from infra.live.ports import find_free_port
-from tests.conftest import World, lay_out_settings
 from tests.integration.conversation.talking import open_talk_with, say
 from tests.integration.processes.test_processes import read_holder, running_serve
-from tests.wire import DONE, HEAD, Part, ScriptedServer, call, chunk, open_server, refuse
-from tests.wire import say as words
+from tests.scripted_server import DONE, HEAD, Part, ScriptedServer, call, chunk, open_server, refuse
+from tests.scripted_server import say as words
+from tests.world import World, lay_out_settings
 
 PROMISES = ("honest-agent",)
 
@@ -29,7 +29,7 @@ CREATE = ("create_task", '{"title": "Milk", "tags": ["shop"]}')
 
 
 @asynccontextmanager
-async def talk(folder: Path, *replies: list[Part]) -> AsyncIterator[tuple[World, ScriptedServer]]:
+async def talk(folder: Path, *replies: Sequence[Part]) -> AsyncIterator[tuple[World, ScriptedServer]]:
     async with open_server(*replies) as server:
         model = OpenAIModel("tasks-agent", "qwen3", server.url, None, stall_seconds=0.5)
         try:
@@ -43,7 +43,7 @@ async def test_a_whole_turn_over_the_wire(tmp_path: Path) -> None:
     usage = {"prompt_tokens": 100, "completion_tokens": 7, "total_tokens": 107}
     counted = b'data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[],"usage":%s}\n\n'
     said = [chunk({"role": "assistant", "content": "Added"}), chunk({"content": " milk."}), chunk({}, "stop")]
-    last: list[Part] = [HEAD, *said, counted % to_json(usage)]
+    last = [HEAD, *said, counted % to_json(usage)]
     async with talk(tmp_path, call(*CREATE), [*last, DONE]) as (world, server):
         answer = await say(world, "add milk")
         assert answer["text"] == "Added milk."

@@ -9,9 +9,9 @@ import pytest
 from openai import AsyncOpenAI, OpenAI
 
 from agent.messages import ModelFailed, TextPiece
-from tests.conftest import World
 from tests.integration.conversation.talking import open_talk, serve_talk
-from tests.scripted import last_result
+from tests.scripted_model import last_result
+from tests.world import World
 
 PROMISES = ("chat-clients",)
 
@@ -107,7 +107,7 @@ async def test_errors_are_the_official_clients_own(tmp_path: Path) -> None:
         client = AsyncOpenAI(base_url=url, api_key="any", max_retries=0)
 
         async def ask(model: str = "tasks-agent", *, stream: bool = False) -> Any:
-            return await client.chat.completions.create(  # type: ignore[call-overload]
+            return await client.chat.completions.create(
                 model=model, messages=[{"role": "user", "content": "hello"}], stream=stream
             )
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from agent.messages import ModelRequest
-from tests.conftest import World
 from tests.integration.conversation.talking import open_talk, say, stream
+from tests.world import World
 
 PROMISES = ("questions",)
 

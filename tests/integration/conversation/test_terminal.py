@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import lay_out_settings
 from tests.integration.processes.test_processes import environment
+from tests.world import lay_out_settings
 
 ROOT = Path(__file__).parents[3]
 

@@ -19,7 +19,7 @@ from todo.errors import StorageUnavailable
 
 PROMISES = ("turn-journal",)
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
 
 
 class Death:
@@ -67,7 +67,7 @@ async def test_the_same_message_goes_on_where_the_process_died(tmp_path: Path, d
         death.left = None
         assert (first.status_code == 200) == (commits >= COMMITS + 1), first.text
     async with open_talk(tmp_path, *[add_both] * 5) as (world, _):
-        world.service.store.ids.count = 100_000  # type: ignore[attr-defined]  # counted
+        world.ids.count = 100_000
         world.clock.move(seconds=10)
         found = (await world.rest.get("/conversations")).json()["conversations"]
         conversation = found[0]["id"] if found else None
@@ -90,7 +90,7 @@ async def test_another_message_is_told_what_became_of_the_one_before(
         await world.rest.post("/chat", json={"message": "add three"})
         death.left = None
     async with open_talk(tmp_path, "Good morning.") as (world, model):
-        world.service.store.ids.count = 100_000  # type: ignore[attr-defined]  # counted
+        world.ids.count = 100_000
         world.clock.move(seconds=10)
         (found,) = (await world.rest.get("/conversations")).json()["conversations"]
         before = {event["id"] for event in await world.events()}

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 
 from app.dapr.routes import name_route
 from events.catalog import EventType, TaskEvent
-from tests.conftest import World, open_world
+from tests.world import World, open_world
 
 SIDECAR = "http://127.0.0.1:9"
 """The discard port, on which nothing listens."""

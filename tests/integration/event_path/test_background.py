@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from app.background import Background
 from app.storage.wakeup import wait_until
 from events.lease import Lease
-from tests.conftest import World
+from tests.world import World
 from todo.errors import StorageUnavailable
 
 pytestmark = pytest.mark.anyio

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from app.dapr.routes import name_route
+from app.storage.sqlite_writer import SqliteDatabase
 from events.catalog import EventType, TopicStyle, name_topic
-from tests.conftest import DEFAULT, World
 from tests.integration.event_path.dapr_worlds import (
     DROP,
     RETRY,
@@ -22,6 +22,8 @@ from tests.integration.event_path.dapr_worlds import (
     open_dapr,
     read_activity,
 )
+from tests.storage import DEFAULT
+from tests.world import World
 
 pytestmark = pytest.mark.anyio
 SECRET = "sesame"  # noqa: S105  # opens nothing but the worlds of these tests
@@ -138,6 +140,7 @@ async def test_the_largest_event_is_taken(dapr: World) -> None:
 @pytest.mark.skipif(DEFAULT == "postgresql", reason="it locks SQLite's file from outside")
 async def test_while_the_storage_is_unavailable_the_answer_is_retry(dapr: World, tmp_path: Path) -> None:
     route, event = await make_event(dapr)
+    assert isinstance(dapr.service.database, SqliteDatabase)
     dapr.service.database._wait_limit = 0.01
     other = sqlite3.connect(tmp_path / "todo.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")

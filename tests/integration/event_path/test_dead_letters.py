@@ -11,9 +11,10 @@ from fastapi import FastAPI
 
 from app.cli.replay import replay_events
 from app.dapr.routes import name_route
-from app.http import app as main
+from app.http.app import build_app
+from app.service import open_service
 from events.catalog import EventType
-from tests.conftest import URL, CountedIds, MovableClock, World, lay_out_settings, make_settings
+from tests.clock import CountedIds, MovableClock
 from tests.integration.event_path.dapr_worlds import (
     RETRY,
     SIDECAR,
@@ -23,6 +24,7 @@ from tests.integration.event_path.dapr_worlds import (
     make_event,
     read_activity,
 )
+from tests.world import URL, World, lay_out_settings, make_settings
 
 pytestmark = pytest.mark.anyio
 
@@ -33,8 +35,8 @@ pytestmark = pytest.mark.anyio
 async def start(folder: Path, spoil: Any) -> list[str]:
     """Return the readiness of an application whose routes were broken before its start."""
     settings = make_settings(folder, broker="dapr", dapr_http=SIDECAR)
-    async with main.open_service(settings, MovableClock(), CountedIds()) as service:
-        app = main.build_app(service, background=False)
+    async with open_service(settings, MovableClock(), CountedIds()) as service:
+        app = build_app(service, background=False)
         spoil(app)
         async with app.router.lifespan_context(app):
             transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)

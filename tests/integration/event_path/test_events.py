@@ -1,6 +1,7 @@
 """Events from their recording to their reactions: order, retries, parking, restarts."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,12 @@ from events.embedded import EmbeddedBroker, count_deliveries, list_parked, repla
 from events.outbox import count_backlog, resume_parked
 from events.ports import Outcome, Outgoing
 from events.relay import Relay
-from tests.conftest import World, open_world
+from tests.world import World, open_world
 from todo.activity.reactions import REACTIONS
 
 PROMISES = ("nothing-lost", "order-per-task")
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
 
 
 class ScriptedPublisher:
@@ -213,7 +214,7 @@ async def test_a_consumer_drops_what_it_does_not_know_and_reacts_once(world: Wor
     event = TaskEvent.model_validate(envelope["data"])
     deleted = event.model_copy(update={"event_type": EventType.TASK_DELETED})
     answers = [
-        await world.service.database.write(lambda connection, each=each: consumer.deliver(connection, each, "now"))
+        await world.service.database.write(partial(consumer.deliver, event=each, now="now"))
         for each in (event, event, deleted)
     ]
     assert answers == [Answer.SUCCESS, Answer.SUCCESS, Answer.DROP]
@@ -229,7 +230,7 @@ async def test_statistics_do_not_depend_on_the_order_of_events(world: World) -> 
     await world.rest.post(f"/tasks/{task['id']}/complete")
     events = [TaskEvent.model_validate(each["data"]) for each in await world.events()]
     for event in [*events, *reversed(events)]:
-        await world.service.database.write(lambda connection, each=event: count_task(connection, each))
+        await world.service.database.write(partial(count_task, event=event))
     assert (await world.rest.get("/statistics")).json()["days"][-1] == {
         "day": "2026-11-23",
         "created": 1,

@@ -15,12 +15,13 @@ from events.catalog import EventType
 from events.instants import write_instant
 from events.ports import Outcome, Outgoing
 from events.redelivery import GRACE_PERIOD, REPORT_WITHIN, Redelivery
-from tests.conftest import MONDAY, World
+from tests.clock import MONDAY
 from tests.integration.event_path.dapr_worlds import SUCCESS, deliver, make_event, open_dapr
+from tests.world import World
 
 PROMISES = ("refused-event",)
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
 
 Event = tuple[str, dict[str, Any]]
 

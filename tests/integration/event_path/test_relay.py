@@ -11,12 +11,12 @@ from app.background import Background
 from events.outbox import MOST_CHARACTERS, claim_events, count_backlog, resume_parked
 from events.ports import Outcome, Outgoing
 from events.relay import Relay
-from tests.conftest import World
 from tests.contracts.sidecars import ScriptedSidecar, fail_entries
+from tests.world import World
 
 PROMISES = ("publishers",)
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
 
 
 class Broker:

@@ -9,11 +9,11 @@ import pytest
 
 from events.ports import Outcome, Outgoing
 from events.relay import FRESH, Relay
-from tests.conftest import World
 from tests.integration.event_path.test_relay import Broker, drain, make_tasks, relay_to
+from tests.world import World
 from todo.errors import StorageUnavailable
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
 
 BATCH = 3
 

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import text
 
 from app.cli.tail import PAGE, Tail, describe_row, tail_events
-from tests.conftest import World
+from tests.world import World
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
 
 
 async def make_tasks(world: World, *titles: str) -> None:

@@ -10,14 +10,15 @@ from sqlalchemy import text
 from events.catalog import EventType
 from events.consumer import Consumer
 from events.redelivery import CHUNK, GRACE_PERIOD, LOOK_BACK, MOST_CHUNKS
-from tests.conftest import MONDAY, World
+from tests.clock import MONDAY
 from tests.integration.event_path.dapr_worlds import SUCCESS, Fragile, deliver, read_activity
 from tests.integration.event_path.test_redelivery import explain, publish, watch_of
+from tests.world import World
 from todo.errors import StorageUnavailable
 
 PROMISES = ("taken-over",)
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
 
 
 async def look(world: World) -> int:
@@ -208,7 +209,7 @@ async def test_each_look_begins_where_the_last_one_ended(dapr: World, storage: s
     await publish(dapr)
     dapr.clock.at += GRACE_PERIOD
     kind, names = EventType.TASK_CREATED, ["activity", "statistics"]
-    plans = await explain(dapr, storage, lambda connection: watch_of(dapr)._look_on(connection, kind, names))
+    plans = await explain(dapr, storage, lambda connection: watch_of(dapr)._scan(connection, kind, names))
     assert len(plans) == 5, "the next events, and what each of two consumers knows of them, by inbox and deliveries"
     assert "ix_outbox_published" in plans[0]
     for plan in plans:

@@ -1,4 +1,4 @@
-"""A tiny bench run gives every row, well formed; its figures mean nothing."""
+"""A tiny bench run prints every row well formed; its figures are not judged."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What the doctor says of a database and of a sidecar, well or not."""
+"""The doctor's findings on a database and on a sidecar, healthy or not."""
 
 import json
 from dataclasses import dataclass, field, replace
@@ -17,11 +17,11 @@ from app.dapr.routes import list_subscriptions
 from app.settings import load_settings
 from app.system import SystemClock
 from events.catalog import TopicStyle
-from tests.conftest import World, make_settings
 from tests.integration.event_path.dapr_worlds import SIDECAR, open_dapr
-from tests.wire import HEAD, Part, chunk, open_server, refuse
-from tests.wire import call as wire_call
-from tests.wire import say as words
+from tests.scripted_server import HEAD, Part, chunk, open_server, refuse
+from tests.scripted_server import call as wire_call
+from tests.scripted_server import say as words
+from tests.world import World, make_settings
 
 pytestmark = pytest.mark.anyio
 Found = dict[str, tuple[bool, str]]
@@ -33,7 +33,7 @@ def list_topics(style: TopicStyle = "type") -> list[str]:
 
 @dataclass
 class FakeDaprd:
-    """Metadata as daprd gives it, and a publish route that hands on to our own routes what it subscribes to."""
+    """Serves daprd's metadata, and a publish route that delivers to our own subscribed routes."""
 
     app: Any = None
     pubsubs: tuple[str, ...] = ("taskevents",)
@@ -74,9 +74,7 @@ def read_faults(found: Found) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("style", ["type", "convention", "single"])
-async def test_a_sidecar_that_is_well_is_proved_by_a_probe_that_nobody_else_sees(
-    tmp_path: Path, style: TopicStyle
-) -> None:
+async def test_a_healthy_sidecar_is_proved_by_a_probe_that_no_consumer_sees(tmp_path: Path, style: TopicStyle) -> None:
     async with open_dapr(tmp_path, topic_style=style) as world:
         daprd = FakeDaprd(app=world.http, topics=list_topics(style))
         found = await ask(world, daprd, 10)
@@ -107,7 +105,7 @@ async def test_without_a_sidecar_each_line_says_so(tmp_path: Path) -> None:
         ({}, {"round trip": "not received"}),
     ],
 )
-async def test_what_is_not_well_is_told_in_its_line(
+async def test_each_fault_is_reported_in_its_line(
     tmp_path: Path, change: dict[str, Any], faults: dict[str, str]
 ) -> None:
     async with open_dapr(tmp_path) as world:
@@ -135,7 +133,7 @@ async def test_memory_mode_has_one_line_each_and_no_sidecar(world: World) -> Non
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(3600, "3600.0 s behind"), (-3600, "3600.0 s ahead of")])
-async def test_a_clock_that_is_wrong_by_an_hour_is_told(world: World, seconds: int, words: str) -> None:
+async def test_a_clock_that_is_wrong_by_an_hour_is_reported(world: World, seconds: int, words: str) -> None:
     world.clock.at = SystemClock().now()
     assert (await _check_clock(world.service)).ok
     world.clock.move(seconds=seconds)
@@ -204,7 +202,7 @@ async def test_the_model_is_asked_for_its_list_a_stream_and_a_call(
     assert server.requests[-1]["tool_choice"] == {"type": "function", "function": {"name": "ping"}}
 
 
-async def test_a_model_that_is_away_is_told_in_a_sentence(tmp_path: Path) -> None:
+async def test_an_unreachable_model_is_reported_in_a_sentence(tmp_path: Path) -> None:
     settings = make_settings(tmp_path, model="qwen3", OPENAI_BASE_URL="http://127.0.0.1:9/v1")
     found = {each["check"]: each for each in await examine(settings)}
     assert not found["model"]["ok"]

@@ -1,4 +1,4 @@
-"""No program outlives whoever started it, in whatever way that ends, and whatever it started itself."""
+"""No program outlives its starter, however the starter ends, nor do the program's own children."""
 
 import json
 import os
@@ -40,7 +40,7 @@ def is_gone(pid: int) -> bool:
         state = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[0]
     except OSError:
         return True
-    return state == "Z"  # whoever inherits it may take its time to collect it
+    return state == "Z"  # the process that inherits it may take its time to reap it
 
 
 def wait_gone(pids: list[int]) -> None:
@@ -86,7 +86,7 @@ def test_an_owner_that_is_killed_leaves_nothing(owner: subprocess.Popen[str], si
     wait_gone([owner.pid, *pids])
 
 
-def test_an_owner_that_is_killed_leaves_nothing_that_stood_still(owner: subprocess.Popen[str]) -> None:
+def test_an_owner_that_is_killed_leaves_no_stopped_program(owner: subprocess.Popen[str]) -> None:
     pids = list_tree(owner.pid)
     for pid in pids[1:]:
         os.kill(pid, signal.SIGSTOP)
@@ -105,7 +105,7 @@ def test_a_program_ends_with_its_guard(family: Program) -> None:
 
     wait_gone([program])
     for pid in (int(family.log.read_text("utf-8").split()[1]),):
-        os.kill(pid, signal.SIGKILL)  # what a program itself let go is beyond the kernel's help then
+        os.kill(pid, signal.SIGKILL)  # the kernel cannot reach what the program itself detached
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])

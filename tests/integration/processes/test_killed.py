@@ -1,4 +1,4 @@
-"""A process killed inside a big change leaves all of it or nothing, and its call can be repeated."""
+"""A process killed inside a large change leaves all of it or none, and its call can be repeated."""
 
 import signal
 import subprocess
@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from pydantic_core import to_json
 
-from tests.conftest import World, open_world
 from tests.integration.processes.test_processes import environment
-from tests.integration.recurrence.recurring import send
+from tests.integration.recurrence.series_calls import send
+from tests.world import World, open_world
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
 
 MANY = 100
 POINTS = ["90", "300", "answered"]
@@ -21,7 +21,7 @@ POINTS = ["90", "300", "answered"]
 
 def run_and_kill(folder: Path, path: str, key: str, at: str, body: dict[str, Any]) -> None:
     ended = subprocess.run(
-        [sys.executable, "-m", "tests.integration.processes.killing", path, key, at, to_json(body).decode()],
+        [sys.executable, "-m", "tests.integration.processes.killed_process", path, key, at, to_json(body).decode()],
         env=environment(folder),
         cwd=Path(__file__).parents[3],
         capture_output=True,
@@ -34,7 +34,7 @@ def run_and_kill(folder: Path, path: str, key: str, at: str, body: dict[str, Any
 
 
 async def make_plan(world: World) -> str:
-    """Make a hundred tasks, and a plan that does a different thing to each third of them; return its id."""
+    """Create a hundred tasks and a plan with a different change for each third of them; return the plan's id."""
     made = [(await send(world, "POST", "/tasks", title=f"Task {n}", tags=["x"]))["task"]["id"] for n in range(MANY)]
     kinds: list[tuple[str, dict[str, Any]]] = [
         ("update_task", {"title": "Planned", "due": "2026-12-01"}),
@@ -46,12 +46,12 @@ async def make_plan(world: World) -> str:
 
 
 async def look(world: World) -> list[Any]:
-    """Return every task, but for the version that rises when it is put back, and what undoes what."""
+    """Return every task without its version, which rises when the task is restored, and which change undoes which."""
     return await world.query("SELECT id, title, status, due, deleted_at IS NULL FROM task ORDER BY id")
 
 
 async def check_events(world: World) -> None:
-    """Hold what a consumer knows against what the database has."""
+    """Compare a consumer's projection with the database."""
     known: dict[str, tuple[int, bool]] = {}
     for event in await world.events():
         data = event["data"]["data"]
@@ -71,7 +71,7 @@ async def test_a_process_killed_inside_a_big_change_leaves_all_or_nothing(tmp_pa
         before = await look(world)
     run_and_kill(tmp_path, path, "again", at, body)
     async with open_world(tmp_path) as world:
-        world.service.store.ids.count = 2_000_000  # type: ignore[attr-defined]  # counted
+        world.ids.count = 2_000_000
         after = await look(world)
         assert (after == before) == (at != "answered")
         await check_events(world)

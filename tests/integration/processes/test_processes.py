@@ -1,4 +1,4 @@
-"""Several processes on one database: nothing is lost, nothing is doubled, and a killed leader is followed at once."""
+"""Several processes on one database: nothing is lost or doubled, and a killed leader is replaced at once."""
 
 import asyncio
 import contextlib
@@ -18,11 +18,11 @@ import pytest
 from mcp import Client, StdioServerParameters
 
 from infra.live.ports import find_free_port
-from tests.conftest import STORAGE
+from tests.storage import STORAGE
 
 PROMISES = ("nothing-lost",)
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
 
 LONG = bool(os.environ.get("TODO_TEST_LONG"))
 SECONDS = 60.0 if LONG else 8.0
@@ -41,7 +41,7 @@ def environment(folder: Path, port: int = 0) -> dict[str, str]:
 
 @asynccontextmanager
 async def running_serve(folder: Path, port: int, **settings: str) -> AsyncIterator[None]:
-    """Keep a `serve` running: one that is killed is started again, as a supervisor would."""
+    """Keep a `serve` running: restart it when it is killed, as a supervisor does."""
     stopping = False
     process: asyncio.subprocess.Process | None = None
 
@@ -82,7 +82,7 @@ async def until_ready(http: httpx2.AsyncClient) -> None:
 
 @dataclass
 class Tally:
-    """What was acknowledged, when, and when the stream showed it."""
+    """The acknowledged tasks, with the times of acknowledgement and of arrival on the stream."""
 
     acknowledged: dict[str, float] = field(default_factory=dict)
     latencies: list[float] = field(default_factory=list)
@@ -139,7 +139,7 @@ def note(tally: Tally, started: float, failed: bool | None, text: str, answer: d
 
 
 async def follow_stream(port: int, tally: Tally) -> None:
-    """Follow the stream for ever, from the last position again when the server was killed."""
+    """Follow the stream for ever; when the server is killed, resume from the last position."""
     position = "0-0"
     async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=None) as http:  # a stream
         while True:
@@ -157,9 +157,9 @@ async def follow_stream(port: int, tally: Tally) -> None:
 
 
 async def kill_leaders(folder: Path, until: float, times: int) -> list[float]:
-    """Kill the holder of the lease, again and again; return how long each time until another holds it."""
+    """Kill the lease holder repeatedly; return the seconds until another process holds the lease, for each kill."""
     gaps = []
-    # A take-over takes its time too: all kills have to fall while the writers write.
+    # A take-over takes time too, and every kill must happen while the writers write.
     pause = max(0.5, (until - time.monotonic()) / (times + 1) - 1.5)
     for _ in range(times):
         await asyncio.sleep(pause)
@@ -173,7 +173,7 @@ async def kill_leaders(folder: Path, until: float, times: int) -> list[float]:
 
 
 async def kill_leader(folder: Path) -> str:
-    """Kill who holds the lease; one that has just ended by itself is still named until another takes over."""
+    """Kill the lease holder; a holder that has just ended by itself stays named until another takes over."""
     async with asyncio.timeout(10):
         while True:
             holder = read_holder(folder)

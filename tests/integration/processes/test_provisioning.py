@@ -1,4 +1,4 @@
-"""What the chain is made of is provisioned once and whole, or its absence is told in one sentence each."""
+"""The chain's programs are provisioned once and completely, or each missing one is reported in one sentence."""
 
 import multiprocessing
 import os
@@ -19,7 +19,7 @@ HINTS = {"Go": "daprd", "Java": "`apt install default-jre-headless`", "Maven": "
 
 @pytest.fixture
 def bare_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A machine without a tool and without a cache; the folder is its PATH."""
+    """A machine without tools and without a cache; the folder is its PATH."""
     for name in ("JAVA_HOME", "TODO_KAFKA_BROKERS", "TODO_DATABASE_URL"):
         monkeypatch.delenv(name, raising=False)
     programs = tmp_path / "bin"
@@ -30,7 +30,7 @@ def bare_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def pretend(programs: Path, name: str, says: str) -> None:
-    """Put a program on the bare machine's PATH that only says its version."""
+    """Put a program that only prints its version on the bare machine's PATH."""
     path = programs / name
     path.write_text(f"#!/bin/sh\necho '{says}'\n", "utf-8")
     path.chmod(0o755)
@@ -58,7 +58,7 @@ def test_a_chain_without_its_tools_starts_nothing_and_says_all(bare_machine: Pat
         ("java", 'openjdk version "11.0.2" 2019-01-15', machine.find_java),
     ],
 )
-def test_a_tool_that_is_too_old_is_no_tool(
+def test_a_tool_that_is_too_old_counts_as_missing(
     bare_machine: Path, program: str, says: str, find: Callable[[], Path]
 ) -> None:
     pretend(bare_machine, program, says)
@@ -85,14 +85,14 @@ def test_a_daprd_that_was_built_before_needs_no_go(bare_machine: Path) -> None:
     assert provision.provide_daprd(print) == built
 
 
-def test_what_runs_already_needs_no_tool(bare_machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_service_that_already_runs_needs_no_tool(bare_machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TODO_KAFKA_BROKERS", "kafka.example:9092")
     monkeypatch.setenv("TODO_DATABASE_URL", "postgresql://db.example/todo")
 
     assert Plan().wanted == Wanted(kafka=False, postgres=False)
 
 
-def test_what_fails_half_way_is_not_there_and_is_made_anew(bare_machine: Path) -> None:
+def test_a_failed_build_leaves_nothing_and_is_repeated(bare_machine: Path) -> None:
     def fail(draft: Path) -> None:
         (draft / "half").touch()
         raise LiveError("the network is gone")
@@ -113,7 +113,7 @@ def make_slowly(
         made.put(os.getpid())
         turn.wait(30)
 
-    cache.provide("thing", make, lambda _: turn.set())  # the one that has to wait lets the other one go on
+    cache.provide("thing", make, lambda _: turn.set())  # the waiting one lets the other proceed
 
 
 def test_two_at_once_make_it_once(tmp_path: Path) -> None:

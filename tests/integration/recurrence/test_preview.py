@@ -1,10 +1,10 @@
-"""What a rule would mean, told the same by every surface and stored nowhere."""
+"""The preview of a rule: the same on every surface, and stored nowhere."""
 
 from typing import Any
 
 import pytest
 
-from tests.conftest import World
+from tests.world import World
 
 PROMISES = ("recurrence-rules",)
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def preview(world: World, **arguments: Any) -> dict[str, Any]:
-    """Return the preview through REST, after checking that MCP in both revisions says the same."""
+    """Return the preview through REST, after checking that MCP in both revisions gives the same."""
     response = await world.rest.post("/recurring-tasks/preview", json=arguments)
     answer: dict[str, Any] = response.json()
     for mode in ("auto", "legacy"):
@@ -23,7 +23,7 @@ async def preview(world: World, **arguments: Any) -> dict[str, Any]:
     return answer
 
 
-async def test_the_last_friday_is_told_in_words_and_dates(world: World) -> None:
+async def test_the_last_friday_is_shown_in_words_and_dates(world: World) -> None:
     answer = await preview(world, rule="FREQ=MONTHLY;BYDAY=-1FR;BYHOUR=17", count=3)
     assert answer["rule_text"] == "every last Friday at 17:00"
     assert [each["due_text"] for each in answer["occurrences"]] == [

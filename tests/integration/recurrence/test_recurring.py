@@ -1,11 +1,10 @@
-"""Recurring tasks as the contract has them (section 6): creating, the three modes, completing, catching up."""
+"""Recurring tasks by the contract (section 6): creating, the three modes, completing, catching up."""
 
 from typing import Any
 
 import pytest
 
-from tests.conftest import World
-from tests.integration.recurrence.recurring import (
+from tests.integration.recurrence.series_calls import (
     complete,
     create,
     delete,
@@ -19,6 +18,7 @@ from tests.integration.recurrence.recurring import (
     send,
     triggers,
 )
+from tests.world import World
 
 pytestmark = pytest.mark.anyio
 
@@ -327,7 +327,7 @@ async def test_a_reminder_of_one_whole_interval_rings_as_soon_as_its_instance_is
     assert {each["before"]: each["status"] for each in following["reminders"]} == {"1d": "fired", "2d": "cancelled"}
 
 
-async def test_what_counts_from_doing_comes_back_from_a_pause_on_its_date(world: World) -> None:
+async def test_after_completion_resumes_from_a_pause_on_its_date(world: World) -> None:
     made = await create(world, "FREQ=DAILY;INTERVAL=7", mode="after_completion", first_due="2026-11-23")
     await complete(world, made["task"]["id"])
     for paused in (True, False):
@@ -346,7 +346,7 @@ async def test_an_end_can_be_taken_away_again(world: World) -> None:
     assert endless["task"]["recurrence"]["rule"] == "FREQ=DAILY"
 
 
-async def test_what_pause_until_passes_over_is_counted(world: World) -> None:
+async def test_dates_skipped_by_pause_until_are_counted(world: World) -> None:
     made = await create(world, "FREQ=DAILY", first_due="2026-11-23")
     await revise(world, made["recurring_id"], pause_until="2026-11-27")
     assert (await triggers(world))[-1] == ("2026-11-27", 3)

@@ -1,11 +1,10 @@
-"""Changing a series as the contract has it (section 6): skips, pauses, ends, rule and zone, template and instances."""
+"""Changes to a series by the contract (section 6): skips, pauses, ends, rule and zone, template and instances."""
 
 from typing import Any
 
 import pytest
 
-from tests.conftest import World
-from tests.integration.recurrence.recurring import (
+from tests.integration.recurrence.series_calls import (
     complete,
     create,
     delete,
@@ -19,6 +18,7 @@ from tests.integration.recurrence.recurring import (
     send,
     triggers,
 )
+from tests.world import World
 
 pytestmark = pytest.mark.anyio
 
@@ -236,7 +236,7 @@ async def test_changing_the_mode_and_catch_up(world: World) -> None:
 
 
 @pytest.mark.parametrize("by", ["update_task", "update_recurring_task"])
-async def test_the_template_reaches_open_instances_but_for_what_was_edited_on_them(world: World, by: str) -> None:
+async def test_the_template_reaches_open_instances_except_their_edited_fields(world: World, by: str) -> None:
     made = await create(world, "FREQ=DAILY;BYHOUR=12", mode="every_occurrence", notes="Old")
     await world.tick(hours=3)
     first, second = await open_ids(world, made["recurring_id"])
@@ -351,7 +351,7 @@ async def test_reopening_a_former_instance_and_skipping_by_number_take_the_oldes
 
 
 @pytest.mark.parametrize("mode", ["one_at_a_time", "every_occurrence"])
-async def test_what_pause_until_skipped_does_not_come_back_with_a_pause(world: World, mode: str) -> None:
+async def test_dates_skipped_by_pause_until_do_not_return_after_a_pause(world: World, mode: str) -> None:
     made = await create(world, "FREQ=DAILY;BYHOUR=12", mode=mode)
     await revise(world, made["recurring_id"], pause_until="2026-12-10")
     await revise(world, made["recurring_id"], paused=True)

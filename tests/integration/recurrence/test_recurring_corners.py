@@ -1,9 +1,8 @@
-"""Series whose instances were reopened, done early or moved before something else happens (contract, section 6)."""
+"""Series whose instances were reopened, completed early or moved before the next change (contract, section 6)."""
 
 import pytest
 
-from tests.conftest import World
-from tests.integration.recurrence.recurring import (
+from tests.integration.recurrence.series_calls import (
     complete,
     create,
     delete,
@@ -17,6 +16,7 @@ from tests.integration.recurrence.recurring import (
     send,
     triggers,
 )
+from tests.world import World
 
 pytestmark = pytest.mark.anyio
 
@@ -51,7 +51,7 @@ async def test_one_lies_ahead_after_the_one_ahead_is_skipped_even_if_the_zone_wa
     assert await instances(world, made["recurring_id"]) == ["2026-11-25T17:00:00Z"]
 
 
-async def test_what_was_done_early_is_neither_skipped_nor_shown_as_to_come(world: World) -> None:
+async def test_an_instance_completed_early_is_neither_skipped_nor_upcoming(world: World) -> None:
     made = await create(world, "FREQ=DAILY", first_due="2026-11-25")
     await complete(world, made["task"]["id"])
     await revise(world, made["recurring_id"], rule="FREQ=DAILY;INTERVAL=1")
@@ -66,7 +66,7 @@ async def test_what_was_done_early_is_neither_skipped_nor_shown_as_to_come(world
     assert skipped["next_occurrence"]["due"] == "2026-11-27"
 
 
-async def test_what_was_done_early_does_not_count_among_the_occurrences_left(world: World) -> None:
+async def test_an_instance_completed_early_does_not_count_among_the_occurrences_left(world: World) -> None:
     made = await create(world, "FREQ=DAILY", first_due="2026-11-25")
     await complete(world, made["task"]["id"])
     await revise(world, made["recurring_id"], rule="FREQ=DAILY;INTERVAL=1")
@@ -83,7 +83,7 @@ async def test_the_answer_to_the_last_one_names_a_reopened_one(world: World) -> 
     assert done["next_occurrence"]["task_id"] == made["task"]["id"]
 
 
-async def test_what_counts_from_doing_goes_on_from_doing_after_a_change_of_zone(world: World) -> None:
+async def test_after_completion_still_counts_from_completion_after_a_change_of_zone(world: World) -> None:
     made = await create(world, "FREQ=DAILY;INTERVAL=3", mode="after_completion", first_due="2026-11-24T12:00")
     await send(world, "PATCH", f"/tasks/{made['task']['id']}", due="2026-11-20T12:00")
     await revise(world, made["recurring_id"], paused=True)
@@ -93,7 +93,7 @@ async def test_what_counts_from_doing_goes_on_from_doing_after_a_change_of_zone(
     assert resumed["next_occurrence"]["due"] == "2026-11-26T06:15:00Z"
 
 
-async def test_what_a_pause_took_back_comes_again_though_the_day_before_it_was_done_early(world: World) -> None:
+async def test_an_instance_removed_by_a_pause_returns_after_an_early_completion(world: World) -> None:
     made = await create(world, "FREQ=DAILY;INTERVAL=2", mode="after_completion", first_due="2026-11-26")
     await complete(world, made["task"]["id"])
     await world.tick(days=2)
@@ -103,7 +103,7 @@ async def test_what_a_pause_took_back_comes_again_though_the_day_before_it_was_d
     assert (await revise(world, made["recurring_id"], paused=False))["next_occurrence"]["due"] == "2026-11-27"
 
 
-async def test_what_counts_from_doing_comes_on_a_free_date_after_a_pause(world: World) -> None:
+async def test_after_completion_takes_a_free_date_after_a_pause(world: World) -> None:
     made = await create(world, "FREQ=DAILY", mode="after_completion", first_due="2026-12-01")
     await complete(world, made["task"]["id"])
     await revise(world, made["recurring_id"], paused=True)
@@ -113,7 +113,7 @@ async def test_what_counts_from_doing_comes_on_a_free_date_after_a_pause(world: 
     assert (await triggers(world))[-1] == ("2026-12-02", 0)
 
 
-async def test_what_counts_from_doing_comes_on_a_free_date_from_a_pause_until_on(world: World) -> None:
+async def test_after_completion_takes_a_free_date_from_pause_until_on(world: World) -> None:
     made = await create(world, "FREQ=DAILY", mode="after_completion", first_due="2026-12-01")
     await complete(world, made["task"]["id"])
     answer = await revise(world, made["recurring_id"], pause_until="2026-12-01")
@@ -129,14 +129,14 @@ async def test_a_new_end_before_the_next_date_leaves_the_series_completed(world:
     assert (await revise(world, made["recurring_id"], ends="never"))["next_occurrence"]["due"] == "2026-11-30"
 
 
-async def test_pause_until_skips_what_is_left_of_the_day_before(world: World) -> None:
+async def test_pause_until_skips_the_rest_of_the_day_before(world: World) -> None:
     made = await create(world, "FREQ=DAILY;BYHOUR=12,18", mode="every_occurrence", first_due="2026-11-24T12:00")
     answer = await revise(world, made["recurring_id"], pause_until="2026-11-25")
     assert answer["next_occurrence"]["due"] == "2026-11-25T11:00:00Z"
     assert (await triggers(world))[-1] == ("2026-11-25T11:00:00Z", 1)
 
 
-async def test_pause_until_skips_what_a_pause_took_back_the_day_before(world: World) -> None:
+async def test_pause_until_skips_an_instance_that_a_pause_removed_the_day_before(world: World) -> None:
     made = await create(world, "FREQ=WEEKLY", first_due="2026-11-24T12:00")
     await revise(world, made["recurring_id"], paused=True)
     answer = await revise(world, made["recurring_id"], pause_until="2026-11-25")
@@ -171,7 +171,7 @@ async def test_skipping_the_one_made_last_makes_the_next_though_an_earlier_one_w
     assert await instances(world, made["recurring_id"], "open") == ["2026-11-23"]
 
 
-async def test_what_counts_from_doing_counts_in_the_zone_that_the_series_has_then(world: World) -> None:
+async def test_after_completion_counts_in_the_current_zone_of_the_series(world: World) -> None:
     made = await create(world, "FREQ=DAILY", mode="after_completion", first_due="2026-11-23")
     await world.tick(hours=13)
     await revise(world, made["recurring_id"], ends=1)
@@ -181,7 +181,7 @@ async def test_what_counts_from_doing_counts_in_the_zone_that_the_series_has_the
     assert again["next_occurrence"]["due"] == "2026-11-25", "It was done on the 24th in Kathmandu."
 
 
-async def test_a_series_that_counts_from_doing_from_now_on_goes_on_from_what_was_done_last(world: World) -> None:
+async def test_a_series_switched_to_after_completion_continues_from_the_last_completion(world: World) -> None:
     made = await create(world, "FREQ=DAILY;COUNT=1", first_due="2026-11-25T12:00")
     await complete(world, made["task"]["id"])
     await revise(world, made["recurring_id"], zone="America/New_York")

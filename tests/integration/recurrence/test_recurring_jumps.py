@@ -1,16 +1,26 @@
-"""Series at a time of day that the clocks jump over, and series that rest: what comes when they go on (section 6)."""
+"""Series at a time of day that the clocks skip, and series that are paused and resume (contract, section 6)."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
-from tests.conftest import World
-from tests.integration.recurrence.recurring import complete, create, delete, instances, open_ids, reopen, revise, send
+from tests.integration.recurrence.series_calls import (
+    complete,
+    create,
+    delete,
+    instances,
+    open_ids,
+    reopen,
+    revise,
+    send,
+)
+from tests.world import World
 
 pytestmark = pytest.mark.anyio
 
 GAP = datetime(2027, 3, 26, 9, 0, tzinfo=UTC)
-"""Two days before Berlin goes from 02:00 to 03:00; New York did so on 14 March."""
+"""Two days before Berlin goes from 02:00 to 03:00; New York changed on 14 March."""
 JUMPED = ["2027-03-28T01:30:00Z", "2027-03-29T00:30:00Z", "2027-03-30T00:30:00Z"]
 
 
@@ -33,7 +43,7 @@ async def test_a_first_date_that_the_clocks_jump_over_moves_that_day_alone(
     world: World, rule: str, first: str | None
 ) -> None:
     world.clock.at = GAP
-    asked = {"rule": rule} if first is None else {"rule": rule, "first_due": first}
+    asked: dict[str, Any] = {"rule": rule} if first is None else {"rule": rule, "first_due": first}
     shown = await send(world, "POST", "/recurring-tasks/preview", **asked, count=3)
     assert [each["due"] for each in shown["occurrences"]] == JUMPED
     assert "02:30" in shown["rule_text"]
@@ -48,7 +58,7 @@ async def test_a_count_includes_a_first_date_that_the_clocks_jump_over(world: Wo
     assert await coming(world, made["recurring_id"]) == JUMPED[:2]
 
 
-async def test_what_counts_from_doing_keeps_its_time_though_its_first_date_jumped(world: World) -> None:
+async def test_after_completion_keeps_its_time_though_the_clocks_skipped_its_first_date(world: World) -> None:
     world.clock.at = GAP
     made = await create(world, "FREQ=DAILY", mode="after_completion", first_due="2027-03-28T02:30")
     world.clock.at = datetime(2027, 3, 29, 9, 0, tzinfo=UTC)
@@ -121,7 +131,7 @@ async def test_a_first_due_comes_after_the_overdue_one_of_a_series_that_counts_f
     assert (await complete(world, made["task"]["id"]))["next_occurrence"]["due"] == "2026-12-10"
 
 
-async def test_what_a_pause_took_back_comes_again_in_another_mode_and_zone(world: World) -> None:
+async def test_an_instance_removed_by_a_pause_returns_in_another_mode_and_zone(world: World) -> None:
     made = await create(world, "FREQ=DAILY;INTERVAL=5", first_due="2026-11-30T12:00")
     await revise(world, made["recurring_id"], paused=True)
     await revise(world, made["recurring_id"], zone="America/New_York")
@@ -130,7 +140,7 @@ async def test_what_a_pause_took_back_comes_again_in_another_mode_and_zone(world
     assert await instances(world, made["recurring_id"]) == ["2026-11-30T17:00:00Z"]
 
 
-async def test_what_was_skipped_before_a_pause_does_not_come_again_in_another_zone(world: World) -> None:
+async def test_a_date_skipped_before_a_pause_does_not_return_in_another_zone(world: World) -> None:
     made = await create(world, "FREQ=DAILY;INTERVAL=5", first_due="2026-11-24T12:00", mode="after_completion")
     await revise(world, made["recurring_id"], paused=True)
     await revise(world, made["recurring_id"], paused=False)
@@ -143,7 +153,7 @@ async def test_what_was_skipped_before_a_pause_does_not_come_again_in_another_zo
     assert await instances(world, made["recurring_id"]) == ["2026-12-01T17:00:00Z"]
 
 
-async def test_what_came_again_after_a_pause_and_is_skipped_then_does_not_come_once_more(world: World) -> None:
+async def test_an_instance_that_returned_after_a_pause_and_was_skipped_does_not_return_again(world: World) -> None:
     made = await create(world, "FREQ=DAILY;INTERVAL=5", first_due="2026-12-10", mode="after_completion")
     await revise(world, made["recurring_id"], paused=True)
     again = (await revise(world, made["recurring_id"], paused=False))["next_occurrence"]
@@ -166,7 +176,7 @@ async def test_pause_until_lets_a_date_that_was_taken_back_and_lies_later_come(w
     assert resumed["next_occurrence"]["due"] == "2026-12-10"
 
 
-async def test_undo_puts_back_what_a_series_waits_for(world: World) -> None:
+async def test_undo_restores_the_date_that_a_series_awaits(world: World) -> None:
     made = await create(world, "FREQ=DAILY", first_due="2026-11-25", mode="after_completion")
     await complete(world, made["task"]["id"])
     await reopen(world, made["task"]["id"])

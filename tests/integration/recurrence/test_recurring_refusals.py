@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import World
 from tests.contracts.surfaces import SURFACES, Surface, assert_says_little_and_clearly, call, count_stored
-from tests.integration.recurrence.recurring import create, instances, triggers
+from tests.integration.recurrence.series_calls import create, instances, triggers
+from tests.world import World
 
 pytestmark = pytest.mark.anyio
 
@@ -169,7 +169,7 @@ async def test_a_wrong_call_is_refused_everywhere_with_nothing_stored(world: Wor
 
 
 @pytest.mark.parametrize("surface", SURFACES)
-async def test_what_is_close_to_bad_is_accepted(world: World, surface: Surface) -> None:
+async def test_rules_and_calls_close_to_bad_ones_are_accepted(world: World, surface: Surface) -> None:
     for rule in (
         *("rrule:freq=daily", "RRULE:FREQ=DAILY", "FREQ=MINUTELY;INTERVAL=15", "FREQ=HOURLY;BYMINUTE=0,15,30,45"),
         *("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29", "FREQ=DAILY;UNTIL=20261127", "FREQ=MONTHLY;BYDAY=-1FR;WKST=SU"),

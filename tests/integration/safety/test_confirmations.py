@@ -1,4 +1,4 @@
-"""What an agent may not do without the person, and every way around it that a fooled model could try."""
+"""Calls that need the person's confirmation, and every bypass that a fooled model could try."""
 
 import re
 from pathlib import Path
@@ -8,9 +8,9 @@ import pytest
 from mcp.types import ElicitResult
 
 from app.settings import GUARDABLE, BadSettings, load_settings
-from tests.conftest import URL, World, open_world
 from tests.contracts.surfaces import AGENTS, Surface, call
-from tests.integration.safety.safety import delete_up_to_the_limit, do, fail, make, see, types
+from tests.integration.safety.agent_calls import delete_up_to_the_limit, do, excepting, fail, make, see, types
+from tests.world import URL, World, open_world
 from tools.catalog import TOOLS
 
 pytestmark = pytest.mark.anyio
@@ -64,7 +64,7 @@ async def test_a_batch_of_ten_needs_the_person_and_one_of_nine_does_not(world: W
     assert await living(world) == 10
     refused = await fail(world, "apply_plan", plan_id=plan["plan_id"])
     assert refused.code == "confirmation_required"
-    applied = await do(world, "apply_plan", plan_id=plan["plan_id"], **{"except": [4]})
+    applied = await do(world, "apply_plan", **excepting(plan["plan_id"], [4]))
     assert types(applied) == ["task.deleted"] * 9
 
 
@@ -73,7 +73,7 @@ async def test_ending_more_than_three_series_needs_the_person_and_each_counts_on
     steps = [{"tool": "delete_task", "arguments": {"task_id": each["recurring_id"]}} for each in made]
     plan = await do(world, "plan_changes", changes=steps)
     assert (await fail(world, "apply_plan", plan_id=plan["plan_id"])).code == "confirmation_required"
-    applied = await do(world, "apply_plan", plan_id=plan["plan_id"], **{"except": [1]})
+    applied = await do(world, "apply_plan", **excepting(plan["plan_id"], [1]))
     assert len(types(applied)) == 6
     for task in await make(world, 6):
         await do(world, "delete_task", task_id=task)
@@ -228,7 +228,7 @@ async def test_what_others_created_is_not_deleted_in_bulk_by_undo(world: World) 
 
 
 class Person:
-    """Whoever sits before a client that can ask."""
+    """The person in front of a client that can ask."""
 
     def __init__(self, action: Any, agree: bool | None = None) -> None:
         self.answer = ElicitResult(action=action, content=None if agree is None else {"agree": agree})
@@ -311,12 +311,12 @@ async def test_what_the_operator_guards_needs_the_person_each_time(tmp_path: Pat
         assert refused.code == "confirmation_required"
         assert '"Task 0"' in refused.sentence
         assert (await decide(world, refused.answer["link"], "accept", origin=URL)).is_success
-        # Good for this call alone: neither other arguments, nor another task, nor a second time.
+        # The confirmation holds for this call alone: not for other arguments, another task or a second time.
         assert (await fail(world, "update_task", surface=surface, task_id=first, title="Others")).code == refused.code
         assert (await fail(world, "update_task", surface=surface, task_id=second, title="Other")).code == refused.code
         assert types(await do(world, "update_task", surface=surface, task_id=first, title="Other")) == ["task.updated"]
         assert (await fail(world, "update_task", surface=surface, task_id=first, title="Other")).code == refused.code
-        # A refusal holds, and what is not guarded goes on.
+        # A refusal holds; tools that are not guarded still work.
         asked = await fail(world, "delete_task", surface=surface, task_id=second)
         assert (await decide(world, asked.answer["link"], "reject", origin=URL)).is_success
         assert (await fail(world, "delete_task", surface=surface, task_id=second)).code == "forbidden"
@@ -333,7 +333,7 @@ async def test_a_plan_is_no_way_around_the_operator(tmp_path: Path) -> None:
         assert refused.code == "confirmation_required"
         assert (await decide(world, refused.answer["link"], "accept", origin=URL)).is_success
         assert types(await do(world, "apply_plan", plan_id=plan["plan_id"])) == ["task.updated"]
-        # The person needs nobody's agreement.
+        # The person needs no confirmation.
         assert (await world.rest.patch(f"/tasks/{task}", json={"title": "Mine"})).status_code == 200
 
 
@@ -342,7 +342,7 @@ async def test_a_guarded_tenth_deletion_is_asked_about_once(tmp_path: Path) -> N
         await delete_up_to_the_limit(world)
         [task] = await make(world, 1)
     async with open_world(tmp_path, confirm="delete_task") as world:
-        world.service.store.ids.count = 100_000  # type: ignore[attr-defined]  # counted
+        world.ids.count = 100_000
         refused = await fail(world, "delete_task", task_id=task)
         assert (await decide(world, refused.answer["link"], "accept", origin=URL)).is_success
         assert types(await do(world, "delete_task", task_id=task)) == ["task.deleted"]

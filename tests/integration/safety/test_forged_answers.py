@@ -1,12 +1,12 @@
-"""Answers of a person that a client makes up, sends twice, or takes from another: they agree to nothing."""
+"""Answers that a client invents, replays or takes from another client confirm nothing."""
 
 from typing import Any
 
 import pytest
 
-from tests.conftest import URL, World
 from tests.contracts.surfaces import JSON
-from tests.integration.safety.safety import delete_up_to_the_limit, do, make, see
+from tests.integration.safety.agent_calls import delete_up_to_the_limit, do, make, see
+from tests.world import URL, World
 
 pytestmark = pytest.mark.anyio
 
@@ -15,7 +15,7 @@ YES = {"confirm": {"action": "accept", "content": {"agree": True}}}
 
 
 async def delete(world: World, task_id: str, client: str = "agent", state: Any = None, answers: Any = None) -> Any:
-    """Post one raw `delete_task` of a client that can ask, with what it claims that the person answered."""
+    """Post one raw `delete_task` of a client that can ask, with the answer it claims the person gave."""
     params: dict[str, Any] = {"name": "delete_task", "arguments": {"task_id": task_id}}
     params["_meta"] = {
         f"{PREFIX}protocolVersion": "2026-07-28",
@@ -32,7 +32,7 @@ async def delete(world: World, task_id: str, client: str = "agent", state: Any =
 
 
 async def ask(world: World, client: str = "agent") -> tuple[str, str]:
-    """Let a client delete up to the limit and ask for one more; return that task and the sealed question."""
+    """Delete up to the limit as a client and ask for one more; return that task and the sealed question."""
     await delete_up_to_the_limit(world, client)
     [task_id] = await make(world, 1, client)
     asked = (await delete(world, task_id, client))["result"]

@@ -1,21 +1,22 @@
-"""Nobody sees or changes what belongs to another person: every tool in the list, so that a new one is covered too."""
+"""No tool shows or changes another person's data; all listed tools are tried, so that a new one is covered too."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from app.identity import ensure_local_user
-from tests.conftest import World
+from tests.world import World
 from todo.activity.feeds import get_me, list_activity, list_notifications, read_notification, read_statistics
 from todo.errors import TodoError
-from todo.record.work import Who
+from todo.record.work import Who, Work
 from todo.requests.arguments import read_arguments
 from tools.catalog import TOOLS
 from tools.tool import ToolSpec
 
 PROMISES = ("isolation",)
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
 
 STRANGER = Who("stranger", "agent", "mcp", "", "stranger")
 NOWHERE = "01930000-0000-7000-8000-ffffffffffff"
@@ -30,8 +31,14 @@ WITH_TASK = [spec for spec in TOOLS if "task_id" in spec.operation.request.model
 WITH_REMINDER = [spec for spec in TOOLS if "reminder_id" in spec.operation.request.model_fields]
 
 
+def read_as(spec: ToolSpec, raw: dict[str, Any]) -> Callable[[Work], Any]:
+    """Return the call of a reading tool with raw arguments."""
+    request = read_arguments(spec.operation.request, raw).request
+    return lambda work: spec.operation.use_case(work, request)
+
+
 async def own_task(world: World) -> tuple[str, str]:
-    """Return the ids of a task of the local person and of its reminder that rang; a stranger exists beside them."""
+    """Create a stranger and a task of the local person with a fired reminder; return the ids of task and reminder."""
     await world.service.database.write(
         lambda connection: connection.exec_driver_sql("INSERT INTO person VALUES ('stranger', 'UTC', '09:00', 'x')")
     )
@@ -73,9 +80,15 @@ async def test_searches_feeds_and_near_titles_hold_ones_own_only(world: World) -
     await world.index()
     store = world.service.store
     find = next(spec for spec in TOOLS if spec.name == "find_tasks")
-    for raw in ({}, {"status": "all"}, {"text": "secret"}, {"text": "secret plan"}, {"has_reminder": False}):
-        request = read_arguments(find.request, raw).request
-        found = await store.read(STRANGER, lambda work, request=request: find.use_case(work, request))
+    searches: list[dict[str, Any]] = [
+        {},
+        {"status": "all"},
+        {"text": "secret"},
+        {"text": "secret plan"},
+        {"has_reminder": False},
+    ]
+    for raw in searches:
+        found = await store.read(STRANGER, read_as(find, raw))
         assert (found["tasks"], found["total"], "also_completed" in found) == ([], 0, False)
     near = await refuse(world, next(spec for spec in TOOLS if spec.name == "get_task"), task_id="Secret")
     assert "plan" not in near

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import World
 from tests.contracts.surfaces import SURFACES, Surface
-from tests.integration.safety.safety import count, do, fail, make, see, types
+from tests.integration.safety.agent_calls import count, do, excepting, fail, make, see, types
+from tests.world import World
 
 pytestmark = pytest.mark.anyio
 
@@ -81,13 +81,13 @@ async def test_applied_it_is_one_change_that_one_undo_takes_back(world: World, s
     assert sorted(types(undone)) == ["task.created", "task.deleted", "task.updated", "task.updated"]
 
 
-async def test_what_is_excepted_stays_and_wrong_numbers_are_refused(world: World) -> None:
+async def test_excepted_changes_are_left_out_and_wrong_numbers_are_refused(world: World) -> None:
     await make(world, 3, tags=["x"])
     plan = await do(world, "plan_changes", filter={"tags": ["x"]}, change={"priority": "high"})
     for numbers in ([4], [0], [-1], [1, 2, 3]):
-        refused = await fail(world, "apply_plan", plan_id=plan["plan_id"], **{"except": numbers})
+        refused = await fail(world, "apply_plan", **excepting(plan["plan_id"], numbers))
         assert refused.code == "invalid_arguments"
-    applied = await do(world, "apply_plan", plan_id=plan["plan_id"], **{"except": [2]})
+    applied = await do(world, "apply_plan", **excepting(plan["plan_id"], [2]))
     changed = {task["id"] for task in applied["tasks"]}
     assert changed == {plan["diff"][0]["task_id"], plan["diff"][2]["task_id"]}
     assert (await see(world, plan["diff"][1]["task_id"]))["priority"] == "none"
@@ -104,7 +104,7 @@ async def test_it_is_kept_for_an_hour(world: World) -> None:
 
 
 @pytest.mark.parametrize("surface", SURFACES)
-async def test_it_is_bound_to_whoever_made_it(world: World, surface: Surface) -> None:
+async def test_a_plan_is_bound_to_its_maker(world: World, surface: Surface) -> None:
     await make(world, 1, tags=["x"])
     plan = await do(world, "plan_changes", client="maker", filter={"tags": ["x"]}, change={"priority": "high"})
     told = [
@@ -124,12 +124,12 @@ async def test_a_task_changed_since_is_named_with_who(world: World) -> None:
     for word in ("Task 0", "notes", "rival"):
         assert word in refused.sentence
     number = next(each["number"] for each in plan["diff"] if each["task_id"] == one)
-    applied = await do(world, "apply_plan", plan_id=plan["plan_id"], **{"except": [number]})
+    applied = await do(world, "apply_plan", **excepting(plan["plan_id"], [number]))
     assert len(applied["tasks"]) == 1, "what is left out cannot stand in the way"
 
 
 @pytest.mark.parametrize("step_on_reminder", [True, False], ids=["by reminder", "by series"])
-async def test_what_is_touched_by_another_id_is_bound_to_its_version_too(world: World, step_on_reminder: bool) -> None:
+async def test_a_task_named_by_another_id_is_bound_to_its_version_too(world: World, step_on_reminder: bool) -> None:
     [task, other] = await make(world, 2, due="2026-11-27T17:00", reminders=["1h"])
     reminder = (await see(world, task))["reminders"][0]["id"]
     made = await do(world, "create_recurring_task", title="Plants", rule="FREQ=DAILY;BYHOUR=12")
@@ -219,9 +219,9 @@ async def test_to_apply_at_once_is_one_call(world: World) -> None:
     assert (await do(world, "find_tasks", tags=["x"]))["total"] == 2
 
 
-async def test_what_comes_and_goes_in_one_plan_is_not_told(world: World) -> None:
+async def test_an_excepted_creation_emits_nothing(world: World) -> None:
     plan = await do(world, "plan_changes", changes=[step("create_task", title="A"), step("create_task", title="B")])
-    applied = await do(world, "apply_plan", plan_id=plan["plan_id"], **{"except": [1]})
+    applied = await do(world, "apply_plan", **excepting(plan["plan_id"], [1]))
     assert types(applied) == ["task.created"]
     assert [task["title"] for task in applied["tasks"]] == ["B"]
 
@@ -264,6 +264,6 @@ async def test_a_filter_over_instances_that_deletes_them_says_that_it_only_skips
         {"filter": {"tags": ["none such"]}, "change": {"complete": True}},
     ],
 )
-async def test_what_makes_no_plan_is_refused(world: World, arguments: dict[str, Any]) -> None:
+async def test_an_impossible_plan_is_refused(world: World, arguments: dict[str, Any]) -> None:
     await make(world, 1, tags=["x"])
     assert (await fail(world, "plan_changes", **arguments)).code == "invalid_arguments"

@@ -1,4 +1,4 @@
-"""Questions to the person: what they show, and how they reach whoever listens, from this process and from others."""
+"""Questions to the person: their content, and how they reach listeners, from this process and from others."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,9 +11,9 @@ import pytest
 from pydantic_core import from_json
 
 from app.http.server import QuietServer, bind, build_server
-from tests.conftest import URL, World, open_world
 from tests.integration.conversation.talking import open_talk, say, stream
-from tests.integration.safety.safety import delete_up_to_the_limit, do, fail, make
+from tests.integration.safety.agent_calls import delete_up_to_the_limit, do, fail, make
+from tests.world import URL, World, open_world
 from todo.requests.confirmations import MOST_ITEMS
 
 PROMISES = ("questions",)
@@ -22,11 +22,11 @@ pytestmark = pytest.mark.anyio
 
 SOON = 2.0
 QUIET = 0.6
-"""Longer than two looks at what other processes do."""
+"""Longer than two polls of the other processes' changes."""
 
 
 class Listener:
-    """Reads the questions that a stream tells of, each as (id, state)."""
+    """Reads the questions on a stream, each as (id, state)."""
 
     def __init__(self) -> None:
         self._told: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
@@ -72,7 +72,7 @@ async def listening(http: httpx2.AsyncClient) -> AsyncIterator[Listener]:
 
 
 async def ask(world: World, task: str) -> str:
-    """Let an agent ask for one more deletion than it may do on its own; return the question."""
+    """Ask as an agent for one deletion more than it may do without confirmation; return the question."""
     refused = await fail(world, "delete_task", task_id=task)
     return str(refused.answer["confirmation_id"])
 
@@ -88,7 +88,7 @@ async def test_a_stream_tells_of_a_question_and_of_its_answer_at_once(world: Wor
         async with listening(http) as listener:
             here = await ask(world, task)
             assert await listener.next() == (here, "pending")
-            # Each time all else is quiet: nothing but the question can have woken the stream.
+            # All else is quiet each time: only the question can have woken the stream.
             assert await listener.hears_nothing()
             elsewhere = await ask(second, other)
             assert await listener.next() == (elsewhere, "pending"), "what another process asks is seen too"

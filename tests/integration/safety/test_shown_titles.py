@@ -1,22 +1,22 @@
-"""Titles of others in our sentences, and titles given where an id is wanted."""
+"""Titles of tasks in our sentences, and titles given in place of an id."""
 
 from typing import Any
 
 import pytest
 
-from tests.conftest import URL, World
 from tests.contracts.surfaces import SURFACES, Surface, call
-from tests.integration.safety.safety import delete_up_to_the_limit, do, fail, make
+from tests.integration.safety.agent_calls import delete_up_to_the_limit, do, fail, make
+from tests.world import URL, World
 from todo.text.display import quote_title, show_text
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
 
 HIDDEN = "\x07\x1b\x85\xad\u061c\u180e\u200b\u200e\u2028\u202a\u202e\u2066\u2067\u2069\ufeff\U000e0041"
 NASTY = f'Pay{HIDDEN}rent", "Everything'
 
 
 def walk_texts(value: Any, name: str = "") -> list[str]:
-    """Return every sentence of an answer: what is said, not what is stored."""
+    """Return every sentence of an answer, without the stored texts."""
     if isinstance(value, dict):
         return [text for key, each in value.items() for text in walk_texts(each, key)]
     if isinstance(value, list):
@@ -34,7 +34,7 @@ def assert_harmless(*answers: Any) -> None:
         assert '", "Everything' not in text
 
 
-async def test_what_cannot_be_seen_in_a_title_is_made_visible_wherever_it_is_shown(world: World) -> None:
+async def test_invisible_characters_of_a_title_are_made_visible_everywhere(world: World) -> None:
     made = await do(world, "create_task", title=NASTY, due="2026-11-23T12:00")
     task_id = made["task"]["id"]
     assert "U+202E" in made["message"]

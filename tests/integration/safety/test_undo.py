@@ -1,16 +1,16 @@
-"""Undo, case by case: what it picks, what it refuses, which events it emits."""
+"""Undo, case by case: which change it picks, when it refuses, which events it emits."""
 
 from typing import Any
 
 import pytest
 
-from tests.conftest import World
 from tests.contracts.surfaces import AGENTS, SURFACES, Surface, make_foreign_task
-from tests.integration.safety.safety import do, fail, make, see, types
+from tests.integration.safety.agent_calls import do, fail, make, see, types
+from tests.world import World
 
 pytestmark = pytest.mark.anyio
 
-DAILY = {"title": "Plants", "rule": "FREQ=DAILY;BYHOUR=12"}
+DAILY: dict[str, Any] = {"title": "Plants", "rule": "FREQ=DAILY;BYHOUR=12"}
 
 
 async def test_it_takes_back_the_newest_change_from_here_and_then_one_further(world: World) -> None:
@@ -103,7 +103,7 @@ async def test_a_creation_edited_by_others_is_not_taken_back(world: World) -> No
     assert "notes" in refused.sentence
 
 
-async def test_that_a_reminder_rang_is_no_conflict_and_what_passed_is_named(world: World) -> None:
+async def test_a_fired_reminder_is_not_a_conflict_and_passed_times_are_named(world: World) -> None:
     [task] = await make(world, 1, due="2026-11-23T12:00", reminders=["30m"])
     await do(world, "update_task", task_id=task, title="New")
     await world.tick(hours=2)
@@ -135,7 +135,7 @@ async def test_a_deletion_taken_back_arms_what_is_ahead_and_names_what_passed(wo
     assert [each["data"]["data"]["reminder"]["sequence"] for each in rung] == [2]
 
 
-async def test_what_is_back_is_not_counted_as_new(world: World) -> None:
+async def test_a_restored_task_is_not_counted_as_created(world: World) -> None:
     [task] = await make(world, 1)
     await do(world, "delete_task", task_id=task)
     await world.settle()
@@ -200,7 +200,7 @@ async def test_a_completion_taken_back_can_be_done_again_in_the_common_way(world
     ],
     ids=lambda change: next(iter(change)),
 )
-async def test_what_was_revised_of_a_series_is_as_it_was(world: World, change: dict[str, Any]) -> None:
+async def test_undo_restores_every_change_to_a_series(world: World, change: dict[str, Any]) -> None:
     made = await do(world, "create_recurring_task", **DAILY, reminders=["1h"])
     ids = made["task"]["id"], made["recurring_id"]
     before = [await see(world, each) for each in ids]
@@ -251,7 +251,8 @@ async def test_a_repeat_of_an_undo_with_its_id_undoes_once(world: World) -> None
 async def test_no_argument_forces_an_undo(world: World, surface: Surface) -> None:
     await make(world, 1)
     for name in ("force", "user_id", "origin"):
-        assert (await fail(world, "undo", surface=surface, **{name: True})).code == "invalid_arguments"
+        arguments: dict[str, Any] = {name: True}
+        assert (await fail(world, "undo", surface=surface, **arguments)).code == "invalid_arguments"
 
 
 async def test_an_erased_task_stands_in_the_way(world: World) -> None:
@@ -263,7 +264,9 @@ async def test_an_erased_task_stands_in_the_way(world: World) -> None:
 
 
 @pytest.mark.parametrize("surface", AGENTS)
-async def test_a_bare_undo_with_a_new_id_goes_one_step_further_and_is_no_repeat(world: World, surface: Surface) -> None:
+async def test_a_bare_undo_with_a_new_id_goes_one_step_further_instead_of_repeating(
+    world: World, surface: Surface
+) -> None:
     [task] = await make(world, 1, surface=surface)
     for title in ("One", "Two", "Three"):
         await do(world, "update_task", surface=surface, task_id=task, title=title)
@@ -285,7 +288,7 @@ async def test_an_undo_that_names_its_change_is_a_repeat_under_a_new_id(world: W
     assert (again["replayed"], again["change_id"]) == (True, first["change_id"])
 
 
-async def test_a_reminder_that_missed_its_time_while_its_task_was_done_stands_in_no_way(world: World) -> None:
+async def test_a_reminder_that_missed_its_time_while_its_task_was_completed_is_not_a_conflict(world: World) -> None:
     made = await do(world, "create_task", title="Call", due="2026-11-23T12:00", reminders=["0m"])
     await do(world, "update_task", task_id=made["task"]["id"], notes="Ask about the bill")
     await do(world, "complete_task", task_id=made["task"]["id"])
@@ -298,7 +301,7 @@ async def test_a_reminder_that_missed_its_time_while_its_task_was_done_stands_in
     assert await see(world, made["task"]["id"]) is None
 
 
-async def test_a_reminder_that_the_person_cancelled_stands_in_the_way_though_its_time_has_passed(world: World) -> None:
+async def test_a_reminder_that_the_person_cancelled_is_a_conflict_though_its_time_has_passed(world: World) -> None:
     made = await do(world, "create_task", title="Call", due="2026-11-23T12:00", reminders=["0m"])
     await world.rest.delete(f"/reminders/{made['task']['reminders'][0]['id']}")
     await world.tick(hours=10)

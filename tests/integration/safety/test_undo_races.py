@@ -1,22 +1,23 @@
-"""Undo, edits and plans at the same moment, on both databases: whoever comes too late is told so."""
+"""Undo, edits and plans at the same moment, on both databases: the later call is refused."""
 
 import asyncio
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
-from tests.conftest import World
 from tests.contracts.surfaces import call
-from tests.integration.safety.safety import do, make, see
+from tests.integration.safety.agent_calls import do, make, see
+from tests.world import World
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
 
 
 async def test_undo_and_edits_at_the_same_moment_lose_nothing(world: World) -> None:
     [task] = await make(world, 1)
     for round_ in range(4):
         changed = await do(world, "update_task", task_id=task, title=f"Round {round_}")
-        calls = [("undo", {"change_ids": [changed["change_id"]]})]
+        calls: list[tuple[str, dict[str, Any]]] = [("undo", {"change_ids": [changed["change_id"]]})]
         calls += [("update_task", {"task_id": task, "title": f"Edit {round_} {n}"}) for n in range(3)]
         replies = await asyncio.gather(
             *(call(world, "modern", tool, arguments, f"client {n}") for n, (tool, arguments) in enumerate(calls))

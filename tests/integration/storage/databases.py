@@ -1,4 +1,4 @@
-"""What the tests of the database port share."""
+"""A SQLite database with a table of notes, another program on its file, and waits, for the tests of the port."""
 
 import asyncio
 import contextlib

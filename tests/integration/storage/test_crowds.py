@@ -9,18 +9,18 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.conftest import World
 from tests.contracts.surfaces import Reply, call
 from tests.integration.conversation.talking import serve_talk
-from tests.integration.safety.safety import do, make
+from tests.integration.safety.agent_calls import do, make
+from tests.world import World
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
 
 CROWD = 50
 
 
 async def call_all(world: World, tool: str, arguments: dict[str, Any]) -> list[Reply]:
-    """Make the same call fifty times at once: a third each by the person, and by agents of both revisions."""
+    """Make the same call fifty times at once: one third by the person, the others by agents of each revision."""
     surfaces = ("rest", "modern", "legacy")
     return await asyncio.gather(
         *(call(world, surfaces[n % 3], tool, arguments, "agent", agent_id=n) for n in range(CROWD))  # type: ignore[arg-type]  # of three

@@ -1,4 +1,4 @@
-"""Locks of others and faults of the disk: said, survived, nothing half-done."""
+"""Foreign locks and disk faults are reported and survived, and leave nothing half-done."""
 
 import asyncio
 import contextlib
@@ -33,7 +33,7 @@ async def test_a_lock_of_another_process_is_waited_for(path: Path) -> None:
             raw.execute("BEGIN IMMEDIATE")
             call = asyncio.create_task(db.write(add("a")))
             await until(lambda: db._foreign_until > 0)
-            assert await db.read(words) == []  # the loop and its reads continue
+            assert await db.read(words) == []  # the loop and its reads go on
             assert not call.done()
             raw.execute("ROLLBACK")
             async with asyncio.timeout(5):
@@ -59,7 +59,7 @@ async def test_the_lock_is_left_to_others_for_a_while(db: SqliteDatabase, path: 
     loop = asyncio.get_running_loop()
     with stranger(path) as raw:
         raw.execute("INSERT INTO note (word) VALUES ('theirs')")
-    await db.write(add("first"))  # sees that somebody else wrote
+    await db.write(add("first"))  # notices that another program wrote
     start = loop.time()
     for i in range(10):
         await db.write(add(f"w{i}"))
@@ -85,7 +85,7 @@ async def test_a_full_database_harms_only_whom_it_must(db: SqliteDatabase) -> No
     )
     assert [answers[0], answers[2]] == ["a", "c"]
     assert str(answers[1]) == "storage_unavailable: The disk is full. Free some space, then try again."
-    assert runs == ["a", "big", "a", "big", "c"]  # the void batch, then each alone; `c` had not begun
+    assert runs == ["a", "big", "a", "big", "c"]  # the failed batch, then each alone; `c` had not begun
     assert await db.read(words) == ["a", "c"]
     raw.execute("PRAGMA max_page_count=100000")
     await db.write(add("big", 1 << 20))
@@ -94,7 +94,7 @@ async def test_a_full_database_harms_only_whom_it_must(db: SqliteDatabase) -> No
 
 async def test_a_commit_that_fails_is_run_again_one_by_one(db: SqliteDatabase) -> None:
     def orphan(connection: Connection) -> None:
-        connection.exec_driver_sql("INSERT INTO child VALUES (99)")  # refused by the COMMIT only
+        connection.exec_driver_sql("INSERT INTO child VALUES (99)")  # refused only by the COMMIT
 
     answers = await asyncio.gather(db.write(add("a")), db.write(orphan), db.write(add("b")), return_exceptions=True)
     assert [answers[0], answers[2]] == ["a", "b"]
@@ -151,8 +151,8 @@ async def test_a_full_disk_is_said_and_survived(small_disk: Path) -> None:
 
 
 @contextlib.contextmanager
-def running_as_nobody(folder: Path) -> Iterator[None]:
-    """Take the rights of a user who may only read: the permissions of a file do not stop root."""
+def nobody(folder: Path) -> Iterator[None]:
+    """Become a user who may only read: file permissions do not stop root."""
     for file in folder.iterdir():
         file.chmod(0o444)
     folder.chmod(0o555)
@@ -177,7 +177,7 @@ async def test_a_read_only_file_is_said_and_survived() -> None:
             await owner.write(schema)
             await owner.write(add("a"))
             db = SqliteDatabase(path)
-            with running_as_nobody(folder):
+            with nobody(folder):
                 await db.open()
                 for write in (db.write, db.write_apart):
                     with pytest.raises(StorageUnavailable, match=r"The database file is read-only\."):
@@ -196,7 +196,7 @@ def no_database(path: Path) -> Path:
     return path
 
 
-async def test_what_is_no_database_is_said(no_database: Path) -> None:
+async def test_a_file_that_is_not_a_database_is_reported(no_database: Path) -> None:
     path = no_database
     db = SqliteDatabase(path)
     with pytest.raises(StorageUnavailable, match=r"damaged.*restore a backup"):
@@ -270,7 +270,7 @@ asyncio.run(main(*sys.argv[1:]))
 
 
 async def test_two_processes_write_one_file_side_by_side(db: SqliteDatabase, path: Path) -> None:
-    # Many, since a newcomer is noticed only with its first commit, which was measured to take it 10 to 50 ms.
+    # Many, since a new process is noticed only at its first commit; measured: 10 to 50 ms.
     calls = 4000
     children = [
         await asyncio.create_subprocess_exec(
@@ -292,6 +292,6 @@ async def test_two_processes_write_one_file_side_by_side(db: SqliteDatabase, pat
     assert [child.returncode for child in children] == [0, 0]
     order = [word[0] for word in await db.read(words)]
     assert order.count("x") == order.count("y") == calls
-    # Both get on: neither waits until the other is done.
+    # Both make progress: neither waits until the other is done.
     turns = sum(a != b for a, b in itertools.pairwise(order))
     assert turns >= 10

@@ -1,4 +1,4 @@
-"""What the database port promises on every database: whole transactions, honest answers, reads that only read."""
+"""The promises of the database port on every database: atomic transactions, true answers, reads that only read."""
 
 import asyncio
 import contextlib
@@ -12,12 +12,12 @@ from sqlalchemy.exc import IntegrityError
 from app.storage.port import Database
 from app.storage.postgres import PostgresDatabase
 from app.storage.sqlite_writer import SqliteDatabase
-from tests.conftest import STORAGE
+from tests.storage import STORAGE
 from todo.errors import StorageUnavailable
 
 PROMISES = ("commit-before-answer", "two-databases")
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
 
 SCHEMA = "CREATE TABLE note (id INTEGER PRIMARY KEY, word TEXT UNIQUE)"
 
@@ -43,7 +43,7 @@ async def db(tmp_path: Path, storage: str) -> AsyncIterator[Database]:
 
 @pytest.fixture
 async def other(tmp_path: Path, db: Database) -> AsyncIterator[Database]:
-    """The same database, as another process has it."""
+    """The same database as seen by another process."""
     database = await open_port(tmp_path)
     yield database
     await database.close()
@@ -189,8 +189,8 @@ async def test_close_finishes_what_runs_and_refuses_what_comes_after(db: Databas
     assert await other.read(words) == ["a", "b"]
 
 
-async def test_what_is_committed_meanwhile_is_not_seen_within_a_read(db: Database, other: Database) -> None:
-    """Two queries of one read see the same, although a write is answered between them."""
+async def test_a_commit_during_a_read_is_not_seen_by_it(db: Database, other: Database) -> None:
+    """Two queries of one read see the same snapshot, although a write is answered between them."""
     done = asyncio.Event()
 
     async def write() -> None:
@@ -202,7 +202,7 @@ async def test_what_is_committed_meanwhile_is_not_seen_within_a_read(db: Databas
 
     def twice(connection: Connection) -> tuple[list[str], list[str]]:
         before = words(connection)
-        if STORAGE.kind == "postgresql":  # a query lets the loop go on here; on SQLite the loop stands still
+        if STORAGE.kind == "postgresql":  # here the loop runs during a query; on SQLite it stands still
             tasks.append(loop.create_task(write()))
             while not done.is_set():
                 connection.exec_driver_sql("SELECT pg_sleep(0.002)")

@@ -1,4 +1,4 @@
-"""PostgreSQL as a server: it dies and returns, it has no schema yet, a newer one, or the right one."""
+"""PostgreSQL as a server: it dies and returns, and its schema is missing, newer or current."""
 
 import asyncio
 import os
@@ -15,9 +15,10 @@ from app.migrations import HEAD
 from app.service import migrate_database, open_database
 from app.settings import BadSettings, load_settings
 from app.storage.postgres import PostgresDatabase
-from tests.conftest import Storage, World, make_settings, open_world
 from tests.integration.storage.test_service import run_cli
 from tests.postgres import Cluster
+from tests.storage import Storage
+from tests.world import World, make_settings, open_world
 from todo.errors import StorageUnavailable
 from todo.record.work import Who
 from todo.requests.schemas import CreateTask
@@ -26,7 +27,7 @@ from todo.tasks.tasks import create_task
 
 PROMISES = ("two-databases",)
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.database("postgresql")]
 
 AGENT = Who("local", "agent", "mcp", "", "ide")
 
@@ -48,7 +49,7 @@ async def test_a_connection_that_the_server_ended_is_replaced_unseen(world: Worl
     assert await world.query("SELECT count(*) FROM task") == [(20,)]
 
 
-async def test_a_lock_held_too_long_is_told_and_nothing_is_stored(cluster: Cluster, tmp_path: Path) -> None:
+async def test_a_lock_held_too_long_is_reported_and_nothing_is_stored(cluster: Cluster, tmp_path: Path) -> None:
     url = await cluster.open_for(tmp_path)
     holder, waiter = PostgresDatabase(url), PostgresDatabase(url, wait_limit=0.05)
     release = asyncio.Event()
@@ -93,13 +94,13 @@ def own_cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
     try:
         made.start()
         made.make_template()
-        monkeypatch.setattr("tests.conftest.STORAGE", Storage("postgresql", made))
+        monkeypatch.setattr("tests.world.STORAGE", Storage("postgresql", made))
         yield made
     finally:
         made.remove()
 
 
-async def test_a_server_that_dies_is_told_and_its_return_is_noticed(own_cluster: Cluster, tmp_path: Path) -> None:
+async def test_a_dead_server_is_reported_and_its_return_is_noticed(own_cluster: Cluster, tmp_path: Path) -> None:
     async with open_world(tmp_path) as world:
         kept = await make(world, title="Kept")
         own_cluster.stop("QUIT")
@@ -161,7 +162,7 @@ async def test_the_models_are_what_the_migrations_make(world: World) -> None:
     from sqlmodel import SQLModel
 
     def compare(connection: Connection) -> list[Any]:
-        # The index of words is an expression that only its migration knows.
+        # The expression of the word index stands only in its migration.
         options = {"include_name": lambda name, kind, _parents: (name, kind) != ("ix_task_words", "index")}
         return list(compare_metadata(MigrationContext.configure(connection, opts=options), SQLModel.metadata))
 
@@ -197,7 +198,7 @@ def test_another_database_is_refused(url: str, tmp_path: Path) -> None:
         load_settings(data_dir=tmp_path, database_url=url)
 
 
-async def test_a_database_that_is_not_there_is_told(cluster: Cluster, tmp_path: Path) -> None:
+async def test_a_missing_database_is_reported(cluster: Cluster, tmp_path: Path) -> None:
     for url, said in (
         (cluster.url("nowhere"), "no such database"),
         ("postgresql://u:secret@127.0.0.1:1/x", "cannot be reached"),

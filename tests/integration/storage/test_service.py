@@ -1,4 +1,4 @@
-"""One service as its operator meets it: readiness, faults of the file, upgrades under way, the shell."""
+"""A service as its operator sees it: readiness, faults of the file, upgrades under way, the shell."""
 
 import json
 import re
@@ -17,14 +17,16 @@ from app.cli.clients import known_clients, write_config
 from app.http.server import show_banner
 from app.migrations import HEAD
 from app.settings import BadSettings, load_settings
-from tests.conftest import World, open_world
+from app.storage.sqlite_writer import SqliteDatabase
 from tests.integration.processes.test_processes import environment
-from tests.integration.recurrence.recurring import create, delete, revise
+from tests.integration.recurrence.series_calls import create, delete, revise
+from tests.world import World, open_world
 from tools.catalog import TOOLS
 
 PROMISES = ("storage-faults",)
 
-pytestmark = pytest.mark.anyio
+
+pytestmark = [pytest.mark.anyio, pytest.mark.database("sqlite")]
 ROOT = Path(__file__).parents[3]
 
 
@@ -65,7 +67,8 @@ async def test_an_upgrade_by_another_process_stops_the_writing_and_not_the_readi
     assert (await world.rest.post("/tasks", json={"title": "Later"})).status_code == 201
 
 
-async def test_a_lock_of_another_program_is_told_and_nothing_is_stored(world: World, tmp_path: Path) -> None:
+async def test_a_lock_of_another_program_is_reported_and_nothing_is_stored(world: World, tmp_path: Path) -> None:
+    assert isinstance(world.service.database, SqliteDatabase)
     world.service.database._wait_limit = 0.2
     other = sqlite3.connect(tmp_path / "todo.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -128,7 +131,7 @@ def test_all_bad_settings_are_told_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "override", [{"auth": "token"}, {"host": "0.0.0.0"}, {"role": "worker"}, {"role": "api"}]  # noqa: S104  # refused, never bound
 )  # fmt: skip
-def test_what_this_version_does_not_serve_refuses_to_start(tmp_path: Path, override: dict[str, Any]) -> None:
+def test_unserved_settings_are_refused_at_start(tmp_path: Path, override: dict[str, Any]) -> None:
     with pytest.raises(BadSettings, match=f"TODO_{next(iter(override)).upper()}"):
         load_settings(data_dir=tmp_path, **override)
 
@@ -158,9 +161,7 @@ def test_an_entry_of_the_log_is_one_line_and_a_worker_shows_only_what_it_serves(
     assert "/mcp" not in "".join(shown)
 
 
-async def test_what_is_to_be_copied_from_the_banner_is_one_line(
-    world: World, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_lines_to_copy_from_the_banner_are_not_wrapped(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     show_banner(world.service.settings, world.service)
     url = world.service.settings.url
     assert f'{{"mcpServers": {{"evolution-todo": {{"url": "{url}/mcp"}}}}}}\n' in capsys.readouterr().err
@@ -228,7 +229,7 @@ async def test_an_older_file_keeps_what_a_pause_took_back(tmp_path: Path, first:
     file.commit()
     file.close()
     async with open_world(tmp_path) as new:
-        new.service.store.ids.count = 1_000_000  # type: ignore[attr-defined]  # counted
+        new.ids.count = 1_000_000
         new.clock.move(days=14 if skips else 0)
         resumed = await revise(new, made["recurring_id"], paused=False)
         assert resumed["next_occurrence"]["due"][:10] == ("2026-12-12" if skips else "2026-11-30")

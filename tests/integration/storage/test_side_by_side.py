@@ -1,4 +1,4 @@
-"""PostgreSQL: transactions side by side, in one process and in two, leave what they would leave one by one."""
+"""Concurrent transactions on PostgreSQL, in one process and in two, leave the same as serial ones."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,10 +12,10 @@ from app.storage.postgres import TRIES
 from events.catalog import TaskEvent
 from events.lease import Lease
 from events.sql import take_lock
-from tests.conftest import World
+from tests.world import World
 from todo.activity.reactions import count_task
 from todo.errors import StorageUnavailable
-from todo.record.views import View
+from todo.record.shapes import Answer
 from todo.record.work import Who, Work
 from todo.reminders import fire_due
 from todo.requests.idempotency import once
@@ -24,7 +24,7 @@ from todo.tasks.tasks import create_task
 
 PROMISES = ("two-databases",)
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.database("postgresql")]
 
 AGENT = Who("local", "agent", "mcp", "", "ide")
 
@@ -36,7 +36,7 @@ async def make(world: World, **fields: Any) -> str:
 
 
 async def test_changes_of_one_task_at_the_same_moment_queue_up(world: World, second: World) -> None:
-    """As on SQLite, a caller without a version never meets a conflict, and events are in the order of versions."""
+    """As on SQLite, a call without a version gets no conflict; the events are in the order of versions."""
     task = await make(world)
     calls = [
         each.rest.patch(f"/tasks/{task}", json={"notes": f"{number} {index}"})
@@ -75,13 +75,13 @@ async def test_two_processes_with_one_request_id_have_one_effect(world: World, s
 async def test_a_repeat_waits_for_the_call_that_still_runs(world: World, second: World, named: bool) -> None:
     started = asyncio.Event()
 
-    def slow(work: Work, request: CreateTask) -> View:
+    def slow(work: Work, request: CreateTask) -> Answer:
         answer = create_task(work, request)
         started.set()
         work.connection.exec_driver_sql("SELECT pg_sleep(0.2)")
         return answer
 
-    async def call(at: World, request_id: str | None, use_case: Any) -> View:
+    async def call(at: World, request_id: str | None, use_case: Any) -> Answer:
         request = CreateTask(title="Milk", request_id=request_id)
         return await at.service.store.write(AGENT, lambda work: once(work, "create_task", request, use_case))
 
@@ -170,7 +170,7 @@ async def test_another_process_is_seen_at_once(world: World, second: World) -> N
     try:
         for _ in range(3):
             await asyncio.wait_for(rung.wait(), 0.5 if world.service.background._wakes else 2)
-            await asyncio.sleep(0.45)  # the second look after a change is over
+            await asyncio.sleep(0.45)  # the second poll after a change is over
             rung.clear()
             await make(second)
             await asyncio.wait_for(rung.wait(), 0.5)
@@ -179,7 +179,7 @@ async def test_another_process_is_seen_at_once(world: World, second: World) -> N
 
 
 async def test_a_change_that_commits_after_a_later_one_is_seen_too(world: World, second: World) -> None:
-    """Row numbers are given before the commit: the newest one may already be known when an older one appears."""
+    """Row numbers are assigned before the commit: an older one may appear after a newer one is known."""
     recorded, seen = asyncio.Event(), asyncio.Event()
     rings: asyncio.Queue[None] = asyncio.Queue()
     world.service.background.wakeup.listeners.append(lambda: rings.put_nowait(None))
@@ -227,7 +227,7 @@ async def test_a_second_deliverer_waits_for_the_first_one(world: World, second: 
     assert await stepping == 2
 
 
-async def test_a_conflict_is_begun_anew_with_the_same_ids_and_time(world: World) -> None:
+async def test_a_conflict_is_retried_with_the_same_ids_and_time(world: World) -> None:
     runs: list[str] = []
 
     def use_case(work: Any) -> Any:
@@ -243,7 +243,7 @@ async def test_a_conflict_is_begun_anew_with_the_same_ids_and_time(world: World)
     assert await world.query("SELECT count(*) FROM task") == [(1,)]
 
 
-async def test_conflicts_without_end_are_told(world: World) -> None:
+async def test_endless_conflicts_are_reported(world: World) -> None:
     runs: list[None] = []
 
     def use_case(connection: Connection) -> None:
@@ -277,7 +277,7 @@ async def test_a_deadlock_is_resolved(world: World) -> None:
 
 
 async def test_events_of_one_task_that_come_at_the_same_moment_are_both_counted(world: World, second: World) -> None:
-    """As from two topics: whichever comes second waits for the first one's row, and neither has to come again."""
+    """As from two topics: the second delivery waits for the first one's row, and neither needs a redelivery."""
     task = await make(world)
     await world.rest.post(f"/tasks/{task}/complete")
     created, completed = [TaskEvent.model_validate(each["data"]) for each in await world.events()]

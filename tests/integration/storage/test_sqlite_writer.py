@@ -162,7 +162,7 @@ async def test_the_wal_is_copied_in_the_background(db: SqliteDatabase, path: Pat
     assert size(path.with_name("todo.db-wal")) < 4 << 20
 
 
-async def test_a_large_wal_begins_anew(db: SqliteDatabase, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_large_wal_restarts(db: SqliteDatabase, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app.storage.sqlite_writer, "WAL_RESTART", 4 << 20)
     await db.write(add("big", 5 << 20))
     await db.write(add("small"))
@@ -189,7 +189,7 @@ async def test_a_cursor_left_open_does_not_stop_the_writer(db: SqliteDatabase, p
 
 
 class Abort(BaseException):
-    """What no use case should raise, like an interrupt."""
+    """An error that no use case should raise, such as an interrupt."""
 
 
 async def test_nobody_waits_for_ever_after_an_interrupt(db: SqliteDatabase) -> None:

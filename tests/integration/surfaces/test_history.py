@@ -1,15 +1,15 @@
-"""What happened to tasks: who, what and when; a task as it was; and erasing for good."""
+"""The history of tasks: who did what and when, a task at a past time, and erasing for good."""
 
 from typing import Any
 
 import pytest
 from sqlalchemy import inspect
 
-from tests.conftest import World
 from tests.contracts.surfaces import make_foreign_task
-from tests.integration.safety.safety import do, fail, make, see
+from tests.integration.safety.agent_calls import do, fail, make, see
+from tests.world import World
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
 
 
 async def read(world: World, path: str, **query: Any) -> Any:
@@ -115,7 +115,9 @@ async def test_erasing_leaves_no_word_behind(world: World) -> None:
     tables = await world.service.database.read(lambda connection: inspect(connection).get_table_names())
     assert "outbox_entry" in tables
     for table in tables:
-        if table.startswith("task_search_"):  # the search engine's own, whose words the search above has looked for
+        if table.startswith(
+            "task_search_"
+        ):  # the search engine's own tables; the search above has looked for their words
             continue
         rows = await world.query(f'SELECT * FROM "{table}"')  # noqa: S608  # ours
         assert word.lower() not in str([tuple(row) for row in rows]).lower(), table

@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 from pydantic_core import from_json, to_json
 
-from tests.conftest import open_world
 from tests.integration.conversation.talking import open_talk, say
-from tests.playing import Scenario, call_rest, play
+from tests.scenario import Scenario, call_rest, play
+from tests.world import open_world
 
 PROMISES = ("parity",)
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
 
-# Each step: seconds that pass first, the tool, its arguments; {n} is the n-th task made, {rn} its first reminder.
+# A step is the seconds that pass first, the tool and its arguments; {n} is the n-th task, {rn} its first reminder.
 SCENARIO: Scenario = (
     (0, "create_task", {"title": "Buy milk", "notes": "2 l", "due": "2026-11-27T17:00", "priority": "P1"}),
     (1, "create_task", {"title": "Rent", "due": "2026-12-01", "tags": ["home", "money"], "reminders": ["1d", "2h"]}),
@@ -39,8 +39,8 @@ SCENARIO: Scenario = (
     (86_400 * 4, "complete_task", {"task_id": "{2}"}),
 )
 
-# The same for series: {n} is the instance or task that the n-th create answered with, {sn} its series; the names of
-# what came later are read from the answers: {next} is the `next_occurrence` of the newest answer that had one.
+# The same for series: {n} is the instance or task in the answer of the n-th create, {sn} its series, and {next} the
+# `next_occurrence` of the newest answer that has one.
 RECURRING: Scenario = (
     (0, "create_recurring_task", {"title": "Plants", "rule": "FREQ=DAILY;BYHOUR=12", "reminders": ["1d", "30m"]}),
     (1, "create_task", {"title": "Rent", "due": "2026-12-01", "reminders": ["1d"]}),
@@ -78,7 +78,7 @@ RECURRING: Scenario = (
     (1, "delete_task", {"task_id": "{s3}"}),
 )
 
-# Plans and undo: {plan} and {change} are those of the newest answer that had one.
+# Plans and undo: {plan} and {change} are the ids in the newest answer that has one.
 SAFETY: Scenario = (
     (0, "create_task", {"title": "Meeting", "due": "2026-11-24T10:00", "tags": ["meeting"], "reminders": ["1h"]}),
     (1, "create_task", {"title": "Call", "due": "2026-11-24T11:30", "tags": ["meeting"]}),
@@ -134,7 +134,7 @@ async def test_tools_and_rest_give_the_same_answers_events_and_effects(
 
 @pytest.mark.parametrize("scenario", [SCENARIO, RECURRING, SAFETY], ids=["tasks", "series", "safety"])
 async def test_the_chat_gives_the_same_answers_events_and_effects(tmp_path: Path, scenario: Scenario) -> None:
-    # An agent's calls carry ids of the conversation's own: a repeat under the model's id is not a case here.
+    # In a conversation the agent's calls carry ids of the conversation, so a repeat under the model's id cannot happen.
     once = tuple(step for n, step in enumerate(scenario) if n == 0 or step != scenario[n - 1] or step[1] == "undo")
     once = tuple((passing, tool, leave_id(arguments)) for passing, tool, arguments in once)
     expected = await play_rest(tmp_path / "rest", once)
@@ -158,7 +158,7 @@ def leave_id(arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def number_ids(played: Any) -> Any:
-    """Name each id by when it is first met, since a conversation takes some for itself."""
+    """Name each id by the order of its first appearance, since a conversation uses some ids itself."""
     known: dict[str, str] = {}
     text = to_json(played).decode()
     return from_json(re.sub(r"01930000-[0-9a-f-]{27}", lambda m: known.setdefault(m[0], f"id {len(known)}"), text))

@@ -1,8 +1,8 @@
-"""The path of a task and a reminder, through both surfaces, to the reactions."""
+"""The path of a task and a reminder through both surfaces to the reactions."""
 
 import pytest
 
-from tests.conftest import World
+from tests.world import World
 
 pytestmark = pytest.mark.anyio
 

@@ -1,4 +1,4 @@
-"""Resources with live news, prompts and completions: the caller's own, and nobody else's."""
+"""Resources with live updates, prompts and completions hold the caller's own tasks only."""
 
 import asyncio
 import json
@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 from mcp import Client
+from mcp.server.subscriptions import ResourceUpdated
 from mcp.shared.exceptions import MCPError
-from mcp.types import PromptReference, ResourceTemplateReference
+from mcp.types import PromptMessage, PromptReference, ResourceTemplateReference, TextContent
 
 from app.identity import StdioIdentity
 from app.resource_updates import LONGEST_SECONDS, NO_SUBSCRIBER_SECONDS, ResourceUpdates, Subscribers
-from tests.conftest import MovableClock, World
+from tests.clock import MovableClock
 from tests.contracts.surfaces import make_foreign_task
+from tests.world import World
 
 pytestmark = pytest.mark.anyio
 
@@ -22,6 +24,16 @@ pytestmark = pytest.mark.anyio
 async def load(client: Any, uri: str) -> Any:
     [content] = (await client.read_resource(uri)).contents
     return json.loads(content.text)
+
+
+def text_of(message: PromptMessage) -> str:
+    assert isinstance(message.content, TextContent)
+    return message.content.text
+
+
+def uri_of(event: object) -> str:
+    assert isinstance(event, ResourceUpdated)
+    return str(event.uri)
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
@@ -56,10 +68,10 @@ async def test_prompts_carry_tasks_as_data(world: World) -> None:
     assert {prompt.name for prompt in (await client.list_prompts()).prompts} == {"plan_my_day", "weekly_review"}
     for name in ("plan_my_day", "weekly_review"):
         [message] = (await client.get_prompt(name)).messages
-        assert "no instruction" in message.content.text
-        assert "23 Nov 2026" in message.content.text
+        assert "no instruction" in text_of(message)
+        assert "23 Nov 2026" in text_of(message)
     [message] = (await client.get_prompt("plan_my_day")).messages
-    assert message.content.text.index("no instruction") < message.content.text.index("Ignore all rules")
+    assert text_of(message).index("no instruction") < text_of(message).index("Ignore all rules")
 
 
 async def test_tags_and_tasks_are_completed_from_the_own_ones(world: World) -> None:
@@ -75,7 +87,7 @@ async def test_tags_and_tasks_are_completed_from_the_own_ones(world: World) -> N
     assert (await client.complete(template, {"name": "id", "value": "secret"})).completion.values == []
 
 
-async def test_whoever_listens_hears_of_the_own_tasks_only(world: World) -> None:
+async def test_a_listener_hears_of_its_own_tasks_only(world: World) -> None:
     async with Client(world.service.build_mcp(StdioIdentity("listener"))) as client:
         made = await world.call(client, "create_task", title="Mine", due="2026-11-23")
         mine, foreign = made["task"]["id"], await make_foreign_task(world)
@@ -91,13 +103,13 @@ async def test_whoever_listens_hears_of_the_own_tasks_only(world: World) -> None
             await world.call(client, "update_task", task_id=mine, title="Changed")
             await world.settle()
             world.service.background.wakeup.notify()
-            heard = {str((await anext(news)).uri) for _ in range(2)}
+            heard = {uri_of(await anext(news)) for _ in range(2)}
     assert heard == {uris[0], uris[2]}
 
 
 @dataclass
 class Sleeper:
-    """Sleeps by moving the clock: at most as often as it is allowed to, and only when nothing wakes it."""
+    """Sleeps by moving the clock, at most `most` times, and only when nothing wakes it."""
 
     clock: MovableClock
     most: int
@@ -124,14 +136,14 @@ async def test_a_task_that_becomes_overdue_while_nothing_happens_is_told_to_who_
         uris = ["tasks://overdue", "tasks://today"]
         async with asyncio.timeout(10), client.listen(resource_subscriptions=uris) as heard:
             following = asyncio.create_task(news.follow())
-            assert str((await anext(heard)).uri) == "tasks://overdue"
+            assert uri_of(await anext(heard)) == "tasks://overdue"
             assert [task["title"] for task in (await load(client, "tasks://overdue"))["tasks"]] == ["Soon"]
             assert sleeper.slept[:2] == [0.0, pytest.approx(20.001)]
             following.cancel()
     assert sleeper.slept[2:] in ([], [LONGEST_SECONDS]), "it sleeps, and does not look more often than that"
 
 
-async def test_a_deadline_that_comes_nearer_wakes_who_sleeps_for_a_later_one(world: World) -> None:
+async def test_an_earlier_deadline_wakes_the_sleeper_of_a_later_one(world: World) -> None:
     service = replace(world.service, bus=Subscribers())
     async with Client(service.build_mcp(StdioIdentity("listener"))) as client:
         sleeper = Sleeper(world.clock, most=1)
@@ -144,8 +156,8 @@ async def test_a_deadline_that_comes_nearer_wakes_who_sleeps_for_a_later_one(wor
             await world.settle()
             sleeper.most = 2
             news.wake()
-            assert str((await anext(heard)).uri) == "tasks://overdue", "that it came"
-            assert str((await anext(heard)).uri) == "tasks://overdue", "that its time has passed"
+            assert uri_of(await anext(heard)) == "tasks://overdue", "that it came"
+            assert uri_of(await anext(heard)) == "tasks://overdue", "that its time has passed"
             assert sleeper.slept == [0.0, pytest.approx(5.001)]
             following.cancel()
     assert made["task"]["due"] == "2026-11-23T09:00:05Z"
@@ -172,7 +184,7 @@ async def test_only_open_tasks_whose_time_passes_are_told(
         await world.rest.delete(f"/tasks/{task_id}")
     told: list[str] = []
     news = ResourceUpdates(world.service.database, Subscribers(), world.clock)
-    news.bus.subscribe(lambda event: told.append(str(event.uri)))  # type: ignore[union-attr]  # a resource's
+    news.bus.subscribe(lambda event: told.append(uri_of(event)))
     since = "2026-11-23T09:00:00.000000Z"
     world.clock.move(hours=1)
     since, ahead = await news._publish_overdue(since)
@@ -183,7 +195,7 @@ async def test_only_open_tasks_whose_time_passes_are_told(
     assert told == (["tasks://overdue"] if hears else [])
 
 
-async def test_where_nobody_listens_the_feed_is_not_read_at_every_bell(world: World) -> None:
+async def test_without_listeners_the_feed_is_not_read_at_every_bell(world: World) -> None:
     looks = 0
 
     class Counting:
@@ -203,7 +215,7 @@ async def test_where_nobody_listens_the_feed_is_not_read_at_every_bell(world: Wo
     seconds = time.monotonic() - began
     assert looks <= 1 + 2 * (1 + seconds / NO_SUBSCRIBER_SECONDS), "the position, then two queries a second"
     told: list[str] = []
-    leave = news.bus.subscribe(lambda event: told.append(str(event.uri)))  # type: ignore[union-attr]  # a resource's
+    leave = news.bus.subscribe(lambda event: told.append(uri_of(event)))
     made = (await world.rest.post("/tasks", json={"title": "Two"})).json()["task"]["id"]
     await world.settle()
     news.wake()

@@ -1,16 +1,16 @@
-"""Finding tasks: filters, orders, stable pages, and words in every form of the index."""
+"""Search: filters, orders, stable pages, and words in every form of the index."""
 
 from random import Random
 from typing import Any
 
 import pytest
 
-from tests.conftest import World
+from tests.world import World
 from todo.tasks.search import FEW_HITS
 
 PROMISES = ("search",)
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
 
 SORTS = ("due", "-due", "priority", "created", "completed", "title")
 WORDS = ("milk", "Café", "naïve", "Ärger", "МОСКВА", "牛乳", "rent", "re-use", "İstanbul", "straße")

@@ -1,8 +1,8 @@
-"""What the tests of recurring tasks say in one line: calls through REST that must succeed, and what came of them."""
+"""Calls on recurring tasks through REST that must succeed or be refused, and readers of their outcome."""
 
 from typing import Any
 
-from tests.conftest import World
+from tests.world import World
 
 NOW = "2026-11-23T09:00:00Z"
 
@@ -68,7 +68,7 @@ async def open_ids(world: World, series_id: str) -> list[str]:
 
 
 async def triggers(world: World) -> list[tuple[str, int]]:
-    """Return (occurrence, skipped) of every instance that came, in order."""
+    """Return (occurrence, skipped) of every `recurring.trigger` event, in order."""
     return [
         (event["data"]["data"]["occurrence"], event["data"]["data"]["skipped"])
         for event in await world.events()
@@ -77,5 +77,5 @@ async def triggers(world: World) -> list[tuple[str, int]]:
 
 
 def kinds(answer: Any) -> list[str]:
-    """Return the types of the events that an answer names."""
+    """Return the types of an answer's events."""
     return [event["type"] for event in answer["events"]]

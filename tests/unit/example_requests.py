@@ -1,4 +1,4 @@
-"""Request models on which the reading of arguments is tried."""
+"""Request models for the tests of argument parsing."""
 
 from enum import StrEnum
 from typing import Annotated, Any, Literal
@@ -52,7 +52,7 @@ class Example(Request):
     mood: Literal["urgent_one", "calm"] | None = None
     tags: Annotated[list[Annotated[str, Field(min_length=1, max_length=8)]] | None, Field(max_length=3)] = None
     numbers: tuple[int, ...] | None = None
-    limit: int = Field(20, ge=1, le=2**62)
+    limit: Annotated[int, Field(ge=1, le=2**62)] = 20
     share: float | None = None
     paused: bool | None = None
     reminders: list[ReminderSpec] | None = None

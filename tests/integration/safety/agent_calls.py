@@ -1,9 +1,9 @@
-"""What the tests of undo, plans and confirmations share: calls of agents and of the person, and what came of them."""
+"""Calls of agents that must succeed or be refused, for the tests of undo, plans and confirmations."""
 
 from typing import Any
 
-from tests.conftest import World
 from tests.contracts.surfaces import Reply, Surface, call
+from tests.world import World
 from todo.requests.confirmations import MANY_DELETIONS
 
 KINDS = {"task.created", "task.updated", "task.completed", "task.deleted"}
@@ -25,6 +25,11 @@ async def fail(world: World, tool: str, client: str = "agent", surface: Surface 
     return reply
 
 
+def excepting(plan_id: str, numbers: list[int]) -> dict[str, Any]:
+    """Return arguments of `apply_plan` that leave out these changes; `except` is a Python keyword."""
+    return {"plan_id": plan_id, "except": numbers}
+
+
 async def count(world: World) -> list[Any]:
     tables = ("task", "reminder", "change", "outbox_entry", "request_entry", "plan")
     held = [(await world.query(f'SELECT count(*) FROM "{table}"'))[0][0] for table in tables]  # noqa: S608  # ours
@@ -32,7 +37,7 @@ async def count(world: World) -> list[Any]:
 
 
 async def see(world: World, task_id: str) -> Any:
-    """Return a task as it is, without what undo leaves alone; nothing if it is gone."""
+    """Return a task without the fields that undo does not restore; None if it is gone."""
     response = await world.rest.get(f"/tasks/{task_id}")
     if response.status_code == 404:
         return None
@@ -53,6 +58,6 @@ async def make(world: World, number: int, client: str = "agent", surface: Surfac
 
 
 async def delete_up_to_the_limit(world: World, client: str = "agent", surface: Surface = "modern") -> None:
-    """Delete as many as an agent may on its own."""
+    """Delete as many tasks as an agent may without confirmation."""
     for task_id in await make(world, MANY_DELETIONS - 1, client, surface):
         await do(world, "delete_task", client, surface, task_id=task_id)

@@ -1,8 +1,8 @@
 """A process that makes one REST call and is killed in the middle of it.
 
-Started as `python -m tests.integration.processes.killing PATH KEY AT`.
+Started as `python -m tests.integration.processes.killed_process PATH KEY AT`.
 
-AT is the number of the statement before which it ends, or `answered`: after the commit, before anybody is told.
+AT is the number of the statement before which it ends, or `answered`: after the commit, before the answer is used.
 """
 
 import os
@@ -18,16 +18,17 @@ from sqlalchemy import Engine, event
 from app.http.app import build_app
 from app.service import open_service
 from app.settings import load_settings
-from tests.conftest import URL, CountedIds, MovableClock
+from tests.clock import CountedIds, MovableClock
+from tests.world import URL
 
 
 def die() -> None:
-    """End as by `kill -9`: nothing is closed, rolled back or flushed."""
+    """End as `kill -9` does: nothing is closed, rolled back or flushed."""
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 def count_down(at: int) -> None:
-    """End before the statement with a number, counted from now on."""
+    """End before the statement with this number, counted from now on."""
     numbers = count(1)
 
     @event.listens_for(Engine, "before_cursor_execute")
@@ -51,4 +52,5 @@ async def run(path: str, key: str, at: str, body: str) -> None:
 
 
 if __name__ == "__main__":
-    anyio.run(run, *sys.argv[1:])
+    path, key, at, body = sys.argv[1:]
+    anyio.run(run, path, key, at, body)

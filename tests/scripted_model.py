@@ -1,4 +1,4 @@
-"""A model that says what a test has written down for it, and remembers what it was asked."""
+"""A chat model that answers with a test's script and records its requests."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -47,7 +47,7 @@ class ScriptedModel:
 
 
 def last_result(request: ModelRequest) -> dict[str, Any]:
-    """Return the newest result that the model was given."""
+    """Return the newest tool result in a request."""
     message: Message = next(each for each in reversed(request.messages) if each.role == "tool")
     result: dict[str, Any] = from_json(message.text)
     return result

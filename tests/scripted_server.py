@@ -1,7 +1,7 @@
-"""A scripted server of OpenAI's Chat Completions over a real socket, with the faults that real ones have."""
+"""A scripted server of OpenAI's Chat Completions on a real socket, with the faults of real servers."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,9 +16,9 @@ Part = bytes | Callable[[], None] | None
 
 @dataclass
 class ScriptedServer:
-    """Each reply is one answer, used in order: bytes for the wire, something to do then, or None for ever."""
+    """Each reply answers one request, in order: bytes to send, functions to call, or None to hang for ever."""
 
-    replies: list[list[Part]]
+    replies: list[Sequence[Part]]
     url: str = ""
     requests: list[dict[str, Any]] = field(default_factory=list)
     headers: list[str] = field(default_factory=list)
@@ -42,7 +42,7 @@ class ScriptedServer:
 
 
 @asynccontextmanager
-async def open_server(*replies: list[Part]) -> AsyncIterator[ScriptedServer]:
+async def open_server(*replies: Sequence[Part]) -> AsyncIterator[ScriptedServer]:
     """Serve these replies on a free port of loopback."""
     scripted = ScriptedServer(list(replies))
     tasks: set[asyncio.Task[None]] = set()
@@ -84,7 +84,7 @@ def say(*words: str) -> list[Part]:
 
 
 def call(name: str, arguments: str, *, finish: str | None = "tool_calls", pieces: int = 3) -> list[Part]:
-    """Return an answer that calls a tool, its arguments in pieces, always under the same id."""
+    """Return an answer that calls a tool, with its arguments in pieces, always under the same id."""
     size = len(arguments) // pieces + 1
     parts = [arguments[n : n + size] for n in range(0, len(arguments), size)]
     deltas = [{"index": 0, "id": "call_1", "type": "function", "function": {"name": name, "arguments": ""}}]

@@ -1,4 +1,4 @@
-"""Playing a scenario of tool calls through any surface, in a world by hand or on real processes."""
+"""A scenario of tool calls that is played through any surface, in a world or on real processes."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
@@ -7,23 +7,23 @@ import httpx2
 
 Call = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
 Scenario = tuple[tuple[float, str, dict[str, Any]], ...]
-"""Steps: seconds that pass first, the tool, its arguments."""
+"""Steps of (seconds that pass first, tool, arguments)."""
 
 
 class Stage(Protocol):
-    """What a scenario is played on: `tick` lets time pass and, without seconds, everything settle."""
+    """The target of a scenario; `tick` lets seconds pass or, without seconds, waits until all has settled."""
 
     rest: httpx2.AsyncClient
     http: httpx2.AsyncClient
     clock: Any
 
-    async def tick(self, **ahead: float) -> None: ...
+    async def tick(self, *, seconds: float = ...) -> None: ...
 
     async def events(self) -> list[dict[str, Any]]: ...
 
 
 def call_rest(world: Stage) -> Call:
-    """Render a tool call as its REST request."""
+    """Return a function that makes a tool call as its REST request."""
 
     async def call(tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
         body = dict(arguments)
@@ -62,7 +62,7 @@ def call_rest(world: Stage) -> Call:
 
 
 def fill(value: Any, names: dict[str, str]) -> Any:
-    """Put what was made in the place of the names that stand for it, however deep they are."""
+    """Replace the placeholders by the ids they stand for, at any depth."""
     if isinstance(value, dict):
         return {name: fill(each, names) for name, each in value.items()}
     if isinstance(value, list):
@@ -84,7 +84,7 @@ async def last_rung_reminder(world: Stage, task_id: str) -> str:
 
 
 async def play(world: Stage, call: Call, scenario: Scenario) -> tuple[list[Any], list[Any], dict[str, Any]]:
-    """Play a scenario and return (answers, events, effects), each without what names the surface."""
+    """Play a scenario and return (answers, events, effects), each without the parts that name the surface."""
     made: list[dict[str, Any]] = []
     following = ""
     answers = []
