@@ -206,7 +206,7 @@ async def test_each_look_begins_where_the_last_one_ended(dapr: World, storage: s
     await publish(dapr)
     dapr.clock.at += GRACE_PERIOD
     kind, names = EventType.TASK_CREATED, ["activity", "statistics"]
-    plans = await explain(dapr, storage, lambda connection: watch_of(dapr)._look_on(connection, kind, names))
+    plans = await explain(dapr, storage, lambda connection: watch_of(dapr)._scan(connection, kind, names))
     assert len(plans) == 5, "the next events, and what each of two consumers knows of them, by inbox and deliveries"
     assert "ix_outbox_published" in plans[0]
     for plan in plans:
