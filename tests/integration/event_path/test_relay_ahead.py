@@ -23,11 +23,11 @@ class Watched(Broker):
 
     def __init__(self, meanwhile: Callable[[int], Awaitable[None]]) -> None:
         super().__init__()
-        self.meanwhile = meanwhile
+        self.during_faults = meanwhile
 
     async def publish(self, batch: Sequence[Outgoing]) -> list[Outcome]:
         outcomes = await super().publish(batch)
-        await self.meanwhile(len(self.batches))
+        await self.during_faults(len(self.batches))
         return outcomes
 
 
