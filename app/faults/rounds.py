@@ -17,11 +17,11 @@ WARM_SECONDS = 0.7
 class Round:
     """The result of one round; `published` and `seen` are seconds after healing.
 
-    `meanwhile` counts the changes acknowledged during the faults.
+    `during_faults` counts the changes acknowledged during the faults.
     """
 
     names: list[str]
-    meanwhile: int = 0
+    during_faults: int = 0
     acknowledged: int = 0
     repeated: int = 0
     published: float = 0.0
@@ -47,7 +47,7 @@ def play(arena: Arena, faults: Sequence[Fault], chance: Chance, seconds: float |
             struck = driver.count()
             pause.wait(chance.uniform(fault.shortest, fault.longest) if seconds is None else seconds)
             if fault.serves:
-                played.meanwhile += driver.count() - struck
+                played.during_faults += driver.count() - struck
             heal()
             played.acknowledged += driver.count() - before
         pause.wait(WARM_SECONDS)

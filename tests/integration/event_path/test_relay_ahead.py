@@ -21,13 +21,13 @@ BATCH = 3
 class Watched(Broker):
     """A broker that runs an action while a batch is in flight."""
 
-    def __init__(self, meanwhile: Callable[[int], Awaitable[None]]) -> None:
+    def __init__(self, in_flight: Callable[[int], Awaitable[None]]) -> None:
         super().__init__()
-        self.meanwhile = meanwhile
+        self.in_flight = in_flight
 
     async def publish(self, batch: Sequence[Outgoing]) -> list[Outcome]:
         outcomes = await super().publish(batch)
-        await self.meanwhile(len(self.batches))
+        await self.in_flight(len(self.batches))
         return outcomes
 
 
