@@ -12,7 +12,7 @@ from mcp.shared.exceptions import MCPError
 from mcp.types import PromptReference, ResourceTemplateReference
 
 from app.identity import StdioIdentity
-from app.resource_updates import LONGEST_SECONDS, NOBODY_SECONDS, Listeners, ResourceUpdates, tell_news
+from app.resource_updates import LONGEST_SECONDS, NOBODY_SECONDS, Listeners, ResourceUpdates
 from tests.conftest import MovableClock, World
 from tests.contracts.surfaces import make_foreign_task
 
@@ -81,7 +81,11 @@ async def test_whoever_listens_hears_of_the_own_tasks_only(world: World) -> None
         mine, foreign = made["task"]["id"], await make_foreign_task(world)
         await world.settle()
         uris = [f"task://{mine}", f"task://{foreign}", "tasks://today"]
-        async with asyncio.timeout(10), tell_news(world.service), client.listen(resource_subscriptions=uris) as news:
+        async with (
+            asyncio.timeout(10),
+            world.service.publish_updates(),
+            client.listen(resource_subscriptions=uris) as news,
+        ):
             honoured = news.honored.resource_subscriptions
             assert sorted(map(str, honoured or [])) == sorted([uris[0], uris[2]])
             await world.call(client, "update_task", task_id=mine, title="Changed")
