@@ -1,4 +1,4 @@
-// The line at the foot: what changed last and who did it, with a way back; or that the service is out of reach.
+// The line at the foot: the last change, its actor and its undo; or that the service is out of reach.
 import { undo } from "./data/actions.js";
 import { make, makeButton } from "./text/elements.js";
 import { state } from "./data/state.js";
@@ -38,7 +38,7 @@ class FootLine extends HTMLElement {
     if (state.said) return [state.said.text];
     const [last] = state.changes;
     if (!last) return [""];
-    // The button takes back what stands beside it.
+    // The button undoes the change beside it.
     const shown = last.kind === "make_instances" ? (this.#change ?? last) : last;
     return tellChange(shown, state.changes, { zone: state.me.zone, today: state.today });
   }

@@ -1,4 +1,4 @@
-// The page put together: what opens when, which key does what, and when it is ready.
+// The page as a whole: its panels, its keys, and the mark that it is ready.
 import { undo } from "./data/actions.js";
 import { isWriting } from "./text/elements.js";
 import { keepFresh, load } from "./data/loading.js";
@@ -130,7 +130,7 @@ async function begin() {
   document.documentElement.dataset.ready = "yes";
   find("conversation-view").open();
   keepFresh();
-  // What is late and what is today changes by itself.
+  // Late and today change as time passes.
   setInterval(() => state.show(), MINUTE / 2);
 }
 

@@ -1,4 +1,4 @@
-"""The judge of accessibility, axe-core: fetched once by npm, checked, and kept in the user's cache directory."""
+"""axe-core, which judges accessibility: fetched once by npm, verified, and kept in the user's cache directory."""
 
 import hashlib
 import shutil
@@ -22,11 +22,11 @@ RUN = """async (within) => {
 
 
 class NoAxe(Exception):
-    """It is not here and cannot be fetched."""
+    """axe-core is not in the cache and cannot be fetched."""
 
 
 def find_axe() -> str:
-    """Return its source; where it cannot be had, what needs it is skipped, and fails in continuous integration."""
+    """Return axe-core's source; without it the calling test is skipped, or fails in continuous integration."""
     try:
         return (provide(f"axe-core-{VERSION}", _fetch, lambda _text: None) / "axe.min.js").read_text("utf-8")
     except NoAxe as why:
@@ -54,7 +54,7 @@ def _fetch(draft: Path) -> None:
 
 
 def judge(page: Page, source: str, within: str = "html") -> list[dict[str, Any]]:
-    """Return what axe finds wrong with a page, or with a part of it, as it stands."""
+    """Return axe's violations on a page, or on a part of it."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(source)
     found: list[dict[str, Any]] = page.evaluate(RUN, within)

@@ -13,20 +13,20 @@ MISSING = f"No Chromium is in PATH ({', '.join(NAMES)}); Debian has it as `apt-g
 
 
 def do_without(why: str) -> None:
-    """Skip what cannot be had, with the reason; in continuous integration fail for it."""
+    """Skip a test for a missing program, with the reason; fail in continuous integration."""
     if os.environ.get("CI") == "true":
         pytest.fail(why)
     pytest.skip(why)
 
 
 def find_chromium() -> str | None:
-    """Return the path of a Chromium, if there is one."""
+    """Return the path of a Chromium; None if there is none."""
     return next((path for name in NAMES if (path := shutil.which(name)) is not None), None)
 
 
 @contextmanager
 def run_chromium() -> Iterator[Browser]:
-    """Run one; raises `FileNotFoundError` where there is none."""
+    """Run a Chromium; raises `FileNotFoundError` if there is none."""
     path = find_chromium()
     if path is None:
         raise FileNotFoundError(MISSING)

@@ -1,4 +1,4 @@
-"""A browser for each module, and for each test a server, a person's window and somebody who watches what goes wrong."""
+"""A browser per module; per test a server, a person's window, and a watch on errors and foreign requests."""
 
 import os
 import re
@@ -23,7 +23,7 @@ expect.set_options(timeout=8_000)
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    # For a module, not for the session: while its driver runs, no other event loop can run in this thread.
+    # Per module, not per session: while its driver runs, no other event loop can run in this thread.
     try:
         running = run_chromium()
         opened = running.__enter__()
@@ -38,7 +38,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def empty_data(tmp_path_factory: pytest.TempPathFactory, default_storage: None) -> Path:
-    """A folder with a migrated database, to begin from."""
+    """A folder with a migrated database, as a template."""
     folder = tmp_path_factory.mktemp("empty")
     server = Served(folder)
     server.start()
@@ -66,7 +66,7 @@ def spoken() -> Spoken:
 
 @dataclass
 class Watch:
-    """What a window asked for and complained of; a test says beforehand which complaints are part of it."""
+    """A window's requests and errors; a test declares its expected errors beforehand."""
 
     home: str
     foreign: list[str] = field(default_factory=list)
@@ -96,7 +96,7 @@ class Watch:
 
 @dataclass
 class Windows:
-    """Opens windows on the page, each with a memory of its own."""
+    """Opens windows on the page, each with its own storage."""
 
     browser: Browser
     served: Served
@@ -137,7 +137,7 @@ def windows(browser: Browser, served: Served, spoken: Spoken) -> Iterator[Window
 
 @pytest.fixture
 def page(windows: Windows) -> Page:
-    """One window at a desk."""
+    """One window of desktop size."""
     return windows.open()
 
 
@@ -148,7 +148,7 @@ def watch(windows: Windows) -> Watch:
 
 @pytest.fixture
 def artefacts(tmp_path: Path) -> Path:
-    """Where pictures go: the folder that TODO_TEST_ARTEFACTS names, or one that pytest clears away."""
+    """The folder for pictures: `TODO_TEST_ARTEFACTS`, or a temporary one."""
     folder = Path(os.environ.get("TODO_TEST_ARTEFACTS") or tmp_path / "artefacts")
     folder.mkdir(parents=True, exist_ok=True)
     return folder

@@ -19,7 +19,7 @@ TOLD = '"Call mum" is due Friday, 17:00. I will remind you half an hour before.'
 
 
 def fill(served: Served) -> str:
-    """Put a life into an empty service; return what is due on the day that the conversation is about."""
+    """Fill an empty service with tasks; return those due on the conversation's day."""
     day = served.local_day
     served.add("Send the invoice", due=f"{day(-1)}T17:00")
     served.add("Book the dentist", due=day(), priority="high")
@@ -42,7 +42,7 @@ def fill(served: Served) -> str:
 
 
 def answer(friday: str) -> list[Event]:
-    """Return what the conversation answers to the last thing that is said in the picture."""
+    """Return the conversation's answer to the picture's last message."""
     arguments = {"title": "Call mum", "due": friday, "reminders": ["30m"]}
     return _answer("create_task", arguments, {"task": {"title": "Call mum"}}, TOLD)
 

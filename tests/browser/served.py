@@ -1,4 +1,4 @@
-"""The real server on a port of loopback, in a thread beside the browser, with data of its own."""
+"""The real server on a loopback port, in a thread beside the browser, with its own data."""
 
 import asyncio
 import threading

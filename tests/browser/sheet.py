@@ -1,4 +1,4 @@
-"""What a person sees and touches on the sheet, by the names they would use."""
+"""The sheet's elements by the names that a person would use."""
 
 from playwright.sync_api import Locator, Page, expect
 

@@ -1,4 +1,4 @@
-"""A conversation whose answers are laid down beforehand, in the place of the real one."""
+"""A scripted conversation in the place of the real one."""
 
 import json
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ def write_events(events: list[Event]) -> str:
 
 
 def say(text: str) -> list[Event]:
-    """Return a whole answer that only says something, in two parts."""
+    """Return a complete answer without calls, in two pieces of text."""
     half = len(text) // 2
     begun = ("conversation", {"conversation_id": "c1", "turn_id": "t1", "model": "offline-commands"})
     parts: list[Event] = [("text", {"text": text[:half]}), ("text", {"text": text[half:]})]
@@ -24,7 +24,7 @@ def say(text: str) -> list[Event]:
 
 @dataclass
 class Spoken:
-    """Answers the routes of the conversation: `answers` are taken in order, then each message is said back."""
+    """Answers the conversation's routes: `answers` in order, then an echo of each message."""
 
     models: tuple[str, ...] = ("tasks-agent", "offline-commands")
     answers: list[list[Event] | tuple[int, str]] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""The conversation: streamed answers, folded calls, questions, earlier conversations and what goes wrong."""
+"""The conversation: streamed answers, folded calls, questions, earlier conversations and failures."""
 
 from playwright.sync_api import Locator, Page, Route, expect
 

@@ -1,4 +1,4 @@
-"""What happens elsewhere shows itself on the page by itself, and a lost connection heals."""
+"""Changes from elsewhere appear on the page by themselves, and a lost connection heals."""
 
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -41,7 +41,7 @@ def test_what_cannot_be_taken_back_is_told_in_a_sentence(page: Page, served: Ser
     task = served.add("Dentist")
     served.tool("update_task", client="Claude", task_id=task["id"], title="Dr. Wu")
     expect(foot(page)).to_contain_text("Claude renamed")
-    # The page has not heard yet of what comes now.
+    # The page does not know of the next change yet.
     page.route("**/api/changes**", lambda route: route.abort())
     watch.allow("ERR_FAILED")
     served.tool("update_task", client="Codex", task_id=task["id"], title="Dr. Wu at 9")
@@ -158,7 +158,7 @@ def test_an_agents_question_waits_for_the_person(page: Page, served: Served, art
     refused = served.tool("apply_plan", plan_id=plan_id)
     assert refused.structured_content["code"] == "confirmation_required"
     card = page.get_by_role("group", name="A question that waits for you")
-    # The stream brings it: nothing is asked for now and then.
+    # The stream brings it: the page does not poll.
     expect(card).to_contain_text("Claude asks for your word", timeout=1_500)
     expect(card).to_contain_text("Delete 11 tasks:")
     expect(card.get_by_role("listitem")).to_have_count(11)

@@ -1,4 +1,4 @@
-"""How the page behaves: for keys, screen readers, phones, the dark, and the machine that loads it."""
+"""The page's behaviour for keys, screen readers, phones, the dark, and the machine that loads it."""
 
 import re
 from pathlib import Path
@@ -208,7 +208,7 @@ def test_the_zone_of_the_browser_is_offered_and_settings_are_kept(windows: Windo
 
 
 def test_it_is_ready_soon_small_and_all_from_here(page: Page, capsys: pytest.CaptureFixture[str]) -> None:
-    # That nothing foreign is asked for and nothing complains is judged at the end of every test here.
+    # Every test here ends with a check for foreign requests and errors.
     ready = page.evaluate("performance.getEntriesByName('page-ready')[0].startTime")
     sent = page.evaluate("performance.getEntriesByType('resource').reduce((sum, each) => sum + each.transferSize, 0)")
     packed = sum(len(compress_part(name, 0)[1]) for name in PARTS)

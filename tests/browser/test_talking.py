@@ -1,4 +1,4 @@
-"""A new user talks to the page, with the real server behind it and no model: every promise of the first minute."""
+"""A new user talks to the page, with the real server and no model: every promise of the first minute."""
 
 import re
 
@@ -18,7 +18,7 @@ def talk(windows: Windows) -> Page:
 
 
 def tell(page: Page, message: str, answer: str | re.Pattern[str]) -> None:
-    # What is said while an answer still comes is not sent.
+    # A message during an answer is not sent.
     expect(page.get_by_role("button", name="Send", exact=True)).to_be_visible()
     page.get_by_role("textbox", name="Message").fill(message)
     page.keyboard.press("Enter")
@@ -94,7 +94,7 @@ def test_the_tenth_deletion_wants_the_person(talk: Page, served: Served) -> None
     expect(talk.locator(".theirs").last).to_contain_text("deleted")
     assert [each["title"] for each in served.rest("GET", "/tasks")["tasks"]] == ["Errand K"]
 
-    # What is refused is not asked again at once.
+    # A refused question is not asked again at once.
     tell(talk, "delete errand K", "do you agree?")
     talk.locator("confirmation-card").last.get_by_role("button", name="Refuse").click()
     expect(talk.locator(".theirs").last).to_contain_text("othing was done")

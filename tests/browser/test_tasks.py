@@ -1,4 +1,4 @@
-"""All ordinary things with tasks are done on the page, without a conversation."""
+"""Every ordinary action on tasks works on the page, without a conversation."""
 
 import re
 
@@ -159,7 +159,7 @@ def test_a_change_of_what_another_has_changed_is_a_conflict_told_in_a_sentence(
     watch.allow("412")
     task = served.add("Dentist")
     expect(row(page, "Dentist")).to_be_visible()
-    # The page learns of nothing for a while, as on a slow line.
+    # The page gets no news for a while, as on a slow line.
     page.route("**/api/tasks?**", lambda route: route.abort())
     watch.allow("ERR_FAILED")
     served.tool("update_task", client="Claude", task_id=task["id"], title="Dentist, Dr. Wu")
@@ -167,7 +167,7 @@ def test_a_change_of_what_another_has_changed_is_a_conflict_told_in_a_sentence(
     expect(foot(page)).to_contain_text("“Dentist” is as it was. Claude has changed its title meanwhile.")
     page.unroute("**/api/tasks?**")
     expect(row(page, "Dentist, Dr. Wu")).to_be_visible()
-    # The other's change, loaded only now, does not wipe away the sentence about it; an own one does.
+    # Another actor's change, loaded only now, does not clear the message about it; an own change does.
     expect(foot(page)).to_contain_text("Claude has changed its title meanwhile.")
     add(page, "Buy milk")
     expect(foot(page)).to_contain_text("You added “Buy milk”")

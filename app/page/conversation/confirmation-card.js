@@ -1,11 +1,11 @@
-// A question of an agent that only the person may answer: what would happen, and two buttons of equal weight.
+// An agent's question that only the person may answer: its consequences, and two buttons of equal weight.
 import { decide } from "../data/actions.js";
 import { make, makeButton, quote } from "../text/elements.js";
 import { state } from "../data/state.js";
 import { localDue, sayShort, toLocal } from "../text/when.js";
 
 class ConfirmationCard extends HTMLElement {
-  /** Show a question; `after` is told the decision once the service has it. */
+  /** Show a question; `after` is called with the decision once the service has it. */
   show(question, after = () => {}) {
     this.className = "card";
     this.dataset.id = question.id;
@@ -32,7 +32,7 @@ class ConfirmationCard extends HTMLElement {
   }
 }
 
-/** Return what would happen; several things are a numbered list, each title as a whole. */
+/** Return the consequences; several are a numbered list with whole titles. */
 function list({ summary, action = summary, items = [], total = items.length }) {
   if (items.length < 2) return make("p", {}, quote(summary));
   const rest = total - items.length;
@@ -49,7 +49,7 @@ function list({ summary, action = summary, items = [], total = items.length }) {
   );
 }
 
-/** Return what tells a task from others of its name. */
+/** Return the facts that distinguish a task from others with its title. */
 function fact({ kind, due, due_text: said }) {
   if (kind === "recurring") return make("span", { class: "fact" }, " recurring");
   return due && make("span", { class: "fact", title: said }, ` ${sayShort(localDue(due, state.me.zone), state.today)}`);

@@ -5,7 +5,7 @@ import { state } from "../data/state.js";
 import { sayShort, toLocal } from "../text/when.js";
 
 class ConversationList extends HTMLElement {
-  /** Load and show them; `pick` is told which one is opened, `lose` which one is deleted. */
+  /** Load and show the conversations; `pick` is called with the opened one, `lose` with the deleted one. */
   async open({ pick, lose }) {
     let conversations;
     try {

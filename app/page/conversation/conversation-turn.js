@@ -1,4 +1,4 @@
-// One message and its answer: what was said, what was called, and what is asked back.
+// One message and its answer: texts, tool calls and questions.
 import { make } from "../text/elements.js";
 import { layOut } from "../text/spoken-text.js";
 import "./confirmation-card.js";
@@ -10,7 +10,7 @@ class ConversationTurn extends HTMLElement {
   #said = "";
   #waiting = null;
 
-  /** Show what the person said; an empty text shows nothing. */
+  /** Show the person's message; an empty text shows nothing. */
   ask(text) {
     if (text) this.append(make("div", { class: "mine", dir: "auto" }, text));
   }
@@ -22,7 +22,7 @@ class ConversationTurn extends HTMLElement {
     this.append(this.#waiting);
   }
 
-  /** Add to what is being said. */
+  /** Append to the answer. */
   addText(delta) {
     this.#arrive();
     if (!this.#text) this.append((this.#text = make("div", { class: "theirs" })));
@@ -30,7 +30,7 @@ class ConversationTurn extends HTMLElement {
     this.#text.replaceChildren(...layOut(this.#said));
   }
 
-  /** Show that a call begins, or how it ended; what is said after it stands below it. */
+  /** Show that a call begins, or its outcome; later text goes below it. */
   showCall(number, call) {
     this.#arrive();
     if (!this.#calls.has(number)) {

@@ -1,4 +1,4 @@
-// The conversation: what was said, what is asked, and where to write.
+// The conversation: its turns, its questions, and the field for the next message.
 import { sendMessage } from "./chat-stream.js";
 import { arrange, make, makeButton } from "../text/elements.js";
 import { loadSoon } from "../data/loading.js";
@@ -152,7 +152,7 @@ class ConversationView extends HTMLElement {
     this.say(decision === "accept" ? "yes" : "no");
   }
 
-  /** Ask for the end and hear how the call that runs turns out; hang up where that is no use, or asked for twice. */
+  /** Request a stop and wait for the running call's result; disconnect if that fails, or at the second request. */
   async #halt() {
     const busy = this.#busy;
     this.#sendsNext = false;
@@ -164,7 +164,7 @@ class ConversationView extends HTMLElement {
 
   #submit() {
     const message = this.#field.value.trim();
-    // What was sent while an answer comes goes out when that has come, if it is not edited until then.
+    // A message sent during an answer goes out after it, unless it is edited before.
     this.#sendsNext = Boolean(message && this.#busy);
     if (!message || this.#busy) return;
     this.#field.value = "";
@@ -236,7 +236,7 @@ class ConversationView extends HTMLElement {
   }
 
   #drawCards() {
-    // What this conversation asked stands in it already; here is what other agents ask.
+    // This conversation's own questions are in its turns; these come from other agents.
     const shown = new Set([...this.#log.querySelectorAll("confirmation-card")].map((card) => card.dataset.id));
     const known = new Map([...this.#cards.children].map((card) => [card.dataset.id, card]));
     const waiting = state.questions.filter((question) => Date.parse(question.expires_at) > state.now);

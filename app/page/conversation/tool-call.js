@@ -1,4 +1,4 @@
-// A tool call in one folded line: its name, what it touched, and whether it worked; inside, all of it.
+// A tool call in one folded line: its name, the task it touched, and its outcome; unfolded, all of it.
 import { make, quote, whisper } from "../text/elements.js";
 
 class ToolCall extends HTMLElement {

@@ -1,4 +1,4 @@
-// What a person can do to a task: shown at once, sent, and visibly taken back when it is refused.
+// The actions on tasks: shown at once, sent, and visibly reverted when they are refused.
 import { load, loadSoon } from "./loading.js";
 import { call } from "./service.js";
 import { state } from "./state.js";
@@ -43,7 +43,7 @@ export function toggle(task) {
   );
 }
 
-/** Change fields of a task, if nobody has changed it since it was seen. */
+/** Change fields of a task, unless it has changed since it was shown. */
 export function edit(task, fields) {
   const patch = { ...fields };
   if ("due" in fields) Object.assign(patch, { due_local: fields.due ?? undefined, due: fields.due ?? undefined });
@@ -102,7 +102,7 @@ export async function add(fields) {
   }
 }
 
-/** Take a change back, whoever made it; taking back an undo does it again. */
+/** Undo a change of any actor; undoing an undo is a redo. */
 export async function undo(change) {
   if (!change) {
     state.say("There is nothing to take back.");
@@ -117,7 +117,7 @@ export async function undo(change) {
   }
 }
 
-/** Agree to what an agent asked for, or refuse it; returns whether that was taken. */
+/** Agree to an agent's question or refuse it; returns whether the service accepted the decision. */
 export async function decide(question, decision) {
   try {
     await call("POST", `/api/confirmations/${question.id}`, { body: { decision } });

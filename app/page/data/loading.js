@@ -11,7 +11,7 @@ let running = null;
 let again = false;
 let timer = null;
 
-/** Load what the page shows; several wishes at the same time are one. Returns whether the service answered. */
+/** Load the page's data; concurrent calls share one load. Returns whether the service answered. */
 export function load() {
   if (running) {
     again = true;
@@ -27,7 +27,7 @@ export function load() {
   return running;
 }
 
-/** Load soon: what happens close together is looked at once. */
+/** Load soon: changes close together cause one load. */
 export function loadSoon() {
   clearTimeout(timer);
   timer = setTimeout(load, TOGETHER);
@@ -59,7 +59,7 @@ async function loadOnce() {
     ];
     const all = Promise.all([me, tasks, ...rest]);
     if (!state.loaded) {
-      // What people come for is shown as soon as it is here.
+      // The tasks are shown as soon as they arrive.
       await Promise.race([Promise.all([me, tasks]), all]);
       state.loaded = true;
       state.show();

@@ -1,4 +1,4 @@
-// What the page knows: the service's answers, and on top of them what was just asked for and is not yet answered.
+// The page's state: the service's answers, overlaid with the person's actions that are not answered yet.
 import { addDays, countDays, toLocal } from "../text/when.js";
 
 const BACK_AGAIN = 1_500;
@@ -59,7 +59,7 @@ class State extends EventTarget {
     this.show();
   }
 
-  /** Remember a change that this page made: what was said before it is over. */
+  /** Remember a change that this page made; clears the message at the foot. */
   accept(changeId) {
     this.#made.add(changeId);
     this.said = null;
@@ -73,7 +73,7 @@ class State extends EventTarget {
     this.changes = changes;
   }
 
-  /** Show a task as it is wished until the service has answered; returns what ends that, with a refusal visibly. */
+  /** Show a task as intended until the service has answered; returns the function that ends this, a refusal visibly. */
   wish(taskId, patch) {
     const wish = { taskId, patch };
     this.#wishes.set(wish, wish);
@@ -88,7 +88,7 @@ class State extends EventTarget {
     };
   }
 
-  /** Put a task as the service answered it in the place of what was known. */
+  /** Replace a known task by the service's answer. */
   replace(task) {
     const swap = (list) => list?.map((each) => (each.id === task.id ? { ...each, ...task, due: task.due } : each));
     const open = task.status === "open";
@@ -135,7 +135,7 @@ class State extends EventTarget {
     return [...this.#wishes.values()].some((wish) => wish.taskId === taskId);
   }
 
-  /** Return the change that `z` takes back, or nothing. */
+  /** Return the change that `z` undoes; undefined if there is none. */
   get undoable() {
     return this.changes.find(
       (change) => change.kind !== "undo" && !change.undone_by && change.actor.kind !== "scheduler",

@@ -8,7 +8,7 @@ let source = null;
 let failures = 0;
 let timer = null;
 
-/** Follow the stream for ever; `ring` is told of each reminder that rings. */
+/** Follow the stream for ever; `ring` is called with each reminder that rings. */
 export function follow(ring) {
   clearTimeout(timer);
   source?.close();
@@ -16,7 +16,7 @@ export function follow(ring) {
   source.addEventListener("open", () => {
     const lost = failures > 0 || !state.connected;
     failures = 0;
-    // What happened in the silence has no event here: everything is looked at anew.
+    // Changes during the silence came with no event: load everything again.
     if (lost) load();
   });
   source.addEventListener("activity", loadSoon);

@@ -52,7 +52,7 @@ class AddTask extends HTMLElement {
       const fields = { title };
       if (day.value) fields.due = time.value ? `${day.value}T${time.value}` : day.value;
       if (day.value && reminder.value) fields.reminders = [{ before: reminder.value }];
-      // The line is free at once: what is written while the answer is on its way is the next task.
+      // The line is free at once: text typed before the answer arrives is the next task.
       const written = [this.#title.value, day.value, time.value, reminder.value];
       form.reset();
       reminder.disabled = true;

@@ -1,4 +1,4 @@
-// Reminders that rang: a line each, with what one does then; outside the page only after a yes.
+// Reminders that rang: a line each, with its actions; outside the page only with the person's permission.
 import { snooze, toggle } from "../data/actions.js";
 import { arrange, drawSign, make, makeButton, quote, whisper } from "../text/elements.js";
 import { call } from "../data/service.js";

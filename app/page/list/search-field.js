@@ -1,4 +1,4 @@
-// Search by words; what is found stands in the place of the sections.
+// Search by words; the results replace the sections.
 import { make } from "../text/elements.js";
 import { address, call } from "../data/service.js";
 import { state } from "../data/state.js";

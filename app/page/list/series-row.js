@@ -1,4 +1,4 @@
-// One recurring task: its rule in words, and what can be done to all of its occurrences.
+// One recurring task: its rule in words, and the actions on all of its occurrences.
 import { editSeries, remove } from "../data/actions.js";
 import { drawSign, make, makeButton, quote } from "../text/elements.js";
 import { state } from "../data/state.js";

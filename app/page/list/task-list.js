@@ -1,4 +1,4 @@
-// The tasks, in sections by when they are due; what recurs and what is done today stand folded below.
+// The tasks in sections by due; recurring tasks and those done today are folded below.
 import { arrange, make, makeButton } from "../text/elements.js";
 import { loadMore } from "../data/loading.js";
 import { state } from "../data/state.js";
@@ -19,7 +19,7 @@ class TaskList extends HTMLElement {
     this.#giveBack(held);
   }
 
-  /** Remember where the keys are, since a row that goes to another section is made anew there. */
+  /** Remember the focus, since a row that moves to another section is rebuilt there. */
   #hold() {
     const focused = document.activeElement;
     const row = focused?.closest?.("task-row");

@@ -64,7 +64,7 @@ function draw() {
     close();
     return;
   }
-  // What is being written stays as it is.
+  // A text being edited stays as it is.
   const looks = JSON.stringify([task.due, task.reminders, task.recurring_id, task.tags, task.priority]);
   if (looks === drawn) return;
   drawn = looks;

@@ -1,4 +1,4 @@
-// One task in one line: circle, title, and muted on the right what matters of it.
+// One task in one line: circle, title, and its main facts muted on the right.
 import { edit, toggle } from "../data/actions.js";
 import { drawSign, make, quote, whisper } from "../text/elements.js";
 import { state } from "../data/state.js";
@@ -97,7 +97,7 @@ class TaskRow extends HTMLElement {
     );
   }
 
-  /** Let the title be written anew, in its place. */
+  /** Edit the title in place. */
   edit() {
     if (this.#editing) return;
     this.#editing = true;

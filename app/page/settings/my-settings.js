@@ -1,4 +1,4 @@
-// What is the person's own: zone, start of the day; and the offer to take the browser's zone.
+// The person's settings: zone and start of the day; and the offer to take the browser's zone.
 import { make, makeButton } from "../text/elements.js";
 import { load } from "../data/loading.js";
 import { call } from "../data/service.js";
@@ -17,7 +17,7 @@ async function save(fields) {
 }
 
 class MySettings extends HTMLElement {
-  /** Show what is set now. */
+  /** Show the present settings. */
   open() {
     const zones = Intl.supportedValuesOf?.("timeZone") ?? [];
     const list = make("datalist", { id: "zones" }, ...zones.map((name) => make("option", { value: name })));

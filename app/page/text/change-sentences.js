@@ -1,4 +1,4 @@
-// What a change was, in a sentence: who did what to which task.
+// Changes in sentences: who did what to which task.
 import { quote } from "./elements.js";
 import { localDue, sayShort } from "./when.js";
 
@@ -54,7 +54,7 @@ function nameTasks(change) {
   return ["“", quote(titles[0]), "”", ...rest];
 }
 
-/** Return a refusal as a sentence for a person: in a conflict, who changed what meanwhile. */
+/** Return a refusal as a sentence for a person: a conflict says who changed which field. */
 export function tellProblem(problem) {
   const names = Object.keys(problem.fields);
   const whom = [...new Set(Object.values(problem.fields).filter(Boolean))].join(" and ") || "Somebody else";

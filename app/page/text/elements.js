@@ -14,7 +14,7 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** Return a button; `name` is what it is called where its text alone does not say it. */
+/** Return a button; `name` is its accessible name if its text alone is not enough. */
 export function makeButton(text, onClick, attributes = {}) {
   return make("button", { type: "button", click: onClick, ...attributes }, text);
 }
@@ -25,7 +25,7 @@ const SIGNS = {
   dots: "M5 10h.01M10 10h.01M15 10h.01",
 };
 
-/** Return a small drawn sign: `bell`, `again` or `dots`; what it means has to stand in words beside it. */
+/** Return a small icon: `bell`, `again` or `dots`; its meaning must be in words beside it. */
 export function drawSign(name) {
   const box = { viewBox: "0 0 20 20", "aria-hidden": "true", class: `sign sign-${name}` };
   return make("svg:svg", box, make("svg:path", { d: SIGNS[name] }));
@@ -36,12 +36,12 @@ export function whisper(text) {
   return make("span", { class: "whisper" }, text);
 }
 
-/** Return what a person wrote, in its own direction, so that it does not turn what stands around it. */
+/** Return a person's text isolated in its own direction, so that it does not reorder the text around it. */
 export function quote(text) {
   return make("bdi", { dir: "auto" }, text);
 }
 
-/** Put `wanted` elements in this order into `parent`, moving only what is out of place, so that the focus stays. */
+/** Put `wanted` elements in this order into `parent`, moving only misplaced ones, so that the focus stays. */
 export function arrange(parent, wanted) {
   const focused = document.activeElement;
   const kept = new Set(wanted);

@@ -1,4 +1,4 @@
-// What was said, as paragraphs, lists and emphasis: built of text alone, whatever a model writes.
+// A message as paragraphs, lists and emphasis, built of text nodes only: a model's markup stays text.
 import { make } from "./elements.js";
 
 const ITEM = /^\s*(?:[-*•]|(\d+)[.)])\s+/;

@@ -1,4 +1,4 @@
-// Dates in short words, in the person's own zone, whatever the browser's is.
+// Dates in short words, in the person's own zone instead of the browser's.
 
 const DAYS = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 const MONTHS = [
