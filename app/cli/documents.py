@@ -57,6 +57,8 @@ def _describe_tools() -> str:
                 continue
             star = "*" if name in schema.get("required", []) else ""
             lines.append(f"| `{name}`{star} | {_say_form(field)} | {field.get('description', '')} |")
+        if request.combinations:
+            lines += ["", " ".join(rule.describe() for rule in request.combinations)]
         lines.append("")
     lines += ["## The shape of a task", "", "| field | meaning |", "|---|---|"]
     task = TypeAdapter(TaskShape).json_schema()

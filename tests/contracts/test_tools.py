@@ -179,9 +179,10 @@ async def test_a_refusal_is_a_tool_error_in_words_with_a_next_step_and_a_code(wo
     response = await post_rpc(world, surface, "get_task", b'{"task_id": "nothing"}')
     result = response.json()["result"]
     assert result["isError"] is True
-    sentence = "There is no task with this id. Look the task up with find_tasks and use its id."
+    hint = "Look the task up with find_tasks and use its id."
+    sentence = f"There is no task with this id. {hint}"
     assert result["content"][0]["text"] == f"task_not_found: {sentence}"
-    assert result["structuredContent"] == {"code": "task_not_found", "message": sentence}
+    assert result["structuredContent"] == {"code": "task_not_found", "message": sentence, "hint": hint}
 
 
 async def test_the_modern_list_may_be_cached_by_all_and_the_instructions_for_a_moment(world: World) -> None:

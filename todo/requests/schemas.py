@@ -104,7 +104,7 @@ class TaskEdits(Request):
     clear: Annotated[list[Clearable] | None, Field(max_length=4, description="Fields to empty")] = None
 
 
-class UpdateTask(ChangeRequest, TaskEdits):
+class UpdateTask(TaskEdits, ChangeRequest):
     """Arguments of `update_task`."""
 
 
