@@ -1,4 +1,4 @@
-"""The background work of one process: dumb loops around steps, run by whoever holds the lease."""
+"""The background work of one process: simple loops around steps, run while it holds the lease."""
 
 import asyncio
 import contextlib
@@ -48,7 +48,7 @@ class Background:
     lease: Lease
     clock: Clock
     wakeup: Wakeup
-    silence: Redelivery | None = None
+    redelivery: Redelivery | None = None
     _leads: asyncio.Event = field(default_factory=asyncio.Event)
     _wakes: list[asyncio.Event] = field(default_factory=list)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -65,8 +65,8 @@ class Background:
             ("scheduler", self._schedule, self._until_next_due, 0.0),
             ("index", self._index, self._rarely, 0.05),
         ]
-        if self.silence is not None:
-            loops.append(("silence", self.silence.step, self._not_at_all, LISTEN_SECONDS))
+        if self.redelivery is not None:
+            loops.append(("redelivery", self.redelivery.step, self._not_at_all, LISTEN_SECONDS))
         for name, step, wait, pause in loops:
             wake = asyncio.Event()
             self._wakes.append(wake)
@@ -98,6 +98,8 @@ class Background:
             wake.clear()
             try:
                 done = await step()
+                if done:
+                    log.debug("%s: %d done", name, done)
                 idle = await wait() if done == 0 else 0.0
             except StorageUnavailable as error:
                 log.warning("%s waits: %s", name, error)
@@ -121,12 +123,12 @@ class Background:
             except StorageUnavailable:
                 held = False
             except Exception:
-                # This loop must outlive what nobody thought of: without it the process never leads again.
+                # This loop must survive unforeseen errors: without it the process never leads again.
                 log.exception("the lease could not be kept; it is tried again")
                 held = False
             if held and not self._leads.is_set():
-                if self.silence is not None:
-                    self.silence.begin()
+                if self.redelivery is not None:
+                    self.redelivery.begin()
                 self._leads.set()
                 self.wake()
             elif not held:

@@ -144,9 +144,9 @@ async def open_service(
 
                 publisher, batch = DaprPublisher(sidecar.client, sidecar.pubsub, sidecar.style), SIDECAR_BATCH
             relay = Relay(database, publisher, clock, batch, jitter=spread_pauses)
-            silence = None if sidecar is None else Redelivery(database, REACTIONS, clock)
+            redelivery = None if sidecar is None else Redelivery(database, REACTIONS, clock)
             lease = Lease(f"{os.getpid()}:{ids.new()}")
-            background = Background(database, store, relay, broker, lease, clock, wakeup, silence)
+            background = Background(database, store, relay, broker, lease, clock, wakeup, redelivery)
             yield Service(settings, database, store, relay, broker, background, Subscribers(), feed_wakeup, sidecar)
     finally:
         await database.close()

@@ -12,3 +12,6 @@ OPERATIONS: dict[str, Operation] = {
     for operation in room.OPERATIONS
 }
 """All operations by name. To add one, append it to the `OPERATIONS` of the module that holds its use case."""
+
+GUARDABLE = frozenset(name for name, operation in OPERATIONS.items() if operation.effect.writes) - {"plan_changes"}
+"""The operations that an operator may reserve for the person's agreement; a plan alone changes nothing."""

@@ -1,4 +1,4 @@
-"""The use cases on reminders: set, snooze, cancel, fire; and how they follow their task."""
+"""The use cases on reminders: set, snooze, cancel, fire; and how reminders follow their task."""
 
 from typing import Any
 
@@ -51,10 +51,10 @@ _DUE = (
     .where(REMINDER.c.status == "scheduled", REMINDER.c.remind_at <= bindparam("now"))
     .order_by(REMINDER.c.remind_at)
     .limit(bindparam("limit"))
-    # Together with their tasks' rows, as every other change of a reminder; what somebody holds comes a round later.
+    # Locks the tasks' rows, like every other change of a reminder; locked ones are left to the next round.
     .with_for_update(of=TASK, skip_locked=True)
 )
-# The condition stands on the update itself too: whoever else fired one of them meanwhile keeps it.
+# The condition is repeated on the update: a reminder fired by another transaction since is left alone.
 _FIRE = (
     update(REMINDER)
     .where(REMINDER.c.id.in_(_DUE), REMINDER.c.status == "scheduled", REMINDER.c.remind_at <= bindparam("now"))
@@ -84,7 +84,7 @@ def set_reminder(work: Work, request: SetReminder) -> WriteAnswer:
 
 
 def snooze_reminder(work: Work, request: SnoozeReminder) -> WriteAnswer:
-    """Let a reminder ring again later; emits `task.updated`, and the reminder's `sequence` rises."""
+    """Ring a reminder again later, under the next `sequence`; emits `task.updated`."""
     task, reminder = _pick_reminder(work, request.reminder_id, request.task_id)
     check_version(work, task, request.expected_version)
     if task["status"] == "completed":
@@ -168,7 +168,7 @@ def _insert_reminder(
 
 
 def resolve_time(work: Work, task: TaskRow, at: str | None, before: str | None) -> tuple[str, str | None, list[str]]:
-    """Return (instant, canonical duration before the due or nothing, warnings) of a reminder that is asked for.
+    """Return (instant, canonical duration before the due or None, warnings) of a requested reminder.
 
     Raises `ReminderInPast`, `InvalidTime`, or `InvalidArguments` for `before` without a due.
     """
@@ -213,12 +213,12 @@ def follow_due(work: Work, task: TaskRow) -> list[str]:
 
 
 def cancel_scheduled(work: Work, task_id: str, why: str) -> None:
-    """Cancel all that wait on a task; `why` decides whether a reopening arms them again."""
+    """Cancel all scheduled reminders of a task; `why` decides whether reopening re-arms them."""
     work.connection.execute(_CANCEL, {"key": task_id, "why": why})
 
 
 def rearm_cancelled(work: Work, task: TaskRow, why: str) -> list[str]:
-    """Arm what was cancelled for this reason and is still ahead; return warnings that name what has passed."""
+    """Re-arm reminders that were cancelled for this reason and are still ahead; warn about those that have passed."""
     warnings = []
     for each in load_reminders(work, task["id"]):
         if each["status"] != "cancelled" or each["cancelled_by"] != why:
@@ -235,10 +235,10 @@ def rearm_cancelled(work: Work, task: TaskRow, why: str) -> list[str]:
 
 
 def carry_reminders(work: Work, task: TaskRow, befores: list[str], since: str | None = None) -> list[str]:
-    """Write a series' reminders on an instance of it; return warnings that name those whose time has passed.
+    """Add a series' reminders to one of its instances; return warnings about those whose time has passed.
 
-    Nothing is refused for a time that has passed: such a reminder is stored as cancelled. From `since` on it only
-    rings late: the instance could not be there before.
+    A reminder whose time has passed is stored as cancelled. One between `since` and now rings late instead, because
+    the instance could not exist earlier.
     """
     warnings = []
     for ahead in befores:
@@ -251,22 +251,22 @@ def carry_reminders(work: Work, task: TaskRow, befores: list[str], since: str | 
 
 
 def replace_reminders(work: Work, task: TaskRow, befores: list[str]) -> list[str]:
-    """Put a series' new reminders in the place of an instance's scheduled ones; return warnings."""
+    """Replace an instance's scheduled reminders by the series' new ones; return warnings."""
     cancel_scheduled(work, task["id"], "series")
     return carry_reminders(work, task, befores) if task["due"] is not None else []
 
 
 def remove_reminder(work: Work, reminder_id: str) -> None:
-    """Take a reminder away as if it had never been set."""
+    """Delete a reminder as if it had never been set."""
     work.connection.execute(_REMOVE, {"key": reminder_id})
 
 
 def put_back(
     work: Work, task: TaskRow, reminder_id: str, at: str, before: str | None, status: str, sequence: int
 ) -> None:
-    """Write a reminder as it was; one that is armed again rings under a number that it has not had yet.
+    """Restore a reminder; a re-armed one gets a `sequence` that it has not had before.
 
-    One that waited, but whose time has passed meanwhile, is given as `passed`: it stays cancelled.
+    The status `passed` means a scheduled reminder whose time has passed since: it stays cancelled.
     """
     why = "completed" if task["status"] == "completed" else "person"
     known = load_reminder(work, reminder_id)
@@ -289,9 +289,9 @@ def put_back(
 
 
 def fire_due(work: Work, limit: int = 250) -> int:
-    """Ring up to `limit` reminders of all users whose time has come; return how many were looked at.
+    """Fire up to `limit` due reminders of all users; return how many were examined.
 
-    Each (reminder, sequence) emits one `reminder.due`, whoever asks and however often: the conditional update decides.
+    Each (reminder, sequence) emits one `reminder.due`: the conditional update decides, not the caller.
     """
     due = work.connection.execute(_FIRE, {"now": work.at, "limit": limit, "at": work.at}).all()
     by_user: dict[str, list[Any]] = {}
@@ -361,5 +361,5 @@ def _load_reminder(work: Work, reminder_id: str) -> ReminderRow:
 
 
 def _whole_seconds(instant: str) -> str:
-    """Return an instant without its fraction, since words never show one."""
+    """Return an instant without its fraction, which words never show."""
     return f"{instant[:19]}Z"

@@ -1,4 +1,4 @@
-"""The scheduler's step: rings the reminders and makes the instances whose time has come, for all users."""
+"""The scheduler's step: fires due reminders and makes due instances, for all users."""
 
 import logging
 from zoneinfo import ZoneInfo
@@ -27,21 +27,21 @@ from todo.text.when import Duration, add
 log = logging.getLogger(__name__)
 
 MOST_SERIES = 10
-"""Series that one step looks at, so that it holds the writer for a few milliseconds."""
+"""Series per step; bounds how long a step holds the writer to a few milliseconds."""
 
 _PUT_OFF = update(RECURRENCE).where(RECURRENCE.c.task_id == bindparam("key")).values(next_at=bindparam("at"))
 
 
 def step(work: Work) -> int:
-    """Do one bounded batch of what is due; return how much was looked at, 0 when nothing is left.
+    """Do one bounded batch of due work; return how many rows were examined, 0 when nothing is left.
 
-    Instances come first, so that a reminder of theirs that is due at once rings in the same step.
+    Instances come first, so that a reminder of theirs that is due at once fires in the same step.
     """
     return make_due(work) + fire_due(work)
 
 
 def next_step_at(work: Work) -> str | None:
-    """Return the instant at which the scheduler has something to do again, or nothing."""
+    """Return the instant of the scheduler's next work; None if there is none."""
     return min((at for at in (next_reminder_at(work), next_series_at(work)) if at is not None), default=None)
 
 

@@ -31,7 +31,7 @@ Query = Callable[[Work], Answer]
 
 
 def add_resources(server: MCPServer[Any], store: Store) -> None:
-    """Let a server offer the resources of whoever asks."""
+    """Add the resources to a server; each caller sees their own."""
 
     def offer(uri: str, name: str, title: str, description: str, query: Query) -> None:
         async def read() -> str:

@@ -1,4 +1,4 @@
-"""What a tool answers: compact JSON text and the same as structured content; refusals with their code."""
+"""Results of tools: compact JSON text and the same as structured content; refusals with their code."""
 
 from typing import Any
 

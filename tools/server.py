@@ -35,8 +35,8 @@ def build_server(
 ) -> MCPServer[Any]:
     """Return a server on a store.
 
-    `identify` names the caller, `say_now` tells the time in words in their zone, `link` where the person agrees; `bus`
-    carries the news of resources to those who listen.
+    `identify` names the caller, `say_now` gives the time in words in their zone, `link` the address of a confirmation;
+    `bus` carries resource updates to subscribers.
     """
     names = frozenset(spec.name for spec in TOOLS)
 
@@ -49,7 +49,7 @@ def build_server(
             ctx = await _leave_own(ctx, store)
         result = await call_next(ctx)
         if ctx.method in ("initialize", "server/discover"):
-            # Models know neither the date nor the zone; the list of tools stays free of both, for caches.
+            # Models know neither date nor zone; the list of tools has neither, so that it can be cached.
             now = await say_now(identify(Context(request_context=ctx, mcp_server=server)))
             result = {**result, "instructions": f"Now is {now}. {INSTRUCTIONS}"}
         return result
@@ -70,13 +70,13 @@ def build_server(
     )
     add_resources(server, store)
     add_prompts(server, store)
-    # The SDK would walk the schema on every call for parameters that travel as headers; there are none here.
+    # The SDK would search the schema on every call for parameters that are sent as headers; we have none.
     server._lowlevel_server.get_tool_input_schema = lambda _name: None  # noqa: SLF001  # MCPServer offers no way to it
     return server
 
 
 async def _leave_own(ctx: ServerRequestContext[Any, Any], store: Store) -> ServerRequestContext[Any, Any]:
-    """Return a request to listen with only what is the caller's own: nobody hears of another person's tasks."""
+    """Return a request to listen that is limited to the caller's own resources."""
     params = dict(ctx.params or {})
     wanted = params.get("notifications")
     if not isinstance(wanted, dict) or not isinstance(uris := wanted.get("resourceSubscriptions"), list):

@@ -1,4 +1,4 @@
-"""A tool: a use case under a name, with its arguments read leniently in form and strictly in meaning."""
+"""A tool: an operation as MCP offers it, from raw arguments to the result."""
 
 import logging
 from collections.abc import Callable
@@ -58,7 +58,7 @@ class UseCaseTool(Tool):
 
 
 class UseCaseCall:
-    """How one tool's calls are carried out."""
+    """Runs the calls of one tool."""
 
     def __init__(self, spec: ToolSpec, store: Store, identify: Identify, link: Link) -> None:
         self._spec = spec
@@ -80,7 +80,7 @@ class UseCaseCall:
         except TodoError as error:
             return show_refusal(error)
         except Exception:
-            # What broke is for the log; the SDK would put its words, SQL and all, into the answer.
+            # Details go to the log only; the SDK would put the exception's text, SQL included, into the answer.
             log.exception("%s failed", spec.name)
             return show_refusal(InternalError())
         return show_answer(answer)
@@ -88,7 +88,7 @@ class UseCaseCall:
     async def _ask(
         self, error: ConfirmationRequired, who: Who, context: Context[Any, Any]
     ) -> CallToolResult | InputRequiredResult:
-        """Put the question to the person: through the client where it can ask, else by a link to the page."""
+        """Ask the person: through the client if it can, else by a link to the page."""
         summary = str(error.details["summary"])
         fingerprint, about = str(error.details["fingerprint"]), error.details["about"]
         ask = partial(ask_person, fingerprint=fingerprint, summary=summary, about=about)
@@ -109,9 +109,9 @@ class UseCaseCall:
         return show_refusal(refusal)
 
     async def _has_refused(self, who: Who, context: Context[Any, Any]) -> bool:
-        """Take in what the person answered, if this call brings it, and return whether that was no.
+        """Store the person's answer if this call brings one; return whether they refused.
 
-        The state was sealed by us, so the question is one that we asked.
+        The SDK has verified that the state is ours, so the question is one that we asked.
         """
         answers, asked = context.input_responses, context.request_state
         if not answers or asked is None or QUESTION not in answers:

@@ -60,8 +60,8 @@ async def _examine_service(service: Service) -> AsyncIterator[Check]:
     if service.sidecar is None:
         yield Check("broker", True, "memory: embedded, as durable as the database")
         return
-    if service.background.silence is not None:
-        silent = describe_silence(await service.background.silence.find_silent())
+    if service.background.redelivery is not None:
+        silent = describe_silence(await service.background.redelivery.find_silent())
         yield Check("reactions", not silent, silent or "what was published over a minute ago was reacted to")
     from app.cli.round_trip import examine_sidecar
 

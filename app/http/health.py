@@ -39,7 +39,7 @@ async def check_readiness(service: Service, *, with_broker: bool = True) -> tupl
     It needs the database at its schema, and as `worker` also the broker, which `with_broker=False` leaves out. A silent
     topic does not make it unready: callers miss nothing, and a restart of this process would not repair its sidecar.
     """
-    silence = service.background.silence
+    redelivery = service.background.redelivery
     try:
         (pending, parked), oldest, (open_, dead), unreadable, held, silent = await service.database.read(
             lambda connection: (
@@ -48,7 +48,7 @@ async def check_readiness(service: Service, *, with_broker: bool = True) -> tupl
                 count_deliveries(connection),
                 count_unreadable(connection),
                 service.background.lease.is_held(connection),
-                silence.find_silent_on(connection) if silence is not None and with_broker else {},
+                redelivery.find_silent_on(connection) if redelivery is not None and with_broker else {},
             )
         )
     except StorageUnavailable as error:

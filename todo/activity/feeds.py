@@ -1,4 +1,4 @@
-"""What a person reads back beside tasks: notifications, activity, statistics, settings."""
+"""What a person reads beside tasks: notifications, activity, statistics, settings."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -149,7 +149,7 @@ def get_me(work: Work) -> dict[str, Any]:
 
 
 def update_me(work: Work, request: UpdateMe) -> dict[str, Any]:
-    """Change the person's zone or start of day, and say what that means for dues."""
+    """Change the person's zone or start of day, and explain the effect on dues."""
     values = {"day_start": request.day_start} if request.day_start is not None else {}
     if request.zone is not None:
         values["zone"] = when.read_zone(request.zone).key
@@ -168,13 +168,13 @@ def update_me(work: Work, request: UpdateMe) -> dict[str, Any]:
 
 
 def next_deadline(connection: Connection, since: str) -> str | None:
-    """Return the first instant from `since` on after which an open task of anybody is overdue, or nothing."""
+    """Return the first deadline at or after `since` of any user's open task; None if there is none."""
     deadline: str | None = connection.execute(_NEXT_DEADLINE, {"since": since}).scalar_one()
     return deadline
 
 
 def newest_rows(connection: Connection) -> Sequence[int | None]:
-    """Return the newest row numbers of events, notifications and activity, of all users: they rise with any news."""
+    """Return the newest row numbers of events, notifications and activity over all users; each change raises one."""
     return tuple(connection.execute(_NEWEST_ROWS).one())
 
 
@@ -187,7 +187,7 @@ def newest_positions(work: Work) -> tuple[int, int]:
 def feed_after(
     work: Work, notification: int, activity: int
 ) -> tuple[list[tuple[int, NotificationView]], list[tuple[int, ActivityEntry]]]:
-    """Return what came after two positions, `[(position, view)]` each, oldest first and at most 200 of each."""
+    """Return notifications and activity after two positions as `[(position, view)]`, oldest first, at most 200 each."""
     user = work.who.user_id
     rang = work.connection.execute(_NOTIFICATIONS_AFTER, {"user": user, "after": notification})
     happened = work.connection.execute(_ACTIVITY_AFTER, {"user": user, "after": activity})
@@ -198,7 +198,7 @@ def feed_after(
 
 
 def _move_deadlines(work: Work, zone_name: str) -> None:
-    """Let date-only tasks end with their day in the new zone; one statement per date, however many tasks."""
+    """Move the deadlines of date-only tasks to the end of their day in the new zone, one statement per date."""
     zone = when.read_zone(zone_name)
     mine = (TASK.c.user_id == work.who.user_id) & TASK.c.deleted_at.is_(None)
     dated = mine & (TASK.c.zone.is_(None)) & (TASK.c.deadline != NO_DEADLINE)

@@ -1,4 +1,4 @@
-"""What happened to tasks: who changed what and when, in words; a task as it was; and erasing for good."""
+"""History: who changed what and when, a task as it was at a time, and permanent erasure."""
 
 from typing import Any, NotRequired, TypedDict, cast
 
@@ -182,11 +182,11 @@ def read_past(work: Work, task_id: str, at: str) -> TaskShape:
 
 
 def erase_task(work: Work, task_id: str) -> dict[str, Any]:
-    """Erase a task for good, with all that is kept of it; return `{erased, message}`.
+    """Erase a task permanently, with everything stored about it; return `{erased, message}`.
 
-    That is its reminders, history, notifications, activity, and the plans and questions that name it. It is the only
-    hard delete. Its events that wait are published before it can be erased; those that left stay where they are. A
-    series is erased without its instances. Raises `TaskNotFound`.
+    This covers its reminders, history, notifications, activity, and the plans and questions that name it. It is the
+    only hard delete. Pending events must be published first; published ones stay with their consumers. A series is
+    erased without its instances. Raises `TaskNotFound`.
     """
     found = load_any_tasks(work, [task_id])
     if task_id not in found:

@@ -1,4 +1,4 @@
-"""What the product does about its own events: notify, keep the activity feed, count."""
+"""The product's reactions to its own events: notifications, activity feed, statistics."""
 
 from typing import Any
 
@@ -46,7 +46,7 @@ _SAID = {
 
 
 def notify(connection: Connection, event: TaskEvent) -> None:
-    """Write the notification of a reminder that rang; it says by how much it is late."""
+    """Write the notification of a reminder that rang, with its delay if it is late."""
     late = int(event.data["late_by_seconds"])
     text = f"Reminder: {quote_title(event.task['title'])}"
     if "due_text" in event.task:
@@ -91,7 +91,7 @@ def log_activity(connection: Connection, event: TaskEvent) -> None:
 
 
 def count_task(connection: Connection, event: TaskEvent) -> None:
-    """Keep how many tasks were created and completed per local day, whatever the order of the events.
+    """Count created and completed tasks per local day; the order of the events does not matter.
 
     A state event counts only if its version is greater than the last one applied; the row that stays after a
     deletion is the tombstone. Series are not counted; a restored task was counted when it was new.
@@ -105,7 +105,7 @@ def count_task(connection: Connection, event: TaskEvent) -> None:
     created = str(when.local_day(read_instant(task["created_at"]), zone))
     row = {"task_id": event.task_id, "version": event.version, "created_day": created, "completed_day": completed}
     was: str | None = None
-    # Most events are the first of their task: its row is tried before it is looked for.
+    # Most events are the first of their task, so insert before looking it up.
     if _INSERT_COUNTED.run(connection, row):
         _add(connection, event.user_id, created, created=1)
     else:
@@ -124,7 +124,7 @@ REACTIONS: tuple[Consumer, ...] = (
     Consumer("activity", frozenset(EventType), log_activity),
     Consumer("statistics", STATE_EVENTS, count_task),
 )
-"""Every reaction of the product under its written name; adding one is adding a row."""
+"""Every reaction under the consumer name that its inbox entries carry; to add one, add a row."""
 
 
 def _add(connection: Connection, user_id: str, day: str | None, *, created: int = 0, completed: int = 0) -> None:

@@ -72,7 +72,7 @@ class Change:
         """Write changed columns, with the version one higher; return the new row.
 
         `before` is the task's view before the change, for callers that have changed what belongs to it already. Raises
-        `VersionConflict` if the row is no longer at the version that was read.
+        `VersionConflict` if the row has changed since it was read.
         """
         part = self._parts.tasks.get(task["id"])
         if part is None:

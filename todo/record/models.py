@@ -42,7 +42,7 @@ class Task(SQLModel, table=True):
         # PostgreSQL keeps its index of words itself, in the transaction of the change: nothing ever waits there.
         Index("ix_task_unindexed", "number", **only_where("unindexed = 1", postgresql="false")),
         Index("ix_task_series", "recurring_id", "occurrence", **only_where("recurring_id IS NOT NULL")),
-        # One living instance per nominal date, whatever is completed, ticked or retried.
+        # One living instance per nominal date, however often it is completed, ticked or retried.
         Index(
             "ux_task_occurrence",
             "recurring_id",

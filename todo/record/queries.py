@@ -30,7 +30,7 @@ RECURRENCE = table_of(Recurrence)
 _OWNED = TASK.c.user_id == bindparam("user")
 _ALIVE = TASK.c.deleted_at.is_(None)
 _BY_ID = select(TASK).where(TASK.c.id == bindparam("task_id"), _OWNED, _ALIVE)
-# A task's row is the lock for all that belongs to it: who comes second goes on with what the first one left.
+# The row of a task is the lock for everything that belongs to it.
 _BY_ID_HELD = _BY_ID.with_for_update()
 _REMINDERS = (
     select(REMINDER)
@@ -41,12 +41,12 @@ _REMINDER_BY_ID = select(REMINDER).where(
     REMINDER.c.id == bindparam("reminder_id"), REMINDER.c.user_id == bindparam("user")
 )
 MOST_WORDS = 6
-"""Words of what was given for an id that are looked for in titles."""
+"""Words of an unknown id that are searched in titles."""
 _NEXT_REMINDER = select(func.min(REMINDER.c.remind_at)).where(REMINDER.c.status == "scheduled")
 _RECURRENCE = select(RECURRENCE).where(
     RECURRENCE.c.task_id == bindparam("task_id"), RECURRENCE.c.user_id == bindparam("user")
 )
-# Whoever moves a series on holds its row: who comes second goes on from where the first one left it.
+# The row of a recurrence is the lock for advancing its series.
 _RECURRENCE_HELD = _RECURRENCE.with_for_update()
 _INSTANCES = select(TASK).where(TASK.c.recurring_id == bindparam("series"), _OWNED, _ALIVE)
 _OPEN_INSTANCES = _INSTANCES.where(TASK.c.status == "open").order_by(TASK.c.occurrence)
@@ -88,7 +88,7 @@ def load_task(work: Work, task_id: str) -> TaskRow:
 
 
 def find_task(work: Work, task_id: str) -> TaskRow | None:
-    """Return the caller's living task, or nothing."""
+    """Return the caller's living task; None if there is none."""
     row = work.connection.execute(_BY_ID, {"task_id": task_id, "user": work.who.user_id}).one_or_none()
     return None if row is None else cast("TaskRow", row._asdict())
 
@@ -106,7 +106,7 @@ def open_due(instance: TaskRow) -> str:
 
 
 def load_single_task(work: Work, task_id: str) -> TaskRow:
-    """Return the caller's living task as something that can be done; raises `IsSeries`, naming what to do instead."""
+    """Return the caller's living task that is not a series; raises `IsSeries`, naming the open occurrence."""
     task = load_task(work, task_id)
     if task["kind"] == "task":
         return task
@@ -124,7 +124,7 @@ def load_single_task(work: Work, task_id: str) -> TaskRow:
 
 
 def load_recurrence(work: Work, task_id: str) -> RecurrenceRow:
-    """Return how a series of the caller's recurs; in a transaction that may write, the row is held until its end."""
+    """Return the recurrence of a series of the caller's; a transaction that may write locks the row until its end."""
     statement = _RECURRENCE if work.reads_only else _RECURRENCE_HELD
     row = work.connection.execute(statement, {"task_id": task_id, "user": work.who.user_id}).one()
     return cast("RecurrenceRow", row._asdict())
@@ -161,7 +161,7 @@ def load_open_instances(work: Work, series_id: str) -> list[TaskRow]:
 
 
 def find_made_last(work: Work, series_id: str) -> TaskRow | None:
-    """Return the instance that was made last, deleted or not, or nothing."""
+    """Return the newest instance, even a deleted one; None if there is none."""
     row = work.connection.execute(_MADE_LAST, {"series": series_id, "user": work.who.user_id}).one_or_none()
     return None if row is None else cast("TaskRow", row._asdict())
 
@@ -190,7 +190,7 @@ def load_due_series(work: Work, limit: int) -> list[RecurrenceRow]:
 
 
 def next_series_at(work: Work) -> str | None:
-    """Return when the next instance of any user's series has to be made, or nothing."""
+    """Return when the next instance of any user's series has to be made; None if never."""
     at: str | None = work.connection.execute(_NEXT_SERIES).scalar_one()
     return at
 
@@ -216,13 +216,13 @@ def load_reminders_of(work: Work, task_ids: list[str]) -> dict[str, list[Reminde
 
 
 def load_reminder(work: Work, reminder_id: str) -> ReminderRow | None:
-    """Return one reminder of the caller's, or nothing."""
+    """Return one reminder of the caller's; None if there is none."""
     row = work.connection.execute(_REMINDER_BY_ID, {"reminder_id": reminder_id, "user": work.who.user_id}).one_or_none()
     return None if row is None else cast("ReminderRow", row._asdict())
 
 
 def next_reminder_at(work: Work) -> str | None:
-    """Return when the next reminder of any user is due, or nothing."""
+    """Return when the next reminder of any user is due; None if never."""
     at: str | None = work.connection.execute(_NEXT_REMINDER).scalar_one()
     return at
 
@@ -236,12 +236,12 @@ def _not_found(work: Work, task_id: str) -> TaskNotFound:
 
 
 def _list_similar(work: Work, text: str) -> list[SimilarTask]:
-    """Return up to three `{task_id, title}` whose titles hold most of the words of what was given for an id."""
-    # The longest tell most, and cost least: few titles hold them.
+    """Return up to three tasks whose titles hold most words of an unknown id."""
+    # The longest words are the most selective.
     words = sorted(dict.fromkeys(fold_words(text)), key=len, reverse=True)[:MOST_WORDS]
     if not words or _UUID.fullmatch(text):
         return []
-    # A blank before each word of the title, as before each word that is looked for.
+    # A blank before each word, so that only beginnings of words match.
     title = literal(" ") + TASK.c.title_key
     matched = sum((case((func.instr(title, f" {word}") > 0, 1), else_=0) for word in words), literal(0))
     statement = (

@@ -1,4 +1,4 @@
-"""How a task's row is written: with a version condition, its tags and search words along with it."""
+"""Writing of task rows: with a version condition, and with tags and search words kept in step."""
 
 from typing import cast
 
@@ -64,7 +64,7 @@ def insert_task(work: Work, values: NewTask) -> TaskRow:
 def update_task_row(work: Work, task: TaskRow, changes: TaskColumns) -> TaskRow:
     """Write changed columns and raise the version by one; return the new row.
 
-    Raises `VersionConflict` if the row is no longer at the version that was read.
+    Raises `VersionConflict` if the row has changed since it was read.
     """
     values: TaskColumns = {**changes, "version": task["version"] + 1, "updated_at": work.at}
     row: TaskRow = {**task, **values}
@@ -104,7 +104,7 @@ def pick_changed(task: TaskRow, values: TaskColumns) -> TaskColumns:
 
 
 def note_edited(task: TaskRow, *names: str) -> TaskColumns:
-    """Return the column that notes fields as changed on this instance alone; nothing for other tasks."""
+    """Return the column that marks fields as edited on this instance alone; empty for other tasks."""
     if task["recurring_id"] is None:
         return {}
     return {"edited": " ".join(sorted({*task["edited"].split(), *names}))}

@@ -1,4 +1,4 @@
-"""What a task looks like from outside: one shape for tools, REST, events and history."""
+"""Views: the one outward form of a task for tools, REST, events and history."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, cast

@@ -1,4 +1,4 @@
-"""Work: everything that one use case may touch, and who asks for it."""
+"""Work: one transaction of one caller, with everything that a use case may touch."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace

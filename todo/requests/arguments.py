@@ -45,7 +45,7 @@ NEAR_NAMES: dict[str, str] = {
     "zone": "timezone tz",
     "rule": "rrule repeat recurrence",
 }
-"""What callers write for our argument names; it is suggested, never taken."""
+"""Names that callers write for our arguments; they are suggested, never accepted."""
 
 _FLAGS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
@@ -84,7 +84,7 @@ def read_arguments(model: type[R], raw: object) -> Arguments[R]:
             request = model.model_validate(values)
         except ValidationError as error:
             for detail in error.errors(include_url=False):
-                # What a model says of the whole may only follow from what is wrong with a part.
+                # A problem of the whole may only follow from the problem of a part.
                 if detail["loc"] or not reading.places:
                     reading.refuse(detail["loc"], partial(_say_invalid, detail))
         if not reading.places:
@@ -103,7 +103,7 @@ def describe_model(model: type[BaseModel]) -> dict[str, Any]:
 
 
 class _Reading:
-    """What one call's reading has found: all places with a problem, words for the first of them, and warnings."""
+    """The findings of reading one call: all places with a problem, words for the first of them, and warnings."""
 
     def __init__(self) -> None:
         self.places: set[Path] = set()
@@ -111,7 +111,7 @@ class _Reading:
         self.warnings: list[str] = []
 
     def refuse(self, path: Path, problem: str | Callable[[], str]) -> None:
-        """Note a place's first problem; what is costly to say is said only if it will be told."""
+        """Note a place's first problem; a callable is only called if the problem will be shown."""
         if path not in self.places:
             self.places.add(path)
             if len(self.places) <= MAX_PROBLEMS:

@@ -1,4 +1,4 @@
-"""What a person has to agree to before an agent may do it; no argument can stand for that."""
+"""Confirmations: what a person has to agree to before an agent may do it; an argument cannot replace it."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -31,7 +31,7 @@ _C = table_of(Change)
 _I = table_of(ChangeItem)
 _MAKER = _C.alias()
 _MADE = _I.alias()
-# What an undo took away only because it had been made from here is no deletion.
+# Undoing one's own create does not count as a deletion.
 _TAKEN_BACK = (
     select(_MADE.c.task_id)
     .join(_MAKER, _MAKER.c.id == _MADE.c.change_id)
@@ -100,7 +100,7 @@ def require_person(work: Work, operation: str, subject: str, gone: Sequence[Task
     """
     if work.who.kind != "agent" or work.agreed or work.collected is not None or not gone:
         return
-    # Of several at the same moment each must count those before it.
+    # Concurrent calls must count each other.
     take_lock(work.connection, "deletions", work.who.user_id, work.who.origin)
     series = [task for task in gone if task.get("kind") == "recurring"]
     count = count_deletions([(task["id"], task.get("recurring_id")) for task in gone])
@@ -115,10 +115,10 @@ def require_person(work: Work, operation: str, subject: str, gone: Sequence[Task
 
 
 def require_agreement(work: Work, operation: str, arguments: Mapping[str, Any], task_ids: Sequence[str] = ()) -> None:
-    """Let an agent do what the operator has guarded, only if the person has agreed to exactly these arguments.
+    """Let an agent do a guarded operation only if the person has agreed to exactly these arguments.
 
-    `task_ids` are those that a plan means. Raises as `require_person` does, which asks no second time about the same
-    call.
+    `task_ids` are the tasks that a plan means. Raises like `require_person`; run the call with `with_agreement()`
+    afterwards, so that it does not ask a second time.
     """
     take_lock(work.connection, "guarded", work.who.user_id, work.who.origin)
     given = {name: value for name, value in arguments.items() if value not in (None, [], "")}
@@ -136,7 +136,7 @@ def require_agreement(work: Work, operation: str, arguments: Mapping[str, Any], 
 def _describe(action: str, tasks: Sequence[Mapping[str, Any]]) -> About:
     """Return what a question is about: `{action, items: [{id, kind?, title, due?, due_text?}], total}`.
 
-    The titles are data for whoever shows them, so that no sentence has to be cut; what hides in them is made visible.
+    Titles are separate data, so that a client need not cut a sentence; hidden characters in them are made visible.
     """
     items = [
         {name: task[name] for name in ("id", "kind", "title", "due", "due_text") if name in task}
@@ -174,7 +174,7 @@ def _spend_agreement(work: Work, fingerprint: str, summary: str, about: About) -
 
 
 def refuse_again() -> Forbidden:
-    """Return what an agent is told when the person has said no: it does not ask the same again at once."""
+    """Return the refusal for an agent whose person has said no; it keeps the agent from asking again at once."""
     return Forbidden("The person has refused this; nothing was done.", "Leave it be, unless they ask for it anew.")
 
 
@@ -242,7 +242,7 @@ def read_confirmation(work: Work, confirmation_id: str) -> dict[str, Any]:
 
 
 def newest_questions(connection: Connection) -> Sequence[str | None]:
-    """Return what changes when anybody is asked, or decides: the newest question, and the newest decision's time."""
+    """Return the newest question and the time of the newest decision over all users; each change moves one."""
     return tuple(connection.execute(_NEWEST).one())
 
 
@@ -273,7 +273,7 @@ def _find_key(work: Work, fingerprint: str) -> dict[str, str]:
 
 def _view(row: dict[str, Any]) -> dict[str, Any]:
     view: dict[str, Any] = {name: row[name] for name in ("id", "summary")}
-    # A question from before this was kept has but its sentence.
+    # Rows older than the `about` column have only a summary.
     view |= {"action": row["summary"], "items": [], "total": 0, **from_json(row["about"])}
     view |= {name: row[name] for name in ("state", "origin", "asked_at")}
     view["expires_at"] = write_instant(read_instant(row["asked_at"]) + KEPT)

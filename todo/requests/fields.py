@@ -1,4 +1,4 @@
-"""Edits of the fields that tasks have in common with the template of a series."""
+"""Fields: edits that apply to tasks and to the template of a series."""
 
 from pydantic_core import from_json, to_json
 
@@ -9,7 +9,7 @@ from todo.requests.schemas import UpdateRecurringTask, UpdateTask
 from todo.text.search_words import fold_tag
 
 EMPTY: TaskColumns = {"notes": "", "priority": 0, "tags": "[]"}
-"""What the fields that can be cleared hold then, as columns."""
+"""The empty values of the fields that can be cleared, as columns."""
 
 
 def read_edits(task: TaskRow, request: UpdateTask | UpdateRecurringTask) -> TaskColumns:
@@ -39,7 +39,7 @@ def read_edits(task: TaskRow, request: UpdateTask | UpdateRecurringTask) -> Task
 
 
 def clean_tags(tags: list[str]) -> list[str]:
-    """Return the tags in their order, each once, whatever its case; raises above 50."""
+    """Return the tags in order, without repeats that differ only in case; raises above 50."""
     cleaned = list({fold_tag(tag): tag for tag in reversed(tags)}.values())[::-1]
     if len(cleaned) > 50:
         raise InvalidArguments("A task has at most 50 tags.", "Remove some first.")

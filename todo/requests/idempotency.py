@@ -54,8 +54,8 @@ def once(work: Work, operation: str, request: R, use_case: Callable[[Work, R], A
         return use_case(work, request)
     arguments = request.model_dump(mode="json", exclude={"request_id"})
     fingerprint = sha256(operation.encode() + b"\0" + to_json(arguments)).hexdigest()
-    # A second call while the first runs waits for it here, and then finds its answer. Always in this order: nobody who
-    # holds the second turn waits for a first one.
+    # A concurrent second call waits here and then finds the first one's answer. The order of the two locks is fixed, so
+    # that they cannot deadlock.
     if request_id is not None:
         take_lock(work.connection, "request", work.who.user_id, request_id)
     if agent:

@@ -1,4 +1,4 @@
-"""What callers may ask for: each argument described once, for tools, REST and the docs."""
+"""The request models: each argument described once, for tools, REST and the docs."""
 
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -56,7 +56,7 @@ class WriteRequest(Request):
 
     @property
     def means_the_same_again(self) -> bool:
-        """Whether the same call, made once more, can only be a repeat: not where it means "the next one"."""
+        """Whether the same call made again can only be a retry; False if it would mean "the next one"."""
         return True
 
 
@@ -217,7 +217,7 @@ class Undo(WriteRequest):
 
     @property
     def means_the_same_again(self) -> bool:
-        """Whether it names what it takes back: without, each call goes one step further."""
+        """False without `change_ids`: each call then undoes one more change, so a second call is not a retry."""
         return self.change_ids is not None
 
 

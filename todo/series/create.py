@@ -1,4 +1,4 @@
-"""The use cases on recurring tasks: create, preview, edit what all instances share, delete; `revising` has the rest."""
+"""The use cases on recurring tasks: create, preview, edit the shared fields, delete; `update` has the rest."""
 
 from datetime import datetime, time
 from itertools import islice
@@ -76,9 +76,9 @@ class _Shared(TypedDict):
 
 
 class ParsedRule(NamedTuple):
-    """A rule that was read, with the due that sets its phase and what is to be said about both.
+    """A parsed rule, the due that sets its phase, and warnings about both.
 
-    `wall` is the local time that `first` was to have, if the clocks jump over it.
+    `wall` is the intended local time of `first` if a clock change skips it.
     """
 
     rule: Rule
@@ -107,7 +107,7 @@ def read_schedule(work: Work, rule_text: str, first_due: str | None, zone: ZoneI
 def preview_occurrences(work: Work, request: PreviewOccurrences) -> PreviewAnswer:
     """Return `{occurrences: [{due, due_local, due_text}], rule_text, warnings?, now}`; stores nothing.
 
-    A rule that lies wholly in the past is shown as well; a series is shown from now on, without what is skipped.
+    A rule entirely in the past is shown as well; a series is shown from now on, without skipped dates.
     Raises `RuleInvalid`, `RuleTooFrequent`, `RuleNeverOccurs`, `InvalidTime`, and `InvalidArguments` unless exactly
     one of `task_id` and `rule` is given.
     """
@@ -191,7 +191,8 @@ def create_recurring_task(work: Work, request: CreateRecurringTask) -> WriteAnsw
     """Create a series and its first instance, which is the answer's `task`.
 
     Emits `task.created` for the series, then `task.created` (`task.updated` for a task that existed) and
-    `recurring.trigger` for the instance. Raises the rule's refusals, and `RuleNeverOccurs` for one wholly past.
+    `recurring.trigger` for the instance. Raises the rule's refusals, and `RuleNeverOccurs` for
+    a rule entirely in the past.
     """
     task = None if request.task_id is None else _load_convertible(work, request)
     zone = work.zone if request.zone is None else when.read_zone(request.zone)
@@ -352,7 +353,7 @@ OPERATIONS = (
 
 
 def check_mode(rule: Rule, mode: Mode, catch_up: str | None) -> None:
-    """Refuse what does not go with a mode: `catch_up` outside of `every_occurrence`, BY parts after completion."""
+    """Refuse `catch_up` outside of `every_occurrence`, and BY parts in `after_completion`."""
     if catch_up is not None and mode != "every_occurrence":
         raise InvalidArguments(
             f"catch_up does not go with the mode {mode}.", 'Leave it out, or give mode="every_occurrence".'
@@ -365,7 +366,7 @@ def check_mode(rule: Rule, mode: Mode, catch_up: str | None) -> None:
 
 
 def read_befores(specs: list[ReminderSpec]) -> list[str]:
-    """Return a series' reminders as durations before the due, each once; raises for those at a fixed time."""
+    """Return a series' reminders as distinct durations before the due; raises for a fixed time."""
     befores = []
     for spec in specs:
         if spec.before is None or spec.at is not None:

@@ -1,4 +1,4 @@
-"""What is to become of a series, before anything is written; and its pauses and skips."""
+"""A draft of changes to a series, before anything is written; and its pauses and skips."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -21,11 +21,11 @@ KEPT_SKIPPED = 1_000
 
 @dataclass(slots=True)
 class SeriesDraft:
-    """What is to become of a series and its open instances, before anything is written.
+    """Planned changes of a series and its open instances.
 
-    `shared` are columns of the series' task, `values` those of its recurrence; `moved` gives instances a new nominal
-    date, `gone` are those that are taken back or skipped; nothing comes on `floor` or before. `stirred` says that the
-    next instance has to be looked for, `skips_last` that it takes the place of the one made last, which is skipped.
+    `shared` are columns of the series' task, `values` columns of its recurrence. `moved` gives instances a new nominal
+    date; `gone` are instances to delete. No occurrence may fall on `floor` or earlier. `stirred`: the next instance has
+    to be looked for. `skips_last`: the newest instance is skipped, and the next one takes its place.
     """
 
     work: Work
@@ -48,7 +48,7 @@ class SeriesDraft:
 
     @property
     def staying(self) -> list[TaskRow]:
-        """The open instances that will be left, by nominal date."""
+        """The open instances that remain, by nominal date."""
         return [each for each in self.open_ones if each not in self.gone]
 
     def load_taken(self, after: str | None) -> frozenset[str]:
@@ -58,7 +58,7 @@ class SeriesDraft:
 
 
 def pause(plan: SeriesDraft) -> None:
-    """Let nothing come any more, and take back the open instances whose date is still ahead."""
+    """Pause the series: make no more occurrences, and delete open ones that are not over."""
     if plan.series.row["paused"]:
         return
     plan.values["paused"] = True
@@ -68,18 +68,18 @@ def pause(plan: SeriesDraft) -> None:
 
 
 def take_back(plan: SeriesDraft, instances: list[TaskRow]) -> None:
-    """Delete instances as if they had not come yet, so that their dates may come again, and none before them."""
+    """Delete instances as if they had never come: their dates may come again, but no earlier ones."""
     plan.gone += instances
     if instances:
         plan.values["made"] = plan.series.row["made"] - len(instances)
         plan.values["awaits"] = nominal_of(instances[0])
         newest, before = plan.revised.row["newest"], just_before(nominal_of(instances[0]))
-        # One that was done early and reopened may lie far ahead: what comes before it is still to come.
+        # An instance completed early and reopened may lie far ahead: earlier dates are still to come.
         plan.values["newest"] = before if newest is None else min(newest, before)
 
 
 def resume(plan: SeriesDraft) -> None:
-    """Let a paused series go on with its next date."""
+    """Continue a paused series with its next date."""
     if not plan.series.row["paused"]:
         return
     plan.values["paused"] = False
@@ -108,7 +108,7 @@ def pause_until(plan: SeriesDraft, text: str) -> None:
 
 
 def skip(plan: SeriesDraft, text: str) -> None:
-    """Skip the next so many occurrences, counted from the oldest open one on, or those of a date.
+    """Skip a number of occurrences from the oldest open one on, or those of a date.
 
     Raises `InvalidTime`, and `InvalidArguments` with the nearest dates if there is none on that one.
     """
@@ -129,7 +129,7 @@ def skip(plan: SeriesDraft, text: str) -> None:
         if not plan.gone and not ahead:
             _refuse_skip(plan, day)
     if ahead:
-        # Those that are over stay: whatever looks for the next date from an earlier one must not meet them again.
+        # Skips of past dates stay: a later search from an earlier date must not find them again.
         plan.values["skipped"] = to_json(sorted({*plan.series.schedule.skipped, *ahead})[-KEPT_SKIPPED:]).decode()
         if plan.series.row["awaits"] in ahead:
             plan.values["awaits"] = next((due for due in list_after_open(plan) if due not in ahead), None)
@@ -145,7 +145,7 @@ def _skip_open(plan: SeriesDraft, instances: list[TaskRow]) -> None:
 
 
 def list_after_open(plan: SeriesDraft) -> Iterator[str]:
-    """Yield the dates that have no instance yet; none for a series that counts from doing."""
+    """Yield the dates that have no instance yet; nothing in the mode after_completion."""
     return iter(()) if plan.series.schedule.mode == "after_completion" else list_free(plan.work, plan.series)
 
 

@@ -1,4 +1,4 @@
-"""A series that is dated anew: by another rule, first due, zone, mode or end."""
+"""Rescheduling of a series: a new rule, first due, zone, mode or end."""
 
 from dataclasses import replace
 from datetime import date, datetime, time
@@ -23,7 +23,7 @@ MOST_LEFT = 1_000
 
 
 def set_schedule(plan: SeriesDraft, request: UpdateRecurringTask) -> None:
-    """Take over rule, first due, zone, mode and catch_up, and move the open instance to the first new date."""
+    """Apply rule, first due, zone, mode and catch_up, and move the open instance to the first new date."""
     schedule = plan.series.schedule
     zone = schedule.zone if request.zone is None else when.read_zone(request.zone)
     mode: Mode = request.mode or schedule.mode
@@ -72,9 +72,9 @@ def _redate(plan: SeriesDraft, request: UpdateRecurringTask, zone: ZoneInfo, mod
 
 
 def _restart(rule: Rule, schedule: Schedule, zone: ZoneInfo, now: datetime) -> str:
-    """Return the first date of a new rule from now on; without hours of its own it keeps the series' time.
+    """Return the first date of a new rule from now on; a rule without hours keeps the series' time.
 
-    A time that the clocks jump over on that day comes as a local one, so that it is not forgotten.
+    A time that the clocks skip on that day is returned as a local time, so that it is kept.
     """
     at = schedule.start.time()
     if not when.is_date(schedule.first) and rule.freq in rules.SUB_DAILY and not rule.byhour:
@@ -91,7 +91,7 @@ def _tell_start(wall: datetime, zone: ZoneInfo) -> str:
 
 
 def _name_wall(wall: datetime, at: datetime, zone: ZoneInfo) -> str | None:
-    """Return a local time if the clocks jump over it, so that it became another one."""
+    """Return the local time if a clock change skips it, else None."""
     return None if at.astimezone(zone).replace(tzinfo=None) == wall else wall.isoformat()
 
 
@@ -100,7 +100,7 @@ def _write(at: datetime) -> str:
 
 
 def _rezone(schedule: Schedule, due: str, zone: ZoneInfo) -> str:
-    """Return a date of a series with the same wall time in another zone: the one that it was to have, if it jumped."""
+    """Return a date of a series with the same wall time in another zone; a skipped wall time is kept as intended."""
     if when.is_date(due):
         return due
     wall = rules.find_wall(schedule.rule, schedule.start, schedule.zone, due)
@@ -112,7 +112,7 @@ def _move_open(plan: SeriesDraft, request: UpdateRecurringTask) -> None:
     if request.rule is None and request.first_due is None:
         _rezone_open(plan, schedule)
         return
-    _await_anew(plan, request)
+    _set_awaited(plan, request)
     if not plan.open_ones or (schedule.mode == "after_completion" and request.first_due is None):
         return
     last = max(plan.open_ones, key=lambda each: int(each["number"]))
@@ -128,8 +128,8 @@ def _move_open(plan: SeriesDraft, request: UpdateRecurringTask) -> None:
         plan.values["awaits"] = None
 
 
-def _await_anew(plan: SeriesDraft, request: UpdateRecurringTask) -> None:
-    """Let the date that comes when the series goes on be one of the new dates."""
+def _set_awaited(plan: SeriesDraft, request: UpdateRecurringTask) -> None:
+    """Make the date with which a resting series continues one of the new dates."""
     work, schedule, newest = plan.work, plan.revised.schedule, plan.series.row["newest"]
     counts = schedule.mode == "after_completion"
     if request.first_due is not None and (counts or not plan.series.is_live):
@@ -142,7 +142,7 @@ def _await_anew(plan: SeriesDraft, request: UpdateRecurringTask) -> None:
 
 
 def _rezone_open(plan: SeriesDraft, schedule: Schedule) -> None:
-    """Keep the wall time of the open instances not yet past; one that would be past by it goes to the next date."""
+    """Keep the wall time of open instances not yet past; one that would then be past moves to the next date."""
     work, was, old = plan.work, plan.series.schedule, plan.series.schedule.zone
     moving = [
         each
@@ -174,7 +174,7 @@ def _rezone_open(plan: SeriesDraft, schedule: Schedule) -> None:
 
 
 def set_end(plan: SeriesDraft, text: str) -> None:
-    """Let the series end on a date, or after so many occurrences more, the open ones included."""
+    """End the series on a date, or after a number of further occurrences, open ones included."""
     schedule, zone = plan.revised.schedule, plan.revised.schedule.zone
     rule = schedule.rule
     if text.isascii() and text.isdigit() and len(text) < 5:
@@ -196,7 +196,7 @@ def set_end(plan: SeriesDraft, text: str) -> None:
                 plan.warnings.append(f"The rule has only {len(dues)} occurrences left; its end stays.")
                 return
             last = dues[left - 1]
-            # As local time, so that it reads as the series does and stays with it in another zone.
+            # Local time, so that it reads like the series and keeps its meaning in another zone.
             wall = read_instant(last).astimezone(zone).replace(tzinfo=None) if not when.is_date(last) else None
             until = wall or date.fromisoformat(last)
             rule = replace(rule, count=None, until=until)

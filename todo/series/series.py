@@ -1,4 +1,4 @@
-"""A series and its instances: how they are read, and how each instance comes into being, at most once."""
+"""A series and its instances: reading them, and making each instance at most once."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -55,12 +55,12 @@ class Series:
 
     @property
     def is_live(self) -> bool:
-        """Whether instances still come."""
+        """Whether it still makes instances."""
         return self.task["status"] == "open" and self.task["deleted_at"] is None and not self.row["paused"]
 
     @property
     def catch_up(self) -> CatchUp:
-        """What becomes of the dates that were missed."""
+        """How missed dates are handled."""
         return cast("CatchUp", self.row["catch_up"])
 
 
@@ -74,7 +74,7 @@ class Advance:
     ended: bool = False
 
     def tell(self) -> str:
-        """Return what comes next as a sentence that follows another."""
+        """Return the next date as a sentence that follows another; empty if there is none."""
         if self.ended:
             return " That was the last occurrence: the series is completed."
         return f" Next: {self.next['due_text']}." if self.next is not None else ""
@@ -121,7 +121,7 @@ def find_series(work: Work, instance: TaskRow) -> Series | None:
 
 
 def insert_series(work: Work, task: TaskRow, values: RecurrenceColumns) -> Series:
-    """Write how a new series recurs, and return the series; no instance is made yet."""
+    """Insert the recurrence of a new series; no instance is made yet."""
     row = {
         "paused": False,
         "skipped": "[]",
@@ -142,9 +142,9 @@ def insert_series(work: Work, task: TaskRow, values: RecurrenceColumns) -> Serie
 
 
 def save_series(change: Change, series: Series, values: RecurrenceColumns) -> Series:
-    """Write what changed in a recurrence, with the next date and instant that follow from it; return the series.
+    """Write changed columns of a recurrence and the search keys derived from them; return the series.
 
-    Raises `VersionConflict` if somebody else moved the series on at the same moment.
+    Raises `VersionConflict` if another transaction has advanced the series in the same moment.
     """
     change.keep_series(series.row)
     moved = read_series(series.task, {**series.row, **values})
@@ -174,10 +174,10 @@ def _foresee(series: Series) -> RecurrenceColumns:
 def make_instances(
     change: Change, series: Series, dates: Iterable[NextDate], values: RecurrenceColumns, since: str | None = None
 ) -> tuple[Series, Advance]:
-    """Make the instances of some dates and move the series on, `newest` to the last one; return both.
+    """Make the instances of these dates and advance the series to the last one.
 
-    The series' own row is written first: of two who do this at once, one is refused before anything is made. `since`
-    is the instant from which on the reminders of one that lies ahead still ring.
+    The row of the series is written first: of two concurrent transactions one is refused before it makes anything.
+    Reminders between `since` and now still ring, late, for an instance that lies ahead.
     """
     work, dates = change.work, list(dates)
     moved: RecurrenceColumns = {"made": series.row["made"] + len(dates), "passed": 0, **values}
@@ -207,7 +207,7 @@ def make_instances(
 
 
 def make_trigger(series: Series, date: NextDate) -> TriggerShape:
-    """Return what `recurring.trigger` says of an instance beside the task itself."""
+    """Return the part of `recurring.trigger` that describes the instance."""
     return {"recurring_id": series.task["id"], "occurrence": date.due, "skipped": date.passed}
 
 
@@ -272,7 +272,7 @@ def find_next(work: Work, series: Series, occurrence: str | None, *, done: bool)
         return NextDate(awaits, 0)
     from_ = work.now
     if not done and occurrence is not None:
-        # Skipped ahead of time, the interval counts from the date that is skipped.
+        # After an early skip the interval counts from the skipped date.
         from_ = max(from_, starts_at(occurrence, series.schedule.zone))
     # Nominal dates are kept in UTC, so a day earlier is early enough in every zone.
     taken = load_taken(work, series.task["id"], str((from_ - timedelta(days=2)).date()))
@@ -280,7 +280,7 @@ def find_next(work: Work, series: Series, occurrence: str | None, *, done: bool)
 
 
 def _may_come(work: Work, series: Series, awaits: str) -> bool:
-    """Return whether the date that waits can be the next one of a series that counts from doing."""
+    """Return whether the awaited date can be the next one in the mode after_completion."""
     schedule, most = series.schedule, series.schedule.rule.count
     if (most is not None and series.row["made"] >= most) or is_over(awaits, schedule.zone, work.now):
         return False

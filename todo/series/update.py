@@ -1,4 +1,4 @@
-"""The use case that revises a series: its rule and pace, its pauses and skips, and what all its instances share."""
+"""The use case that changes a series: rule and mode, pauses and skips, and the fields that its instances share."""
 
 from datetime import date, timedelta
 from itertools import count
@@ -48,10 +48,10 @@ from todo.text.display import quote_title
 
 
 def update_recurring_task(work: Work, request: UpdateRecurringTask) -> WriteAnswer:
-    """Revise a series; the answer's `task` is the series, `next_occurrence` what comes next.
+    """Change a series; the answer's `task` is the series, `next_occurrence` its next date.
 
-    An instance's id means its series. Emits `task.updated` for the series if it looks different now, and the events
-    of the instances that follow it: changed, taken back, skipped, made. Raises the rule's refusals, `InvalidTime`
+    An instance's id stands for its series. Emits `task.updated` for the series if its view has changed, then the
+    events of the instances that are changed, deleted, skipped or made. Raises the rule's refusals, `InvalidTime`
     and `InvalidArguments`.
     """
     series = load_series(work, request.task_id)
@@ -109,7 +109,7 @@ def _find_dates(plan: SeriesDraft) -> list[NextDate] | None:
 
 
 def _has_instance(plan: SeriesDraft, nominal: str) -> bool:
-    """Return whether a date will have a living instance: one that was taken back or skipped has none."""
+    """Return whether a date will have a living instance after the change."""
     if nominal in plan.moved.values():
         return True
     gone = {each["occurrence"] for each in plan.gone}
@@ -117,7 +117,7 @@ def _has_instance(plan: SeriesDraft, nominal: str) -> bool:
 
 
 def _find_after_gone(plan: SeriesDraft, series: Series) -> NextDate | None:
-    """Return the next date of a series that counts from doing, when nothing of it is open."""
+    """Return the next date in the mode after_completion when no instance is open."""
     zone, now, most = series.schedule.zone, plan.work.now, series.schedule.rule.count
     if most is not None and series.row["made"] >= most:
         return None
@@ -139,7 +139,7 @@ def _find_after_gone(plan: SeriesDraft, series: Series) -> NextDate | None:
 
 
 def _find_last_due(plan: SeriesDraft, series: Series) -> str | None:
-    """Return the date an interval after the last one was done or skipped; nothing past the end of the series."""
+    """Return the date one interval after the last instance was done or skipped; None past the end of the series."""
     work, schedule = plan.work, series.schedule
     last = find_made_last(work, series.task["id"])
     if last is None or last["completed_at"] is not None or last["deleted_at"] is None:
@@ -212,7 +212,7 @@ def _order_moves(plan: SeriesDraft) -> list[TaskRow]:
 
 
 def _bring_along(change: Change, plan: SeriesDraft, instance: TaskRow, series: Series) -> None:
-    """Write what the revision means for an instance that stays."""
+    """Apply the change to an instance that stays."""
     work = plan.work
     values = inherit_edits(instance, plan.series.task, plan.shared)
     nominal = plan.moved.get(instance["id"])

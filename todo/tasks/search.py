@@ -64,9 +64,9 @@ Condition = ColumnElement[bool]
 
 @dataclass(frozen=True, slots=True)
 class _Lead:
-    """What a search walks along: the columns through which owner, status and due are read.
+    """The index that leads a search: the columns through which owner, status and due are read.
 
-    The database has no statistics, so that it would take the index on dues whatever else is asked for.
+    SQLite has no statistics here and would always choose the index on dues.
     """
 
     user: ColumnElement[Any]

@@ -1,4 +1,4 @@
-"""Occurrences that are still to come: dates of live series in a window that have no instance yet."""
+"""Upcoming occurrences: dates of live series in a window that have no instance yet."""
 
 from collections.abc import Container, Iterator
 from heapq import merge
@@ -27,7 +27,7 @@ class UpcomingDate(TypedDict):
 
 MOST_SHOWN = 50
 MOST_SERIES = 200
-"""Series that are looked at, those first whose next date comes first, so that a search stays cheap."""
+"""Series examined, by next date, so that a search stays cheap."""
 
 
 def find_upcoming(
@@ -35,7 +35,7 @@ def find_upcoming(
 ) -> list[UpcomingDate]:
     """Return up to 50 dates between two instants, by due.
 
-    `filters` are conditions on the series' tasks. Series that count from doing have no dates to tell ahead.
+    `filters` are conditions on the series' tasks. The mode after_completion has no dates ahead.
     """
     statement = (
         select(TASK, RECURRENCE)

@@ -121,7 +121,7 @@ def plan_changes(work: Work, request: PlanChanges) -> WriteAnswer:
 
 
 def apply_plan(work: Work, request: ApplyPlan) -> WriteAnswer:
-    """Apply a plan as one change, all or nothing; return `{tasks, change_id, events, warnings?, message, now}`.
+    """Apply a plan as one change or refuse it whole; return `{tasks, change_id, events, warnings?, message, now}`.
 
     Applying it twice has one effect. Raises `PlanExpired`, `VersionConflict` if a task has changed since the plan saw
     it, and `ConfirmationRequired`.
@@ -189,7 +189,7 @@ def _list_steps(work: Work, request: PlanChanges) -> list[Step]:
 
 
 def _rehearse(work: Work, steps: Sequence[Step]) -> tuple[list[DiffEntry], dict[str, Seen], list[str]]:
-    """Do everything and take it back; return the diff, the versions that were seen, and the warnings."""
+    """Run all steps and roll them back; return the diff, the versions seen, and the warnings."""
     diff: list[DiffEntry] = []
     seen: dict[str, Seen] = {}
     made: set[str] = set()
@@ -254,7 +254,7 @@ def _leave_out(steps: list[Step], numbers: Sequence[int]) -> list[tuple[int, Ste
 
 
 def _check_seen(work: Work, seen: dict[str, Seen], steps: Sequence[tuple[int, Step]]) -> None:
-    """Refuse if a task that one of these steps means is no longer at the version that the plan saw."""
+    """Refuse if a task of these steps has changed since the plan saw it."""
     numbers = {number for number, _ in steps}
     meant = {task_id: each["version"] for task_id, each in seen.items() if numbers & set(each["numbers"])}
     rows = load_any_tasks(work, sorted(meant))

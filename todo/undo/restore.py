@@ -1,4 +1,4 @@
-"""A task put back to what a view of it says: its row, its tags, its reminders; deleted and back included."""
+"""Restoring a task to an earlier view: its row, tags and reminders, also across deletion."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""The use case that takes changes back, and brings them back again."""
+"""The use case that undoes and redoes changes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -79,7 +79,7 @@ class _Rewind:
 
 
 def undo(work: Work, request: Undo) -> WriteAnswer:
-    """Take changes back, all or nothing; the answer has `task` for one task, `tasks` for several.
+    """Undo changes, all of them or none; the answer has `task` for one task, `tasks` for several.
 
     Without ids it takes back the newest change from the caller's origin that is neither an undo nor undone. An undo is
     itself a change: undoing it redoes. Raises `UndoConflict`, naming what has changed since and by whom, and
@@ -161,7 +161,7 @@ def _find_change(work: Work, change_id: str) -> ChangeRow | None:
 
 
 def _rewind(work: Work, changes: Sequence[ChangeRow]) -> _Rewind:
-    """Go back change by change from what is now, and note where something else has come between."""
+    """Go back change by change from the present, and collect conflicts with later changes."""
     items = [(change, _items_of(work, change["id"])) for change in changes]
     way = _Rewind(load_any_tasks(work, [item["task_id"] for _, many in items for item in many]))
     for task_id, row in way.rows.items():

@@ -49,8 +49,8 @@ async def read_readiness(world: World) -> list[str]:
 
 
 def watch_of(world: World) -> Redelivery:
-    assert world.service.background.silence is not None
-    return world.service.background.silence
+    assert world.service.background.redelivery is not None
+    return world.service.background.redelivery
 
 
 async def explain(world: World, storage: str, ask: Callable[[Connection], object]) -> list[str]:
@@ -131,7 +131,7 @@ async def test_what_waits_for_the_broker_is_no_silence(dapr: World) -> None:
 
 
 async def test_the_embedded_broker_is_not_watched(world: World) -> None:
-    assert world.service.background.silence is None
+    assert world.service.background.redelivery is None
     assert not any(each["check"] == "reactions" for each in await examine(world.service.settings, world.clock))
 
 
@@ -179,7 +179,7 @@ async def test_whoever_leads_listens(tmp_path: Path, role: str, listens: bool) -
         background.start(leading=role != "api")
         names = [task.get_name() for task in background._tasks]
         await background.stop()
-    assert ("silence" in names) is listens
+    assert ("redelivery" in names) is listens
 
 
 async def test_a_look_takes_one_step_in_each_index_whatever_there_is(dapr: World, storage: str) -> None:

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from mcp.types import ElicitResult
 
-from app.settings import GUARDABLE, BadSettings, load_settings
+from app.settings import BadSettings, load_settings
 from tests.contracts.surfaces import AGENTS, Surface, call
 from tests.integration.safety.agent_calls import delete_up_to_the_limit, do, excepting, fail, make, see, types
 from tests.world import URL, World, open_world
+from todo.operations import GUARDABLE
 from tools.catalog import TOOLS
 
 pytestmark = pytest.mark.anyio
