@@ -1,15 +1,12 @@
 """The exchanges of a conversation: each message of the person with the calls that followed and their answers."""
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from typing import Any
 
 from agent.messages import Message, ToolCall
-
-_NOW = re.compile(r"\w{3} (\d{1,2} \w{3} \d{4}, \d\d:\d\d)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +54,10 @@ def split_exchanges(messages: Sequence[Message]) -> list[Exchange]:
 def read_now(exchange: Exchange, zone: tzinfo | None) -> datetime | None:
     """Return the time of an exchange, to the minute, from the answers of its calls; None if none names it."""
     for call in exchange.calls:
-        if match := _NOW.match(str(call.data.get("now", ""))):
+        if "now_at" in call.data:
             try:
-                return datetime.strptime(match[1], "%d %b %Y, %H:%M").replace(tzinfo=zone)
-            except ValueError:
+                return datetime.fromisoformat(str(call.data["now_at"])).astimezone(zone)
+            except (ValueError, OverflowError):
                 return None
     return None
 

@@ -10,11 +10,10 @@ from agent.builtin.language import Language
 _CODE = re.compile(r"^[a-z]+(?:_[a-z]+)*: ")
 # Advice for programs names tools and arguments.
 _FOR_PROGRAMS = re.compile(r"\b[a-z]+_[a-z_]+\b")
-_REDO = re.compile(r" To take that back, undo with change_ids=\[[^\]]*\]\.$")
-_ONLY_THIS = " Only this occurrence; update_recurring_task changes all."
-_END = " To end the series, delete its id."
 _UNDONE = "Undone:"
 _RESUME = " is resumed with paused=false"
+_HINTS = {"delete_task": "end_series", "undo": "redo_hint"}
+"""What replaces the hint of a write's answer, by its tool; any other tool hints that it changed one occurrence."""
 
 
 class Replies:
@@ -95,13 +94,12 @@ class Replies:
     def _say_write(self, call: AnsweredCall) -> str:
         data = call.data
         message = str(data.get("message", ""))
-        if call.name == "undo":
-            redone = bool(call.args.get("change_ids"))
-            message = _REDO.sub("" if redone else self._say("redo_hint"), message)
-            message = message.replace(_UNDONE, self._say("redone"), 1) if redone else message
-        if message.endswith(_ONLY_THIS):
-            message = message.removesuffix(_ONLY_THIS) + self._say("only_this")
-        message = message.replace(_END, self._say("end_series"))
+        if hint := str(data.get("hint", "")):
+            message = message.removesuffix(hint).rstrip()
+        if call.name == "undo" and call.args.get("change_ids"):
+            message = message.replace(_UNDONE, self._say("redone"), 1)
+        elif hint:
+            message += self._say(_HINTS.get(call.name, "only_this"))
         message = message.replace(_RESUME, _RESUME.partition(" with")[0])
         return " ".join([message, *(str(warning) for warning in data.get("warnings", []))])
 
