@@ -1,6 +1,5 @@
 """A small model of series: section 6 of the contract on enumerated days, without the product's code."""
 
-from calendar import monthrange
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -157,15 +156,9 @@ class Model:
             self.make(awaits, 0)
             return True
         amount = plan.interval
-        while (due := self.due_on(self._add(day, amount))) in self.living:
+        while (due := self.due_on(self.plan.add(day, amount))) in self.living:
             amount += plan.interval
         return self._make_within(due)
-
-    def _add(self, day: date, amount: int) -> date:
-        if self.plan.freq != "MONTHLY":
-            return day + timedelta(amount * (7 if self.plan.freq == "WEEKLY" else 1))
-        year, month = divmod(day.year * 12 + day.month - 1 + amount, 12)
-        return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
     def _end(self) -> None:
         self.status = "completed"
@@ -214,7 +207,7 @@ class Model:
         amount = self.plan.interval
         day = last.ended_at.astimezone(self.zone).date()
         day = max(day, self.day_of(last.nominal)) if last.skipped else day
-        while (due := self.due_on(self._add(day, amount))) in self.living:
+        while (due := self.due_on(self.plan.add(day, amount))) in self.living:
             amount += self.plan.interval
         return due
 

@@ -33,6 +33,13 @@ class Plan:
         parts += [f"UNTIL={self.until:%Y%m%d}"] if self.until else []
         return ";".join(parts)
 
+    def add(self, day: date, amount: int) -> date:
+        """Return the day `amount` days, weeks or months later; a month that is too short gives its last day."""
+        if self.freq != "MONTHLY":
+            return day + timedelta(amount * (7 if self.freq == "WEEKLY" else 1))
+        year, month = divmod(day.year * 12 + day.month - 1 + amount, 12)
+        return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+
 
 class Days:
     """The days of a rule from a first one on, found by trying each day, and cached."""
