@@ -1,5 +1,7 @@
 """The stored conversations: listed, read and deleted."""
 
+from typing import Any
+
 from sqlalchemy import bindparam, delete, select, tuple_
 
 from agent.entries import view_calls
@@ -8,7 +10,6 @@ from agent.models import ChatConversation, Turn, TurnStep
 from agent.pending_calls import drop_calls_of
 from events.instants import read_instant
 from events.sql import table_of
-from todo.record.views import View
 from todo.record.work import Work
 from todo.requests import paging
 
@@ -26,7 +27,7 @@ _NEWEST = (
 )
 
 
-def list_conversations(work: Work, limit: int = 50, cursor: str | None = None) -> View:
+def list_conversations(work: Work, limit: int = 50, cursor: str | None = None) -> dict[str, Any]:
     """Return `{conversations: [{id, title, created_at, updated_at}], next_cursor?}`, newest first.
 
     Raises `InvalidArguments` for a cursor of another form.
@@ -35,7 +36,7 @@ def list_conversations(work: Work, limit: int = 50, cursor: str | None = None) -
     key = {"user": work.who.user_id, "before": before, "before_id": before_id, "limit": limit + 1}
     rows = work.connection.execute(_NEWEST, key).all()
     page, next_cursor = paging.cut_page(rows, limit, lambda row: paging.write_cursor(row.updated_at, row.id))
-    view: View = {
+    view: dict[str, Any] = {
         "conversations": [
             {"id": row.id, "title": row.title, "created_at": row.created_at, "updated_at": row.updated_at}
             for row in page
@@ -58,7 +59,7 @@ def _read_cursor(cursor: str | None) -> tuple[str, str]:
     return before, before_id
 
 
-def read_conversation(work: Work, conversation_id: str) -> View:
+def read_conversation(work: Work, conversation_id: str) -> dict[str, Any]:
     """Return a whole conversation: `{id, title, created_at, updated_at, messages: [{role, text, at, …}]}`.
 
     An answer has its `turn_id`, `state`, `model` and `calls`. The export is the same view. Raises
@@ -66,13 +67,13 @@ def read_conversation(work: Work, conversation_id: str) -> View:
     """
     row = require_conversation(work, conversation_id)
     entries = read_entries(work, conversation_id)
-    messages: list[View] = []
+    messages: list[dict[str, Any]] = []
     for turn in work.connection.execute(TURNS, {"key": conversation_id}):
         state = turn.state
         if state == "running" and read_instant(turn.held_until) <= work.now:
             state = "interrupted"
         messages.append({"role": "user", "text": turn.message, "at": turn.started_at, "turn_id": turn.id})
-        answer: View = {"role": "assistant", "text": turn.text, "at": turn.ended_at or turn.started_at}
+        answer: dict[str, Any] = {"role": "assistant", "text": turn.text, "at": turn.ended_at or turn.started_at}
         answer |= {"turn_id": turn.id, "state": state, "model": turn.model}
         if calls := view_calls(entries.get(turn.id, [])):
             answer["calls"] = calls

@@ -7,7 +7,6 @@ from typing import Any, NotRequired, TypedDict
 from pydantic_core import from_json, to_json
 
 from agent.messages import Message, ToolCall
-from todo.record.views import View
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +23,7 @@ class ResultEntry:
 
     call_id: str
     text: str
-    result: View
+    result: dict[str, Any]
     failed: bool
 
 
@@ -37,7 +36,7 @@ class CallView(TypedDict):
     name: str
     arguments: dict[str, Any]
     ok: bool | None
-    result: NotRequired[View]
+    result: NotRequired[dict[str, Any]]
 
 
 def write_entry(entry: Entry) -> tuple[str, str]:

@@ -17,9 +17,8 @@ from agent.pending_calls import WaitingCall, keep_call
 from events.instants import read_instant, write_instant
 from events.sql import table_of, take_lock
 from todo.errors import InvalidArguments, TodoError
-from todo.record.views import View
 from todo.record.work import Store, Who, Work
-from todo.requests.confirmations import read_confirmation
+from todo.requests.confirmations import ConfirmationView, read_confirmation
 from todo.requests.idempotency import find_answer
 
 HELD = timedelta(seconds=6)
@@ -208,10 +207,10 @@ class NoJournal:
     async def add(self, first: int, entries: Sequence[Entry]) -> None:
         """Store no entry."""
 
-    async def keep_call(self, call: WaitingCall) -> View:
+    async def keep_call(self, call: WaitingCall) -> ConfirmationView:
         """Keep a call that waits for the person; return the question."""
 
-        def keep(work: Work) -> View:
+        def keep(work: Work) -> ConfirmationView:
             keep_call(work, self.conversation_id, call)
             return read_confirmation(work, call.confirmation_id)
 

@@ -15,7 +15,7 @@ from agent.pending_calls import WaitingCall, short_code
 from agent.prompt import write_prompt
 from agent.toolbox import CallResult, call_tool, refuse_call
 from agent.turn_events import CallFinished, CallStarted, ConfirmationWanted, Done, Failed, Text, TurnEvent
-from todo.record.views import View
+from todo.requests.confirmations import ConfirmationView
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Journal(Protocol):
     async def add(self, first: int, entries: Sequence[Entry]) -> None:
         """Append entries, numbered from `first`."""
 
-    async def keep_call(self, call: WaitingCall) -> View:
+    async def keep_call(self, call: WaitingCall) -> ConfirmationView:
         """Keep a call that waits for the person; return the question."""
 
 
@@ -202,8 +202,16 @@ class TurnRun:
         confirmation_id = str(refusal.result["confirmation_id"])
         summary = str(refusal.result.get("summary", refusal.text))
         question = await self.journal.keep_call(WaitingCall(confirmation_id, call.name, arguments, summary))
-        details = {name: question[name] for name in ("expires_at", "action", "items", "total")}
-        self.emit(ConfirmationWanted(confirmation_id, summary, **details))
+        self.emit(
+            ConfirmationWanted(
+                confirmation_id,
+                summary,
+                expires_at=question["expires_at"],
+                action=question["action"],
+                items=question["items"],
+                total=question["total"],
+            )
+        )
         word = f"yes {short_code(confirmation_id)}" if self.stateless else "yes"
         gap = "\n\n" if self.text else ""
         self.say(f'{gap}{summary}: do you agree? Answer "{word}"; anything else leaves all as it is.')

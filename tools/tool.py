@@ -17,7 +17,7 @@ from todo.record.work import Store, Who
 from todo.requests.arguments import describe_model
 from todo.requests.confirmations import ask_person, decide_confirmation, refuse_again
 from todo.requests.operation import Operation, read_call, run_call
-from tools.asking import QUESTION, ask_form, can_ask, has_agreed
+from tools.elicitation import QUESTION, ask_form, can_ask, has_agreed
 from tools.results import show_answer, show_refusal
 
 Identify = Callable[[Context[Any, Any]], Who]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from app.bench.filling import open_tasks
+from app.bench.full_file import open_tasks
 from app.bench.load import Round, run_round
 from app.bench.processes import Child, start_child
 from app.bench.rows import Row, compare, hold, pick

@@ -7,13 +7,13 @@ import tempfile
 from pathlib import Path
 
 from app.bench.calls import measure_calls
-from app.bench.chatting import measure_chatting
-from app.bench.filling import fill_file
-from app.bench.idling import measure_idling
+from app.bench.chat import measure_chatting
+from app.bench.full_file import fill_file
+from app.bench.idle import measure_idling
 from app.bench.reactions import measure_reactions
 from app.bench.rows import Row
 from app.bench.safety import measure_safety
-from app.bench.scheduling import measure_scheduling
+from app.bench.schedule import measure_scheduling
 from app.bench.searches import measure_searches
 from app.http.server import calm_collector
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from app.bench.filling import COMMON_WORD, RARE_WORD, TAGS
+from app.bench.full_file import COMMON_WORD, RARE_WORD, TAGS
 from app.bench.rows import Row, compare, hold, pick
 from app.identity import identify_rest
 from app.storage.sqlite import Handle, SqliteFile

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from app.faults.arena import Arena
 from app.faults.driver import PACE
-from app.faults.reading import TopicsReader
 from app.faults.strikes import FAULTS, Fault
 from app.faults.table import Say
+from app.faults.topic_reader import TopicsReader
 from app.system import Chance
 from infra.live.chain import LiveChain, Plan
 

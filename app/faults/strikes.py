@@ -10,7 +10,7 @@ import asyncpg  # type: ignore[import-untyped]  # it ships no types
 import httpx2
 
 from app.faults.arena import Arena, Replica
-from app.faults.reading import move_past
+from app.faults.topic_reader import move_past
 from app.system import SystemClock
 from events.catalog import EventType, name_topic
 from events.instants import write_instant

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 from app.faults.arena import Arena
 from app.faults.oracle import Findings
-from app.faults.reading import TopicsReader
 from app.faults.rounds import Round, play
 from app.faults.strikes import FAULTS, Fault
+from app.faults.topic_reader import TopicsReader
 from app.system import Chance
 from infra.live.chain import LiveChain, Plan
 from infra.live.programs import LiveError

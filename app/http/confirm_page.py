@@ -1,6 +1,7 @@
 """The plain page behind a confirmation's link, on which a person agrees to an agent's call or refuses it."""
 
 from html import escape
+from typing import Any
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Request
@@ -9,9 +10,8 @@ from fastapi.responses import HTMLResponse
 from app.http.page import SAFETY
 from app.identity import identify_rest
 from todo.errors import TodoError
-from todo.record.views import View
 from todo.record.work import Store
-from todo.requests.confirmations import decide_confirmation, read_confirmation
+from todo.requests.confirmations import ConfirmationView, decide_confirmation, read_confirmation
 from todo.text.display import show_text
 
 HEADERS = {
@@ -61,7 +61,7 @@ def build_confirm_routes(store: Store) -> APIRouter:
     return router
 
 
-def _show(view: View) -> HTMLResponse:
+def _show(view: ConfirmationView) -> HTMLResponse:
     headings = {
         "pending": ("An agent wants to do this", ""),
         "accepted": ("You have agreed", "The agent can go on now."),
@@ -81,7 +81,7 @@ def _show(view: View) -> HTMLResponse:
     return _say(heading, f"{view['action']}:", 200, form, _list_items(view))
 
 
-def _list_items(view: View) -> str:
+def _list_items(view: ConfirmationView) -> str:
     lines = [
         f'<li><bdi>{escape(item["title"])}</bdi> <span class="fact">{escape(_say_fact(item))}</span></li>'
         for item in view["items"]
@@ -91,7 +91,7 @@ def _list_items(view: View) -> str:
     return f"<ol>{''.join(lines)}</ol>{rest}"
 
 
-def _say_fact(item: View) -> str:
+def _say_fact(item: dict[str, Any]) -> str:
     return "recurring" if item.get("kind") == "recurring" else str(item.get("due_text", ""))
 
 

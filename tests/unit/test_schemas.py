@@ -13,7 +13,7 @@ from todo.requests.request import Request
 
 def test_a_schema_is_lean() -> None:
     class Lean(Request):
-        """Not told."""
+        """Not shown."""
 
         title: Annotated[str, Field(min_length=1, max_length=20, description="What to do")]
         due: Annotated[str | None, Field(description="When", max_length=64)] = None

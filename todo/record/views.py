@@ -19,7 +19,6 @@ from todo.record.shapes import (
 )
 from todo.text import when
 
-View = dict[str, Any]
 PRIORITIES = ("none", "low", "medium", "high")
 
 _DERIVED = frozenset({"version", "updated_at", "due_local", "due_text", "edited"})

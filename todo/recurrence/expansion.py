@@ -12,7 +12,7 @@ from todo.errors import RuleInvalid, RuleNeverOccurs, RuleTooFrequent
 from todo.recurrence.calendar import choose_positions, last_wall_time, resolve_day_parts, times_of_day, walk_wall_times
 from todo.recurrence.rule import SUB_DAILY, Rule, parse
 from todo.recurrence.sub_daily import nth_instant, walk_sub_daily
-from todo.recurrence.wording import describe
+from todo.recurrence.words import describe
 from todo.text.when import day_bounds, deadline_of, is_date, local_day, resolve_local, say_due
 
 __all__ = [

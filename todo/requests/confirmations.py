@@ -82,6 +82,20 @@ _NEWEST = select(
 )
 
 
+class ConfirmationView(TypedDict):
+    """A question as the person sees it; `state` is pending, accepted, rejected or used."""
+
+    id: str
+    summary: str
+    action: str
+    items: list[dict[str, Any]]
+    total: int
+    state: str
+    origin: str
+    asked_at: str
+    expires_at: str
+
+
 class About(TypedDict):
     """What a question is about: the action in words, the first hundred tasks that are meant, and how many there are."""
 
@@ -216,7 +230,7 @@ def list_confirmations(work: Work) -> dict[str, Any]:
     return {"confirmations": [_view(row._asdict()) for row in rows]}
 
 
-def decide_confirmation(work: Work, confirmation_id: str, decision: str) -> dict[str, Any]:
+def decide_confirmation(work: Work, confirmation_id: str, decision: str) -> ConfirmationView:
     """Accept or reject a question as the person, or as the agent that asked it and brings the person's answer.
 
     Returns the question. Raises `TaskNotFound`, for an agent also of another's question, and `InvalidArguments`.
@@ -233,7 +247,7 @@ def decide_confirmation(work: Work, confirmation_id: str, decision: str) -> dict
     return _view({**row._asdict(), "state": state})
 
 
-def read_confirmation(work: Work, confirmation_id: str) -> dict[str, Any]:
+def read_confirmation(work: Work, confirmation_id: str) -> ConfirmationView:
     """Return one question; raises `TaskNotFound`."""
     row = work.connection.execute(_BY_ID, {"user": work.who.user_id, "key": confirmation_id}).one_or_none()
     if row is None:
@@ -271,10 +285,17 @@ def _find_key(work: Work, fingerprint: str) -> dict[str, str]:
     }
 
 
-def _view(row: dict[str, Any]) -> dict[str, Any]:
-    view: dict[str, Any] = {name: row[name] for name in ("id", "summary")}
+def _view(row: dict[str, Any]) -> ConfirmationView:
     # Rows older than the `about` column have only a summary.
-    view |= {"action": row["summary"], "items": [], "total": 0, **from_json(row["about"])}
-    view |= {name: row[name] for name in ("state", "origin", "asked_at")}
-    view["expires_at"] = write_instant(read_instant(row["asked_at"]) + KEPT)
-    return view
+    about: About = {"action": row["summary"], "items": [], "total": 0, **from_json(row["about"])}
+    return {
+        "id": row["id"],
+        "summary": row["summary"],
+        "action": about["action"],
+        "items": about["items"],
+        "total": about["total"],
+        "state": row["state"],
+        "origin": row["origin"],
+        "asked_at": row["asked_at"],
+        "expires_at": write_instant(read_instant(row["asked_at"]) + KEPT),
+    }

@@ -1,20 +1,15 @@
-"""The use cases on recurring tasks: create, preview, edit the shared fields, delete; `update` has the rest."""
+"""The use cases that create a series, edit its shared fields, and delete it; `update` has the rest."""
 
-from datetime import datetime, time
-from itertools import islice
-from typing import NamedTuple, NotRequired, TypedDict, cast
-from zoneinfo import ZoneInfo
+from typing import TypedDict, cast
 
 from pydantic_core import from_json, to_json
 
-from todo.errors import InvalidArguments, RuleInvalid, RuleNeverOccurs
+from todo.errors import InvalidArguments, RuleNeverOccurs
 from todo.record.changes import Change, answer_nothing
 from todo.record.conflicts import check_version
-from todo.record.queries import load_open_instances, load_reminders, load_task, open_due
+from todo.record.queries import load_open_instances, load_reminders, load_task
 from todo.record.rows import pick_changed
 from todo.record.shapes import (
-    DateShape,
-    NowShape,
     RecurrenceColumns,
     ReminderRow,
     TaskColumns,
@@ -24,28 +19,22 @@ from todo.record.shapes import (
 )
 from todo.record.views import PRIORITIES, say_rule
 from todo.record.work import Work
-from todo.recurrence import expansion as rules
-from todo.recurrence.expansion import Rule
 from todo.recurrence.schedule import (
-    Mode,
     NextDate,
     Schedule,
-    day_of,
-    is_over,
-    next_after_completion,
     next_on_rule,
-    noon_of,
 )
 from todo.reminders import MOST_PER_TASK, follow_due, replace_reminders
 from todo.requests.confirmations import require_person
 from todo.requests.fields import clean_tags, read_edits
-from todo.requests.operation import READS, Operation
-from todo.requests.schemas import CreateRecurringTask, PreviewOccurrences, ReminderSpec, UpdateTask
+from todo.requests.operation import Operation
+from todo.requests.schemas import CreateRecurringTask, ReminderSpec, UpdateTask
+from todo.series.parsed_rule import check_mode, describe_schedule, read_schedule
+from todo.series.preview import list_ahead
 from todo.series.series import (
     Series,
     delete_row,
     insert_series,
-    list_free,
     load_series,
     make_instances,
     make_trigger,
@@ -53,15 +42,6 @@ from todo.series.series import (
 )
 from todo.text import when
 from todo.text.display import quote_title
-
-
-class PreviewAnswer(NowShape):
-    """The next dates of a rule or a series, with the rule in words."""
-
-    occurrences: list[DateShape]
-    rule_text: str
-    warnings: NotRequired[list[str]]
-
 
 _SHARED = ("title", "notes", "priority", "tags")
 
@@ -73,118 +53,6 @@ class _Shared(TypedDict):
     notes: str
     priority: int
     tags: str
-
-
-class ParsedRule(NamedTuple):
-    """A parsed rule, the due that sets its phase, and warnings about both.
-
-    `wall` is the intended local time of `first` if a clock change skips it.
-    """
-
-    rule: Rule
-    first: str
-    warnings: list[str]
-    wall: str | None = None
-
-
-def read_schedule(work: Work, rule_text: str, first_due: str | None, zone: ZoneInfo) -> ParsedRule:
-    """Read a rule and its first due; raises `RuleInvalid`, `RuleTooFrequent`, `RuleNeverOccurs`, `InvalidTime`."""
-    rule = rules.parse(rule_text)
-    warnings: list[str] = []
-    if first_due is None:
-        first = rules.default_first(rule, zone, work.now)
-        start = datetime.combine(day_of(first, zone), time())
-    else:
-        reading = when.read_time(first_due, zone, work.now)
-        warnings.extend(reading.warnings)
-        first, moved = rules.snap(rule, reading.due, zone, reading.wall)
-        start = rules.local_start(reading.due, zone, reading.wall)
-        warnings += [moved] if moved else []
-    wall = rules.find_wall(rule, start, zone, first)
-    return ParsedRule(rule, first, [*warnings, *rules.check(rule, first, zone, wall)], wall)
-
-
-def preview_occurrences(work: Work, request: PreviewOccurrences) -> PreviewAnswer:
-    """Return `{occurrences: [{due, due_local, due_text}], rule_text, warnings?, now}`; stores nothing.
-
-    A rule entirely in the past is shown as well; a series is shown from now on, without skipped dates.
-    Raises `RuleInvalid`, `RuleTooFrequent`, `RuleNeverOccurs`, `InvalidTime`, and `InvalidArguments` unless exactly
-    one of `task_id` and `rule` is given.
-    """
-    if request.rule is None:
-        return _preview_series(work, request)
-    zone = work.zone if request.zone is None else when.read_zone(request.zone)
-    parsed = read_schedule(work, request.rule, request.first_due, zone)
-    after = None if request.after is None else when.read_time(request.after, zone, work.now).due
-    dues = islice(rules.walk(parsed.rule, parsed.first, zone, after, parsed.wall), request.count)
-    return _answer_preview(
-        work,
-        [_view_date(due, zone) for due in dues],
-        rules.describe(parsed.rule, parsed.first, zone, parsed.wall),
-        parsed.warnings,
-    )
-
-
-def _answer_preview(work: Work, dates: list[DateShape], rule_text: str, warnings: list[str]) -> PreviewAnswer:
-    answer: PreviewAnswer = {"occurrences": dates, "rule_text": rule_text}
-    if warnings:
-        answer["warnings"] = warnings
-    return work.stamp(answer)
-
-
-def _preview_series(work: Work, request: PreviewOccurrences) -> PreviewAnswer:
-    series = load_series(work, request.task_id or "")
-    zone = series.schedule.zone
-    after = None if request.after is None else when.read_time(request.after, zone, work.now).due
-    warnings = []
-    if series.row["paused"]:
-        warnings.append("The series is paused: none of these comes before it is resumed with paused=false.")
-    elif not series.is_live:
-        warnings.append("The series is completed; update_recurring_task with ends or rule lets it go on.")
-    elif series.schedule.mode == "after_completion":
-        warnings.append("These are the dates if each occurrence is done on its day; the interval counts from doing.")
-    dates = list_ahead(work, series, after, request.count)
-    return _answer_preview(work, dates, say_rule(series.row, work.zone), warnings)
-
-
-def list_ahead(work: Work, series: Series, after: str | None, limit: int) -> list[DateShape]:
-    """Return up to `limit` dates of a series that are not over, later than `after`, without skipped ones.
-
-    Open instances come with the date to which they were moved, and with their `task_id`.
-    """
-    zone, schedule = series.schedule.zone, series.schedule
-    found: list[DateShape] = []
-    open_ones = load_open_instances(work, series.task["id"])
-    for row in open_ones:
-        due = open_due(row)
-        if not is_over(due, zone, work.now) and (after is None or _is_later(due, after, zone)):
-            found.append({"task_id": row["id"], **_view_date(due, zone)})
-    if series.task["status"] == "open" and schedule.mode == "after_completion":
-        found += _guess_ahead(work, series, open_ones, after, limit)
-    elif series.task["status"] == "open":
-        newest = series.row["newest"]
-        floor = newest if after is None else after if newest is None or _is_later(after, newest, zone) else newest
-        found += [_view_date(due, zone) for due in islice(list_free(work, series, floor), limit)]
-    return found[:limit]
-
-
-def _guess_ahead(
-    work: Work, series: Series, open_ones: list[TaskRow], after: str | None, limit: int
-) -> list[DateShape]:
-    """Return the dates after the open instance if each is done on its day, or after today if none is open."""
-    zone = series.schedule.zone
-    done_at, made = work.now, series.row["made"]
-    if open_ones:
-        done_at = max(done_at, noon_of(open_due(open_ones[-1]), zone))
-    found: list[DateShape] = []
-    for _ in range(1_000):
-        date = next_after_completion(series.schedule, done_at, made)
-        if date is None or len(found) == limit:
-            break
-        if after is None or _is_later(date.due, after, zone):
-            found.append(_view_date(date.due, zone))
-        done_at, made = noon_of(date.due, zone), made + 1
-    return found
 
 
 def create_recurring_task(work: Work, request: CreateRecurringTask) -> WriteAnswer:
@@ -346,23 +214,7 @@ def delete_series(change: Change, task: TaskRow) -> WriteAnswer:
     return change.answer(row, sentence)
 
 
-OPERATIONS = (
-    Operation("create_recurring_task", CreateRecurringTask, create_recurring_task),
-    Operation("preview_occurrences", PreviewOccurrences, preview_occurrences, READS),
-)
-
-
-def check_mode(rule: Rule, mode: Mode, catch_up: str | None) -> None:
-    """Refuse `catch_up` outside of `every_occurrence`, and BY parts in `after_completion`."""
-    if catch_up is not None and mode != "every_occurrence":
-        raise InvalidArguments(
-            f"catch_up does not go with the mode {mode}.", 'Leave it out, or give mode="every_occurrence".'
-        )
-    if mode == "after_completion" and ("BY" in rule.text or "WKST" in rule.text):
-        raise RuleInvalid(
-            "after_completion takes FREQ, INTERVAL, COUNT and UNTIL only.",
-            "Right is for example FREQ=DAILY;INTERVAL=3; the time of day comes from first_due.",
-        )
+OPERATIONS = (Operation("create_recurring_task", CreateRecurringTask, create_recurring_task),)
 
 
 def read_befores(specs: list[ReminderSpec]) -> list[str]:
@@ -380,22 +232,6 @@ def read_befores(specs: list[ReminderSpec]) -> list[str]:
     return list(dict.fromkeys(befores))
 
 
-def describe_schedule(schedule: Schedule) -> str:
-    """Return a series' rule in words."""
-    words = rules.describe(schedule.rule, schedule.first, schedule.zone, schedule.wall)
-    return f"{words}, counted from when it is done" if schedule.mode == "after_completion" else words
-
-
 def _carried_before(reminder: ReminderRow) -> str | None:
     """Return how long before the due a task's reminder rings if its series is to have it too."""
     return None if reminder["cancelled_by"] in ("person", "series") else reminder["before"]
-
-
-def _is_later(due: str, than: str, zone: ZoneInfo) -> bool:
-    if when.is_date(due) or when.is_date(than):
-        return day_of(due, zone) > day_of(than, zone)
-    return due > than
-
-
-def _view_date(due: str, zone: ZoneInfo) -> DateShape:
-    return {"due": due, "due_local": when.local_form(due, zone), "due_text": when.say_due(due, zone)}

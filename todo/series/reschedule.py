@@ -14,8 +14,8 @@ from todo.recurrence import expansion as rules
 from todo.recurrence.expansion import Rule
 from todo.recurrence.schedule import Mode, Schedule, dates_ahead, day_of, is_over, just_before, next_on_rule
 from todo.requests.schemas import UpdateRecurringTask
-from todo.series.create import ParsedRule, check_mode, describe_schedule, read_schedule
 from todo.series.draft import SeriesDraft, take_back
+from todo.series.parsed_rule import ParsedRule, check_mode, describe_schedule, read_schedule
 from todo.text import when
 from todo.text.when import resolve_local
 

@@ -16,7 +16,8 @@ from todo.requests.confirmations import require_person
 from todo.requests.fields import clean_tags, read_edits
 from todo.requests.operation import READS, Effect, Operation
 from todo.requests.schemas import CompleteTask, CreateTask, DeleteTask, GetTask, ReopenTask, UpdateTask
-from todo.series.create import delete_series, edit_template, list_ahead
+from todo.series.create import delete_series, edit_template
+from todo.series.preview import list_ahead
 from todo.series.series import delete_row, go_on, load_series
 from todo.text import when
 from todo.text.display import quote_title

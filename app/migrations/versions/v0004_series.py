@@ -16,7 +16,7 @@ def upgrade() -> None:
     op.add_column("recurrence", sa.Column("wall", sa.String(), nullable=True))
     op.add_column("recurrence", sa.Column("awaits", sa.String(), nullable=True))
     connection = op.get_bind()
-    # Until now it was told from the instance made last: one that is deleted, but is not the newest, was taken back.
+    # Earlier versions derived it from the instance made last: if that is deleted and not the newest, it was withdrawn.
     found = connection.execute(
         sa.text(
             "SELECT r.task_id, r.newest FROM recurrence r JOIN task t ON t.recurring_id = r.task_id "

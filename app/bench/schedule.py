@@ -58,13 +58,13 @@ async def measure_scheduling(folder: Path, waiting: int, burst: int, series: int
     for name in ("few", "many", "burst", "run"):
         (folder / name).mkdir()
     rows = measure_ticks(folder / "few/todo.db", folder / "many/todo.db", waiting, repeats)
-    async with start_child("app.bench.scheduling", "burst", str(burst), folder=folder / "burst") as child:
+    async with start_child("app.bench.schedule", "burst", str(burst), folder=folder / "burst") as child:
         late = child.said["late"]
     rows += [
         hold(f"{burst:,} reminders in one second: p99 lateness", pick(late, 0.99) * 1e3, "ms", at_most=250),
         hold(f"{burst:,} reminders in one second: all after", max(late) * 1e3, "ms", at_most=1_000),
     ]
-    async with start_child("app.bench.scheduling", "run", str(series), folder=folder / "run") as child:
+    async with start_child("app.bench.schedule", "run", str(series), folder=folder / "run") as child:
         said = child.said
     return [
         *rows,

@@ -41,7 +41,7 @@ class TwoCalls:
 
 async def measure_chatting(folder: Path, turns: int) -> list[Row]:
     """Measure a server with the model `TwoCalls`, on its own folder."""
-    async with start_child("app.bench.chatting", folder=folder) as child:
+    async with start_child("app.bench.chat", folder=folder) as child:
         url = f"http://127.0.0.1:{child.port}"
         async with httpx2.AsyncClient(base_url=url, timeout=30) as http:
             await _talk(http, 5)
