@@ -7,7 +7,7 @@ from pydantic_core import to_json
 
 from agent.entries import AnswerEntry
 from agent.messages import ToolCall
-from agent.pending_calls import drop_call, find_call
+from agent.unconfirmed_calls import drop_call, find_call
 from todo.errors import TodoError
 from todo.record.work import Store, Who
 from todo.requests.confirmations import decide_confirmation, read_confirmation

@@ -7,7 +7,7 @@ from sqlalchemy import bindparam, delete, select, tuple_
 from agent.entries import view_calls
 from agent.journal import TURNS, read_entries, require_conversation
 from agent.models import ChatConversation, Turn, TurnStep
-from agent.pending_calls import drop_calls_of
+from agent.unconfirmed_calls import drop_calls_of
 from events.instants import read_instant
 from events.sql import table_of
 from todo.record.work import Work

@@ -13,7 +13,7 @@ from agent.entries import Entry, ResultEntry, find_results, list_calls, load_ent
 from agent.errors import ConversationBusy, ConversationNotFound
 from agent.messages import Message
 from agent.models import ChatConversation, Turn, TurnStep
-from agent.pending_calls import WaitingCall, keep_call
+from agent.unconfirmed_calls import WaitingCall, keep_call
 from events.instants import read_instant, write_instant
 from events.sql import table_of, take_lock
 from todo.errors import InvalidArguments, TodoError

@@ -11,10 +11,10 @@ from mcp import Client
 from agent.entries import AnswerEntry, Entry, ResultEntry, find_results, list_calls, read_arguments, write_messages
 from agent.history import trim_history
 from agent.messages import ChatModel, Finished, Message, ModelFailed, ModelRequest, Piece, Tool, ToolCall
-from agent.pending_calls import WaitingCall, short_code
 from agent.prompt import write_prompt
 from agent.toolbox import CallResult, call_tool, refuse_call
 from agent.turn_events import CallFinished, CallStarted, ConfirmationWanted, Done, Failed, Text, TurnEvent
+from agent.unconfirmed_calls import WaitingCall, short_code
 from todo.requests.confirmations import ConfirmationView
 
 

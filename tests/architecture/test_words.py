@@ -19,7 +19,6 @@ QUOTES_TOOLS = ("docs/tools.md",)
 """Generated from sentences that models read, which have their own review."""
 NAMED_FOR_DOING = frozenset(
     {
-        "agent/pending_calls.py",
         "app/http/rest/recurring.py",
         "todo/requests/paging.py",
         "todo/tasks/upcoming.py",
