@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from app.http import app as main
 from app.storage.sqlite_writer import SqliteDatabase
 from events.catalog import EventType
 from events.consumer import Consumer
@@ -45,5 +44,7 @@ async def dapr(tmp_path: Path, anyio_backend: str, storage: str) -> AsyncIterato
 @pytest.fixture
 def fragile(monkeypatch: pytest.MonkeyPatch) -> Fragile:
     react = Fragile()
-    monkeypatch.setattr(main, "REACTIONS", (Consumer("fragile", frozenset(EventType), react), *REACTIONS))
+    reactions = (Consumer("fragile", frozenset(EventType), react), *REACTIONS)
+    for module in ("app.http.app", "app.service"):
+        monkeypatch.setattr(f"{module}.REACTIONS", reactions)
     return react
