@@ -157,7 +157,7 @@ class Conversation:
                 f"The message is longer than {self.bounds.message_characters} characters.", "Send a shorter one."
             )
         if "\0" in message or any("\ud800" <= character <= "\udfff" for character in message):
-            raise InvalidArguments("The message holds characters that are no text.", "Leave them out.")
+            raise InvalidArguments("The message holds characters that are not text.", "Leave them out.")
         return message
 
     def _prepare(self, turn_id: str, message: str, before: list[Message], model: str, journal: NoJournal) -> _Running:

@@ -181,7 +181,7 @@ def end_turn(work: Work, turn_id: str, state: str, text: str, problem: str | Non
 def require_conversation(work: Work, conversation_id: str) -> dict[str, Any]:
     """Return the row of one of the caller's conversations; raises `ConversationNotFound`."""
     if not (conversation_id.isascii() and conversation_id.isprintable()):
-        raise ConversationNotFound("This is no conversation's id.", "GET /api/conversations lists them.")
+        raise ConversationNotFound("This is not the id of a conversation.", "GET /api/conversations lists them.")
     row = work.connection.execute(_OWN, {"key": conversation_id, "user": work.who.user_id}).one_or_none()
     if row is None:
         raise ConversationNotFound("There is no such conversation.", "GET /api/conversations lists them.")

@@ -173,7 +173,7 @@ class TurnRun:
             if self.client is None:
                 result = refuse_call("unknown_tool", "There are no tools here; answer in words.")
             elif arguments is None:
-                result = refuse_call("invalid_arguments", "The arguments are no JSON object; nothing was done.")
+                result = refuse_call("invalid_arguments", "The arguments are not a JSON object; nothing was done.")
             else:
                 result = await call_tool(self.client, self.tools, call.name, arguments, call.call_id)
             await self.record(ResultEntry(call.call_id, result.text, result.result, result.failed))

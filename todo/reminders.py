@@ -212,9 +212,9 @@ def follow_due(work: Work, task: TaskRow) -> list[str]:
     return warnings
 
 
-def cancel_scheduled(work: Work, task_id: str, why: str) -> None:
-    """Cancel all scheduled reminders of a task; `why` decides whether reopening re-arms them."""
-    work.connection.execute(_CANCEL, {"key": task_id, "why": why})
+def cancel_scheduled(work: Work, task_id: str, why: str) -> int:
+    """Cancel all scheduled reminders of a task and return how many; `why` decides whether reopening re-arms them."""
+    return work.connection.execute(_CANCEL, {"key": task_id, "why": why}).rowcount
 
 
 def rearm_cancelled(work: Work, task: TaskRow, why: str) -> list[str]:

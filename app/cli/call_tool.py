@@ -30,7 +30,9 @@ async def call_tool(settings: Settings, name: str, arguments: str) -> Answer:
     try:
         raw: Any = from_json(arguments)
     except ValueError:
-        raise InvalidArguments("The arguments are no JSON.", """Write them as '{"title": "Buy milk"}'.""") from None
+        raise InvalidArguments(
+            "The arguments are not valid JSON.", """Write them as '{"title": "Buy milk"}'."""
+        ) from None
     call = read_call(operation, raw)
     async with open_service(settings) as service:
         answer = await run_call(service.store, SHELL, call)

@@ -51,11 +51,11 @@ async def examine(settings: Settings, clock: Clock | None = None) -> list[dict[s
 async def _examine_service(service: Service) -> AsyncIterator[Check]:
     yield await _check_clock(service)
     ready, body = await check_readiness(service, with_broker=False)
-    waiting = [reason for reason in body.get("degraded", body.get("reasons", [])) if "nobody" not in reason]
+    waiting = [reason for reason in body.get("degraded", body.get("reasons", [])) if "background work" not in reason]
     backlog = f"{body.get('backlog', 0)} waiting, none parked"
     yield Check("events", ready and not waiting, "; ".join(waiting) or backlog)
     held = await service.database.read(service.background.lease.is_held)
-    detail = "done by a running process" if held else "nobody: start `serve`, or reminders will not fire"
+    detail = "done by a running process" if held else "no process does it: start `serve`, or reminders will not fire"
     yield Check("background", held, detail)
     if service.sidecar is None:
         yield Check("broker", True, "memory: embedded, as durable as the database")

@@ -208,7 +208,7 @@ def faults(
 
 @events_cli.command()
 def replay(
-    parked: Annotated[bool, typer.Option("--parked", help="Events that the broker refused for good.")] = False,
+    parked: Annotated[bool, typer.Option("--parked", help="Events that the broker refused permanently.")] = False,
 ) -> None:
     """Set parked events, or failed reactions, free for another round of attempts."""
     from app.cli.replay import replay_events

@@ -148,7 +148,7 @@ def _say_shortly(body: bytes) -> bytes:
         answer = from_json(body)
         if "\n" not in answer["error"]["message"]:
             return body
-        answer["error"]["message"] = "The body is no JSON-RPC message."
+        answer["error"]["message"] = "The body is not a JSON-RPC message."
     except (ValueError, LookupError, TypeError):
         return body
     return to_json(answer)

@@ -55,15 +55,15 @@ async def check_readiness(service: Service, *, with_broker: bool = True) -> tupl
         return False, {"status": "unavailable", "reasons": [error.text]}
     reasons = []
     if parked:
-        reasons.append(f"{parked} events were refused for good and wait: evolution-todo events replay --parked")
+        reasons.append(f"{parked} events were refused permanently and wait: evolution-todo events replay --parked")
     if oldest and service.store.clock.now() - read_instant(oldest) > SLOW:
         reasons.append(f"events wait since {oldest}: the log of `serve` or `worker` says why; are daprd and Kafka up?")
     if dead:
-        reasons.append(f"{dead} reactions failed for good and wait: POST /api/dead-letters/replay")
+        reasons.append(f"{dead} reactions failed permanently and wait: POST /api/dead-letters/replay")
     if unreadable:
         reasons.append(f"{unreadable} dead letters could not be read: GET /api/dead-letters")
     if not held:
-        reasons.append("nobody does the background work yet")
+        reasons.append("no process does the background work yet")
     if silent:
         reasons.append(describe_silence(silent))
     broker = await _examine_broker(service) if with_broker else []

@@ -95,7 +95,7 @@ def read_request(body: bytes) -> ChatRequest:
     try:
         raw = from_json(body)
     except ValueError:
-        raise WireError(400, "invalid_json", "The body is no JSON that can be read.") from None
+        raise WireError(400, "invalid_json", "The body is not valid JSON.") from None
     if not isinstance(raw, dict):
         raise WireError(400, "invalid_json", "A JSON object is wanted here.")
     model, messages, stream = raw.get("model"), raw.get("messages"), raw.get("stream") or False
@@ -145,7 +145,7 @@ def _read_content(content: Any, n: int, *, last: bool) -> str:
             raise WireError(400, "unsupported_content", "Only text is read here; leave pictures and files out.", where)
         if all(isinstance(text, str) for text in texts):
             return "\n".join(text for text in texts if text)
-    raise WireError(400, "invalid_message", f"messages[{n}].content is no text.", f"messages[{n}].content")
+    raise WireError(400, "invalid_message", f"messages[{n}].content is not text.", f"messages[{n}].content")
 
 
 def _reply(conversation: Conversation, request: Request, asked: ChatRequest) -> AsyncIterator[TurnEvent]:

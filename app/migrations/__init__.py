@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from events.sql import take_lock
 from todo.errors import StorageUnavailable
 
-HEAD = "0007"
+HEAD = "0008"
 """The newest revision; a test compares it with the scripts beside this file."""
 
 
@@ -31,7 +31,7 @@ def read_revision(path: Path) -> str | None:
             return None
         raise StorageUnavailable(f"{path} cannot be read: {error}.", "Check the file and its folder.") from None
     except sqlite3.DatabaseError as error:
-        raise StorageUnavailable(f"{path} is no usable database: {error}.", "Restore a backup of it.") from None
+        raise StorageUnavailable(f"{path} is not a usable database: {error}.", "Restore a backup of it.") from None
     return row[0] if row else None
 
 

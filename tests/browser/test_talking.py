@@ -38,7 +38,7 @@ def test_the_first_minute(talk: Page, served: Served) -> None:
     expect(talk.get_by_text("stretch").first).to_be_visible()
     expect(talk.locator("reminder-lines")).to_contain_text("stretch")
 
-    tell(talk, "every last friday: send the invoice", "every last Friday")
+    tell(talk, "every last friday: send the invoice", "on the last Friday of each month")
     expect(row(talk, "send the invoice").first).to_be_visible()
 
     tell(talk, "done with buy milk", "completed")

@@ -140,7 +140,7 @@ async def test_health_and_readiness_are_told_apart(world: World) -> None:
     assert ready.status_code == 200
     # No process does the background work in these tests: the service is degraded, never unavailable.
     assert ready.json()["status"] == "degraded"
-    assert ready.json()["degraded"] == ["nobody does the background work yet"]
+    assert ready.json()["degraded"] == ["no process does the background work yet"]
 
 
 async def test_every_route_is_described_with_an_id_its_path_and_its_headers(world: World) -> None:

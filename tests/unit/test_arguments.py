@@ -211,7 +211,7 @@ def test_what_is_no_object_is_refused(raw: object) -> None:
         (float("-inf"), "must be a finite number."),
         (2**63, "is a whole number beyond 64 bits."),
         (-(2**200), "is a whole number beyond 64 bits."),
-        (b"bytes", "is no JSON value."),
+        (b"bytes", "is not a JSON value."),
     ],
 )
 def test_what_cannot_be_stored_is_refused_wherever_it_stands(value: object, sentence: str) -> None:

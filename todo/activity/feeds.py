@@ -107,7 +107,7 @@ def read_statistics(work: Work, from_: str | None, until: str | None) -> dict[st
     last = _read_day(work, until, today)
     first = _read_day(work, from_, last - timedelta(days=13))
     if not 0 <= (last - first).days < 366:
-        raise InvalidArguments("from and until span no days, or more than 366.", "Give two days, the first one first.")
+        raise InvalidArguments("from and until must span 1 to 366 days.", "Give two days, the first one first.")
     rows = work.connection.execute(
         select(_D.c.day, _D.c.created, _D.c.completed).where(
             _D.c.user_id == work.who.user_id, _D.c.day >= str(first), _D.c.day <= str(last)
@@ -216,7 +216,7 @@ def _read_day(work: Work, text: str | None, default: date) -> date:
         return default
     due = when.read_time(text, work.zone, work.now).due
     if not when.is_date(due):
-        raise InvalidArguments("from and until are dates.", "Write them as 2026-11-27.")
+        raise InvalidArguments("from and until must be dates.", "Write them as 2026-11-27.")
     return date.fromisoformat(due)
 
 

@@ -23,11 +23,11 @@ from todo.record.models import (
 )
 from todo.record.queries import RECURRENCE, REMINDER, TASK, load_any_tasks
 from todo.record.shapes import TaskShape
-from todo.record.views import diff_views
+from todo.record.views import diff_views, shorten_differences
 from todo.record.work import Work
 from todo.requests import paging
 from todo.text import when
-from todo.text.display import quote_title, show_text
+from todo.text.display import quote_title, say_actor
 
 _C = table_of(Change)
 _I = table_of(ChangeItem)
@@ -85,6 +85,7 @@ class History(TypedDict):
 
     task_id: str
     history: list[HistoryEntry]
+    history_cut: NotRequired[bool]
 
 
 def list_changes(work: Work, limit: int = 50, cursor: str | None = None) -> dict[str, Any]:
@@ -117,7 +118,7 @@ def _view_change(work: Work, row: dict[str, Any]) -> dict[str, Any]:
     return {**view, "tasks": tasks, "text": f"{', '.join(titles) or 'An erased task'}{more} {said} by {_tell_who(row)}"}
 
 
-def list_history(work: Work, task_id: str) -> History:
+def list_history(work: Work, task_id: str, limit: int = 200) -> History:
     """Return `{task_id, history: [{change_id, version, kind, at, at_text, actor, changes?, text}]}`, newest first.
 
     A deleted task still has its history. Raises `TaskNotFound`.
@@ -125,8 +126,11 @@ def list_history(work: Work, task_id: str) -> History:
     if task_id not in load_any_tasks(work, [task_id]):
         raise TaskNotFound("There is no task with this id.", "Look the task up with find_tasks and use its id.")
     key = {"user": work.who.user_id, "task_id": task_id}
-    rows = work.connection.execute(_OF_TASK.order_by(_C.c.seq.desc()).limit(200), key)
-    return {"task_id": task_id, "history": [_view_entry(work, row._asdict()) for row in rows]}
+    rows = work.connection.execute(_OF_TASK.order_by(_C.c.seq.desc()).limit(limit + 1), key).all()
+    answer: History = {"task_id": task_id, "history": [_view_entry(work, row._asdict()) for row in rows[:limit]]}
+    if len(rows) > limit:
+        answer["history_cut"] = True
+    return answer
 
 
 def _view_entry(work: Work, row: dict[str, Any]) -> HistoryEntry:
@@ -153,7 +157,7 @@ def _view_entry(work: Work, row: dict[str, Any]) -> HistoryEntry:
 def _tell_difference(item: dict[str, Any]) -> dict[str, Any]:
     if item["before"] is None or item["after"] is None:
         return {}
-    return {"changes": diff_views(from_json(item["before"]), from_json(item["after"]))}
+    return {"changes": shorten_differences(diff_views(from_json(item["before"]), from_json(item["after"])))}
 
 
 def _title_of(item: dict[str, Any]) -> str | None:
@@ -163,9 +167,7 @@ def _title_of(item: dict[str, Any]) -> str | None:
 
 
 def _tell_who(row: dict[str, Any]) -> str:
-    actor = from_json(row["actor"])
-    client = actor.get("client")
-    return f"{actor['kind']} ({show_text(client or actor['surface'])})"
+    return say_actor(from_json(row["actor"]))
 
 
 def read_past(work: Work, task_id: str, at: str) -> TaskShape:
@@ -194,7 +196,7 @@ def erase_task(work: Work, task_id: str) -> dict[str, Any]:
     run = work.connection.execute
     mine = _O.c.task_id == task_id
     if run(select(_O.c.seq).where(mine, _O.c.published_at.is_(None))).first() is not None:
-        raise InvalidArguments("Its last events are still on their way.", "Repeat this in a moment.")
+        raise InvalidArguments("Its last events are still being published.", "Repeat this in a moment.")
     for table in (table_of(TaskTag), REMINDER, RECURRENCE, table_of(Notification), table_of(Activity)):
         run(delete(table).where(table.c.task_id == task_id))
     for table in (table_of(CountedTask), table_of(Delivery)):

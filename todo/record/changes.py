@@ -1,6 +1,6 @@
 """A change: what one call does to tasks and series, recorded with its events so that it can be shown and undone."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,7 +52,7 @@ class Change:
 
     def __init__(self, work: Work, kind: str, request_id: str | None = None, undoes: Sequence[str] = ()) -> None:
         self.work = work
-        self._kind = kind
+        self.kind = kind
         self._request_id = request_id
         self._undoes = undoes
         self._parts = Collected()
@@ -116,6 +116,10 @@ class Change:
             part.after = shown
         return part.after
 
+    def was(self, row: TaskRow) -> Mapping[str, Any]:
+        """Return the view of a touched task before the change; empty for a new one."""
+        return self._parts.tasks[row["id"]].before or {}
+
     def was_reminded(self, row: TaskRow) -> bool:
         """Return whether a touched task had reminders before."""
         before = self._parts.tasks[row["id"]].before
@@ -128,10 +132,6 @@ class Change:
             self.view(each.row)
         return touched
 
-    def list_gone(self) -> list[TaskShape]:
-        """Return the views of the tasks that this change deletes."""
-        return [each.view for each in self.list_touched() if each.is_gone]
-
     def record(self) -> Recorded:
         """Write the change, its items and its events, after the tasks' own rows and in the same transaction.
 
@@ -142,7 +142,7 @@ class Change:
             self.work.collected.add(self._parts)
             return Recorded("", [])
         work, change_id = self.work, self.work.ids.new()
-        write_history(work, change_id, self._kind, touched, self._parts.series, self._undoes)
+        write_history(work, change_id, self.kind, touched, self._parts.series, self._undoes)
         actor = work.who.actor()
         events = []
         for each in touched:

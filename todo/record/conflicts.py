@@ -1,6 +1,7 @@
 """Version conflicts: whether a task is still the one that the caller saw, and who has changed it since."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic_core import from_json
 from sqlalchemy import bindparam, select
@@ -9,9 +10,10 @@ from events.sql import table_of
 from todo.errors import VersionConflict
 from todo.record.models import Change, ChangeItem
 from todo.record.shapes import TaskRow
-from todo.record.views import diff_views
+from todo.record.views import diff_views, shorten_differences
 from todo.record.work import Work
-from todo.text.display import quote_title, show_text
+from todo.text.display import quote_title, say_actor
+from todo.text.when import say_due
 
 _C = table_of(Change)
 _I = table_of(ChangeItem)
@@ -25,36 +27,60 @@ _SINCE = (
 
 @dataclass(frozen=True, slots=True)
 class Since:
-    """One change of a task since some version: which fields, by whom (`client` alone, `who` with the kind), when."""
+    """One change of a task since some version: its differences `{field: [old, new]}`, who made it, and when."""
 
-    fields: list[str]
-    client: str
+    changes: dict[str, list[Any]]
     who: str
     at: str
 
+    @property
+    def fields(self) -> list[str]:
+        """The names of the fields that changed."""
+        return list(self.changes)
+
 
 def check_version(work: Work, task: TaskRow, expected: int | None) -> None:
-    """Refuse with `version_conflict` if the caller saw another version, naming the fields and who changed them."""
+    """Refuse with `version_conflict` if the caller saw another version, with what has changed since and by whom."""
     if expected is None or expected == task["version"]:
         return
     since = list_since(work, task["id"], expected)
-    parts = [f"{', '.join(each.fields) or 'nothing'} by {each.who} at {each.at[:16]}Z" for each in since]
-    changed = f" Changed since: {'; '.join(parts[-3:])}." if parts else ""
+    parts = [describe_change(work, each) for each in since]
+    more = f" and {len(parts) - 3} earlier changes" if len(parts) > 3 else ""
+    changed = f" Since then: {'; '.join(parts[-3:])}{more}." if parts else ""
     raise VersionConflict(
         f"{quote_title(task['title'])} is at version {task['version']}, not {expected}.{changed}",
-        "Read it with get_task and repeat the change with the version that you see there.",
+        "Read it with get_task, and ask the person before changing what somebody else has changed.",
         version=task["version"],
-        fields={name: each.client for each in since for name in each.fields},
+        fields={name: each.who for each in since for name in each.changes},
+        changes={name: values for each in since for name, values in each.changes.items()},
     )
 
 
 def list_since(work: Work, task_id: str, version: int) -> list[Since]:
-    """Return the changes of a task of the caller's after a version, oldest first."""
+    """Return the changes of a task of the caller's after a version, oldest first; long texts are cut."""
     key = {"task_id": task_id, "version": version, "user": work.who.user_id}
     found = []
     for before, after, actor, at in work.connection.execute(_SINCE, key):
-        who = from_json(actor)
-        client = show_text(who.get("client") or who["surface"])
         changed = diff_views(from_json(before) if before else {}, from_json(after) if after else {})
-        found.append(Since(list(changed), client, f"{client} ({who['kind']})", at))
+        found.append(Since(shorten_differences(changed), say_actor(from_json(actor)), at))
     return found
+
+
+def describe_change(work: Work, since: Since) -> str:
+    """Return a change in words: fields with old and new values, who, and the local time."""
+    fields = ", ".join(_describe_field(name, *values) for name, values in since.changes.items())
+    when_ = say_due(f"{since.at[:19]}Z", work.zone)
+    return f"{fields or 'nothing visible'} by {since.who}, {when_}"
+
+
+def _describe_field(name: str, old: Any, new: Any) -> str:
+    if name == "reminders":
+        return "reminders"
+    return f"{name} from {_describe_value(old)} to {_describe_value(new)}"
+
+
+def _describe_value(value: Any) -> str:
+    if value is None or value == "" or value == []:
+        return "nothing"
+    text = ", ".join(str(each) for each in value) if isinstance(value, list) else str(value)
+    return quote_title(text[:60] + ("…" if len(text) > 60 else ""))

@@ -161,7 +161,10 @@ class Change(SQLModel, table=True):
     """
 
     __tablename__ = "change"
-    __table_args__ = (Index("ix_change_origin", "user_id", "origin", "seq"),)
+    __table_args__ = (
+        Index("ix_change_origin", "user_id", "origin", "seq"),
+        Index("ix_change_at", "user_id", "at"),
+    )
 
     seq: int | None = Field(default=None, primary_key=True, sa_type=RowNumber)
     id: str = Field(unique=True)

@@ -3,14 +3,15 @@
 import re
 from typing import TypedDict, cast
 
+from pydantic_core import from_json
 from sqlalchemy import bindparam, case, func, literal, or_, select
 
 from events.sql import table_of
 from todo.errors import IsSeries, TaskNotFound
-from todo.record.models import Recurrence, Reminder, Task
+from todo.record.models import Change, ChangeItem, Recurrence, Reminder, Task
 from todo.record.shapes import RecurrenceRow, ReminderRow, TaskRow
 from todo.record.work import Work
-from todo.text.display import quote_title
+from todo.text.display import quote_title, say_actor
 from todo.text.search_words import fold_words
 from todo.text.when import say_due
 
@@ -26,6 +27,8 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 TASK = table_of(Task)
 REMINDER = table_of(Reminder)
 RECURRENCE = table_of(Recurrence)
+_CHANGE = table_of(Change)
+_ITEM = table_of(ChangeItem)
 
 _OWNED = TASK.c.user_id == bindparam("user")
 _ALIVE = TASK.c.deleted_at.is_(None)
@@ -71,6 +74,20 @@ _DUE_SERIES = (
     .order_by(RECURRENCE.c.next_at)
     .limit(bindparam("limit"))
     .with_for_update(skip_locked=True)
+)
+_DELETION = (
+    select(TASK.c.title, _CHANGE.c.id, _CHANGE.c.actor, _CHANGE.c.at)
+    .join(_ITEM, _ITEM.c.task_id == TASK.c.id)
+    .join(_CHANGE, _CHANGE.c.id == _ITEM.c.change_id)
+    .where(
+        TASK.c.id == bindparam("task_id"),
+        _OWNED,
+        TASK.c.deleted_at.is_not(None),
+        _ITEM.c.after.is_(None),
+        _CHANGE.c.user_id == bindparam("user"),
+    )
+    .order_by(_CHANGE.c.seq.desc())
+    .limit(1)
 )
 _NEXT_SERIES = select(func.min(RECURRENCE.c.next_at)).where(RECURRENCE.c.next_at.is_not(None))
 
@@ -228,6 +245,15 @@ def next_reminder_at(work: Work) -> str | None:
 
 
 def _not_found(work: Work, task_id: str) -> TaskNotFound:
+    deletion = work.connection.execute(_DELETION, {"task_id": task_id, "user": work.who.user_id}).first()
+    if deletion is not None:
+        return TaskNotFound(
+            f"{quote_title(deletion.title)} is deleted, by {say_actor(from_json(deletion.actor))}, "
+            f"{say_due(f'{deletion.at[:19]}Z', work.zone)}.",
+            f'If the person wants it back: undo with change_ids=["{deletion.id}"].',
+            deleted=True,
+            change_id=deletion.id,
+        )
     similar = _list_similar(work, task_id)
     if similar:
         near = "; ".join(f"{quote_title(each['title'])} ({each['task_id']})" for each in similar)

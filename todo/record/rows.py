@@ -94,8 +94,12 @@ def deadline_of(work: Work, due: str | None) -> str:
 def show_task(work: Work, row: TaskRow) -> TaskShape:
     """Return the caller's view of a row, its reminders or its recurrence included."""
     if row["kind"] == "recurring":
-        return view_task(row, (), work.zone, load_recurrence(work, row["id"]))
-    return view_task(row, load_reminders(work, row["id"]), work.zone)
+        view = view_task(row, (), work.zone, load_recurrence(work, row["id"]))
+    else:
+        view = view_task(row, load_reminders(work, row["id"]), work.zone)
+    if row["deleted_at"] is not None:
+        view["deleted"] = True
+    return view
 
 
 def pick_changed(task: TaskRow, values: TaskColumns) -> TaskColumns:

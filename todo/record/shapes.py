@@ -233,6 +233,7 @@ class TaskShape(TypedDict):
     created_at: Instant
     updated_at: Instant
     completed_at: NotRequired[Instant]
+    deleted: NotRequired[Annotated[Literal[True], Field(description="Only of a task that is deleted")]]
 
 
 class TriggerShape(TypedDict):
@@ -241,6 +242,17 @@ class TriggerShape(TypedDict):
     recurring_id: str
     occurrence: str
     skipped: int
+
+
+class BriefTask(TypedDict):
+    """A task in the answer of a plan: enough to name it; get_task shows all of it."""
+
+    id: str
+    title: str
+    status: str
+    due: NotRequired[str]
+    version: int
+    deleted: NotRequired[bool]
 
 
 class EventRef(TypedDict):
@@ -277,7 +289,7 @@ class WriteAnswer(NowShape, total=False):
     """
 
     task: TaskShape
-    tasks: list[TaskShape]
+    tasks: list[TaskShape] | list[BriefTask]
     recurring_id: str
     change_id: str
     events: list[EventRef]

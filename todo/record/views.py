@@ -8,6 +8,7 @@ from pydantic_core import from_json
 
 from events.instants import shorten_instant
 from todo.record.shapes import (
+    BriefTask,
     CatchUpName,
     ModeName,
     RecurrenceRow,
@@ -21,7 +22,7 @@ from todo.text import when
 
 PRIORITIES = ("none", "low", "medium", "high")
 
-_DERIVED = frozenset({"version", "updated_at", "due_local", "due_text", "edited"})
+_DERIVED = frozenset({"version", "updated_at", "due_local", "due_text", "edited", "deleted"})
 
 
 def view_reminder(row: ReminderRow) -> ReminderShape:
@@ -106,3 +107,41 @@ def diff_views(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str,
         for name in dict.fromkeys([*before, *after])
         if name not in _DERIVED and before.get(name) != after.get(name)
     }
+
+
+def view_briefly(view: TaskShape) -> BriefTask:
+    """Return the few fields of a view that name a task among many."""
+    brief: BriefTask = {
+        "id": view["id"],
+        "title": view["title"],
+        "status": view["status"],
+        "version": view["version"],
+    }
+    if "due" in view:
+        brief["due"] = view["due"]
+    if "deleted" in view:
+        brief["deleted"] = True
+    return brief
+
+
+MOST_SHOWN = 200
+"""Characters of a text that a shortened difference shows."""
+
+
+def shorten_differences(changes: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
+    """Return differences in which long texts are cut: added text is shown alone, other text by its beginning."""
+    shown: dict[str, list[Any]] = {}
+    for name, (old, new) in changes.items():
+        if isinstance(old, str) and isinstance(new, str) and len(new) > MOST_SHOWN and old and new.startswith(old):
+            shown[name] = [f"({len(old)} characters)", f"(the same, and then) {_cut(new[len(old) :].strip())}"]
+        else:
+            shown[name] = [_cut(old), _cut(new)]
+    return shown
+
+
+def _cut(value: Any) -> Any:
+    if isinstance(value, str) and len(value) > MOST_SHOWN:
+        return f"{value[:MOST_SHOWN]}… ({len(value)} characters)"
+    if isinstance(value, list) and len(value) > MOST_SHOWN // 10:
+        return [*value[: MOST_SHOWN // 10], f"… ({len(value)} in all)"]
+    return value

@@ -204,7 +204,7 @@ def _read_until(value: str) -> date | datetime:
                 until = datetime.fromisoformat(value.removesuffix("Z")).replace(tzinfo=UTC if match[1] else None)
     if until is None:
         example = "Right are UNTIL=20261231, UNTIL=20261231T170000 and UNTIL=20261231T160000Z."
-        _refuse("UNTIL is no date that exists.", example)
+        _refuse("UNTIL is not a date that exists.", example)
     return until
 
 
@@ -212,7 +212,7 @@ def _say_unknown(name: str) -> str:
     if name in ("RSCALE", "SKIP"):
         return f"{name} (RFC 7529) is not supported; days that do not exist are skipped."
     shown = f'"{name[:40]}"' if name else "An empty name"
-    return f"{shown} is no part of a rule; the parts are {', '.join(_PARTS)}."
+    return f"{shown} is not a part of a rule; the parts are {', '.join(_PARTS)}."
 
 
 def _refuse(sentence: str, example: str = _EXAMPLE) -> NoReturn:

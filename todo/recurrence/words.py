@@ -1,4 +1,4 @@
-"""The English text of a recurrence rule: "every last Friday at 17:00, until 31 Dec 2026"."""
+"""The English text of a recurrence rule: "on the last Friday of each month at 17:00, until 31 Dec 2026"."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -24,19 +24,22 @@ _WORKDAYS = tuple((0, day) for day in range(5))
 _MOST_TIMES = 6
 
 
-def describe(rule: Rule, first: str | None, zone: ZoneInfo, wall: str | None = None) -> str:
+def describe(
+    rule: Rule, first: str | None, zone: ZoneInfo, wall: str | None = None, *, from_completion: bool = False
+) -> str:
     """Return a rule in English; days and times that the rule does not name come from `first`, if given.
 
-    `wall` is the intended local time of `first` if a clock change skipped it.
+    `wall` is the intended local time of `first` if a clock change skipped it. `from_completion` says that the interval
+    counts from completion, so that `first` gives the time of day and no day.
     """
     start = None if first is None else datetime.fromisoformat(wall) if wall else _local_start(first, zone)
-    if start is not None:
+    if start is not None and not from_completion:
         rule = _fill_days(rule, start)
     if rule.freq in SUB_DAILY:
         text = _say_sub_daily(rule)
     else:
         text = _say_chosen(rule, _say_days(rule)) + _say_times(rule, None if first and is_date(first) else start, first)
-    return text + _say_end(rule)
+    return text + _say_end(rule, zone)
 
 
 def _local_start(first: str, zone: ZoneInfo) -> datetime:
@@ -89,11 +92,11 @@ def _say_weekly(rule: Rule, every: str) -> str:
 
 def _say_monthly(rule: Rule, every: str) -> str:
     if rule.byday:
-        plain = all(not ordinal for ordinal, _ in rule.byday)
-        if rule.interval == 1 and (plain or all(ordinal for ordinal, _ in rule.byday)):
-            days = _join(f"{_say_ordinal(n)} {_DAYS[day]}".strip() for n, day in rule.byday)
-            return f"every {days}" + (" of the month" if len(rule.byday) > 1 and not plain else "")
-        return f"{every} on {_say_weekdays(rule.byday)}"
+        if rule.interval == 1 and all(not ordinal for ordinal, _ in rule.byday):
+            return f"every {_join(_DAYS[day] for _, day in rule.byday)}"
+        # Not "every second Wednesday": that is every other week to most people.
+        days = _say_weekdays(rule.byday)
+        return f"on {days} of each month" if rule.interval == 1 else f"{every} on {days}"
     if rule.bymonthday:
         days = _say_month_days(rule.bymonthday)
         return f"every {days} of the month" if rule.interval == 1 else f"{every} on the {days}"
@@ -146,7 +149,7 @@ def _say_chosen(rule: Rule, text: str) -> str:
     workdays = rule.freq == "MONTHLY" and rule.interval == 1 and rule.byday == _WORKDAYS and not rule.bymonthday
     one_time = max(len(rule.byhour), len(rule.byminute), len(rule.bysecond)) <= 1
     if workdays and one_time and len(rule.bysetpos) == 1:
-        return f"every {_say_ordinal(rule.bysetpos[0])} weekday of the month{_say_months(rule)}"
+        return f"on the {_say_ordinal(rule.bysetpos[0])} weekday of each month{_say_months(rule)}"
     if rule.freq == "DAILY":
         return text  # `_say_times` lists only the times that BYSETPOS keeps
     chosen = _join(_say_ordinal(position) for position in rule.bysetpos)
@@ -178,17 +181,15 @@ def _say_sub_daily(rule: Rule) -> str:
     return _say_chosen(rule, text)
 
 
-def _say_end(rule: Rule) -> str:
+def _say_end(rule: Rule, zone: ZoneInfo) -> str:
     if rule.count is not None:
         return ", once" if rule.count == 1 else f", {rule.count} times"
     if rule.until is None:
         return ""
     until = rule.until
-    text = f", until {until.day} {_MONTHS[until.month - 1][:3]} {until.year}"
-    if isinstance(until, datetime):
-        text += f", {until:%H:%M:%S}" if until.second else f", {until:%H:%M}"
-        text += " UTC" if until.tzinfo else ""
-    return text
+    if isinstance(until, datetime) and until.tzinfo is not None:
+        until = until.astimezone(zone)
+    return f", until {until.day} {_MONTHS[until.month - 1][:3]} {until.year}"
 
 
 def _say_months(rule: Rule) -> str:

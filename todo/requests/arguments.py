@@ -16,36 +16,9 @@ from pydantic_core import ErrorDetails, from_json, to_json
 
 from todo.errors import InvalidArguments
 from todo.requests.request import Request
+from todo.requests.synonyms import NEAR_NAMES, SYNONYMS
 
 MAX_DEPTH, MAX_ECHO, MAX_PROBLEMS = 32, 60, 5
-
-SYNONYMS: dict[frozenset[str], dict[str, str]] = {
-    frozenset({"none", "low", "medium", "high"}): {
-        "high": "p1 1 urgent highest important critical",
-        "medium": "p2 2 normal med",
-        "low": "p3 3 lowest",
-        "none": "p4 4 no off",
-    },
-    frozenset({"open", "completed", "overdue", "all"}): {
-        "completed": "done closed complete finished",
-        "open": "todo to_do pending active",
-        "all": "any",
-        "overdue": "late",
-    },
-}
-"""Other words for an enum's values, by the enum's whole set of values, so that no other enum is touched."""
-
-NEAR_NAMES: dict[str, str] = {
-    **dict.fromkeys(("task_id", "reminder_id", "plan_id"), "id task todo_id"),
-    "title": "name summary content",
-    "notes": "description note details body",
-    **dict.fromkeys(("due", "first_due"), "deadline due_date due_at date"),
-    "tags": "label labels categories",
-    "text": "query search q",
-    "zone": "timezone tz",
-    "rule": "rrule repeat recurrence",
-}
-"""Names that callers write for our arguments; they are suggested, never accepted."""
 
 _FLAGS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
@@ -324,7 +297,7 @@ def _find_flaw(value: object) -> str | None:
         return None if math.isfinite(value) else "must be a finite number"
     if isinstance(value, int):
         return None if -(2**63) <= value < 2**63 else "is a whole number beyond 64 bits"
-    return None if value is None else "is no JSON value"
+    return None if value is None else "is not a JSON value"
 
 
 def _show_text(text: str, limit: int) -> str:
@@ -338,7 +311,13 @@ def _show_value(value: object) -> str:
         return f'"{_show_text(value, MAX_ECHO - 2)}"'
     if value is None or isinstance(value, int | float):
         return to_json(value).decode() if _find_flaw(value) is None else "a number out of bounds"
-    return "an object" if isinstance(value, dict) else "a list" if isinstance(value, list | tuple) else "no JSON value"
+    return (
+        "an object"
+        if isinstance(value, dict)
+        else "a list"
+        if isinstance(value, list | tuple)
+        else "something that is not JSON"
+    )
 
 
 def _name_path(path: Path) -> str:

@@ -11,15 +11,17 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 from events.instants import read_instant, write_instant
 from events.sql import table_of, take_lock
 from todo.errors import ConfirmationRequired, Forbidden, InvalidArguments, TaskNotFound
-from todo.record.models import Change, ChangeItem, Confirmation
+from todo.record.changes import Change
+from todo.record.models import Confirmation
 from todo.record.queries import load_any_tasks
-from todo.record.shapes import TaskRow, TaskShape
+from todo.record.shapes import TaskRow
 from todo.record.work import Work
+from todo.requests.losses import count_losses, count_recent, find_losses
 from todo.text.display import quote_title, show_text
 from todo.text.when import say_due
 
 KEPT = timedelta(minutes=10)
-MANY_DELETIONS = 10
+MANY_LOSSES = 10
 MANY_SERIES = 3
 _SHOWN = 5
 MOST_ITEMS = 100
@@ -27,38 +29,6 @@ MOST_ITEMS = 100
 _SHOWN_ARGUMENTS = 300
 
 _T = table_of(Confirmation)
-_C = table_of(Change)
-_I = table_of(ChangeItem)
-_MAKER = _C.alias()
-_MADE = _I.alias()
-# Undoing one's own create does not count as a deletion.
-_TAKEN_BACK = (
-    select(_MADE.c.task_id)
-    .join(_MAKER, _MAKER.c.id == _MADE.c.change_id)
-    .where(
-        _MADE.c.task_id == _I.c.task_id,
-        _MADE.c.before.is_(None),
-        _MAKER.c.undone_by == _C.c.id,
-        _MAKER.c.origin == _C.c.origin,
-        _MAKER.c.kind != "undo",
-    )
-    .exists()
-)
-_DELETED = (
-    select(_I.c.change_id, _I.c.task_id, _I.c.before)
-    .join(_C, _C.c.id == _I.c.change_id)
-    .where(
-        _C.c.user_id == bindparam("user"),
-        _C.c.origin == bindparam("origin"),
-        _C.c.at >= bindparam("since"),
-        _C.c.kind.in_(["delete_task", "apply_plan", "undo"]),
-        _C.c.undone_by.is_(None),
-        _I.c.after.is_(None),
-        _I.c.before.is_not(None),
-        ~_TAKEN_BACK,
-    )
-    .limit(200)
-)
 _OWNED = _T.c.user_id == bindparam("user")
 _SAME = (
     select(_T)
@@ -104,28 +74,41 @@ class About(TypedDict):
     total: int
 
 
-def require_person(work: Work, operation: str, subject: str, gone: Sequence[TaskShape]) -> None:
-    """Let an agent delete `gone` only if that is little, or if the person has agreed to exactly this.
+def require_person(change: Change, subject: str) -> None:
+    """Let an agent lose little of the person's, or what the person has agreed to; ask before the change is recorded.
 
-    The person has to agree to the tenth deletion from one origin within ten minutes, to ten or more at once, and to
-    ending more than three series. An agreement holds for ten minutes and one use, and for these tasks under the titles
-    that were shown. A step of a plan does not ask: the plan asks once for all its steps. Raises
-    `ConfirmationRequired`, and `Forbidden` if the person has already said no to this.
+    The person has to agree to the tenth loss by one client within ten minutes, over all its conversations, tools and
+    plans, and to ending more than three series at once. A loss is a deleted task, a series that is ended (with its
+    instances as one), or a title or notes overwritten on a task that the client did not make itself. An agreement holds
+    for ten minutes and one use, and for these tasks under the titles that were shown. A step of a plan does not ask:
+    the plan asks once for all its steps. Raises `ConfirmationRequired`, and `Forbidden` if the person has already said
+    no to this.
     """
-    if work.who.kind != "agent" or work.agreed or work.collected is not None or not gone:
+    work = change.work
+    if work.who.kind != "agent" or work.agreed or work.collected is not None:
         return
-    # Concurrent calls must count each other.
-    take_lock(work.connection, "deletions", work.who.user_id, work.who.origin)
-    series = [task for task in gone if task.get("kind") == "recurring"]
-    count = count_deletions([(task["id"], task.get("recurring_id")) for task in gone])
-    if count + _count_recent(work) < MANY_DELETIONS and len(series) <= MANY_SERIES:
+    touched = change.list_touched()
+    losses = find_losses(work, change.kind, touched)
+    if not losses:
         return
-    meant = sorted((task["id"], task["title"]) for task in gone)
-    fingerprint = sha256(to_json([operation, subject, meant])).hexdigest()
-    titles = [quote_title(task["title"]) for task in gone[:_SHOWN]]
-    more = f" and {len(gone) - _SHOWN} more" if len(gone) > _SHOWN else ""
-    many = "1 task" if len(gone) == 1 else f"{len(gone)} tasks"
-    _spend_agreement(work, fingerprint, f"Delete {', '.join(titles)}{more}", _describe(f"Delete {many}", gone))
+    series = sum(each.is_series and not each.is_text for each in losses)
+    if count_losses(losses) + count_recent(work) < MANY_LOSSES and series <= MANY_SERIES:
+        return
+    lost = {each.task_id for each in losses}
+    views = [each.before for each in touched if each.before is not None and each.row["id"] in lost]
+    meant = sorted((view["id"], view["title"]) for view in views)
+    fingerprint = sha256(to_json([change.kind, subject, meant])).hexdigest()
+    verb = (
+        "Delete"
+        if not any(each.is_text for each in losses)
+        else "Change"
+        if all(each.is_text for each in losses)
+        else "Delete or change"
+    )
+    titles = [quote_title(view["title"]) for view in views[:_SHOWN]]
+    more = f" and {len(views) - _SHOWN} more" if len(views) > _SHOWN else ""
+    many = "1 task" if len(views) == 1 else f"{len(views)} tasks"
+    _spend_agreement(work, fingerprint, f"{verb} {', '.join(titles)}{more}", _describe(f"{verb} {many}", views))
 
 
 def require_agreement(work: Work, operation: str, arguments: Mapping[str, Any], task_ids: Sequence[str] = ()) -> None:
@@ -189,13 +172,7 @@ def _spend_agreement(work: Work, fingerprint: str, summary: str, about: About) -
 
 def refuse_again() -> Forbidden:
     """Return the refusal for an agent whose person has said no; it keeps the agent from asking again at once."""
-    return Forbidden("The person has refused this; nothing was done.", "Leave it be, unless they ask for it anew.")
-
-
-def count_deletions(deleted: Sequence[tuple[str, str | None]]) -> int:
-    """Return how many deletions these are, as (id, series' id): a series with its instances counts as one."""
-    ids = {task_id for task_id, _ in deleted}
-    return sum(series not in ids for _, series in deleted)
+    return Forbidden("The person has refused this; nothing was done.", "Leave it, unless they ask for it again.")
 
 
 def ask_person(work: Work, fingerprint: str, summary: str, about: About) -> str:
@@ -236,12 +213,12 @@ def decide_confirmation(work: Work, confirmation_id: str, decision: str) -> Conf
     Returns the question. Raises `TaskNotFound`, for an agent also of another's question, and `InvalidArguments`.
     """
     if decision not in ("accept", "reject"):
-        raise InvalidArguments("decision is accept or reject.", 'Send {"decision": "accept"}.')
+        raise InvalidArguments("decision must be accept or reject.", 'Send {"decision": "accept"}.')
     row = work.connection.execute(_BY_ID, {"user": work.who.user_id, "key": confirmation_id}).one_or_none()
     if row is None or (work.who.kind == "agent" and row.origin != work.who.origin):
         raise TaskNotFound("There is no such question.", "GET /api/confirmations lists those that wait.")
     if row.state != "pending" or row.asked_at < _since(work):
-        raise InvalidArguments("This question is decided or too old.", "The agent can ask again.")
+        raise InvalidArguments("This question has been decided or is too old.", "The agent can ask again.")
     state = "accepted" if decision == "accept" else "rejected"
     work.connection.execute(_DECIDE, {"key": confirmation_id, "now": state, "at": work.at})
     return _view({**row._asdict(), "state": state})
@@ -258,18 +235,6 @@ def read_confirmation(work: Work, confirmation_id: str) -> ConfirmationView:
 def newest_questions(connection: Connection) -> Sequence[str | None]:
     """Return the newest question and the time of the newest decision over all users; each change moves one."""
     return tuple(connection.execute(_NEWEST).one())
-
-
-def _count_recent(work: Work) -> int:
-    key = {"user": work.who.user_id, "origin": work.who.origin, "since": _since(work)}
-    by_change: dict[str, list[tuple[str, str | None]]] = {}
-    known: set[str] = set()
-    for change_id, task_id, before in work.connection.execute(_DELETED, key):
-        if task_id in known:
-            continue
-        known.add(task_id)
-        by_change.setdefault(change_id, []).append((task_id, from_json(before).get("recurring_id")))
-    return sum(count_deletions(each) for each in by_change.values())
 
 
 def _since(work: Work) -> str:

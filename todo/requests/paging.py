@@ -58,4 +58,4 @@ def read_number(cursor: str | None) -> int:
 
 def refuse_cursor() -> InvalidArguments:
     """Return the refusal of a cursor that this list did not write."""
-    return InvalidArguments("cursor is none of ours.", "Use next_cursor of the page before.")
+    return InvalidArguments("This cursor is not valid here.", "Use next_cursor of the page before.")

@@ -33,7 +33,7 @@ class ExactlyOne:
     def check(self, request: BaseModel) -> None:
         """Raise `InvalidArguments` if both or neither are given."""
         if len(_list_given(request, (self.one, self.other))) != 1:
-            raise InvalidArguments(f"Exactly one of {self.one} and {self.other} is wanted.", self.advice)
+            raise InvalidArguments(f"Give exactly one of {self.one} and {self.other}.", self.advice)
 
     def describe(self) -> str:
         """Return the rule as a sentence of the docs."""

@@ -188,6 +188,7 @@ def edit_template(work: Work, task: TaskRow, request: UpdateTask) -> WriteAnswer
     for each in load_open_instances(work, task["id"]):
         if inherited := inherit_edits(each, task, values):
             change.update(each, inherited)
+    require_person(change, task["id"])
     return change.answer(row, f"The recurring task {quote_title(row['title'])} is changed, with its open occurrences.")
 
 
@@ -207,7 +208,7 @@ def delete_series(change: Change, task: TaskRow) -> WriteAnswer:
     save_series(change, Series(row, series.row, series.schedule), {})
     for each in open_ones:
         delete_row(change, each)
-    require_person(work, "delete_task", task["id"], change.list_gone())
+    require_person(change, task["id"])
     count = len(open_ones)
     with_open = f" with {count} open occurrence{'s' if count > 1 else ''}" if count else ""
     sentence = f"The recurring task {quote_title(task['title'])} is deleted{with_open}; completed occurrences stay."

@@ -84,7 +84,7 @@ def resume(plan: SeriesDraft) -> None:
         return
     plan.values["paused"] = False
     plan.stirred = True
-    plan.said.append("It goes on; what was missed meanwhile is not made up.")
+    plan.said.append("It continues; missed occurrences are not made up.")
 
 
 def pause_until(plan: SeriesDraft, text: str) -> None:
@@ -93,7 +93,7 @@ def pause_until(plan: SeriesDraft, text: str) -> None:
     due = when.read_time(text, zone, plan.work.now).due
     if not when.is_date(due) or day_of(due, zone) <= when.local_day(plan.work.now, zone):
         raise InvalidArguments(
-            "pause_until is a date after today: the first on which the series may come again.",
+            "pause_until must be a date after today: the first on which the series may come again.",
             f"Today is {when.local_day(plan.work.now, zone)}.",
         )
     resume(plan)

@@ -1,6 +1,7 @@
 """A rule as a caller gives it: parsed, with the due that sets its phase, and checked against a mode."""
 
-from datetime import datetime, time
+from datetime import date, datetime, time
+from itertools import islice
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -10,6 +11,9 @@ from todo.recurrence import expansion as rules
 from todo.recurrence.expansion import Rule
 from todo.recurrence.schedule import Mode, Schedule, day_of
 from todo.text import when
+
+MOST_WALKED = 400
+"""Dates that are walked to find the last one: bounds what saying a rule may cost."""
 
 
 class ParsedRule(NamedTuple):
@@ -55,6 +59,34 @@ def check_mode(rule: Rule, mode: Mode, catch_up: str | None) -> None:
 
 
 def describe_schedule(schedule: Schedule) -> str:
-    """Return a series' rule in words."""
-    words = rules.describe(schedule.rule, schedule.first, schedule.zone, schedule.wall)
-    return f"{words}, counted from when it is done" if schedule.mode == "after_completion" else words
+    """Return a series' rule in words, with its last date if it ends within the next `MOST_WALKED` dates."""
+    counted = schedule.mode == "after_completion"
+    words = rules.describe(schedule.rule, schedule.first, schedule.zone, schedule.wall, from_completion=counted)
+    if counted:
+        return f"{words}, counted from when it is done"
+    return words + _say_last(schedule.rule, schedule.first, schedule.zone, schedule.wall)
+
+
+def describe_rule(parsed: ParsedRule, zone: ZoneInfo) -> str:
+    """Return a rule in words, with its last date like `describe_schedule`."""
+    words = rules.describe(parsed.rule, parsed.first, zone, parsed.wall)
+    return words + _say_last(parsed.rule, parsed.first, zone, parsed.wall)
+
+
+def _say_last(rule: Rule, first: str, zone: ZoneInfo, wall: str | None) -> str:
+    """Return ", the last on Mon 4 Jan 2027" for a rule that ends; empty if its UNTIL names that day already."""
+    if (rule.count is None and rule.until is None) or rule.count == 1:
+        return ""
+    dates = list(islice(rules.walk(rule, first, zone, None, wall), MOST_WALKED))
+    if not dates or len(dates) == MOST_WALKED:
+        return ""
+    last = day_of(dates[-1], zone)
+    if rule.until is not None and last == _until_day(rule.until, zone):
+        return ""
+    return f", the last on {when.say_due(str(last), zone)}"
+
+
+def _until_day(until: date, zone: ZoneInfo) -> date:
+    if not isinstance(until, datetime):
+        return until
+    return until.date() if until.tzinfo is None else until.astimezone(zone).date()

@@ -12,7 +12,7 @@ from todo.recurrence import expansion as rules
 from todo.recurrence.schedule import day_of, is_over, next_after_completion, noon_of
 from todo.requests.operation import READS, Operation
 from todo.requests.schemas import PreviewOccurrences
-from todo.series.parsed_rule import read_schedule
+from todo.series.parsed_rule import describe_rule, read_schedule
 from todo.series.series import Series, list_free, load_series
 from todo.text import when
 
@@ -41,7 +41,7 @@ def preview_occurrences(work: Work, request: PreviewOccurrences) -> PreviewAnswe
     return _answer_preview(
         work,
         [_view_date(due, zone) for due in dues],
-        rules.describe(parsed.rule, parsed.first, zone, parsed.wall),
+        describe_rule(parsed, zone),
         parsed.warnings,
     )
 

@@ -206,7 +206,7 @@ def set_end(plan: SeriesDraft, text: str) -> None:
         due = when.read_time(text, zone, plan.work.now).due
         day = day_of(due, zone)
         if day < when.local_day(plan.work.now, zone):
-            raise InvalidArguments("ends is past already.", "To end it now, delete the series.")
+            raise InvalidArguments("ends is in the past.", "To end it now, delete the series.")
         rule = replace(rule, count=None, until=day)
     plan.values["rule"] = rule.text
     plan.values["rule_text"] = describe_schedule(plan.revised.schedule)

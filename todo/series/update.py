@@ -27,6 +27,7 @@ from todo.recurrence.schedule import (
     starts_at,
 )
 from todo.reminders import follow_due, replace_reminders
+from todo.requests.confirmations import require_person
 from todo.requests.fields import read_edits
 from todo.requests.operation import Operation
 from todo.requests.schemas import UpdateRecurringTask
@@ -175,6 +176,7 @@ def _carry_out(plan: SeriesDraft, request: UpdateRecurringTask) -> WriteAnswer:
     advance = Advance(next=tell_next(work, series, load_open_instances(work, task["id"])), ended=dates is None)
     if dates:
         _, advance = make_instances(change, series, dates, {})
+    require_person(change, task["id"])
     recorded = change.record()
     sentence = " ".join(
         [f"The recurring task {quote_title(row['title'])} is changed: {say_rule(series.row, work.zone)}.", *plan.said]

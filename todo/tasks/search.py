@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal, NotRequired, cast
 
+from pydantic_core import to_json
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, literal, select, text, tuple_
 
 from events.instants import write_instant
@@ -25,6 +26,8 @@ from todo.text.search_words import TITLE_END, fold_tag, fold_words
 COUNTED = 1_000
 """`total` is exact up to here; beyond, it is a minimum."""
 NOTES_SHOWN = 300
+MOST_BYTES = 45_000
+"""JSON of a page's rows; an answer is sent as text and as structure, together below 25,000 tokens."""
 FEW_HITS = 2_000
 """Up to so many hits the index leads and the hits are sorted; beyond, the order leads and each row is checked."""
 
@@ -148,15 +151,15 @@ def find_tasks(work: Work, request: FindTasks) -> FindAnswer:
     """
     words = fold_words(request.text) if request.text else []
     if request.text and not words:
-        raise InvalidArguments("text holds no letter or digit to search for.", "Give at least one word.")
+        raise InvalidArguments("text has no letter or digit to search for.", "Give at least one word.")
     reach, hits_few = _reach(work, words) if words else (None, False)
     # Tasks with a waiting reminder are few beside all: better sorted than looked for on the way through all.
     few = hits_few or bool(request.has_reminder and (request.status == "all" or request.sort not in ("due", "-due")))
     lead = _BY_TAG if request.tags else _BY_NUMBER if few else _BY_DUE
     search = _search(work, request, lead, reach)
-    rows, next_cursor = _read_page(work, request, search, words)
+    tasks, next_cursor = _fit_page(work, request, _read_rows(work, request, search, words))
     total = _count(work, search)
-    view: FindAnswer = {"tasks": _view_rows(work, rows), "total": min(total, COUNTED)}
+    view: FindAnswer = {"tasks": tasks, "total": min(total, COUNTED)}
     if request.due_until and (upcoming := _find_upcoming(work, request, lead, reach)):
         view["upcoming"] = upcoming
     hides = (request.status or "open") in ("open", "overdue")
@@ -256,13 +259,17 @@ def _exact_phases(work: Work, words: list[str]) -> list[tuple[Condition, ...]]:
     return [(exact,) if some else (literal(False),), (~exact,)]
 
 
-def _read_page(work: Work, request: FindTasks, search: _Search, words: list[str]) -> tuple[list[TaskRow], str | None]:
-    """Return the page's rows and the next cursor; with words, tasks with exactly that title come first."""
+_Found = tuple[int, dict[str, Any], list[Any]]
+"""A row that was found: its phase, its columns, and its sort keys."""
+
+
+def _read_rows(work: Work, request: FindTasks, search: _Search, words: list[str]) -> list[_Found]:
+    """Return up to one row more than the limit; with words, tasks with exactly that title come first."""
     order, base = _order(request.sort, search.lead), search.conditions()
     titles = _exact_phases(work, words) if words else [()]
     phases = [(*title, *part) for title in titles for part in order.parts]
     phase, keys = _read_cursor(request, len(phases), len(order.columns))
-    found: list[tuple[int, dict[str, Any], list[Any]]] = []
+    found: list[_Found] = []
     while phase < len(phases) and len(found) <= request.limit:
         labelled = [column.label(f"key_{index}") for index, column in enumerate(order.columns)]
         statement = select(TASK, *labelled).where(*base, *phases[phase])
@@ -272,8 +279,20 @@ def _read_page(work: Work, request: FindTasks, search: _Search, words: list[str]
             values = row._asdict()
             found.append((phase, values, [values.pop(f"key_{index}") for index in range(len(labelled))]))
         phase, keys = phase + 1, None
-    page, cursor = paging.cut_page(found, request.limit, lambda row: paging.write_cursor(request.sort, row[0], row[2]))
-    return [cast("TaskRow", values) for _, values, _ in page], cursor
+    return found
+
+
+def _fit_page(work: Work, request: FindTasks, found: list[_Found]) -> tuple[list[FoundTask], str | None]:
+    """Return the views of a page that fits an answer, and the cursor of its last row if more rows follow."""
+    views = _view_rows(work, [cast("TaskRow", values) for _, values, _ in found[: request.limit]])
+    size, fits = 0, 0
+    for view in views:
+        size += len(to_json(view))
+        if fits and size > MOST_BYTES:
+            break
+        fits += 1
+    _, cursor = paging.cut_page(found, fits, lambda row: paging.write_cursor(request.sort, row[0], row[2]))
+    return views[:fits], cursor
 
 
 def _read_cursor(request: FindTasks, phases: int, width: int) -> tuple[int, list[Any] | None]:

@@ -7,10 +7,10 @@ from todo.activity.history import HistoryEntry, list_history
 from todo.errors import InvalidArguments
 from todo.record.changes import Change, answer_nothing, hint_series
 from todo.record.conflicts import check_version
-from todo.record.queries import load_single_task, load_task
+from todo.record.queries import load_open_instances, load_single_task, load_task, open_due
 from todo.record.rows import note_edited, pick_changed, show_task
 from todo.record.shapes import DateShape, NewTask, NowShape, TaskColumns, TaskRow, TaskShape, WriteAnswer
-from todo.record.views import PRIORITIES
+from todo.record.views import PRIORITIES, diff_views
 from todo.record.work import Work
 from todo.requests.confirmations import require_person
 from todo.requests.fields import clean_tags, read_edits
@@ -22,6 +22,9 @@ from todo.series.series import delete_row, go_on, load_series
 from todo.text import when
 from todo.text.display import quote_title
 
+MOST_HISTORY = 50
+"""Changes that an answer shows, so that it stays below 25,000 tokens; GET /api/tasks/{id}/history has 200."""
+
 
 class TaskAnswer(NowShape):
     """One task in full, with what `include` asked for."""
@@ -29,6 +32,7 @@ class TaskAnswer(NowShape):
     task: TaskShape
     occurrences: NotRequired[list[DateShape]]
     history: NotRequired[list[HistoryEntry]]
+    history_cut: NotRequired[bool]
 
 
 def create_task(work: Work, request: CreateTask) -> WriteAnswer:
@@ -60,7 +64,10 @@ def get_task(work: Work, request: GetTask) -> TaskAnswer:
     if "occurrences" in include and (task["kind"] == "recurring" or task["recurring_id"] is not None):
         answer["occurrences"] = list_ahead(work, load_series(work, task["id"]), None, 5)
     if "history" in include:
-        answer["history"] = list_history(work, task["id"])["history"]
+        history = list_history(work, task["id"], MOST_HISTORY)
+        answer["history"] = history["history"]
+        if "history_cut" in history:
+            answer["history_cut"] = True
     return work.stamp(answer)
 
 
@@ -83,9 +90,12 @@ def update_task(work: Work, request: UpdateTask) -> WriteAnswer:
     row = change.update(task, {**values, **note_edited(task, *values)})
     if "due" in values:
         warnings += reminders.follow_due(work, row)
+    require_person(change, task["id"])
     after = change.view(row)
     due = f", due {after['due_text']}" if "due" in values and "due_text" in after else ""
-    return change.answer(row, f"{quote_title(after['title'])} is changed{due}.", warnings, hint=hint_series(task))
+    names = ", ".join(name for name in diff_views(change.was(row), after) if name != "zone")
+    sentence = f"{quote_title(after['title'])} is changed ({names}){due}."
+    return change.answer(row, sentence, warnings, hint=hint_series(task))
 
 
 def complete_task(work: Work, request: CompleteTask) -> WriteAnswer:
@@ -99,12 +109,16 @@ def complete_task(work: Work, request: CompleteTask) -> WriteAnswer:
         return answer_nothing(work, task, f"{quote_title(task['title'])} was completed already; nothing was changed.")
     change = Change(work, "complete_task", request.request_id)
     row = change.update(task, {"status": "completed", "completed_at": work.at})
+    cancelled = 0
     if reminded := change.was_reminded(row):
-        reminders.cancel_scheduled(work, row["id"], "completed")
+        cancelled = reminders.cancel_scheduled(work, row["id"], "completed")
     change.view(row, reminded=reminded)
     advance = go_on(change, row, done=True)
     return change.answer(
-        row, f"{quote_title(row['title'])} is completed.{advance.tell()}", advance.warnings, advance.next
+        row,
+        f"{quote_title(row['title'])} is completed{_say_cancelled(cancelled)}.{advance.tell()}",
+        advance.warnings,
+        advance.next,
     )
 
 
@@ -120,7 +134,9 @@ def reopen_task(work: Work, request: ReopenTask) -> WriteAnswer:
     change = Change(work, "reopen_task", request.request_id)
     row = change.update(task, {"status": "open", "completed_at": None})
     warnings = reminders.rearm_cancelled(work, row, "completed")
-    return change.answer(row, f"{quote_title(row['title'])} is open again.", warnings)
+    others = [each for each in _list_others(work, row) if each["id"] != row["id"]]
+    stays = f" Its other open occurrence stays, due {when.say_due(open_due(others[0]), work.zone)}." if others else ""
+    return change.answer(row, f"{quote_title(row['title'])} is open again.{stays}", warnings)
 
 
 def delete_task(work: Work, request: DeleteTask) -> WriteAnswer:
@@ -134,7 +150,7 @@ def delete_task(work: Work, request: DeleteTask) -> WriteAnswer:
     if task["kind"] == "recurring":
         return delete_series(change, task)
     row = delete_row(change, task)
-    require_person(work, "delete_task", task["id"], change.list_gone())
+    require_person(change, task["id"])
     if task["recurring_id"] is None or task["status"] == "completed":
         return change.answer(row, f"{quote_title(task['title'])} is deleted.")
     advance = go_on(change, task, done=False)
@@ -155,6 +171,15 @@ OPERATIONS = (
     Operation("reopen_task", ReopenTask, reopen_task, Effect(idempotent=True)),
     Operation("delete_task", DeleteTask, delete_task, Effect(destructive=True, idempotent=True)),
 )
+
+
+def _say_cancelled(count: int) -> str:
+    """Return how many reminders were cancelled, as a part of a sentence; empty for none."""
+    return f"; {count} reminder{'s' if count > 1 else ''} cancelled" if count else ""
+
+
+def _list_others(work: Work, row: TaskRow) -> list[TaskRow]:
+    return [] if row["recurring_id"] is None else load_open_instances(work, row["recurring_id"])
 
 
 def _read_due(work: Work, text: str, warnings: list[str]) -> TaskColumns:

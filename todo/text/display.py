@@ -1,8 +1,11 @@
 """User text made safe to embed in a sentence: it cannot hide, reorder or end the text around it."""
 
+from collections.abc import Mapping
 from unicodedata import category
 
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+_PLACES = {"page": "on the page", "shell": "in a terminal"}
+"""Our own clients, by the name that their changes carry."""
 _JOINERS = "\u200c\u200d"
 """Zero-width joiners, which Persian and Indic words and composed emoji need."""
 
@@ -24,6 +27,20 @@ def show_text(text: str) -> str:
 def quote_title(title: str) -> str:
     """Return a title in double quotes, with inner double quotes replaced, so that its end is unambiguous."""
     return f'"{show_text(title).replace(chr(34), chr(39))}"'
+
+
+def say_actor(actor: Mapping[str, str]) -> str:
+    """Return in plain words who made a change: `the person, on the page`, `Claude (an assistant)`, `the scheduler`."""
+    kind, surface, client = actor["kind"], actor["surface"], show_text(actor.get("client", ""))
+    if kind == "scheduler":
+        return "the scheduler"
+    if kind == "agent":
+        return "the assistant, in a conversation" if surface == "chat" else f"{client or 'a client'} (an assistant)"
+    if surface == "chat":
+        return "the person, in a conversation"
+    if client in _PLACES:
+        return f"the person, {_PLACES[client]}"
+    return f"another app ({client})" if client else "another app"
 
 
 def _is_joiner(text: str, at: int) -> bool:

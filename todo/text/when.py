@@ -102,7 +102,7 @@ def read_time(text: str, zone: ZoneInfo, now: datetime) -> Reading:
     soon = f"{today + timedelta(days=2):%Y-%m-%d}"
     shown = f'"{text}"' if len(text) <= LONGEST_TEXT and text.isprintable() else "That"
     raise InvalidTime(
-        f"{shown} is no date, local time or instant that exists.",
+        f"{shown} is not a date, local time or instant that exists.",
         f"Give a date ({soon}), a local time ({soon}T17:00) or an instant with offset. "
         f"Today is {_say_day(today.date())}.",
     )
@@ -154,7 +154,7 @@ def read_duration(text: str, *, signed: bool = False) -> Duration:
         match = _ISO.fullmatch(body) or (None if _LONE_M.search(body) else _SHORT.fullmatch(body))
     if match is None or not any(match.groups()):
         raise InvalidTime(
-            "That is no duration.",
+            "That is not a duration.",
             f"Give 30m, 1h30m, 2d or 1w{', with - to go back' if signed else ''}; months and years as days.",
         )
     weeks, days, hours, minutes, seconds = (int(part or 0) for part in match.groups())

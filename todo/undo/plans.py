@@ -7,18 +7,19 @@ from typing import Any, NotRequired, TypedDict, cast
 from pydantic_core import from_json, to_json
 from sqlalchemy import bindparam, insert, select, update
 
+from events.catalog import EventType
 from events.consumer import savepoint
 from events.instants import read_instant, write_instant
 from events.sql import table_of
 from todo import reminders
 from todo.errors import ConfirmationRequired, InvalidArguments, PlanExpired, TodoError, VersionConflict
 from todo.record.changes import Change, finish_answer
-from todo.record.conflicts import list_since
+from todo.record.conflicts import describe_change, list_since
 from todo.record.models import Plan
 from todo.record.queries import load_any_tasks
 from todo.record.shapes import WriteAnswer
-from todo.record.touched import Collected
-from todo.record.views import diff_views
+from todo.record.touched import Collected, Touched
+from todo.record.views import diff_views, shorten_differences, view_briefly
 from todo.record.work import Work
 from todo.requests.arguments import read_arguments
 from todo.requests.confirmations import require_agreement, require_person
@@ -105,7 +106,9 @@ def plan_changes(work: Work, request: PlanChanges) -> WriteAnswer:
     if request.apply:
         try:
             with savepoint(work.connection):
-                return {**apply_plan(work, ApplyPlan(plan_id=plan_id)), **answer}
+                applied = apply_plan(work, ApplyPlan(plan_id=plan_id))
+                numbers = [{"number": each["number"], "text": each["text"]} for each in diff]
+                return {**applied, "plan_id": plan_id, "diff": cast("list[dict[str, Any]]", numbers)}
         except ConfirmationRequired as error:
             answer["needs_confirmation"] = error.details["summary"]
     if warnings:
@@ -147,14 +150,13 @@ def apply_plan(work: Work, request: ApplyPlan) -> WriteAnswer:
         warnings += [f"{number}: {warning}" for warning in answer.get("warnings", [])]
         change.add(collected)
     touched = change.list_touched()
-    require_person(work, "apply_plan", request.plan_id, change.list_gone())
-    answer = {"tasks": [each.view for each in touched], "events": []}
+    require_person(change, request.plan_id)
+    answer = {"tasks": [view_briefly(each.view) for each in touched], "events": []}
     sentence = "All was so already: nothing changed."
     if not change.is_empty:
         recorded = change.record()
-        many = "1 task is" if len(touched) == 1 else f"{len(touched)} tasks are"
         answer |= {"change_id": recorded.change_id, "events": recorded.events}
-        sentence = f"{many} changed in one go; undo takes all of it back."
+        sentence = f"{_count_effects(touched)} in one go; undo takes all of it back."
     if warnings:
         answer["warnings"] = warnings
     answer = finish_answer(work, answer, sentence)
@@ -183,7 +185,7 @@ def _list_steps(work: Work, request: PlanChanges) -> list[Step]:
     fields = read_arguments(PlanChange, request.change).request.model_dump(exclude_none=True)
     complete, gone = fields.pop("complete", False), fields.pop("delete", False)
     if bool(fields) + bool(complete) + bool(gone) != 1:
-        raise InvalidArguments("change is one thing: fields, complete or delete.", "Give one of the three.")
+        raise InvalidArguments("change must be one thing: fields, complete or delete.", "Give one of the three.")
     tool = "complete_task" if complete else "delete_task" if gone else "update_task"
     return [{"tool": tool, "arguments": {"task_id": row["id"], **fields}} for row in rows]
 
@@ -239,8 +241,23 @@ def _describe_step(number: int, step: Step, answer: WriteAnswer, collected: Coll
     if step["tool"] not in ("create_task", "create_recurring_task"):
         entry["task_id"] = None if task is None else task["id"]
     if first is not None and first.before is not None and not first.is_gone:
-        entry["changes"] = diff_views(first.before, first.view)
+        entry["changes"] = shorten_differences(diff_views(first.before, first.view))
     return entry
+
+
+def _count_effects(touched: Sequence[Touched]) -> str:
+    """Return what was done to how many tasks: `3 tasks are changed and 1 is deleted`; a series counts once."""
+    counts: dict[str, int] = {}
+    ids = {each.row["id"] for each in touched}
+    for each in touched:
+        if each.row["recurring_id"] in ids:
+            continue
+        kind = each.event_type
+        done = "deleted" if each.is_gone else "created" if kind == EventType.TASK_CREATED else "changed"
+        done = "completed" if kind == EventType.TASK_COMPLETED else done
+        counts[done] = counts.get(done, 0) + 1
+    parts = [f"{count} {'task is' if count == 1 else 'tasks are'} {done}" for done, count in counts.items()]
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts) or "No task is changed"
 
 
 def _leave_out(steps: list[Step], numbers: Sequence[int]) -> list[tuple[int, Step]]:
@@ -265,7 +282,7 @@ def _check_seen(work: Work, seen: dict[str, Seen], steps: Sequence[tuple[int, St
             continue
         title = quote_title(row["title"]) if row is not None else "a task"
         since = list_since(work, task_id, version)
-        who = f" ({', '.join(since[-1].fields)} by {since[-1].who})" if since else ""
+        who = f" ({describe_change(work, since[-1])})" if since else ""
         moved.append(f"{title}{who}")
     if moved:
         raise VersionConflict(

@@ -11,7 +11,7 @@ from events.sql import table_of, take_lock
 from todo.errors import InvalidArguments, TaskNotFound, UndoConflict
 from todo.record import models
 from todo.record.changes import Change, finish_answer
-from todo.record.conflicts import list_since
+from todo.record.conflicts import describe_change, list_since
 from todo.record.queries import load_any_tasks, load_recurrence
 from todo.record.rows import show_task
 from todo.record.shapes import (
@@ -20,7 +20,6 @@ from todo.record.shapes import (
     RecurrenceColumns,
     RecurrenceRow,
     TaskRow,
-    TaskShape,
     WriteAnswer,
 )
 from todo.record.touched import Touched
@@ -99,8 +98,7 @@ def undo(work: Work, request: Undo) -> WriteAnswer:
     for series_id, state in way.series.items():
         _restore_series(change, series_id, state)
     touched = change.list_touched()
-    if gone := _list_deletions(work, changes, touched):
-        require_person(work, "undo", " ".join(sorted(each["id"] for each in changes)), gone)
+    require_person(change, " ".join(sorted(each["id"] for each in changes)))
     recorded = change.record()
     for each in changes:
         _mark(work, each, recorded.change_id)
@@ -116,18 +114,6 @@ def undo(work: Work, request: Undo) -> WriteAnswer:
 
 
 OPERATIONS = (Operation("undo", Undo, undo, Effect(destructive=True)),)
-
-
-def _list_deletions(work: Work, changes: Sequence[ChangeRow], touched: Sequence[Touched]) -> list[TaskShape]:
-    """Return the tasks whose undoing counts as a deletion: undoing one's own create does not."""
-    made = {
-        item["task_id"]
-        for change in changes
-        if change["kind"] != "undo" and change["origin"] == work.who.origin
-        for item in _items_of(work, change["id"])
-        if item["before"] is None
-    }
-    return [each.view for each in touched if each.is_gone and each.row["id"] not in made]
 
 
 def _pick_changes(work: Work, change_ids: list[str] | None) -> list[ChangeRow]:
@@ -235,13 +221,13 @@ def _refuse(work: Work, way: _Rewind) -> UndoConflict:
         row = way.rows.get(task_id)
         title = quote_title(row["title"]) if row is not None else "a task"
         since = [each for each in list_since(work, task_id, version) if name in each.fields or name.startswith("the ")]
-        who = f", by {since[-1].who} at {since[-1].at[:16]}Z" if since else ""
+        who = f" ({describe_change(work, since[-1])})" if since else ""
         parts.append(f"{name} of {title}{who}")
-        fields[name] = since[-1].client if since else ""
+        fields[name] = since[-1].who if since else ""
     more = f" and {len(parts) - _SHOWN} more" if len(parts) > _SHOWN else ""
     return UndoConflict(
         f"Nothing was undone: changed since: {'; '.join(parts[:_SHOWN])}{more}.",
-        "Undo the later changes first, or set the fields with update_task.",
+        "Ask the person what they want to keep; update_task sets single fields.",
         fields=fields,
     )
 

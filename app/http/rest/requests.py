@@ -34,7 +34,7 @@ async def read_body(request: Request, types: frozenset[str] = JSON) -> dict[str,
         raw = from_json(body, allow_inf_nan=True)
     except ValueError:
         raise HttpRefusal(
-            400, "bad_json", "The body is no JSON that can be read; check quotes, commas, nesting and UTF-8."
+            400, "bad_json", "The body is not valid JSON; check quotes, commas, nesting and UTF-8."
         ) from None
     if not isinstance(raw, dict):
         raise HttpRefusal(400, "bad_json", "A JSON object is wanted here.")

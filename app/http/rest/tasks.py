@@ -114,7 +114,7 @@ def build_task_routes(store: Store) -> APIRouter:
         call = read_call(OPERATIONS["get_task"], fill_id(query, "task_id", request))
         if at is not None:
             if not isinstance(at, str):
-                raise InvalidArguments("at is one time.", "Write it as 2026-11-27T17:00.")
+                raise InvalidArguments("Give one time with at.", "Write it as 2026-11-27T17:00.")
             task_id = str(request.path_params["id"])
             past = await store.read(identify_rest(), lambda work: history.read_past(work, task_id, at))
             return write_json({**past, "warnings": list(call.warnings)} if call.warnings else past)
@@ -195,7 +195,7 @@ def write_json(answer: Answer, *, status: int = 200, etag: int | None = None, lo
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"description": text, "content": {"application/problem+json": {"schema": {"type": "object"}}}}
     for status, text in {
-        400: "The body is no JSON object, or a header cannot be read.",
+        400: "The body is not a JSON object, or a header cannot be read.",
         404: "There is no such task.",
         409: "The task has changed.",
         412: "The task is at none of the versions in If-Match.",

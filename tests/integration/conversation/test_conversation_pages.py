@@ -48,4 +48,4 @@ async def test_a_cursor_of_no_form_is_refused(tmp_path: Path, cursor: str) -> No
     async with open_talk(tmp_path) as (world, _):
         response = await world.rest.get("/conversations", params={"cursor": cursor})
         assert response.status_code == 422
-        assert "none of ours" in response.text
+        assert "not valid here" in response.text

@@ -25,7 +25,7 @@ async def preview(world: World, **arguments: Any) -> dict[str, Any]:
 
 async def test_the_last_friday_is_shown_in_words_and_dates(world: World) -> None:
     answer = await preview(world, rule="FREQ=MONTHLY;BYDAY=-1FR;BYHOUR=17", count=3)
-    assert answer["rule_text"] == "every last Friday at 17:00"
+    assert answer["rule_text"] == "on the last Friday of each month at 17:00"
     assert [each["due_text"] for each in answer["occurrences"]] == [
         "Fri 27 Nov 2026, 17:00 Europe/Berlin",
         "Fri 25 Dec 2026, 17:00 Europe/Berlin",

@@ -4,7 +4,7 @@ from typing import Any
 
 from tests.contracts.surfaces import Reply, Surface, call
 from tests.world import World
-from todo.requests.confirmations import MANY_DELETIONS
+from todo.requests.confirmations import MANY_LOSSES
 
 KINDS = {"task.created", "task.updated", "task.completed", "task.deleted"}
 
@@ -59,5 +59,5 @@ async def make(world: World, number: int, client: str = "agent", surface: Surfac
 
 async def delete_up_to_the_limit(world: World, client: str = "agent", surface: Surface = "modern") -> None:
     """Delete as many tasks as an agent may without confirmation."""
-    for task_id in await make(world, MANY_DELETIONS - 1, client, surface):
+    for task_id in await make(world, MANY_LOSSES - 1, client, surface):
         await do(world, "delete_task", client, surface, task_id=task_id)
