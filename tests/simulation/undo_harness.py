@@ -17,22 +17,15 @@ from events.instants import write_instant
 from tests.clock import CountedIds, MovableClock
 from tests.world import make_settings
 from todo.errors import TodoError
+from todo.operations import OPERATIONS
 from todo.record.queries import load_any_tasks
 from todo.record.rows import show_task
 from todo.record.work import Who, Work
-from todo.requests import schemas
 from todo.requests.arguments import read_arguments
 from todo.scheduler import step
-from todo.undo import plans, undo
 
 MINE = Who(LOCAL_USER, "person", "mcp", "mine", "mcp:mine")
 THEIRS = Who(LOCAL_USER, "person", "rest", "theirs", "rest:theirs")
-CALLS: dict[str, Any] = {
-    **plans.PLANNABLE,
-    "plan_changes": (schemas.PlanChanges, plans.plan_changes),
-    "apply_plan": (schemas.ApplyPlan, plans.apply_plan),
-    "undo": (schemas.Undo, undo.undo),
-}
 STATE = ("task.created", "task.updated", "task.completed", "task.deleted")
 EVENTS = """SELECT payload, kind FROM outbox_entry o LEFT JOIN change c
 ON c.id = json_extract(o.payload, '$.data.data.change_id') ORDER BY o.seq"""
@@ -66,8 +59,8 @@ class Stage:
         self.stack.close()
 
     def call(self, who: Who, tool: str, **arguments: Any) -> dict[str, Any]:
-        model, use_case = CALLS[tool]
-        request = read_arguments(model, arguments).request
+        use_case = OPERATIONS[tool].use_case
+        request = read_arguments(OPERATIONS[tool].request, arguments).request
         answer: dict[str, Any] = self.portal.call(self.service.store.write, who, lambda work: use_case(work, request))
         return answer
 
