@@ -61,8 +61,8 @@ class Stage:
     def call(self, who: Who, tool: str, **arguments: Any) -> dict[str, Any]:
         use_case = OPERATIONS[tool].use_case
         request = read_arguments(OPERATIONS[tool].request, arguments).request
-        answer: dict[str, Any] = self.portal.call(self.service.store.write, who, lambda work: use_case(work, request))
-        return answer
+        write = self.service.store.write
+        return dict(self.portal.call(lambda: write(who, lambda work: use_case(work, request))))
 
     def query(self, statement: str, **parameters: Any) -> list[Any]:
         run = self.service.database.read
