@@ -54,6 +54,11 @@ def identify_speaker(_context: Context[Any, Any]) -> Who:
     return SPEAKER.get()
 
 
+def identify_page_or_app(request: Request) -> Who:
+    """Return the person behind a REST call, by the page if a browser calls; names of HTTP libraries say nothing."""
+    return identify_rest("page" if name_client(request) == "page" else "")
+
+
 def name_client(request: Request) -> str:
     """Return the calling program by its User-Agent (RFC 9110, section 10.1.5): its first product; `page` for a browser.
 

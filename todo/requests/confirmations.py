@@ -1,6 +1,6 @@
 """Confirmations: what a person has to agree to before an agent may do it; an argument cannot replace it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import timedelta
 from hashlib import sha256
 from typing import Any, TypedDict
@@ -74,12 +74,13 @@ class About(TypedDict):
     total: int
 
 
-def require_person(change: Change, subject: str) -> None:
+def require_person(change: Change, subject: str, taken_back: Container[str] = ()) -> None:
     """Let an agent lose little of the person's, or what the person has agreed to; ask before the change is recorded.
 
     The person has to agree to the tenth loss by one client within ten minutes, over all its conversations, tools and
     plans, and to ending more than three series at once. A loss is a deleted task, a series that is ended (with its
-    instances as one), or a title or notes overwritten on a task that the client did not make itself. An agreement holds
+    instances as one), or a title or notes overwritten on a task that the client did not make itself; an undo of its own
+    creates (`taken_back`) loses nothing. An agreement holds
     for ten minutes and one use, and for these tasks under the titles that were shown. A step of a plan does not ask:
     the plan asks once for all its steps. Raises `ConfirmationRequired`, and `Forbidden` if the person has already said
     no to this.
@@ -88,7 +89,7 @@ def require_person(change: Change, subject: str) -> None:
     if work.who.kind != "agent" or work.agreed or work.collected is not None:
         return
     touched = change.list_touched()
-    losses = find_losses(work, change.kind, touched)
+    losses = find_losses(work, change.kind, touched, taken_back)
     if not losses:
         return
     series = sum(each.is_series and not each.is_text for each in losses)

@@ -1,6 +1,6 @@
 """Losses: what a client has deleted, ended or overwritten lately, so that many small ones count like one large one."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -29,8 +29,21 @@ _OWN = (
     .join(_MAKER, _MAKER.c.id == _MADE.c.change_id)
     .where(_MADE.c.task_id.in_(bindparam("tasks", expanding=True)), *_CLIENTS_OWN)
 )
+# Undoing one's own create does not count as a deletion.
+_TAKEN_BACK = (
+    select(_MADE.c.task_id)
+    .join(_MAKER, _MAKER.c.id == _MADE.c.change_id)
+    .where(
+        _MADE.c.task_id == _I.c.task_id,
+        _MADE.c.before.is_(None),
+        _MAKER.c.undone_by == _C.c.id,
+        _MAKER.c.actor == _C.c.actor,
+        _MAKER.c.kind != "undo",
+    )
+    .exists()
+)
 _RECENT = (
-    select(_C.c.id, _C.c.kind, _I.c.task_id, _I.c.before, _I.c.after)
+    select(_C.c.id, _C.c.kind, _I.c.before, _I.c.after)
     .join(_C, _C.c.id == _I.c.change_id)
     .where(
         _C.c.user_id == bindparam("user"),
@@ -38,6 +51,7 @@ _RECENT = (
         _C.c.actor == bindparam("actor"),
         _C.c.undone_by.is_(None),
         _I.c.before.is_not(None),
+        ~_TAKEN_BACK,
         or_(_I.c.after.is_(None), _C.c.kind != "complete_task"),
     )
     .order_by(_C.c.seq.desc())
@@ -55,13 +69,17 @@ class Loss:
     is_text: bool
 
 
-def find_losses(work: Work, kind: str, touched: Iterable[Touched]) -> list[Loss]:
+def find_losses(work: Work, kind: str, touched: Iterable[Touched], taken_back: Container[str] = ()) -> list[Loss]:
     """Return the losses in a change under way; the text of tasks that the client made itself is its own to change.
 
-    `kind` is the operation. What an undo takes away counts unless the client made it.
+    `kind` is the operation, `taken_back` the ids of tasks whose creation by this client an undo takes back.
     """
-    parts = [(each.before, None if each.is_gone else each.view) for each in touched if each.before is not None]
-    return _without_own(work, kind, _compare(kind, parts))
+    parts = [
+        (each.before, None if each.is_gone else each.view)
+        for each in touched
+        if each.before is not None and each.row["id"] not in taken_back
+    ]
+    return _without_own(work, _compare(kind, parts))
 
 
 def count_recent(work: Work) -> int:
@@ -73,7 +91,7 @@ def count_recent(work: Work) -> int:
     take_lock(work.connection, "losses", work.who.user_id, actor)
     key = {"user": work.who.user_id, "actor": actor, "since": write_instant(work.now - WINDOW)}
     changes: dict[str, tuple[str, list[tuple[Any, Any]]]] = {}
-    for change_id, kind, _, before, after in work.connection.execute(_RECENT, key):
+    for change_id, kind, before, after in work.connection.execute(_RECENT, key):
         parts = changes.setdefault(change_id, (kind, []))[1]
         parts.append((from_json(before), None if after is None else from_json(after)))
     seen: set[tuple[str, bool]] = set()
@@ -81,7 +99,7 @@ def count_recent(work: Work) -> int:
     for kind, parts in changes.values():
         fresh = [each for each in _compare(kind, parts) if (each.task_id, each.is_text) not in seen]
         seen |= {(each.task_id, each.is_text) for each in fresh}
-        total += count_losses(_without_own(work, kind, fresh))
+        total += count_losses(_without_own(work, fresh))
     return total
 
 
@@ -115,11 +133,11 @@ def _is_overwritten(before: Any, after: Any) -> bool:
     return bool(before["title"] != after["title"] or (notes and not now.startswith(notes)))
 
 
-def _without_own(work: Work, kind: str, losses: list[Loss]) -> list[Loss]:
-    """Return the losses without overwritten texts, and undone creates, of tasks that the client made itself."""
-    asked = sorted({each.task_id for each in losses if each.is_text or kind == "undo"})
+def _without_own(work: Work, losses: list[Loss]) -> list[Loss]:
+    """Return the losses without overwritten texts of tasks that the client made itself."""
+    asked = sorted({each.task_id for each in losses if each.is_text})
     if not asked:
         return losses
     key = {"tasks": asked, "actor": to_json(work.who.actor()).decode()}
     own = set(work.connection.execute(_OWN, key).scalars())
-    return [each for each in losses if not ((each.is_text or kind == "undo") and each.task_id in own)]
+    return [each for each in losses if not (each.is_text and each.task_id in own)]

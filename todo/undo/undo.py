@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 from sqlalchemy import bindparam, select, update
 
 from events.sql import table_of, take_lock
@@ -98,7 +98,7 @@ def undo(work: Work, request: Undo) -> WriteAnswer:
     for series_id, state in way.series.items():
         _restore_series(change, series_id, state)
     touched = change.list_touched()
-    require_person(change, " ".join(sorted(each["id"] for each in changes)))
+    require_person(change, " ".join(sorted(each["id"] for each in changes)), _list_taken_back(work, changes))
     recorded = change.record()
     for each in changes:
         _mark(work, each, recorded.change_id)
@@ -114,6 +114,18 @@ def undo(work: Work, request: Undo) -> WriteAnswer:
 
 
 OPERATIONS = (Operation("undo", Undo, undo, Effect(destructive=True)),)
+
+
+def _list_taken_back(work: Work, changes: Sequence[ChangeRow]) -> set[str]:
+    """Return the tasks whose creation by this very client is undone."""
+    actor = to_json(work.who.actor()).decode()
+    return {
+        item["task_id"]
+        for change in changes
+        if change["kind"] != "undo" and change["actor"] == actor
+        for item in _items_of(work, change["id"])
+        if item["before"] is None
+    }
 
 
 def _pick_changes(work: Work, change_ids: list[str] | None) -> list[ChangeRow]:

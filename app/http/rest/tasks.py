@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute
 from pydantic_core import to_json
 
 from app.http.rest.requests import PATCHES, fill_id, patch_to_arguments, read_body, read_query, read_versions
-from app.identity import identify_rest
+from app.identity import identify_page_or_app, identify_rest
 from app.problems import refuse
 from todo.activity import history
 from todo.errors import InvalidArguments, TodoError
@@ -145,7 +145,9 @@ def _build_write(store: Store, route: Route) -> Callable[[Request], Any]:
             operation = replace(operation, name=name, use_case=_any_of(versions, operation.use_case))
         try:
             call = read_call(operation, raw)
-            answer = await run_call(store, identify_rest(), replace(call, warnings=_reword_clear(call.warnings)))
+            answer = await run_call(
+                store, identify_page_or_app(request), replace(call, warnings=_reword_clear(call.warnings))
+            )
         except TodoError as error:
             return refuse(error, precondition=versions is not None)
         task = answer.get("task")

@@ -172,8 +172,8 @@ async def test_a_shift_keeps_each_date(world: World) -> None:
     for day, time in (("24", "T10:00"), ("25", "T14:30"), ("26", "")):
         await do(world, "create_task", title=f"M{day}", due=f"2026-11-{day}{time}", tags=["meeting"])
     plan = await do(world, "plan_changes", filter={"tags": ["meeting"]}, change={"shift": "1d"}, apply=True)
-    assert sorted(task["due_local"] for task in plan["tasks"]) == [
-        "2026-11-25T10:00", "2026-11-26T14:30", "2026-11-27",
+    assert sorted(task["due"] for task in plan["tasks"]) == [
+        "2026-11-25T09:00:00Z", "2026-11-26T13:30:00Z", "2026-11-27",
     ]  # fmt: skip
 
 

@@ -91,7 +91,7 @@ async def test_a_conflict_names_the_field_and_who(world: World, surface: Surface
     assert refused.code == "undo_conflict"
     assert "title" in refused.sentence
     assert "rival" in refused.sentence
-    assert refused.answer["fields"] == {"title": "rival"}
+    assert refused.answer["fields"] == {"title": "rival (an assistant)"}
     assert (await see(world, task))["title"] == "Theirs"
 
 
