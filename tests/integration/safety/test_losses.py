@@ -1,4 +1,4 @@
-"""Losses add up by client: over conversations, tools and plans, whatever each call alone would be allowed."""
+"""Losses add up by client: over conversations, tools and plans, however little each call alone takes."""
 
 from typing import Any
 
