@@ -65,9 +65,9 @@ HOSTILE_DUES = (
 CASES = (
     create("an unknown argument", 'did you mean "title"', titel="Milk"),
     create("an unknown argument that is a known mistake", 'did you mean "due"', deadline="2026-11-27"),
-    create("an unknown argument near to nothing", "is no argument; allowed: ", zzz="1"),
-    create("an unknown argument of endless name", "is no argument", **{LONG * 500: "1"}),
-    create("a user argument", "is no argument", user_id="other"),
+    create("an unknown argument near to nothing", "is not an argument; allowed: ", zzz="1"),
+    create("an unknown argument of endless name", "is not an argument", **{LONG * 500: "1"}),
+    create("a user argument", "is not an argument", user_id="other"),
     Bad("no title", "create_task", {"notes": "n"}, says='"title" is missing'),
     create("an empty title", '"title" is empty', title=""),
     create("a blank title", '"title" is empty', title=" \t\n "),
@@ -95,7 +95,7 @@ CASES = (
     create("deep nesting", "nested deeper", notes=NESTED),
     create("deep nesting in a text", "nested deeper", tags="[" * 60 + "]" * 60),
     Bad("bottomless nesting", "create_task", {"title": raw("[" * 50_000 + "]" * 50_000)}, protocol=UNREADABLE),
-    *(create(f"the due {due!a}", "no date", "invalid_time", due=due) for due in HOSTILE_DUES),
+    *(create(f"the due {due!a}", "not a date", "invalid_time", due=due) for due in HOSTILE_DUES),
     create("a due of 65 characters", "at most 64", due=LONG * 65),
     create("a request_id of 256 characters", "at most 255", request_id=LONG * 256),
     create("a request_id that was used for another call", "another call", "request_id_reused", request_id="seed"),
@@ -105,7 +105,7 @@ CASES = (
     change("a due given and moved", "exclude", due="2026-12-01", shift="1d"),
     change("notes given and appended", "exclude", notes="a", append_notes="b"),
     change("an endless shift", "at most 3660 days", "invalid_time", shift="9999999d"),
-    change("a shift that is none", "no duration", "invalid_time", shift="later"),
+    change("a shift that is none", "not a duration", "invalid_time", shift="later"),
     change("a stale version", "version 2, not 1", "version_conflict", expected_version=1, title="New"),
     change("a version from the future", "version 2, not 99", "version_conflict", expected_version=99, title="New"),
     Bad(
@@ -126,7 +126,7 @@ CASES = (
         )
     ),
     Bad("an unknown reminder", "cancel_reminder", {"reminder_id": "nothing"}, "task_not_found", "no reminder"),
-    Bad("a snooze of no length", "snooze_reminder", {"reminder_id": "{reminder}"}, says="Exactly one of until"),
+    Bad("a snooze of no length", "snooze_reminder", {"reminder_id": "{reminder}"}, says="exactly one of until"),
     Bad(
         "a snooze into the past",
         "snooze_reminder",
@@ -145,13 +145,13 @@ CASES = (
     remind("a reminder of now", "has passed", "reminder_in_past", at="2026-11-23T10:00"),
     remind("a reminder before a due that is near", "has passed", "reminder_in_past", before="2w"),
     Bad("before without a due", "set_reminder", {"task_id": "{undated}", "before": "1h"}, says="has no due"),
-    remind("both at and before", "Exactly one of at and before", at="2026-11-27", before="1h"),
-    remind("neither at nor before", "Exactly one of at and before"),
-    remind("a negative before", "no duration", "invalid_time", before="-1h"),
-    remind("an impossible at", "no date", "invalid_time", at="2026-02-30"),
+    remind("both at and before", "exactly one of at and before", at="2026-11-27", before="1h"),
+    remind("neither at nor before", "exactly one of at and before"),
+    remind("a negative before", "not a duration", "invalid_time", before="-1h"),
+    remind("an impossible at", "not a date", "invalid_time", at="2026-02-30"),
     create("a reminder without a due in a create", "has no due", reminders=["30m"]),
     create("a past reminder in a create", "has passed", "reminder_in_past", reminders=["2026-11-01"]),
-    create("an unknown field of a reminder", "is no argument", due="2026-11-27", reminders=[{"when": "1h"}]),
+    create("an unknown field of a reminder", "is not an argument", due="2026-11-27", reminders=[{"when": "1h"}]),
     create(
         "a reminder of two kinds", "at and before", due="2026-11-27", reminders=[{"at": "2026-11-26", "before": "1h"}]
     ),
@@ -172,7 +172,7 @@ CASES = (
     find("a search for nothing", "no letter or digit", text="?!"),
     find("an unknown sort", "must be one of", sort="colour"),
     find("an unknown filter", 'did you mean "status"', state="open", stat="open"),
-    find("an impossible window", "no date", "invalid_time", due_until="2026-02-30"),
+    find("an impossible window", "not a date", "invalid_time", due_until="2026-02-30"),
 )
 
 

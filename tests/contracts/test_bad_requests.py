@@ -179,8 +179,8 @@ async def test_a_stale_version_is_409_without_a_precondition_and_names_fields_an
     for surface in AGENTS:
         reply = await call(world, surface, "delete_task", {"task_id": task["id"], "expected_version": 1})
         assert reply.code == "version_conflict"
-        assert reply.answer["fields"] == {"priority": "an-ide"}
-        assert "priority by an-ide (agent)" in reply.sentence
+        assert reply.answer["fields"] == {"priority": "an-ide (an assistant)"}
+        assert 'priority from "none" to "high" by an-ide (an assistant)' in reply.sentence
 
 
 @pytest.mark.parametrize(("name", "header"), [("request_id", "Idempotency-Key"), ("expected_version", "If-Match")])

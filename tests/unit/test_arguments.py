@@ -150,12 +150,12 @@ def test_a_required_text_cannot_be_empty_or_null(blank: object) -> None:
     ],
 )
 def test_an_unknown_argument_is_refused_with_the_one_that_was_meant(name: str, meant: str) -> None:
-    assert refuse_field(name, 1) == f'"{name}" is no argument; did you mean "{meant}"?'
-    assert refuse_field(name, None) == f'"{name}" is no argument; did you mean "{meant}"?'
+    assert refuse_field(name, 1) == f'"{name}" is not an argument; did you mean "{meant}"?'
+    assert refuse_field(name, None) == f'"{name}" is not an argument; did you mean "{meant}"?'
 
 
 def test_an_unknown_argument_without_a_near_one_gets_the_names_that_are_allowed() -> None:
-    assert refuse_field("user_id", 1).startswith('"user_id" is no argument; allowed: title, task_id, notes, ')
+    assert refuse_field("user_id", 1).startswith('"user_id" is not an argument; allowed: title, task_id, notes, ')
     assert refuse_field("reminders", [{"at": "1"}, {"xyz": 1}], "reminders[1].xyz").endswith("allowed: at, before.")
 
 

@@ -71,5 +71,5 @@ def test_a_schema_without_arguments_is_an_empty_closed_object() -> None:
 
     assert describe_model(Nothing) == {"type": "object", "properties": {}, "additionalProperties": False}
     assert read_arguments(Nothing, {}) == Arguments(Nothing(), ())
-    with pytest.raises(InvalidArguments, match='"a" is no argument; allowed: none'):
+    with pytest.raises(InvalidArguments, match='"a" is not an argument; allowed: none'):
         read_arguments(Nothing, {"a": 1})

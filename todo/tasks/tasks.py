@@ -93,8 +93,9 @@ def update_task(work: Work, request: UpdateTask) -> WriteAnswer:
     require_person(change, task["id"])
     after = change.view(row)
     due = f", due {after['due_text']}" if "due" in values and "due_text" in after else ""
-    names = ", ".join(name for name in diff_views(change.was(row), after) if name != "zone")
-    sentence = f"{quote_title(after['title'])} is changed ({names}){due}."
+    said = {"zone", "due"} if due else {"zone"}
+    names = ", ".join(name for name in diff_views(change.was(row), after) if name not in said)
+    sentence = f"{quote_title(after['title'])} is changed{f' ({names})' if names else ''}{due}."
     return change.answer(row, sentence, warnings, hint=hint_series(task))
 
 

@@ -37,7 +37,7 @@ async def test_the_eight_requests_in_one_conversation(world: World, talk: Talk) 
     assert await talk.say("mark task 3 complete") == '"call the bank" is completed.'
     assert await talk.say("delete the meeting task") == '"prepare the meeting" is deleted.'
     said = await talk.say("change task 1 to call mom tonight")
-    assert said == '"call mom" is changed, due Mon 23 Nov 2026, 20:00 Europe/Berlin.'
+    assert said == '"call mom" is changed (title), due Mon 23 Nov 2026, 20:00 Europe/Berlin.'
     assert '"pay bills" is saved' in await talk.say("I need to remember to pay bills")
     assert await talk.say("what have I completed?") == "Completed (1):\n1. call the bank, done"
     assert await titles(world) == ["call mom", "pay bills"]
@@ -162,7 +162,7 @@ async def test_a_task_is_changed_in_each_way(world: World, talk: Talk) -> None:
         "see the dentist, due Sat 28 Nov 2026, 18:00 Europe/Berlin, high priority, #health, #body.\nbring the card"
     )
     assert "Found (1):" in await talk.say("show tasks tagged body")
-    assert "due" not in await talk.say("clear the due date of dentist")
+    assert "is changed (due)." in await talk.say("clear the due date of dentist")
     assert "is saved" not in await talk.say("repeat the dentist")
     assert "every 23rd of the month" in await talk.say("every month")
     assert await titles(world) == ["see the dentist"]
