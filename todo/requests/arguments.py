@@ -335,7 +335,7 @@ def _say_unknown(name: str, plan: _Plan) -> str:
     near += get_close_matches(snake, plan.fields, 1, 0.7)
     near += [each for each in plan.fields if len(snake) >= 3 and each.startswith(snake)]
     known = ", ".join(plan.fields) or "none"
-    return f'is not an argument; did you mean "{near[0]}"?' if near else f"is no argument; allowed: {known}."
+    return f'is not an argument; did you mean "{near[0]}"?' if near else f"is not an argument; allowed: {known}."
 
 
 def _say_invalid(detail: ErrorDetails) -> str:
