@@ -306,7 +306,7 @@ class Responder:
 
 
 def _plan_all(pending: Intent, shown: list[Row]) -> Intent | None:
-    """Return the plan that does the same to all tasks of a short list; None if the intent is no change."""
+    """Return the plan that does the same to all tasks of a short list; None if the intent is not a change."""
     if not pending.tool.startswith(_CHANGES) or not 1 < len(shown) <= _MOST_BOTH:
         return None
     changes = [{"tool": pending.tool, "arguments": _aim(pending, row).args} for row in shown]

@@ -8,7 +8,7 @@ from agent.builtin.reader import Reader
 
 
 def search(reader: Reader, draft: Intent) -> Intent:
-    """List the tasks that contain some words, completed ones included; a day is no word to look for."""
+    """List the tasks that contain some words, completed ones included; a day is not looked for as a word."""
     text = draft.slots["text"]
     if _read_span(reader, text, past=False):
         due = replace(draft, name="list_due", heading="list_due", slots={"span": text})

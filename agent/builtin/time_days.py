@@ -107,7 +107,7 @@ def find_nth_weekday(found: Fields, which: str, today: date) -> date:
 def read_numeric(text: str, today: date) -> date:
     """Return a date in numbers; raises ValueError unless day and month cannot be mistaken for each other."""
     first, second, *year = (int(part) for part in re.split(r"[/.]", text))
-    # "24/7" is no date, and "1.12" may be a version.
+    # "24/7" is not a date, and "1.12" may be a version.
     if text == "24/7" or ("." in text and not year) or not (first > 12 or second > 12 or first == second):
         raise ValueError("not clearly a date")
     day, month = (first, second) if second <= 12 else (second, first)

@@ -80,12 +80,13 @@ class Phrases:
 
     def read(self, text: str, now: datetime) -> When | None:
         """Return the time if the whole text is one, else None; `now` is in the person's zone."""
-        words = self._fold(text.split())
-        return self._read(words, now) if 0 < len(words) <= MOST_WORDS else None
+        words = text.split()
+        return self._read(self._fold(words), now) if 0 < len(words) <= MOST_WORDS else None
 
     def read_duration(self, text: str) -> str | None:
         """Return a duration such as `30m` or `2d` if the whole text is one, else None."""
-        phrase = " ".join(self._fold(text.split()))
+        words = text.split()
+        phrase = " ".join(self._fold(words)) if len(words) <= MOST_WORDS else ""
         for piece in self._durations:
             match = piece.pattern.fullmatch(phrase)
             if match is None:
