@@ -23,6 +23,7 @@ COMPLETE: dict[str, Callable[[Reader, Intent], Intent]] = {
     "remind": task_intents.remind,
     "remind_before": task_intents.remind_before,
     "wake": task_intents.wake,
+    "remind_when": task_intents.remind_when,
     "remind_it_before": task_intents.remind_it_before,
     "check": task_intents.check,
     "report_past": task_intents.report_past,

@@ -60,7 +60,8 @@ def _settle_half(reader: Reader, title: str, when: When) -> When | None:
         return when
     table, low = reader.language.table, f" {title.lower()} "
     if when.hour >= 13 and any(f" {word} " in low for word in table["morning_titles"]):
-        return None
+        # An hour after six was moved to the evening only because it is nearer.
+        return when.other if when.hour > 18 else None
     is_evening = any(f" {word} " in low for word in table["evening_titles"])
     return when.other if is_evening and 5 <= when.hour < 12 else when
 
@@ -69,6 +70,14 @@ def remind_before(reader: Reader, draft: Intent) -> Intent:
     """Set a reminder ahead of a task's due time."""
     lead = reader.read_duration(draft.slots.get("lead", ""))
     return replace(draft, args={"before": lead}) if lead else reader.refuse("bad_lead")
+
+
+def remind_when(reader: Reader, draft: Intent) -> Intent:
+    """Ask what a reminder is about if only its time is named."""
+    if "what" in draft.slots:
+        return remind(reader, draft)
+    when = reader.read_time(draft.slots["when"])
+    return reader.refuse("no_time") if when is None else reader.ask(draft, "what", "no_what")
 
 
 def wake(reader: Reader, draft: Intent) -> Intent:

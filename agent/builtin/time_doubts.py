@@ -59,6 +59,8 @@ class Doubts:
         if not folded:
             return ""
         last, before = folded[-1], folded[-2] if len(folded) > 1 else ""
+        if len(folded) == 1 and last in self._table["takes_time"]:
+            return words[0]
         if last in self._beside or self._is_number_of_time(last, before):
             return words[-1]
         is_counted = before in self._counts or before in self._beside or before.isdigit()

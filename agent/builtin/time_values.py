@@ -180,6 +180,9 @@ def _resolve_rule(fields: Fields, clock: time | None, now: datetime) -> When | N
     start: date | None = fields.get("start")
     first = ""
     is_fine = rule.startswith(("FREQ=HOURLY", "FREQ=MINUTELY"))
+    if is_fine and "is_range" in fields:
+        # "Every hour from 9 to 5" ends each day, which no rule of ours says.
+        return None
     if is_fine:
         if clock is None:
             unit = "h" if "HOURLY" in rule else "m"
@@ -206,14 +209,35 @@ def begin_ahead(when: When, now: datetime, day_start: str) -> When:
     """Return a repetition whose first date is not today if that day has begun, so that its reminder can ring."""
     if when.hour is not None or now.time() < time.fromisoformat(day_start) or when.first_due > str(now.date()):
         return when
-    first = _find_start(when.rule, time(), now)
-    if first is None:
-        is_fixed = "BY" in when.rule
-        unit = "d" if is_fixed else _UNITS[when.rule.removeprefix("FREQ=").partition(";")[0]]
-        first = move_day(1 if is_fixed else _read_interval(when.rule), unit, now.date())
-    return replace(when, first_due=str(first))
+    tomorrow = now.date() + timedelta(days=1)
+    if "BY" not in when.rule:
+        unit = _UNITS[when.rule.removeprefix("FREQ=").partition(";")[0]]
+        return replace(when, first_due=str(move_day(_read_interval(when.rule), unit, now.date())))
+    if not _is_day_of(when.rule, now.date()):
+        return when
+    ahead = (tomorrow + timedelta(days=count) for count in range(_MOST_AHEAD))
+    first = next((day for day in ahead if _is_day_of(when.rule, day)), None)
+    return when if first is None else replace(when, first_due=str(first))
 
 
+def _is_day_of(rule: str, day: date) -> bool:
+    """Return whether a day has the weekday, day of the month and month that a rule names."""
+    parts = dict(part.split("=") for part in rule.split(";"))
+    if "BYSETPOS" in parts:
+        return False
+    last = (day + timedelta(days=1)).day == 1
+    if "BYMONTH" in parts and str(day.month) not in parts["BYMONTH"].split(","):
+        return False
+    if "BYMONTHDAY" in parts:
+        return str(day.day) in parts["BYMONTHDAY"].split(",") or (last and parts["BYMONTHDAY"] == "-1")
+    nth = (day.day - 1) // 7 + 1
+    is_last = (day + timedelta(days=7)).month != day.month
+    names = {DAYS[day.weekday()], f"{nth}{DAYS[day.weekday()]}", *([f"-1{DAYS[day.weekday()]}"] if is_last else [])}
+    return bool(names & set(_list_days(rule)))
+
+
+_MOST_AHEAD = 3_000
+"""Days that are looked at for the next one of a rule; 29 February can be eight years away."""
 _UNITS = {"DAILY": "d", "WEEKLY": "w", "MONTHLY": "month", "YEARLY": "year"}
 
 
