@@ -235,6 +235,7 @@ SENTENCES: list[tuple[str, str, dict[str, Any]]] = [
     ("have I got anything due this week?", "find_tasks", {"due_from": "2026-12-02", "due_until": "2026-12-06"}),
     ("do I have anything about taxes?", "find_tasks", {"text": "taxes", "status": "all"}),
     ("is there anything planned for friday?", "find_tasks", {"due_from": "2026-12-04", "due_until": "2026-12-04"}),
+    ("do I have something about tomorrow?", "find_tasks", {"due_from": "2026-12-03", "due_until": "2026-12-03"}),
     ("show everything tagged work", "find_tasks", {"tags": ["work"]}),
     ("show all tasks tagged work", "find_tasks", {"tags": ["work"]}),
     ("show open tasks sorted by priority", "find_tasks", {"sort": "priority"}),
