@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from agent.builtin.certainty import is_certain
 from agent.builtin.dialogue import AnsweredCall, Exchange, read_now, split_exchanges
 from agent.builtin.intent import Intent, Target
 from agent.builtin.intents import Intents
@@ -19,6 +20,9 @@ MOST_EXCHANGES = 12
 
 _CHOICES = 20
 """Tasks offered when several match."""
+_MOST_BOTH = 5
+"""Tasks that "both" or "all" can mean."""
+_CHANGES = ("complete_", "reopen_", "delete_", "update_")
 _RUNG = 50
 """Tasks searched for the reminder that rang last."""
 
@@ -158,8 +162,19 @@ class Responder:
         call = calls.pop(0)
         if call.name != intent.tool or calls:
             return None
-        shown = call.rows if call.name == "find_tasks" and not call.failed else None
-        return Action(say=self._replies.say_result(call, intent.heading), shown=shown)
+        return self._conclude(intent, call)
+
+    def _conclude(self, intent: Intent, call: AnsweredCall) -> Action:
+        """Return what to say after the call that a message asked for."""
+        said = self._replies.say_result(call, intent.heading)
+        if call.failed:
+            return Action(say=said)
+        if intent.note:
+            said += self._say(intent.note)
+        if call.name == "plan_changes" and "change_id" not in call.data and (plan := call.data.get("plan_id")):
+            # A plan waits for the person.
+            return Action(say=said, pending=Intent(offered="apply_plan", args={"plan_id": plan}))
+        return Action(say=said, shown=call.rows if call.name == "find_tasks" else None)
 
     def _read(self, text: str) -> Intent:
         """Return the intent of a message: the pending one that it answers, or one of its own."""
@@ -167,7 +182,8 @@ class Responder:
         if pending is not None and pending.missing == "when" and self._intents.is_time(text):
             return self._intents.fill(pending, text)
         intent = self._intents.read(text)
-        if pending is not None and intent.name in ("miss", "more") and not intent.tool:
+        is_answer = intent.name in ("miss", "more") and not intent.tool
+        if pending is not None and (is_answer or (intent.is_unasked and pending.missing in ("", "what"))):
             answered = self._answer_question(pending, text)
             if answered is not None:
                 return answered
@@ -176,8 +192,10 @@ class Responder:
     def _answer_question(self, pending: Intent, text: str) -> Intent | None:
         if pending.missing:
             return self._intents.fill(pending, text)
-        target = self._intents.read_choice(text)
         shown = self._state.shown or []
+        if self._intents.is_both(text):
+            return _plan_all(pending, shown)
+        target = self._intents.read_choice(text)
         if target.number:
             return replace(pending, target=target)
         low = target.text.casefold()
@@ -245,7 +263,12 @@ class Responder:
             return Action(say=self._say_none_found(intent, target, search))
         exact = [row for row in rows if _title(row) == target.text.casefold()]
         if not target.number and (len(rows) == 1 or len(exact) == 1):
-            return _aim(intent, (exact or rows)[0])
+            row = (exact or rows)[0]
+            if is_certain(intent.caution, target.text, str(row.get("title", ""))):
+                return _aim(intent, row)
+            answer = intent.caution if intent.caution == "delete_it" else "is_that_it"
+            offer = replace(_aim(intent, row), tool="", offered=intent.tool, caution="")
+            return Action(say=self._say(answer, title=row.get("title", "")), pending=offer)
         question = self._say("which_list" if target.number else "which")
         listed = self._replies.say_list(search, "")
         return Action(say=f"{question}\n{listed}", shown=rows, pending=replace(intent, target=None))
@@ -282,6 +305,14 @@ class Responder:
         return replace(intent, args={"reminder_id": max(fired)[1], **intent.args})
 
 
+def _plan_all(pending: Intent, shown: list[Row]) -> Intent | None:
+    """Return the plan that does the same to all tasks of a short list; None if the intent is not a change."""
+    if not pending.tool.startswith(_CHANGES) or not 1 < len(shown) <= _MOST_BOTH:
+        return None
+    changes = [{"tool": pending.tool, "arguments": _aim(pending, row).args} for row in shown]
+    return Intent(name="both", tool="plan_changes", args={"changes": changes})
+
+
 def _title(row: Row) -> str:
     return str(row.get("title", "")).casefold()
 
@@ -289,8 +320,13 @@ def _title(row: Row) -> str:
 def _aim(intent: Intent, row: Row) -> Intent:
     """Return the intent on the task of a row; if the person named a clock time only, the task keeps its day."""
     args = {"task_id": row["id"], **intent.args}
-    if intent.keeps_day and len(day := str(row.get("due_local", ""))[:10]) == 10:
-        args["due"] = day + intent.args["due"][10:]
+    before = str(row.get("due_local", ""))
+    if intent.keeps_day and len(before) >= 10:
+        # "Make it 8" keeps the half of the day too.
+        is_evening = intent.other_due[11:13] >= "12" <= before[11:13]
+        args["due"] = before[:10] + (intent.other_due if is_evening else intent.args["due"])[10:]
+    if intent.keeps_clock and len(before) > 10:
+        args["due"] = intent.args["due"] + before[10:16]
     return replace(intent, target=None, args=args)
 
 

@@ -44,3 +44,14 @@ class Intent:
     """Whether the target cannot be confused with the rest of the sentence."""
     keeps_day: bool = False
     """Whether only the clock time of `due` is new, so that the task keeps its day."""
+    other_due: str = ""
+    """`due` in the other half of the day, if neither am nor pm was said."""
+    keeps_clock: bool = False
+    """Whether only the day of `due` is new, so that the task keeps its time of day."""
+    caution: str = ""
+    """When to ask before acting on a task that was found: an answer of the file to ask always, or `list`, `whole` or a
+    verb, by which `is_certain` compares the words."""
+    note: str = ""
+    """The answer that follows a success."""
+    is_unasked: bool = False
+    """Whether the sentence has no command and only reads like an errand, so that it may as well be an answer."""

@@ -22,6 +22,16 @@ COMPLETE: dict[str, Callable[[Reader, Intent], Intent]] = {
     "create_ahead": task_intents.create_ahead,
     "remind": task_intents.remind,
     "remind_before": task_intents.remind_before,
+    "wake": task_intents.wake,
+    "remind_when": task_intents.remind_when,
+    "remind_it_before": task_intents.remind_it_before,
+    "check": task_intents.check,
+    "report_past": task_intents.report_past,
+    "called_off": task_intents.call_off,
+    "make_it": task_intents.make_it,
+    "complete_many": list_intents.complete_many,
+    "move_many": list_intents.move_many,
+    "list_sorted": list_intents.list_sorted,
     "remind_about": task_intents.remind_about,
     "snooze": task_intents.snooze,
     "report_done": task_intents.report_done,
@@ -55,6 +65,10 @@ question for what is missing, or a refusal. How to add a command stands above `i
 """
 
 
+_AFTER_GERUND = ("pause", "resume", "stop_series", "skip", "report_done")
+"""Intents whose verb wants another one: "pause watering the plants"."""
+
+
 class Intents:
     """Reads messages in one language at one moment; `now` is in the person's zone."""
 
@@ -86,6 +100,11 @@ class Intents:
             len(text) <= LONGEST_TEXT
             and self._language.phrases.read(_strip(self._language, text), self._now) is not None
         )
+
+    def is_both(self, text: str) -> bool:
+        """Return whether the whole message means all of a list: "both", "all of them"."""
+        said = _strip(self._language, text[:LONGEST_TEXT]).lower()
+        return re.fullmatch(self._language.reading["both"], said) is not None
 
     def read_choice(self, text: str) -> Target:
         """Return the task that a message names in answer to the question which one is meant."""
@@ -140,6 +159,8 @@ def _build(reader: Reader, name: str, free: Slots) -> Intent:
     text = slots.get("target")
     if text is not None:
         target = reader.read_target(text)
+        if name in _AFTER_GERUND and not is_quotation(text):
+            target = reader.read_gerund(target)
         draft = replace(draft, target=target, is_sure=target.is_sure or is_quotation(text))
     intent = COMPLETE[name](reader, draft) if name in COMPLETE else draft
     series = series_intents.find_series_name(reader, text) if text else ""
@@ -180,6 +201,9 @@ def _choose(reader: Reader, intents: list[Intent]) -> Intent:
     same = [intent for intent in intents if intent.name == intents[0].name]
     if all((each.tool, each.args, each.target) == (same[0].tool, same[0].args, same[0].target) for each in same):
         return same[0]
+    if all("when" in intent.slots and "what" in intent.slots for intent in same):
+        # "Remind me at ten to five to call": the time reaches as far as it can be read.
+        return max(same, key=lambda intent: len(intent.slots["when"]))
     sure = [intent for intent in same if intent.is_sure]
     return sure[0] if len(sure) == 1 else reader.refuse("two_ways")
 
@@ -194,10 +218,23 @@ def _read_lead(reader: Reader) -> Intent:
 
 
 def _offer(reader: Reader) -> Intent:
-    """Offer to add an unknown sentence as a task if it holds a time that is fully understood."""
+    """Add an unknown sentence as a task if it reads like an errand; if it only holds a time, offer that."""
     intent, whole = _build(reader, "create", {"what": reader.sentence}), reader.restore(reader.sentence)
-    if reader.is_question or not {"due", "rule"} & intent.args.keys():
-        is_title = not reader.is_question and 1 < len(whole.split()) <= MOST_TITLE_WORDS and "title" in intent.args
+    if reader.is_question:
+        return Intent(name="miss")
+    is_timed = bool({"due", "rule"} & intent.args.keys())
+    first, reading = reader.sentence.split(" ", 1)[0].lower(), reader.language.reading
+    is_errand = first in reading["errands"] and " " in reader.sentence
+    is_statement = re.search(reading["statement"], reader.sentence.lower()) is not None
+    is_command = re.fullmatch(reading["no_errand"], first) or (
+        "rule" not in intent.args and re.fullmatch(reading["half_command"], first)
+    )
+    if is_timed and not is_statement and not is_command:
+        return replace(intent, is_unasked=True)
+    if is_errand and not is_statement and (intent.tool or intent.say) and len(whole.split()) <= MOST_TITLE_WORDS:
+        return replace(intent, is_unasked=True)
+    if not is_timed:
+        is_title = 1 < len(whole.split()) <= MOST_TITLE_WORDS and "title" in intent.args
         return Intent(name="miss", slots={"what": whole} if is_title else {})
     say = reader.language.say("offer", text=whole)
     return replace(intent, name="miss", tool="", offered=intent.tool, say=say)

@@ -8,7 +8,14 @@ from agent.builtin.reader import Reader
 
 
 def search(reader: Reader, draft: Intent) -> Intent:
-    """List the tasks that contain some words, completed ones included."""
+    """List the tasks that contain some words, completed ones included; a day is not looked for as a word."""
+    text = draft.slots["text"]
+    if _read_span(reader, text, past=False):
+        due = replace(draft, name="list_due", heading="list_due", slots={"span": text})
+        return list_due(reader, due)
+    split = reader.split(text)
+    if split.when is not None or split.doubt:
+        return reader.refuse("search_or_add", text=reader.restore(reader.sentence))
     return replace(draft, args={"text": reader.read_target(draft.slots["text"]).text, "status": "all"})
 
 
@@ -21,6 +28,47 @@ def list_priority(reader: Reader, draft: Intent) -> Intent:
     """List the tasks of a priority, `high` if no level is named."""
     level = reader.read_level(draft.slots.get("level", "high"))
     return replace(draft, args={"priority": level}) if level else reader.refuse("bad_level")
+
+
+def list_sorted(reader: Reader, draft: Intent) -> Intent:
+    """List the open tasks in an order."""
+    order = reader.language.reading["orders"].get(draft.slots["order"].lower())
+    return replace(draft, args={"sort": order}) if order else reader.refuse("bad_order")
+
+
+def complete_many(reader: Reader, draft: Intent) -> Intent:
+    """Plan to complete all that is due within a span of days."""
+    span = _read_span(reader, draft.slots["span"], past=False)
+    if span is None:
+        return reader.refuse_time(draft.slots["span"])
+    return replace(draft, args={"filter": _write_span(span), "change": {"complete": True}})
+
+
+def move_many(reader: Reader, draft: Intent) -> Intent:
+    """Plan to move all that is due on a day; each task keeps its time of day."""
+    span = _read_span(reader, draft.slots["span"], past=False)
+    if span is None:
+        return reader.refuse_time(draft.slots["span"])
+    if "lead" in draft.slots:
+        shift = reader.read_duration(draft.slots["lead"])
+        return (
+            replace(draft, args={"filter": _write_span(span), "change": {"shift": shift}})
+            if shift
+            else reader.refuse("bad_lead")
+        )
+    day = reader.read_day(draft.slots["when"])
+    if not day:
+        return reader.refuse_time(draft.slots["when"])
+    days = (date.fromisoformat(day) - span[0]).days
+    is_one_day = span[0] == span[1]
+    if not days:
+        return reader.refuse_time(draft.slots["when"])
+    change = {"shift": f"{days}d"} if is_one_day else {"due": day}
+    return replace(draft, args={"filter": _write_span(span), "change": change})
+
+
+def _write_span(span: tuple[date, date]) -> dict[str, str]:
+    return {"due_from": str(span[0]), "due_until": str(span[1])}
 
 
 def list_completed(reader: Reader, draft: Intent) -> Intent:
@@ -71,6 +119,7 @@ def _read_span(reader: Reader, text: str, *, past: bool) -> tuple[date, date] | 
     names = reader.language.reading["spans"]
     if low in names:
         return spans[names[low]]
-    if past or not (day := reader.read_day(text)):
+    day = "" if past else reader.read_day(text) or reader.read_day(f"on {text}")
+    if not day:
         return None
     return date.fromisoformat(day), date.fromisoformat(day)

@@ -59,6 +59,15 @@ class Reader:
         level: str | None = self.language.reading["levels"].get(text.lower())
         return level
 
+    def read_gerund(self, target: Target) -> Target:
+        """Return a target whose first word loses its "-ing": "watering the plants" is found by "water the plants"."""
+        first, _, rest = target.text.partition(" ")
+        if not first.lower().endswith("ing") or len(first) < 6:
+            return target
+        stem = first[:-3]
+        stem = stem[:-1] if stem[-1] == stem[-2] and stem[-1] not in "lsz" else stem
+        return replace(target, text=f"{stem} {rest}".strip())
+
     def read_target(self, text: str) -> Target:
         """Return the task that a part of the sentence names."""
         if is_quotation(text):

@@ -10,6 +10,8 @@ from agent.builtin.language import Language
 _CODE = re.compile(r"^[a-z]+(?:_[a-z]+)*: ")
 # Advice for programs names tools and arguments.
 _FOR_PROGRAMS = re.compile(r"\b[a-z]+_[a-z_]+\b")
+_PLANNED = 10
+"""Changes of a plan that are listed."""
 _UNDONE = "Undone:"
 _RESUME = " is resumed with paused=false"
 _HINTS = {"delete_task": "end_series", "undo": "redo_hint"}
@@ -29,6 +31,10 @@ class Replies:
             return self.say_failure(call)
         if not call.data:
             return self._say("unclear")
+        if call.name == "find_tasks" and heading == "next_reminder":
+            return self._say_next_reminder(call.rows)
+        if call.name == "plan_changes" and "change_id" not in call.data:
+            return self._say_plan(call.data)
         if call.name == "find_tasks":
             return self.say_list(call, heading)
         if call.name == "preview_occurrences":
@@ -90,6 +96,29 @@ class Replies:
             return self._say("no_dates")
         text = self._say("dates", rule=data.get("rule_text", ""), dates="; ".join(dates))
         return " ".join([text[:1].upper() + text[1:], *data.get("warnings", [])])
+
+    def _say_next_reminder(self, rows: list[dict[str, Any]]) -> str:
+        """Return the reminder of a list that rings first."""
+        waiting = [
+            (str(one.get("remind_at")), str(row.get("title", "")))
+            for row in rows
+            for one in row.get("reminders", [])
+            if one.get("status") == "scheduled"
+        ]
+        if not waiting:
+            return self._say("no_reminder")
+        at, title = min(waiting)
+        local = datetime.fromisoformat(at).astimezone(self._now.tzinfo)
+        day = self._say("weekdays").split()[local.weekday()]
+        return self._say("next_reminder", title=title, time=f"{day} {local:%Y-%m-%d, %H:%M}")
+
+    def _say_plan(self, data: dict[str, Any]) -> str:
+        """Return what a plan would do, and the question whether to do it."""
+        texts = [str(entry.get("text", "")) for entry in data.get("diff", [])]
+        lines = [self._say("plan"), *(f"{number}. {text}" for number, text in enumerate(texts[:_PLANNED], 1))]
+        if len(texts) > _PLANNED:
+            lines.append(self._say("plan_more", count=len(texts) - _PLANNED))
+        return "\n".join([*lines, *(str(warning) for warning in data.get("warnings", [])), self._say("plan_ask")])
 
     def _say_write(self, call: AnsweredCall) -> str:
         data = call.data

@@ -36,7 +36,8 @@ def pause(reader: Reader, draft: Intent) -> Intent:
     """Pause a series, until a day if one is named."""
     if "when" not in draft.slots:
         return replace(draft, args={"paused": True})
-    day = reader.read_day(draft.slots["when"])
+    text = draft.slots["when"]
+    day = reader.read_day(text) or reader.read_day(f"on {text}") or reader.read_day(f"start of {text}")
     return replace(draft, args={"pause_until": day}) if day else reader.refuse_time(draft.slots["when"])
 
 

@@ -4,9 +4,11 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from agent.builtin.intent import Intent
+from agent.builtin.intent import Intent, Target
 from agent.builtin.reader import Reader
+from agent.builtin.sentences import is_quotation
 from agent.builtin.time_phrases import Split
+from agent.builtin.time_values import When, begin_ahead
 
 
 def create(reader: Reader, draft: Intent) -> Intent:
@@ -32,20 +34,63 @@ def create_from(reader: Reader, draft: Intent, split: Split, marks: dict[str, An
     if not split.title:
         return reader.ask(draft, "what", "no_title")
     args: dict[str, Any] = {"title": reader.restore(split.title), **marks}
-    when = split.when
-    if "reminders" in marks and when is None:
-        return reader.ask(draft, "when", "no_time")
-    if when is not None and when.rule:
-        return replace(draft, tool="create_recurring_task", args={**args, **when.rule_args})
-    if when is not None:
-        args["due"] = when.due
-    return replace(draft, tool="create_task", args=args)
+    if split.when is None:
+        if "reminders" in marks:
+            return reader.ask(draft, "when", "no_time")
+        return replace(draft, tool="create_task", args=args)
+    when = _settle_half(reader, split.title, split.when)
+    if when is None:
+        halves = sorted(f"{one.hour:02}:00" for one in (split.when, split.when.other) if one and one.hour is not None)
+        return reader.refuse("which_half", first=halves[0], second=halves[-1])
+    if when.is_past:
+        return reader.refuse("past_time", now=f"{reader.now:%H:%M}", time=when.due[11:])
+    draft = replace(draft, note="range" if when.is_range else "")
+    if not when.rule:
+        return replace(draft, tool="create_task", args={**args, "due": when.due})
+    if "reminders" in marks:
+        # A reminder that waits for a tick would ring once.
+        args["mode"] = "every_occurrence"
+        when = begin_ahead(when, reader.now, reader.language.table["words"]["part"]["morning"])
+    return replace(draft, tool="create_recurring_task", args={**args, **when.rule_args})
+
+
+def _settle_half(reader: Reader, title: str, when: When) -> When | None:
+    """Return the reading of a clock time whose half of the day fits the title; None if that has to be asked."""
+    if when.other is None or when.hour is None:
+        return when
+    table, low = reader.language.table, f" {title.lower()} "
+    if when.hour >= 13 and any(f" {word} " in low for word in table["morning_titles"]):
+        # An hour after six was moved to the evening only because it is nearer.
+        return when.other if when.hour > 18 else None
+    is_evening = any(f" {word} " in low for word in table["evening_titles"])
+    return when.other if is_evening and 5 <= when.hour < 12 else when
 
 
 def remind_before(reader: Reader, draft: Intent) -> Intent:
     """Set a reminder ahead of a task's due time."""
-    lead = reader.read_duration(draft.slots["lead"])
+    lead = reader.read_duration(draft.slots.get("lead", ""))
     return replace(draft, args={"before": lead}) if lead else reader.refuse("bad_lead")
+
+
+def remind_when(reader: Reader, draft: Intent) -> Intent:
+    """Ask what a reminder is about if only its time is named."""
+    if "what" in draft.slots:
+        return remind(reader, draft)
+    when = reader.read_time(draft.slots["when"])
+    return reader.refuse("no_time") if when is None else reader.ask(draft, "what", "no_what")
+
+
+def wake(reader: Reader, draft: Intent) -> Intent:
+    """Create a task to wake up, with a reminder."""
+    return remind(reader, replace(draft, slots={**draft.slots, "what": reader.language.say("wake_title")}))
+
+
+def remind_it_before(reader: Reader, draft: Intent) -> Intent:
+    """Set a reminder ahead of the task that was spoken of last."""
+    lead = reader.read_duration(draft.slots["lead"])
+    if lead is None:
+        return reader.refuse("bad_lead")
+    return replace(draft, target=Target(is_it=True), args={"before": lead})
 
 
 def remind_about(reader: Reader, draft: Intent) -> Intent:
@@ -67,7 +112,31 @@ def snooze(reader: Reader, draft: Intent) -> Intent:
 
 def report_done(reader: Reader, draft: Intent) -> Intent:
     """Complete a task that the person says is done; "it is done?" only looks it up."""
-    return replace(draft, tool="get_task", scope={"status": "all"}) if reader.is_question else draft
+    return replace(draft, tool="get_task", scope={"status": "all"}) if reader.is_question else _beware(draft, "list")
+
+
+def check(reader: Reader, draft: Intent) -> Intent:
+    """Complete a task by a weak verb: "check the oven" may as well be a new errand."""
+    return report_done(reader, draft) if reader.is_question else _beware(draft, "whole")
+
+
+def report_past(reader: Reader, draft: Intent) -> Intent:
+    """Complete the task of which a person says what they did: "I paid the rent"."""
+    past: dict[str, str] = reader.language.reading["past"]
+    said = reader.sentence[: len(reader.sentence) - len(draft.slots["target"])].lower()
+    verb = next((past[each] for each in sorted(past, key=len, reverse=True) if said.rstrip().endswith(each)), "")
+    words = re.sub(f"{reader.language.reading['past_end']}$", "", draft.slots["target"], flags=re.IGNORECASE)
+    aimed = replace(draft, target=reader.read_target(words))
+    return report_done(reader, aimed) if reader.is_question else _beware(aimed, f"verb {verb}")
+
+
+def call_off(reader: Reader, draft: Intent) -> Intent:
+    """Offer to delete a task of which a person says that it was cancelled."""
+    return report_done(reader, draft) if reader.is_question else _beware(draft, "delete_it")
+
+
+def _beware(draft: Intent, caution: str) -> Intent:
+    return replace(draft, caution=caution)
 
 
 def rename(reader: Reader, draft: Intent) -> Intent:
@@ -81,11 +150,41 @@ def change(reader: Reader, draft: Intent) -> Intent:
     if split.doubt:
         return reader.refuse_doubt(split.doubt)
     args = {"title": reader.restore(split.title)} if split.title else {}
-    if split.when is not None:
-        if split.when.rule:
-            return reader.refuse("no_rule_here")
-        args["due"] = split.when.due
-    return replace(draft, args=args, keeps_day=split.when is not None and split.when.is_clock)
+    if split.when is None:
+        return replace(draft, args=args)
+    if split.when.rule:
+        return _change_rule(draft, split.when) if not split.title else reader.refuse("no_rule_here")
+    return _move_to(replace(draft, args=args), split.when)
+
+
+def _change_rule(draft: Intent, when: When) -> Intent:
+    """Return the change of a series' rule: "change gym to tuesdays" needs no other words."""
+    return replace(draft, tool="update_recurring_task", scope={"kind": "recurring"}, args=when.rule_args)
+
+
+def _move_to(draft: Intent, when: When) -> Intent:
+    """Return the change of a due; a day alone keeps the task's time of day, and a clock time alone its day."""
+    return replace(
+        draft,
+        args={**draft.args, "due": when.due},
+        keeps_day=when.is_clock,
+        keeps_clock=len(when.due) == 10,
+        other_due=when.other.due if when.other else "",
+    )
+
+
+def make_it(reader: Reader, draft: Intent) -> Intent:
+    """Change the time, or else the priority or the title, of the task that was spoken of last."""
+    text, it = draft.slots["when"], replace(draft, target=Target(is_it=True))
+    when = reader.read_time(text) or reader.read_time(f"at {text}") or reader.read_time(f"on {text}")
+    if when is not None and when.due:
+        return _move_to(it, when)
+    if when is not None:
+        return _change_rule(it, when)
+    level = text.lower().removesuffix(f" {reader.language.reading['about_levels']}")
+    if reader.read_level(level):
+        return replace(it, args={"priority": reader.read_level(level)})
+    return change(reader, replace(it, slots={"value": text})) if " to " in reader.sentence else reader.refuse_time(text)
 
 
 def move(reader: Reader, draft: Intent) -> Intent:
@@ -96,9 +195,7 @@ def move(reader: Reader, draft: Intent) -> Intent:
     when = reader.read_time(draft.slots["when"]) or reader.read_time(f"at {draft.slots['when']}")
     if when is None:
         return reader.refuse_time(draft.slots["when"])
-    if not when.due:
-        return reader.refuse("no_rule_here")
-    return replace(draft, args={"due": when.due}, keeps_day=when.is_clock)
+    return _move_to(draft, when) if when.due else _change_rule(draft, when)
 
 
 def postpone(reader: Reader, draft: Intent) -> Intent:
@@ -128,6 +225,10 @@ def set_priority(reader: Reader, draft: Intent) -> Intent:
 
 def add_note(reader: Reader, draft: Intent) -> Intent:
     """Append to a task's notes."""
+    if quoted := draft.slots.get("quoted"):
+        # Without quotation marks, "add a note to self to call" would be torn apart.
+        args = {"append_notes": reader.restore(quoted)}
+        return replace(draft, args=args) if is_quotation(quoted) else Intent(name="miss")
     return _write_notes(reader, draft, "append_notes")
 
 
@@ -147,6 +248,11 @@ def _create(reader: Reader, draft: Intent, reminders: tuple[str, ...]) -> Intent
         if reader.read_time(draft.slots["when"]) is None:
             return reader.refuse_time(draft.slots["when"])
         what = f"{what} {draft.slots['when']}"
+    if "list" in draft.slots:
+        tag = draft.slots["list"].lower()
+        if " " in tag:
+            return reader.refuse("two_ways")
+        marks["tags"] = [*marks.get("tags", []), tag]
     split = reader.split(what)
     title, inner_marks = _take_marks(reader, split.title)
     marks = {**inner_marks, **marks}
@@ -180,12 +286,8 @@ def _split_target(reader: Reader, draft: Intent, text: str, argument: str) -> In
         return reader.ask(draft, "when", "no_time")
     if not split.when.due:
         return reader.refuse("no_rule_here")
-    return replace(
-        draft,
-        target=reader.read_target(split.title),
-        args={argument: split.when.due},
-        keeps_day=argument == "due" and split.when.is_clock,
-    )
+    aimed = replace(draft, target=reader.read_target(split.title))
+    return _move_to(aimed, split.when) if argument == "due" else replace(aimed, args={argument: split.when.due})
 
 
 def _change_tags(reader: Reader, draft: Intent, argument: str) -> Intent:

@@ -2,30 +2,44 @@
 
 import re
 from dataclasses import dataclass, field
-from datetime import datetime
-from difflib import get_close_matches
+from datetime import UTC, datetime
 from typing import Any
 
-from agent.builtin.time_values import DAYS, MEANINGS, Fields, When, resolve
+from agent.builtin.time_days import Fields
+from agent.builtin.time_doubts import Doubts
+from agent.builtin.time_values import DAYS, MEANINGS, When, resolve
 
 MOST_WORDS = 16
 """The most words of a phrase of time; a longer text is a title."""
 
 _NUMBERS = {
     "dom": r"[0-3]?[0-9](?:st|nd|rd|th)?",
+    "dom2": r"[0-3]?[0-9](?:st|nd|rd|th)?",
+    "dom_th": r"[0-3]?[0-9](?:st|nd|rd|th)",
+    "doms": r"[0-3]?[0-9](?:st|nd|rd|th)(?:(?: and| &)? [0-3]?[0-9](?:st|nd|rd|th))+",
+    "numeric": r"[0-9]{1,2}/[0-9]{1,2}(?:/(?:[0-9]{4}|[0-9]{2}))?|[0-9]{1,2}[.][0-9]{1,2}[.][0-9]{4}",
+    "hour24_2": r"2[0-3]|[01]?[0-9]",
+    "minute2": r"[0-5][0-9]",
     "year": r"[12][0-9]{3}",
-    "iso": r"[12][0-9]{3}-[0-9]{2}-[0-9]{2}",
+    "iso": r"[12][0-9]{3}[-/][0-9]{2}[-/][0-9]{2}",
     "hour12": r"1[0-2]|0?[1-9]",
     "hour24": r"2[0-3]|[01]?[0-9]",
     "minute": r"[0-5][0-9]",
     "digits": r"[0-9]{1,4}",
 }
 _FREQUENCIES = {"m": "MINUTELY", "h": "HOURLY", "d": "DAILY", "w": "WEEKLY", "month": "MONTHLY", "year": "YEARLY"}
+_SAME = {
+    "short_weekday": "weekday",
+    "bare_weekday": "weekday",
+    "plural_weekday": "weekday",
+    "ordinal": "dom",
+    "abbreviation": "unit",
+}
+"""Parts of patterns that mean the same as another part."""
+_NAME = re.compile(r"{([a-z_]+[0-9]*(?:_[0-9])?)}")
+_ANY_DAY = datetime(2026, 1, 1, 9, tzinfo=UTC)
+"""A moment for reading what a phrase is, not when."""
 _EDGES = '.,;:!?"()'
-_CLOCK_LIKE = re.compile(
-    r"\d{1,2}(?::\d+|[ap]\.?m)|\d{1,2}:\d+[ap]\.?m|\d{1,2}/\d{1,2}(/\d{2,4})?|\d{1,4}-\d{1,2}-\d{1,4}"
-)
-_DATE_LIKE = re.compile(r"\d{1,2}\.\d{1,2}\.(\d{2,4})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,23 +69,24 @@ class Phrases:
     def __post_init__(self) -> None:
         words = self.table["words"]
         self._named = {name: {str(word): value for word, value in table.items()} for name, table in words.items()}
-        self._named["count2"] = self._named["count"]
+        self._named |= {"count2": self._named["count"], "meridiem2": self._named["meridiem"]}
+        self._aliases: dict[str, str] = {str(word): str(value) for word, value in self.table["aliases"].items()}
         self._weekdays = self._named["weekday"] | self._named["short_weekday"]
         self._plurals = self._named["plural_weekday"]
-        self._doubts = [re.compile(rf"(?<!\S){row}") for row in self.table["doubts"]]
+        self._doubts = Doubts(self.table)
         rows = [*self.table["times"], *self.table["repeats"]]
         self._pieces = [_Piece(self._compile(row), kind, value) for row, kind, value in rows]
         self._durations = [_Piece(self._compile(row), kind, None) for row, kind in self.table["durations"]]
-        self._time_words = [*self._named["weekday"], *self._named["month"], *self.table["strong"], *self.table["weak"]]
 
     def read(self, text: str, now: datetime) -> When | None:
         """Return the time if the whole text is one, else None; `now` is in the person's zone."""
-        words = _fold(text.split())
-        return self._read(words, now) if 0 < len(words) <= MOST_WORDS else None
+        words = text.split()
+        return self._read(self._fold(words), now) if 0 < len(words) <= MOST_WORDS else None
 
     def read_duration(self, text: str) -> str | None:
         """Return a duration such as `30m` or `2d` if the whole text is one, else None."""
-        phrase = " ".join(_fold(text.split()))
+        words = text.split()
+        phrase = " ".join(self._fold(words)) if len(words) <= MOST_WORDS else ""
         for piece in self._durations:
             match = piece.pattern.fullmatch(phrase)
             if match is None:
@@ -87,9 +102,9 @@ class Phrases:
         return None
 
     def split(self, text: str, now: datetime) -> Split:
-        """Separate the time at a text's end, or a repetition at its beginning, from the rest."""
+        """Separate the time at a text's end, or at its beginning, from the rest."""
         words = text.split()
-        folded = _fold(words)
+        folded = self._fold(words)
         for start in range(max(0, len(words) - MOST_WORDS), len(words)):
             when = self._read(folded[start:], now)
             if when is not None:
@@ -97,71 +112,61 @@ class Phrases:
         return self.split_lead(text, now) or self._check(words, folded, None)
 
     def split_lead(self, text: str, now: datetime) -> Split | None:
-        """Separate a repetition at a text's beginning: `every last friday: send the invoice`; None if it has none."""
+        """Separate a time at a text's beginning: `every last friday: send the invoice`; None if it has none."""
         words = text.split()
-        folded = _fold(words)
+        folded = self._fold(words)
         for end in range(min(MOST_WORDS, len(words) - 1), 0, -1):
             when = self._read(folded[:end], now)
-            if when is not None and when.rule:
-                rest = words[end:]
-                if len(rest) > 1 and rest[0].lower() in ("to", *self.table["lead"]):
-                    rest = rest[1:]
-                split = self._check(rest, _fold(rest), when)
-                return Split(split.title, when, split.doubt)
+            if when is None or not self._may_lead(folded[:end], when, len(words) - end):
+                continue
+            rest = words[end:]
+            is_marked = words[end - 1].endswith(tuple(self.table["lead"])) or rest[0] in self.table["lead"]
+            if len(rest) > 1 and rest[0].lower() in ("to", *self.table["lead"]):
+                rest = rest[1:]
+            if not is_marked and end == 1 and folded[0] in self.table["adverbs"]:
+                # "Monthly report" may be the title of a task that comes once.
+                return Split(text, when, words[0])
+            split = self._check(rest, self._fold(rest), when)
+            return Split(split.title, when, split.doubt)
         return None
 
+    def _may_lead(self, folded: list[str], when: When, rest: int) -> bool:
+        """Return whether a time may stand before a title: a repetition may, a day only if it cannot describe it."""
+        first = folded[0]
+        is_clear = first in self.table["strong"] or (first in self.table["openers"] and len(folded) > 1)
+        return bool(when.rule) or (rest > 1 and is_clear and first not in ("this", "next"))
+
     def _check(self, words: list[str], folded: list[str], when: When | None) -> Split:
-        doubt = self._find_doubt(words, folded)
-        if not doubt and when is not None and folded and folded[-1] in self.table["dangling"]:
-            doubt = words[-1]
+        doubt = self._find_unread(words, folded) or self._doubts.find(words, folded)
+        if not doubt and when is not None:
+            doubt = self._doubts.find_beside(words, folded, is_rule=bool(when.rule))
         return Split(" ".join(words).rstrip(",;:") if when else " ".join(words), when, doubt)
 
-    def _find_doubt(self, words: list[str], folded: list[str]) -> str:
-        text = " ".join(folded)
-        if found := next((match[0] for row in self._doubts if (match := row.search(text))), ""):
-            return found
+    def _find_unread(self, words: list[str], folded: list[str]) -> str:
+        """Return what follows a repetition and cannot be read: in "every sunday until then", "until then"."""
         for place, word in enumerate(folded):
-            if word in self.table["repeaters"] or self._is_near(word, self.table["strong"], 0.85):
-                return " ".join(words[place : place + 2])
-            if _CLOCK_LIKE.fullmatch(word) or _DATE_LIKE.fullmatch(words[place]):
-                return words[place]
-            if place and word in self.table["repeat_hints"] and place + 1 < len(folded):
-                follows = folded[place + 1 : place + 3]
-                if follows[0] in self.table["articles"] and follows[-1] in self._named["unit"]:
-                    return " ".join(words[place : place + 3])
-            if word in self.table["openers"]:
-                end = self._end_of_doubt(folded, place)
-                if end:
-                    return " ".join(words[place:end])
-        if folded and self._is_near(folded[-1], self._named["weekday"], 0.85):
-            return words[-1]
+            if word not in self.table["repeaters"]:
+                continue
+            for end in range(min(len(words), place + MOST_WORDS) - 1, place + 1, -1):
+                if self._read(folded[place:end], _ANY_DAY) is not None:
+                    return " ".join(words[end : end + 4])
         return ""
 
-    def _end_of_doubt(self, folded: list[str], place: int) -> int:
-        """Return the index after the words that follow an opener and look like a time; 0 if they do not."""
-        after = place + 1
-        if after < len(folded) and folded[after] in self.table["articles"]:
-            after += 1
-        if after >= len(folded):
-            return 0
-        word = folded[after]
-        if word[0].isdigit() and folded[place] in self.table["number_openers"]:
-            return after + 1
-        if after + 1 < len(folded) and (word.isdigit() or word in self._named["count"]):
-            return after + 2 if self._is_near(folded[after + 1], self._named["unit"], 0.75) else 0
-        is_short = word in self._named["short_weekday"] and folded[place] in self.table["number_openers"]
-        return after + 1 if is_short or self._is_near(word, self._time_words, 0.8) else 0
-
-    @staticmethod
-    def _is_near(word: str, words: Any, cutoff: float) -> bool:
-        if word in words:
-            return True
-        # A short word resembles too many others.
-        return 4 < len(word) < 16 and bool(get_close_matches(word, list(words), n=1, cutoff=cutoff))
+    def _fold(self, words: list[str]) -> list[str]:
+        """Return the words in lower case, short forms in full, and without the punctuation around them."""
+        folded = [word.lower().replace("’", "'") for word in words]  # noqa: RUF001 -- the keyboards' apostrophe
+        stripped = [word if word == "every!" else word.strip(_EDGES) or word for word in folded]
+        return [self._aliases.get(word, word) for word in stripped]
 
     def _compile(self, row: str) -> re.Pattern[str]:
         def replace(match: re.Match[str]) -> str:
             name = match[1]
+            if name in self.table["shared"]:
+                return str(self.table["shared"][name])
+            if name == "dom_th":
+                return f"(?P<dom>{_NUMBERS[name]})"
+            if name == "clear_nth":
+                return f"(?P<nth>{'|'.join(sorted(self._named[name], key=len, reverse=True))})"
             if name in _NUMBERS:
                 return f"(?P<{name}>{_NUMBERS[name]})"
             if name in ("weekdays", "plurals"):
@@ -172,7 +177,8 @@ class Phrases:
             words = "|".join(re.escape(word) for word in longest_first)
             return f"(?P<{name}>{words}{'|[0-9]{1,3}' if name in ('count', 'count2') else ''})"
 
-        return re.compile(f"(?:{re.sub(r'{([a-z_]+[0-9]*)}', replace, row)})(?= |$)", re.ASCII)
+        # Parts that are shared have parts of their own.
+        return re.compile(f"(?:{_NAME.sub(replace, _NAME.sub(replace, row))})(?= |$)", re.ASCII)
 
     def _values(self, match: re.Match[str]) -> Fields:
         """Return the matched groups, each as its table's value or as a number."""
@@ -180,18 +186,25 @@ class Phrases:
         for name, text in match.groupdict().items():
             if text is None or name == "letter":
                 continue
-            if name in self._named:
-                found[name] = self._named[name].get(text, int(text) if text.isdigit() else text)
-            elif name == "hour24" and text.startswith("0"):
-                found |= {"hour24": int(text), "is_sure": True}
-            elif name in ("iso", "weekdays"):
-                found[name] = text
-            else:
-                found[name] = int(re.sub(r"\D", "", text))
-        if "short_weekday" in found:
-            found["weekday"] = found["short_weekday"]
+            if name == "hour24" and text.startswith("0"):
+                found["is_sure"] = True
+            found[name] = self._value(name, text)
+        for name, meaning in _SAME.items():
+            if name in found:
+                found[meaning] = found[name]
         found["hour"] = found.get("hour", found.get("hour12", found.get("hour24")))
         return found
+
+    def _value(self, name: str, text: str) -> Any:
+        if name in self._named:
+            return self._named[name].get(text, int(text) if text.isdigit() else text)
+        if name in ("weekdays", "numeric"):
+            return text
+        if name == "iso":
+            return text.replace("/", "-")
+        if name == "doms":
+            return ",".join(re.findall(r"[0-9]+", text))
+        return int(re.sub(r"\D", "", text))
 
     def _read(self, words: list[str], now: datetime) -> When | None:
         for fields in self._walk(" ".join(words), 0, {}, now):
@@ -225,11 +238,9 @@ class Phrases:
         """Return the fields that a piece adds, or None if it makes no sense in its context."""
         found = self._values(match)
         try:
+            if piece.kind.startswith("rule"):
+                return self._read_rule(piece, match, found)
             match piece.kind:
-                case "rule":
-                    return {"rule": self._write_rule(piece.value, found)}
-                case "rule_part":
-                    return {"rule": self._write_rule(piece.value, found), "part": match["part"]}
                 case "day_part":
                     return {"day": now.date(), "part": piece.value or match["part"]}
                 case "part":
@@ -237,11 +248,26 @@ class Phrases:
                     return {"part": match["part"]} if known else None
                 case "times":
                     return {"count": found["count"]}
+                case "span":
+                    return {"span": (found["count"], found["unit"])} if "rule" in fields else None
                 case "until" | "start":
                     return {"waiting": piece.kind} if "waiting" not in fields else None
+                case "waited_holiday":
+                    return MEANINGS["holiday"](found, None, now) if "waiting" in fields else None
             return MEANINGS[piece.kind](found, piece.value, now)
-        except (ValueError, OverflowError):
+        except (ValueError, OverflowError, IndexError):
             return None
+
+    def _read_rule(self, piece: _Piece, match: re.Match[str], found: Fields) -> Fields:
+        fields: Fields = {"rule": self._write_rule(piece.value, found)}
+        match piece.kind:
+            case "rule_part":
+                fields["part"] = match["part"]
+            case "rule_night":
+                fields["part"] = list(self._named["part"])[-1]
+            case "rule_done":
+                fields["mode"] = "after_completion"
+        return fields
 
     def _write_rule(self, template: str, found: Fields) -> str:
         values = dict(found)
@@ -257,9 +283,8 @@ class Phrases:
             values["unit"] = _FREQUENCIES[found["unit"]]
         if not 1 <= found.get("dom", 1) <= 31 or not found.get("count", 1) >= 1:
             raise ValueError("no such day")
-        return template.format(**values).replace(";INTERVAL=1", "")
-
-
-def _fold(words: list[str]) -> list[str]:
-    """Return the words in lower case and without the punctuation around them; a dot inside a number stays."""
-    return [word.lower().strip(_EDGES) or word for word in words]
+        if "holiday" in found:
+            values["month"], values["dom"] = found["holiday"].split("-")
+        if "doms" in found and not all(1 <= int(day) <= 31 for day in found["doms"].split(",")):
+            raise ValueError("no such day")
+        return re.sub(r";INTERVAL=1(?=;|$)", "", template.format(**values))

@@ -40,13 +40,19 @@ def show(rows: list[dict[str, Any]], text: str = "show all my tasks") -> list[Me
 
 
 def ask(
-    text: str, before: Sequence[Message] = (), found: Sequence[dict[str, Any]] = ({"id": "T", "title": "found"},)
+    text: str,
+    before: Sequence[Message] = (),
+    found: Sequence[dict[str, Any]] | None = None,
+    now: datetime = NOW,
 ) -> tuple[str, list[tuple[str, dict[str, Any]]]]:
-    """Return the last text and the calls that answer a message; searches for a task find `found`."""
+    """Return the last text and the calls that answer a message.
+
+    Searches for a task find `found`, or else the task T, whose title is the words that are looked for.
+    """
     messages = [*before, Message("user", text)]
     calls: list[tuple[str, dict[str, Any]]] = []
     while True:
-        said, finished = answer(messages)
+        said, finished = answer(messages, now)
         if not finished.calls:
             return said, calls
         (call,) = finished.calls
@@ -54,8 +60,8 @@ def ask(
         is_search = call.name == "find_tasks" and "limit" in calls[-1][1]
         if not is_search or len(calls) > 3:
             return said, calls
-        rows = {"tasks": list(found), "total": len(found)}
+        rows = [{"id": "T", "title": calls[-1][1].get("text", "")}] if found is None else list(found)
         messages += [
             Message("assistant", said, finished.calls),
-            Message("tool", json.dumps(rows), call_id=call.call_id),
+            Message("tool", json.dumps({"tasks": rows, "total": len(rows)}), call_id=call.call_id),
         ]

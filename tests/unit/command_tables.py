@@ -4,7 +4,7 @@ from typing import Any
 
 MAKING: list[tuple[str, dict[str, Any]]] = [
     ("add buy milk at 6", {"title": "buy milk", "due": "2026-11-23T18:00"}),
-    ("add buy milk at 7", {"title": "buy milk", "due": "2026-11-24T07:00"}),
+    ("add buy milk at 7", {"title": "buy milk", "due": "2026-11-23T19:00"}),
     ("add upgrade to version 1.12", {"title": "upgrade to version 1.12"}),
     ("add write the weekly report", {"title": "write the weekly report"}),
     ("add call 555-1234", {"title": "call 555-1234"}),
@@ -23,7 +23,7 @@ MAKING: list[tuple[str, dict[str, Any]]] = [
     ("add buy milk on monday", {"title": "buy milk", "due": "2026-11-30"}),
     ("add buy milk monday morning", {"title": "buy milk", "due": "2026-11-30T09:00"}),
     ("add buy milk at 5", {"title": "buy milk", "due": "2026-11-23T17:00"}),
-    ("add buy milk at 8", {"title": "buy milk", "due": "2026-11-24T08:00"}),
+    ("add buy milk at 8", {"title": "buy milk", "due": "2026-11-23T20:00"}),
     ("add buy milk at 11", {"title": "buy milk", "due": "2026-11-23T11:00"}),
     ("add buy milk at 5:30pm", {"title": "buy milk", "due": "2026-11-23T17:30"}),
     ("add buy milk at 5am", {"title": "buy milk", "due": "2026-11-24T05:00"}),
@@ -35,7 +35,7 @@ MAKING: list[tuple[str, dict[str, Any]]] = [
     ("add buy milk in an hour and a half", {"title": "buy milk", "due": "2026-11-23T10:30"}),
     ("add buy milk in 1 hour and 20 minutes", {"title": "buy milk", "due": "2026-11-23T10:20"}),
     ("add buy milk at half past three", {"title": "buy milk", "due": "2026-11-23T15:30"}),
-    ("add buy milk at quarter to seven", {"title": "buy milk", "due": "2026-11-24T06:45"}),
+    ("add buy milk at quarter to seven", {"title": "buy milk", "due": "2026-11-23T18:45"}),
     ("add buy milk by the end of the month", {"title": "buy milk", "due": "2026-11-30"}),
     ("add buy milk by the end of the week", {"title": "buy milk", "due": "2026-11-29"}),
     ("add buy milk in two weeks", {"title": "buy milk", "due": "2026-12-07"}),
@@ -100,27 +100,51 @@ MAKING: list[tuple[str, dict[str, Any]]] = [
 ]
 """`create_task`, on Monday 23 November 2026 at 09:00 in Berlin."""
 
+EACH = {"mode": "every_occurrence"}
+"""What is to ring each time does not wait for a tick."""
+
 REPEATING: list[tuple[str, dict[str, Any]]] = [
     ("add stretch on mondays and fridays", {"title": "stretch", "rule": "FREQ=WEEKLY;BYDAY=MO,FR"}),
     (
         "remind me every hour to stand up",
-        {"title": "stand up", "reminders": ["0m"], "rule": "FREQ=HOURLY", "first_due": "2026-11-23T10:00"},
+        {
+            "title": "stand up",
+            "reminders": ["0m"],
+            "mode": "every_occurrence",
+            "rule": "FREQ=HOURLY",
+            "first_due": "2026-11-23T10:00",
+        },
     ),
     (
         "remind me every day at 8 to take pills until friday",
-        {"title": "take pills", "reminders": ["0m"], "rule": "FREQ=DAILY;BYHOUR=8;UNTIL=20261127"},
+        {
+            "title": "take pills",
+            "reminders": ["0m"],
+            "mode": "every_occurrence",
+            "rule": "FREQ=DAILY;BYHOUR=8;UNTIL=20261127",
+        },
     ),
     (
         "add pills every day at 8 and remind me 10 minutes before",
-        {"title": "pills", "reminders": ["10m"], "rule": "FREQ=DAILY;BYHOUR=8"},
+        {"title": "pills", "reminders": ["10m"], **EACH, "rule": "FREQ=DAILY;BYHOUR=8"},
     ),
     (
         "remind me to call mum every friday at 5",
-        {"title": "call mum", "reminders": ["0m"], "rule": "FREQ=WEEKLY;BYDAY=FR;BYHOUR=17"},
+        {
+            "title": "call mum",
+            "reminders": ["0m"],
+            "mode": "every_occurrence",
+            "rule": "FREQ=WEEKLY;BYDAY=FR;BYHOUR=17",
+        },
     ),
     (
         "remind me every friday at 5 to call mum",
-        {"title": "call mum", "reminders": ["0m"], "rule": "FREQ=WEEKLY;BYDAY=FR;BYHOUR=17"},
+        {
+            "title": "call mum",
+            "reminders": ["0m"],
+            "mode": "every_occurrence",
+            "rule": "FREQ=WEEKLY;BYDAY=FR;BYHOUR=17",
+        },
     ),
     ("add stretch every day", {"title": "stretch", "rule": "FREQ=DAILY"}),
     ("add stretch daily at 8", {"title": "stretch", "rule": "FREQ=DAILY;BYHOUR=8"}),
@@ -300,7 +324,7 @@ CHANGING: list[tuple[str, str | None, str, dict[str, Any]]] = [
         {"task_id": "T", "pause_until": "2027-03-01"},
     ),
     ("resume water plants", "water plants", "update_recurring_task", {"task_id": "T", "paused": False}),
-    ("stop repeating water plants", "water plants", "delete_task", {"task_id": "T"}),
+    ("stop repeating water plants", "water plants", "update_recurring_task", {"task_id": "T", "ends": "1"}),
     ("when is the next water plants", "water plants", "preview_occurrences", {"task_id": "T", "count": 3}),
     ("what are the next 5 dates of water plants", "water plants", "preview_occurrences", {"task_id": "T", "count": 5}),
     ("preview every last friday", None, "preview_occurrences", {"rule": "FREQ=MONTHLY;BYDAY=-1FR"}),

@@ -68,14 +68,14 @@ def test_of_several_tasks_none_is_changed(sentence: str) -> None:
     ("sentence", "expected"),
     [
         ("add call mum on fribday at 5", "“on fribday”"),
-        ("add call mum tommorow", "“tommorow”"),
+        ("add call mum tomoroww", "“tomoroww”"),
         ("add call mum at 25:00", "25:00"),
         ("add call mum at 5:99", "5:99"),
         ("add call mum at 13pm", "13pm"),
         ("add call mum on 31 february", "“on 31"),
         ("add call mum on 10/11", "10/11"),
         ("add call mum in 3 huors", "“in 3 huors”"),
-        ("add call mum at midnight", "midnight"),
+        ("add call mum tomorrow at midnight", "tomorrow"),
         ("add call mum on friday and saturday", "friday"),
         ("add call mum on friday at 5 tomorrow", "friday"),
         ("add call mum on friday about the car", "“on friday”"),
@@ -101,7 +101,7 @@ def test_of_several_tasks_none_is_changed(sentence: str) -> None:
         ("snooze until fribday", "fribday"),
         ("move the dentist to fribday", "fribday"),
         ("move the dentist to the garage", "the garage"),
-        ("move the dentist to every friday", "repetition"),
+        ("change task 1 to water the plants every friday", "repetition"),
         ("change the dentist to fribday", "fribday"),
         ("change task 1 to call mom on fribday", "fribday"),
         ("repeat the backup", "How often"),
@@ -135,9 +135,9 @@ def test_of_several_tasks_none_is_changed(sentence: str) -> None:
         ("add tomorrow", "What is the task called?"),
         ("add tomorrow at 5", "What is the task called?"),
         ("add milk\nadd bread", "one thing at a time"),
-        ("buy milk tomorrow", "Shall I add"),
+        ("the milk is empty tomorrow", "Shall I add"),
         ("the weather is nice", "If it is a new task, say “add the weather is nice”."),
-        ("buy bread", "say “add buy bread”"),
+        ("bread and butter", "say “add bread and butter”"),
         ("what is the meaning of life", "the meaning of life"),
         ("asdf qwer", "did not understand"),
         ("", "did not understand"),
@@ -315,15 +315,13 @@ def test_yes_repeats_the_call_that_wanted_a_confirmation() -> None:
     ("sentence", "call"),
     [
         (
-            "Water the plants every Monday at 18:00",
-            ("create_recurring_task", {"title": "Water the plants", "rule": "FREQ=WEEKLY;BYDAY=MO;BYHOUR=18"}),
+            "The plants are watered every Monday at 18:00",
+            ("create_recurring_task", {"title": "The plants are watered", "rule": "FREQ=WEEKLY;BYDAY=MO;BYHOUR=18"}),
         ),
-        ("dentist friday at 3", ("create_task", {"title": "dentist", "due": "2026-11-27T15:00"})),
+        ("we meet friday at 3", ("create_task", {"title": "we meet", "due": "2026-11-27T15:00"})),
     ],
 )
-def test_what_has_the_form_of_no_sentence_but_a_time_is_offered_and_made_on_a_yes(
-    sentence: str, call: tuple[str, dict[str, Any]]
-) -> None:
+def test_a_statement_with_a_time_is_offered_and_made_on_a_yes(sentence: str, call: tuple[str, dict[str, Any]]) -> None:
     said, calls = ask(sentence)
     assert not calls
     assert f"Shall I add “{sentence}”?" in said
@@ -365,7 +363,8 @@ def test_every_entry_of_the_language_file_leads_to_a_tool_an_answer_or_a_functio
 
 @pytest.mark.parametrize("sentence", [one for group in Commands().list_examples().values() for one in group])
 def test_every_example_is_understood(sentence: str) -> None:
-    said, calls = ask(sentence, AFTER_A_LIST)
+    # Some speak of the task that was spoken of last.
+    said, calls = ask(sentence, show(SHOWN[:1]) if "it 6" in sentence or "hour before" in sentence else AFTER_A_LIST)
     assert calls or sentence in ("help", "redo", "more")
     assert "did not understand" not in said
 

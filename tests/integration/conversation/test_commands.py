@@ -109,7 +109,7 @@ async def test_reminders_ring_and_are_snoozed(world: World, talk: Talk) -> None:
 
 
 async def test_a_recurring_task_from_its_first_to_its_last(world: World, talk: Talk) -> None:
-    said = await talk.say("remind me to water the plants every friday at 5")
+    said = await talk.say("add water the plants every friday at 5")
     assert "every Friday at 17:00. First: Fri 27 Nov 2026, 17:00" in said
     assert "1. water the plants, every Friday at 17:00" in await talk.say("show my recurring tasks")
     assert "Next: Fri 4 Dec 2026, 17:00" in await talk.say("done with water the plants")
@@ -120,8 +120,8 @@ async def test_a_recurring_task_from_its_first_to_its_last(world: World, talk: T
     assert "paused=" not in await talk.say("pause water the plants")
     assert "Next: Fri 11 Dec 2026" in await talk.say("resume water the plants")
     said = await talk.say("delete water the plants")
-    assert said.endswith("Say “stop repeating” and its name to end all of them.")
-    assert "deleted" in await talk.say("stop repeating water the plants")
+    assert said.endswith("Say “delete all occurrences of” and its name to end all of them.")
+    assert "deleted" in await talk.say("delete all occurrences of water the plants")
     assert await titles(world, kind="recurring") == []
     assert "Fri 25 Dec 2026" in await talk.say("every last friday: send the invoice")
 
@@ -169,7 +169,7 @@ async def test_a_task_is_changed_in_each_way(world: World, talk: Talk) -> None:
 
 
 async def test_lists_by_time_and_their_pages(world: World, talk: Talk) -> None:
-    await talk.say("add late on 2026-11-20")
+    await talk.say("add old on 2026-11-20")
     await talk.say("add now today")
     await talk.say("add soon on sunday")
     await talk.say("add third on monday")
@@ -221,3 +221,114 @@ async def test_notes_are_replaced_and_a_series_is_changed_as_a_whole(world: Worl
     assert await titles(world) == ["feed the cat", "groceries"]
     [series] = (await world.rest.get("/tasks", params={"kind": "recurring"})).json()["tasks"]
     assert series["recurrence"]["rule"] == "FREQ=WEEKLY;BYDAY=TU;BYHOUR=8"
+
+
+async def test_a_reminder_of_each_day_rings_each_day_though_nothing_is_ticked(world: World, talk: Talk) -> None:
+    """T3: the first one is ahead, although that of today is over, and the next ones do not wait for a tick."""
+    said = await talk.say("remind me to take pills daily")
+    assert "First: Tue 24 Nov 2026" in said
+    for _ in range(3):
+        await world.tick(hours=24)
+    rung = (await world.rest.get("/notifications")).json()["notifications"]
+    assert [each["remind_at"][:10] for each in rung if each["title"] == "take pills"] == [
+        "2026-11-26",
+        "2026-11-25",
+        "2026-11-24",
+    ]
+
+
+async def test_to_stop_repeating_leaves_the_open_one(world: World, talk: Talk) -> None:
+    """T23: the open occurrence is still to be done, once."""
+    await talk.say("add retro every friday at 15:00")
+    await talk.say("stop repeating the retro")
+    assert await titles(world) == ["retro"]
+    said = await talk.say("done with the retro")
+    assert "Next" not in said
+    assert await titles(world) == []
+    await talk.say("add standup every monday at 10")
+    await talk.say("delete all occurrences of standup")
+    assert await titles(world) == []
+
+
+async def test_a_move_to_a_day_keeps_the_time_of_day(world: World, talk: Talk) -> None:
+    """T10: only the day was named."""
+    await talk.say("add dentist on thursday at 15:30 and remind me 1 hour before")
+    for sentence in ("move dentist to friday", "reschedule dentist friday", "change the dentist to friday"):
+        assert "due Fri 27 Nov 2026, 15:30" in await talk.say(sentence)
+        await talk.say("undo")
+        [task] = (await world.rest.get("/tasks")).json()["tasks"]
+        assert task["due_local"] == "2026-11-26T15:30"
+    assert "17:00" in await talk.say("move dentist to friday at 5")
+
+
+async def test_the_task_just_added_is_changed_without_its_name(world: World, talk: Talk) -> None:
+    await talk.say("add call Ann on friday at 5")
+    assert "due Fri 27 Nov 2026, 18:00" in await talk.say("actually make it 6")
+    assert "due Fri 27 Nov 2026, 20:00" in await talk.say("make it 8")
+    assert "due Sat 28 Nov 2026, 20:00" in await talk.say("no wait, make it saturday")
+    assert "19:00" in await talk.say("remind me an hour before")
+    assert "“call Ann”, Sat 2026-11-28, 19:00" in await talk.say("what's my next reminder?")
+    assert "Undone" in await talk.say("oops, undo that")
+    assert await talk.say("what's my next reminder?") == "No reminder is waiting."
+
+
+async def test_news_completes_one_task_that_surely_is_meant(world: World, talk: Talk) -> None:
+    """T20: one word of a title is not enough for a weak verb or a list."""
+    for title in ("pay the rent", "call the plumber about the sink", "milk, eggs and bread", "clean the oven"):
+        await talk.say(f"add {title}")
+    assert '"pay the rent" is completed' in await talk.say("I paid the rent")
+    assert '"call the plumber about the sink" is completed' in await talk.say("I've just called the plumber")
+    for sentence in ("done with milk", "I cleaned the bread", "check the oven"):
+        assert "Do you mean" in await talk.say(sentence)
+        assert "nothing was changed" in (await talk.say("no")).lower()
+    assert "Do you mean “milk, eggs and bread”?" in await talk.say("done with milk")
+    assert '"milk, eggs and bread" is completed' in await talk.say("yes")
+    assert "Shall I delete “clean the oven”?" in await talk.say("the oven got cancelled")
+    assert '"clean the oven" is deleted' in await talk.say("yes")
+    assert await titles(world) == []
+
+
+async def test_many_tasks_are_changed_by_a_plan_and_a_yes(world: World, talk: Talk) -> None:
+    await talk.say("add one tomorrow at 9")
+    await talk.say("add two tomorrow")
+    said = await talk.say("postpone everything due tomorrow to monday")
+    assert "This would change:" in said
+    assert "one" in said
+    assert said.endswith("Say “yes”; nothing was changed so far.")
+    assert [name for name, _ in talk.calls] == ["plan_changes"]
+    await talk.say("yes")
+    assert [name for name, _ in talk.calls] == ["apply_plan"]
+    tasks = (await world.rest.get("/tasks")).json()["tasks"]
+    assert [task["due_local"] for task in tasks] == ["2026-11-30T09:00", "2026-11-30"]
+    await talk.say("undo")
+    await talk.say("mark everything due tomorrow as done")
+    await talk.say("no")
+    assert await titles(world) == ["one", "two"]
+    await talk.say("mark everything due tomorrow as done")
+    await talk.say("yes")
+    assert await titles(world) == []
+    assert "nothing to plan" in await talk.say("mark everything due tomorrow as done")
+
+
+async def test_both_are_meant_and_agreed_to(world: World, talk: Talk) -> None:
+    await talk.say("add dentist appointment")
+    await talk.say("add dentist bill")
+    assert "Which one" in await talk.say("delete dentist")
+    assert "This would change:" in await talk.say("both")
+    assert await titles(world) == ["dentist appointment", "dentist bill"]
+    await talk.say("yes")
+    assert await titles(world) == []
+
+
+async def test_a_series_is_changed_and_paused_in_everyday_words(world: World, talk: Talk) -> None:
+    await talk.say("add gym every monday at 18:00")
+    said = await talk.say("change gym to tuesdays and thursdays")
+    assert "every week on Tue and Thu at 18:00" in said
+    await talk.say("add water the plants every monday")
+    assert "2027" in await talk.say("pause watering the plants until january")
+
+
+async def test_the_start_of_a_range_is_kept_and_that_is_said(talk: Talk) -> None:
+    said = await talk.say("add meeting tomorrow from 3 to 4")
+    assert "due Tue 24 Nov 2026, 15:00" in said
+    assert said.endswith("Only the start is kept: a task has no end.")

@@ -1,0 +1,76 @@
+"""What people say every day: it is done as most people mean it, or asked; nothing wrong is saved in silence."""
+
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from agent.messages import Message
+from tests.unit.command_replies import NOW, ask
+from tests.unit.everyday import rules, times
+from tests.unit.everyday.sentences import ASKED, SENTENCES
+from tests.unit.everyday.titles import TITLES
+
+WEDNESDAY = datetime(2026, 12, 2, 15, 25, tzinfo=NOW.tzinfo)
+TUESDAY = datetime(2026, 11, 24, 10, 0, tzinfo=NOW.tzinfo)
+HELLO = (Message("user", "hello"), Message("assistant", "Hello!"))
+
+TIMES = [
+    *times.ABSOLUTE_DATES,
+    *times.RELATIVE_DAYS,
+    *times.WEEKDAYS,
+    *times.CLOCK_TIMES,
+    *times.PARTS_OF_THE_DAY,
+    *times.ENDS_AND_PERIODS,
+]
+RULES = [*rules.SIMPLE_RULES, *rules.RICH_RULES]
+
+
+def _show(args: dict[str, Any]) -> str:
+    """Return the time of a new task in one line, as the tables write it."""
+    said = str(args.get("rule", args.get("due", "")))
+    if "first_due" in args:
+        said += f" from {args['first_due']}"
+    return f"after completion: {said}" if args.get("mode") == "after_completion" else said
+
+
+@pytest.mark.parametrize(
+    ("phrase", "expected", "now"), [(*row, WEDNESDAY) for row in TIMES] + [(*row, TUESDAY) for row in RULES]
+)
+def test_a_phrase_of_time_is_read_as_it_is_meant_or_asked(phrase: str, expected: str, now: datetime) -> None:
+    said, calls = ask(f"add call Ann {phrase}", HELLO, now=now)
+    if expected == "?":
+        assert not calls
+        assert "othing was changed" in said
+        return
+    [(_, args)] = calls
+    assert (_show(args), args["title"]) == (expected, "call Ann")
+
+
+@pytest.mark.parametrize(("text", "title", "due"), TITLES)
+def test_words_of_a_title_are_not_time(text: str, title: str, due: str | None) -> None:
+    said, calls = ask(f"add {text}", HELLO, now=WEDNESDAY)
+    if title == "?":
+        assert not calls
+        assert "othing was changed" in said
+        return
+    assert calls == [("create_task", {"title": title} | ({"due": due} if due else {}))]
+
+
+@pytest.mark.parametrize(("sentence", "tool", "args"), SENTENCES)
+def test_an_everyday_sentence_does_what_is_meant(sentence: str, tool: str, args: dict[str, Any]) -> None:
+    assert ask(sentence, HELLO, now=WEDNESDAY)[1][-1] == (tool, args)
+
+
+@pytest.mark.parametrize(("sentence", "answer"), ASKED)
+def test_an_everyday_sentence_in_doubt_changes_nothing(sentence: str, answer: str) -> None:
+    said, calls = ask(sentence, HELLO, now=WEDNESDAY)
+    assert not calls
+    assert said.startswith(answer)
+
+
+def test_of_everything_said_nearly_all_is_understood() -> None:
+    """A table that asks too often would pass every other test."""
+    assert len(TIMES) + len(RULES) + len(SENTENCES) + len(TITLES) >= 500
+    asked = [row for row in [*TIMES, *RULES] if row[1] == "?"]
+    assert len(asked) < 0.33 * len([*TIMES, *RULES])
