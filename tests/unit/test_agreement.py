@@ -108,7 +108,7 @@ def test_what_is_repeated_has_to_be_what_was_asked() -> None:
     assert decide("delete it", "Delete 1 task", 1) == "accept"
     assert decide("yes, both", "Delete 2 tasks", 2) == "accept"
     assert decide("yes, both") is None
-    # A title is no part of the question.
+    # A title is not part of the question.
     assert decide("yes, update it", 'delete_task "update the map"', 1) is None
 
 
