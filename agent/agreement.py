@@ -17,7 +17,7 @@ _QUESTION_MARKS = "?¿\u061f"
 _EMOJI = re.compile(r"([\u2190-\u2BFF\U0001F000-\U0001FAFF])")
 _SPACING = re.compile(r"[^\w\s'\u0300-\u036f\u0900-\u0DFF\u0E00-\u0E7F\u2190-\u2BFF\U0001F000-\U0001FAFF]|_")
 _DROPPED = re.compile("[\ufe0e\ufe0f\u200d\U0001f3fb-\U0001f3ff]")
-_DRAWN_OUT = re.compile(r"(.)\1{2,}")
+_DRAWN_OUT = re.compile(r"([^\W\d_])\1{2,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,7 @@ def read_reply(message: str, *, with_code: bool = False) -> Reply | None:
         return None
     words = split_words(message)
     code = words.pop() if with_code and words else None
+    words = [_DRAWN_OUT.sub(r"\1", word) for word in words]
     found: dict[str, int] = {"yes": 0, "mild": 0, "no": 0}
     deeds: set[str] = set()
     counts: set[int] = set()
@@ -78,8 +79,7 @@ def split_words(message: str) -> list[str]:
     """Return the words of a message: folded, without punctuation, each sign such as 👍 a word of its own."""
     text = unicodedata.normalize("NFKC", message).casefold()
     text = _DROPPED.sub("", text).replace("\u2019", "'")
-    text = _DRAWN_OUT.sub(r"\1", _EMOJI.sub(r" \1 ", text))
-    return _SPACING.sub(" ", text).split()
+    return _SPACING.sub(" ", _EMOJI.sub(r" \1 ", text)).split()
 
 
 def _read_count(word: str) -> int | None:
