@@ -57,7 +57,9 @@ function nameTasks(change) {
 /** Return a refusal as a sentence for a person: a conflict says who changed which field. */
 export function tellProblem(problem) {
   const names = Object.keys(problem.fields);
-  const whom = [...new Set(Object.values(problem.fields).filter(Boolean))].join(" and ") || "Somebody else";
+  const who = [...new Set(Object.values(problem.fields).filter(Boolean))].join(" and ") || "somebody else";
+  const said = who.replaceAll("the person", "you");
+  const whom = said[0].toUpperCase() + said.slice(1);
   const what = names.map((name) => `its ${name.replaceAll("_", " ")}`).join(" and ");
   if (problem.code === "version_conflict" && names.length) return `${whom} has changed ${what} meanwhile.`;
   if (problem.code === "undo_conflict" && names.length) {

@@ -26,7 +26,7 @@ def mark_high(*ids: str) -> list[Any]:
 
 
 async def test_a2_a_failure_beside_successes_of_its_tool_is_told(tmp_path: Path) -> None:
-    lines = (
+    lines: tuple[Any, ...] = (
         [("find_tasks", {})],
         lambda r: mark_high(
             *(task["id"] for task in last_result(r)["tasks"][:2]), UNKNOWN, last_result(r)["tasks"][2]["id"]
@@ -43,7 +43,7 @@ async def test_a2_a_failure_beside_successes_of_its_tool_is_told(tmp_path: Path)
 
 
 async def test_a2_only_the_same_target_repairs(tmp_path: Path) -> None:
-    lines = (
+    lines: tuple[Any, ...] = (
         mark_high(UNKNOWN),
         [("create_task", {"title": "Milk", "due": "soon"}), ("create_task", {"title": "Bread"})],
         [("create_task", {"title": "Milk", "due": "2026-11-27"})],
