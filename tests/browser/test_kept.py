@@ -92,9 +92,9 @@ def test_t11_a_typed_title_is_saved_beside_other_changes_and_never_lost(
     assert served.find("Draft of the letter")["notes"] == "two"
     served.rest("PATCH", f"/tasks/{task['id']}", {"title": "Letter"})
     edit(page, "Draft of the letter", "My words")
-    expect(foot(page)).to_contain_text("has changed its title meanwhile. You wrote: “My words”.")
+    expect(foot(page)).to_contain_text("Another app has changed its title meanwhile. You wrote: “My words”.")
     page.unroute("**/api/tasks?**")
-    expect(row(page, "Letter")).to_be_visible()
+    expect(circle(page, "Letter")).to_be_visible()
     row(page, "Letter").locator("button.title").click()
     expect(page.get_by_role("textbox", name="Title")).to_have_value("My words")
     page.keyboard.press("Enter")

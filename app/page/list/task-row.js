@@ -104,6 +104,7 @@ class TaskRow extends HTMLElement {
     if (this.#editing) return;
     this.#editing = true;
     const task = this.#task;
+    const again = this.#draft !== null;
     const field = make("input", {
       class: "title",
       dir: "auto",
@@ -120,7 +121,8 @@ class TaskRow extends HTMLElement {
       field.replaceWith(this.#makeTitle());
       if (focused) this.querySelector(".title").focus();
       this.#draft = null;
-      if (keep && title && title !== task.title) this.#save(task, title);
+      // After a refusal the person knows what others have changed: then the newest version counts.
+      if (keep && title && title !== task.title) this.#save(again ? this.#task : task, title);
       else state.show();
     };
     field.addEventListener("keydown", (event) => {
