@@ -52,6 +52,8 @@ _CLAIM = re.compile(
     rf"(?:is |are |has been |have been )?(?:now |all |just |successfully )*(?:{_DONE})\b"
     rf"|\b(?:i|we)(?:['\u2019]ve| have)?(?: now| just| also| successfully| already)* (?:{_DONE})\b"
     rf"|\b(?:has|have|is|are) (?:now |all |just |been |successfully )+(?:{_DONE})\b"
+    rf"|^(?:all|both|the|your|these|those|they|it|that|everything)\b[^,;:]{{0,80}}?"
+    rf"\b(?:is|are|was|were|has been|have been) (?:now |all |just |successfully )*(?:{_DONE})\b"
     rf"|^(?:task|reminder|tasks|reminders)\b.{{0,80}}\b(?:{_DONE})\b"
     r"|\b(?:erledigt|gelöscht|hinzugefügt|angelegt|gespeichert|geändert|verschoben|abgehakt|fertig)\b"
     r"|\b(?:c'est fait|supprimée?s?|ajoutée?s?|modifiée?s?|créée?s?|déplacée?s?|terminée?s?)\b"
@@ -136,16 +138,16 @@ def say_failures(entries: Sequence[Entry], tools: Sequence[Tool], said: str = ""
         reason = _say_reason(write.result.result, write.result.text)
         if reason.split(". ")[0].removesuffix(".") in said or (write.rehearses and changed):
             continue
-        line = f"{say_deed(write.call, titles)} ({reason})"
+        line = f"{say_deed(write.call, titles) or 'a step'} ({reason})"
         if line not in lines:
             lines.append(line)
     return f"Not done: {'; '.join(lines)}." if lines else ""
 
 
 def say_deed(call: ToolCall, titles: Mapping[str, str] | None = None) -> str:
-    """Return what a call was to do, in words; the task is named where its title is known."""
+    """Return what a call was to do, in words, empty if it only reads; the task is named where its title is known."""
     if call.name not in _DEEDS:
-        return _WHOLE.get(call.name, "a step")
+        return _WHOLE.get(call.name, "")
     arguments = read_arguments(call) or {}
     title = (titles or {}).get(str(arguments.get("task_id")), "")
     if not title and call.name.startswith("create_"):

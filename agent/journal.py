@@ -283,8 +283,8 @@ def _settle(work: Work, turn: dict[str, Any], entries: list[Entry]) -> str:
         _insert_entries(work, turn["id"], len(entries), saved)
         entries += saved
     calls = list(zip(list_calls(entries), view_calls(entries), strict=True))
-    done = [str(view["result"].get("message") or say_deed(call)) for call, view in calls if view["ok"]]
-    left = [say_deed(call) for call, view in calls if view["ok"] is None]
+    done = [str(view["result"].get("message")) for _, view in calls if view["ok"] and "change_id" in view["result"]]
+    left = [deed for call, view in calls if view["ok"] is None and (deed := say_deed(call))]
     report = "The message before was cut off"
     report += f"; done: {' '.join(done)}" if done else "; nothing was changed by it."
     report += f" Not done: {', '.join(left)}." if left else ""

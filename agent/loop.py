@@ -306,7 +306,8 @@ class TurnRun:
         if failures := say_failures(self.entries, self.tools, self.text):
             return f"\n\n{failures}"
         if self.tools and not list_done(self.entries, self.tools) and not asks_back(self.message):
-            return "\n\nNothing was changed." if claims_change(self.text) else ""
+            said = "\n".join(entry.text for entry in self.entries if isinstance(entry, AnswerEntry))
+            return "\n\nNothing was changed." if claims_change(said) else ""
         return ""
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from agent.messages import Finished, TextPiece
+from agent.messages import Finished, ModelFailed, TextPiece
 from tests.integration.conversation.talking import open_talk, say
 from tests.integration.conversation.test_conversation import DELETE, fill
 from tests.scripted_model import last_result
@@ -161,3 +161,34 @@ async def test_x11_an_empty_answer_after_a_change_tells_the_change(tmp_path: Pat
     lines = ([("create_task", {"title": "Milk"})], lambda _: iter([Finished()]))
     async with open_talk(tmp_path, *lines) as (world, _):
         assert (await say(world, "add milk"))["text"] == '"Milk" is saved.'
+
+
+async def test_a8_what_was_asked_in_plain_words_is_done_at_once_and_undone_at_once(tmp_path: Path) -> None:
+    change = {"filter": {"text": "old"}, "change": {"add_tags": ["urgent"]}, "apply": True}
+    lines: tuple[Any, ...] = (
+        [("plan_changes", change)],
+        "Tagged, say undo to take it back.",
+        [("undo", {})],
+        "Taken back.",
+    )
+    async with open_talk(tmp_path, *lines) as (world, model):
+        await fill(world, 3)
+        done = await say(world, "tag the old ones urgent")
+        assert done["text"] == "Tagged, say undo to take it back."
+        assert "plan_changes with apply true" in model.asked[0].system
+        assert "do not ask whether you should" in model.asked[0].system
+        assert (await world.rest.get("/tasks", params={"tags": "urgent"})).json()["total"] == 3
+        await say(world, "undo", done["conversation_id"])
+        assert (await world.rest.get("/tasks", params={"tags": "urgent"})).json()["total"] == 0
+
+
+async def test_a9_a_plan_that_was_not_applied_is_not_told_as_done(tmp_path: Path) -> None:
+    plan = ("plan_changes", {"filter": {"text": "old"}, "change": {"complete": True}})
+    async with open_talk(tmp_path, [plan], ModelFailed("model_stalled", "Silent.", "Again.")) as (world, _):
+        await fill(world, 3)
+        response = await world.rest.post("/chat", json={"message": "complete the old ones"})
+        assert response.json()["detail"] == "Silent. Again. Nothing was changed."
+    async with open_talk(tmp_path / "claimed", [plan], "All three are completed.") as (world, _):
+        await fill(world, 3)
+        text = (await say(world, "complete the old ones"))["text"]
+        assert text == "All three are completed.\n\nNothing was changed."
