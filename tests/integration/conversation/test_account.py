@@ -62,6 +62,13 @@ async def test_a2_only_the_same_target_repairs(tmp_path: Path) -> None:
         assert "Give a date" not in text, "advice for programs"
 
 
+async def test_a2_a_call_of_the_same_answer_repairs_nothing(tmp_path: Path) -> None:
+    # The model had not seen the failure yet when it wanted the second call.
+    lines = ([("create_task", {"title": ""}), ("create_task", {"title": "Bread"})], "Both are added.")
+    async with open_talk(tmp_path, *lines) as (world, _):
+        assert (await say(world, "add both"))["text"].endswith('Not done: adding a task ("title" is empty).')
+
+
 @pytest.mark.parametrize("ends", ["text", "calls", "error"])
 async def test_a4_the_last_step_is_without_tools_and_the_account_is_true(tmp_path: Path, ends: str) -> None:
     steps: list[Any] = [[("create_task", {"title": f"Task {n}"})] for n in range(4)]
@@ -167,14 +174,14 @@ async def test_a8_what_was_asked_in_plain_words_is_done_at_once_and_undone_at_on
     change = {"filter": {"text": "old"}, "change": {"add_tags": ["urgent"]}, "apply": True}
     lines: tuple[Any, ...] = (
         [("plan_changes", change)],
-        "Tagged, say undo to take it back.",
+        "Tagged; undo brings it back.",
         [("undo", {})],
         "Taken back.",
     )
     async with open_talk(tmp_path, *lines) as (world, model):
         await fill(world, 3)
         done = await say(world, "tag the old ones urgent")
-        assert done["text"] == "Tagged, say undo to take it back."
+        assert done["text"] == "Tagged; undo brings it back."
         assert "plan_changes with apply true" in model.asked[0].system
         assert "do not ask whether you should" in model.asked[0].system
         assert (await world.rest.get("/tasks", params={"tags": "urgent"})).json()["total"] == 3
