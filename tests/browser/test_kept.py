@@ -175,3 +175,25 @@ def test_t28_enter_that_ends_a_composition_sends_nothing(page: Page, served: Ser
     expect(message).to_have_value("にほん")
     assert spoken.heard == []
     assert served.find("Buy milk")["version"] == 1
+
+
+def test_answers_from_before_the_loss_do_not_say_that_the_network_is_back(windows: Windows, served: Served) -> None:
+    page = windows.open()
+    page.evaluate("Object.defineProperty(navigator, 'onLine', {get: () => !window.away})")
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if held:
+            route.continue_()
+        held.append(route)
+
+    page.route("**/api/changes?*", hold)
+    with page.expect_request("**/api/changes?*"):
+        served.add("Call mum")
+    page.evaluate("window.away = true; window.dispatchEvent(new Event('offline'))")
+    expect(foot(page)).to_contain_text("Connection lost")
+    with page.expect_response("**/api/changes?*"):
+        held[0].continue_()
+    expect(row(page, "Call mum")).to_be_visible()
+    page.wait_for_function("new Promise(done => setTimeout(() => done(true)))")
+    expect(foot(page)).to_contain_text("Connection lost")
