@@ -88,7 +88,13 @@ def write_messages(entries: Sequence[Entry]) -> list[Message]:
     return [
         Message("assistant", entry.text, entry.calls)
         if isinstance(entry, AnswerEntry)
-        else Message("tool", entry.text, call_id=entry.call_id, failed=entry.failed)
+        else Message(
+            "tool",
+            entry.text,
+            call_id=entry.call_id,
+            failed=entry.failed,
+            hint=str(entry.result.get("hint", "")) if entry.failed else "",
+        )
         for entry in entries
     ]
 

@@ -7,7 +7,9 @@ from agent.messages import Message
 
 _CHARACTERS_PER_TOKEN = 4
 _SHORT = 2_000
-_CUT = " … (cut: ask again for what is missing)"
+CUT = "The beginning of this conversation is not shown to you any more; look up what you need, or ask."
+"""What a model reads when earlier turns were left out."""
+_SHORTENED = " … (cut: ask again for what is missing)"
 
 
 def count_tokens(messages: Sequence[Message]) -> int:
@@ -44,7 +46,7 @@ def shorten_results(messages: Sequence[Message]) -> list[Message]:
     """Return the messages with every result but the last one cut to its first 2,000 characters."""
     last = max((index for index, message in enumerate(messages) if message.role == "tool"), default=-1)
     return [
-        replace(message, text=message.text[:_SHORT] + _CUT)
+        replace(message, text=message.text[:_SHORT] + _SHORTENED)
         if message.role == "tool" and index != last and len(message.text) > _SHORT
         else message
         for index, message in enumerate(messages)

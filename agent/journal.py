@@ -9,6 +9,7 @@ from typing import Any
 from pydantic_core import to_json
 from sqlalchemy import bindparam, insert, select, update
 
+from agent.account import say_deed
 from agent.entries import Entry, ResultEntry, find_results, list_calls, load_entry, view_calls, write_entry, write_turn
 from agent.errors import ConversationBusy, ConversationNotFound
 from agent.messages import Message
@@ -281,9 +282,9 @@ def _settle(work: Work, turn: dict[str, Any], entries: list[Entry]) -> str:
     if saved:
         _insert_entries(work, turn["id"], len(entries), saved)
         entries += saved
-    calls = view_calls(entries)
-    done = [str(call["result"].get("message", call["name"])) for call in calls if call["ok"]]
-    left = [call["name"] for call in calls if call["ok"] is None]
+    calls = list(zip(list_calls(entries), view_calls(entries), strict=True))
+    done = [str(view["result"].get("message")) for _, view in calls if view["ok"] and "change_id" in view["result"]]
+    left = [deed for call, view in calls if view["ok"] is None and (deed := say_deed(call))]
     report = "The message before was cut off"
     report += f"; done: {' '.join(done)}" if done else "; nothing was changed by it."
     report += f" Not done: {', '.join(left)}." if left else ""

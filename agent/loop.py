@@ -1,6 +1,7 @@
 """The loop of one turn: ask the model, carry out its calls, until it has answered or a limit is reached."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -8,14 +9,21 @@ from typing import Any, Protocol
 
 from mcp import Client
 
+from agent.account import asks_back, claims_change, list_done, say_done, say_failures
 from agent.entries import AnswerEntry, Entry, ResultEntry, find_results, list_calls, read_arguments, write_messages
-from agent.history import trim_history
+from agent.history import CUT, trim_history
 from agent.messages import ChatModel, Finished, Message, ModelFailed, ModelRequest, Piece, Tool, ToolCall
-from agent.prompt import write_prompt
+from agent.prompt import LAST_STEP, write_prompt
 from agent.toolbox import CallResult, call_tool, refuse_call
 from agent.turn_events import CallFinished, CallStarted, ConfirmationWanted, Done, Failed, Text, TurnEvent
 from agent.unconfirmed_calls import WaitingCall, short_code
+from todo.errors import TodoError
 from todo.requests.confirmations import ConfirmationView
+
+log = logging.getLogger(__name__)
+
+WAITS = "The program now asks the person, and repeats this call by itself when they agree."
+"""What a model reads when a call waits for the person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +49,14 @@ class Journal(Protocol):
 
 
 class LimitReached(Exception):
-    """A limit of the turn is reached; the message is a sentence for the person."""
+    """A limit of the turn is reached; the message is a sentence for the person.
+
+    `may_tell` is whether the model gets one last request, to say what was done.
+    """
+
+    def __init__(self, sentence: str, *, may_tell: bool = False) -> None:
+        super().__init__(sentence)
+        self.may_tell = may_tell
 
 
 @dataclass(slots=True)
@@ -68,6 +83,8 @@ class TurnRun:
     text: str = ""
     tokens: tuple[int, int] = (0, 0)
     stopped: asyncio.Event = field(default_factory=asyncio.Event)
+    _now: datetime | None = None
+    """The time of the turn: one for all its requests, so that each begins as the one before."""
 
     async def run(self) -> Done | Failed:
         """Run the turn to its end; raises only the errors of the journal."""
@@ -84,6 +101,9 @@ class TurnRun:
         except ModelFailed as error:
             return self._fail(error.code, f"{error.sentence} {error.advice}", error.retry_after)
         except LimitReached as error:
+            if error.may_tell and await self._tell_last(deadline):
+                self.say(f"\n\n({error} I stopped there; ask again for the rest.)")
+                return self._finish("stop")
             return self._fail("turn_limit", str(error))
         except TimeoutError:
             return self._fail("turn_limit", f"The turn took more than {self.bounds.seconds:g} seconds.")
@@ -92,27 +112,66 @@ class TurnRun:
         """Ask for one answer and record it; return whether it is the last one."""
         answers = sum(isinstance(entry, AnswerEntry) for entry in self.entries)
         if answers >= self.bounds.steps:
-            raise LimitReached(f"The model wanted more than {self.bounds.steps} steps.")
-        now = await self.read_clock()
-        turn = [Message("user", self.message), *write_messages(self.entries)]
-        messages = trim_history(self.before, turn, self.bounds.history_tokens)
-        request = ModelRequest(write_prompt(now), messages, self.tools, now)
-        start = len(self.text)
-        # A blank line separates the texts of two answers.
-        gap = "\n\n" if self.text and not self.text.endswith("\n") else ""
-        end = await self._stream_answer(request, gap, deadline)
+            raise LimitReached(f"The model wanted more than {self.bounds.steps} steps.", may_tell=True)
+        end, text = await self._request_answer(self.tools, deadline)
         if end is None:
             return False
-        text = self.text[start:].removeprefix(gap)
         first = len(list_calls(self.entries)) + 1
         calls = tuple(
             ToolCall(f"{self.turn_id}-{number}", call.name, call.arguments)
             for number, call in enumerate(end.calls, first)
         )
+        if not calls and not text.strip():
+            text += self._fill_empty(end)
         await self.record(AnswerEntry(text, calls))
         if end.reason == "length":
             self.say("\n\n(Cut off: the model's answer was longer than it may be.)")
+        elif end.reason == "content_filter":
+            self.say("\n\n(Cut off: the model's server held the rest back.)")
         return not calls
+
+    async def _request_answer(self, tools: Sequence[Tool], deadline: float) -> tuple[Finished | None, str]:
+        """Ask for one answer; return its end, None if the turn was stopped, and its text."""
+        self._now = now = self._now or await self.read_clock()
+        turn = [Message("user", self.message), *write_messages(self.entries)]
+        messages = trim_history(self.before, turn, self.bounds.history_tokens)
+        notes = [CUT] if len(messages) < len(self.before) + len(turn) else []
+        if self.tools and not tools:
+            notes.append(LAST_STEP)
+        start = len(self.text)
+        # A blank line separates the texts of two answers.
+        gap = "\n\n" if self.text and not self.text.endswith("\n") else ""
+        end = await self._stream_answer(ModelRequest(write_prompt(now, notes), messages, tools, now), gap, deadline)
+        return end, self.text[start:].removeprefix(gap)
+
+    async def _tell_last(self, deadline: float) -> bool:
+        """Let the model say what was done, in one last request without tools; return whether it did."""
+        rest = refuse_call("not_carried_out", "Not begun: the turn has reached its limit.")
+        if waiting := self._waiting_calls():
+            await self.record(*(ResultEntry(call.call_id, rest.text, rest.result, failed=True) for _, call in waiting))
+        try:
+            end, text = await self._request_answer([], deadline)
+        except (ModelFailed, TimeoutError):
+            return False
+        except TodoError:
+            raise
+        except Exception:
+            log.exception("the last request of a turn failed")
+            return False
+        if end is None or not text.strip():
+            return False
+        await self.record(AnswerEntry(text))
+        return not end.calls
+
+    def _fill_empty(self, end: Finished) -> str:
+        """Say what was done in the place of an empty answer, and return it; raises `ModelFailed` if nothing was."""
+        if end.reason == "content_filter":
+            raise ModelFailed("model_filtered", "The model's server held the answer back.", "Put it in other words.")
+        done = list_done(self.entries, self.tools)
+        if not done and end.reason != "length":
+            raise ModelFailed("model_empty", "The model's answer was empty.", "Say it again.")
+        self.say(("\n\n" if self.text and done else "") + say_done(done))
+        return say_done(done)
 
     async def _stream_answer(self, request: ModelRequest, gap: str, deadline: float) -> Finished | None:
         """Emit the answer as it arrives; return its end, or None if the turn was stopped."""
@@ -165,9 +224,9 @@ class TurnRun:
             if asyncio.get_running_loop().time() > deadline:
                 raise LimitReached(f"The turn took more than {self.bounds.seconds:g} seconds.")
             if number > self.bounds.calls:
-                raise LimitReached(f"The model wanted more than {self.bounds.calls} calls.")
+                raise LimitReached(f"The model wanted more than {self.bounds.calls} calls.", may_tell=True)
             if self._count_equal(call) > self.bounds.repeats:
-                raise LimitReached(f"The model made the same call to {call.name[:60]} again and again.")
+                raise LimitReached("The model made the same call again and again.")
             arguments = read_arguments(call)
             self.emit(CallStarted(number, call.name, arguments or {}))
             if self.client is None:
@@ -175,7 +234,7 @@ class TurnRun:
             elif arguments is None:
                 result = refuse_call("invalid_arguments", "The arguments are not a JSON object; nothing was done.")
             else:
-                result = await call_tool(self.client, self.tools, call.name, arguments, call.call_id)
+                result = _stop_at_question(await call_tool(self.client, self.tools, call.name, arguments, call.call_id))
             await self.record(ResultEntry(call.call_id, result.text, result.result, result.failed))
             self.emit(CallFinished(number, call.name, not result.failed, result.result))
             if result.code == "confirmation_required" and "confirmation_id" in result.result:
@@ -202,6 +261,7 @@ class TurnRun:
         confirmation_id = str(refusal.result["confirmation_id"])
         summary = str(refusal.result.get("summary", refusal.text))
         question = await self.journal.keep_call(WaitingCall(confirmation_id, call.name, arguments, summary))
+        total = question["total"]
         self.emit(
             ConfirmationWanted(
                 confirmation_id,
@@ -209,12 +269,13 @@ class TurnRun:
                 expires_at=question["expires_at"],
                 action=question["action"],
                 items=question["items"],
-                total=question["total"],
+                total=total,
             )
         )
+        in_all = f" ({total} tasks in all)" if total > 1 else ""
         word = f"yes {short_code(confirmation_id)}" if self.stateless else "yes"
         gap = "\n\n" if self.text else ""
-        self.say(f'{gap}{summary}: do you agree? Answer "{word}"; anything else leaves all as it is.')
+        self.say(f'{gap}{summary}{in_all}: do you agree? Answer "{word}"; anything else leaves all as it is.')
 
     async def record(self, *entries: Entry) -> None:
         """Append entries to the journal, before the next step begins."""
@@ -222,39 +283,38 @@ class TurnRun:
         self.entries.extend(entries)
 
     def say(self, text: str) -> None:
-        """Emit more text of the answer."""
+        """Emit more text of the answer, if there is any."""
+        if not text:
+            return
         self.text += text
         self.emit(Text(text))
 
     def _finish(self, finish: str) -> Done:
-        if finish == "stop" and (missing := self._say_failures()):
-            self.say(missing)
+        if finish == "stop":
+            self.say(self._say_honestly())
         return Done(self.turn_id, self.text, finish, *self.tokens)
 
     def _fail(self, code: str, sentence: str, retry_after: float | None = None) -> Failed:
-        done = [
-            str(entry.result.get("message", name)) for name, entry in self._list_write_results() if not entry.failed
-        ]
-        effect = f" Done before that: {' '.join(done)}" if done else " Nothing was changed."
-        return Failed(self.turn_id, code, f"{sentence.strip()}{effect}", retry_after, done)
+        done = list_done(self.entries, self.tools)
+        effect = f" Done before that: {say_done(done)}" if done else " Nothing was changed."
+        failures = say_failures(self.entries, self.tools)
+        detail = f"{sentence.strip()}{effect} {failures}".strip()
+        return Failed(self.turn_id, code, detail, retry_after, done)
 
-    def _say_failures(self) -> str:
-        """Return a line about failed writes that no later call of the tool made good, unless the answer names them."""
-        failed: dict[str, str] = {}
-        for name, entry in self._list_write_results():
-            if entry.failed:
-                failed[name] = str(entry.result.get("message", entry.text))
-            else:
-                failed.pop(name, None)
-        left = [f"{name} ({message})" for name, message in failed.items() if message.split(". ")[0] not in self.text]
-        return f"\n\nNot done: {'; '.join(left)}" if left else ""
+    def _say_honestly(self) -> str:
+        """Return what the answer leaves out: writes that failed, or that nothing was changed if it says otherwise."""
+        if failures := say_failures(self.entries, self.tools, self.text):
+            return f"\n\n{failures}"
+        if self.tools and not list_done(self.entries, self.tools) and not asks_back(self.message):
+            said = "\n".join(entry.text for entry in self.entries if isinstance(entry, AnswerEntry))
+            return "\n\nNothing was changed." if claims_change(said) else ""
+        return ""
 
-    def _list_write_results(self) -> list[tuple[str, ResultEntry]]:
-        """Return the results of writing tools, each with its tool's name."""
-        writes = {tool.name for tool in self.tools if tool.writes}
-        names = {call.call_id: call.name for call in list_calls(self.entries)}
-        return [
-            (names[entry.call_id], entry)
-            for entry in self.entries
-            if isinstance(entry, ResultEntry) and names[entry.call_id] in writes
-        ]
+
+def _stop_at_question(result: CallResult) -> CallResult:
+    """Return a call's result; where the person has to agree, with the one instruction that holds in a conversation."""
+    if result.code != "confirmation_required" or "confirmation_id" not in result.result:
+        return result
+    sentence = str(result.result["message"]).removesuffix(str(result.result.get("hint", ""))).strip()
+    told = {**result.result, "message": f"{sentence} {WAITS}", "hint": WAITS}
+    return CallResult(f"{result.code}: {sentence} {WAITS}", told, failed=True)

@@ -22,13 +22,17 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message: a person's text, a model's text and calls, or the result (JSON text) of one call."""
+    """One message: a person's text, a model's text and calls, or the result (JSON text) of one call.
+
+    `hint` is the end of a refusal's text that advises programs, not people.
+    """
 
     role: Role
     text: str = ""
     calls: tuple[ToolCall, ...] = ()
     call_id: str = ""
     failed: bool = False
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)

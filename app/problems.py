@@ -29,6 +29,8 @@ _STATUS = {
     "model_stalled": 504,
     "model_truncated": 502,
     "model_nonsense": 502,
+    "model_empty": 502,
+    "model_filtered": 502,
     "model_refused": 502,
     "model_refused_key": 502,
     "model_unknown": 502,

@@ -11,13 +11,17 @@ from agent.messages import Message, ToolCall
 
 @dataclass(frozen=True, slots=True)
 class AnsweredCall:
-    """A call with its answer; `data` is the answer's JSON object, empty if it has none or the call failed."""
+    """A call with its answer; `data` is the answer's JSON object, empty if it has none or the call failed.
+
+    `hint` is the end of a refusal's text that advises programs.
+    """
 
     name: str
     args: dict[str, Any]
     data: dict[str, Any]
     text: str
     failed: bool
+    hint: str = ""
 
     @property
     def rows(self) -> list[dict[str, Any]]:
@@ -47,7 +51,8 @@ def split_exchanges(messages: Sequence[Message]) -> list[Exchange]:
         elif exchanges and (call := unanswered.pop(message.call_id, None)) is not None:
             data = {} if message.failed else read_object(message.text)
             failed = message.failed or "code" in data
-            exchanges[-1].calls.append(AnsweredCall(call.name, read_object(call.arguments), data, message.text, failed))
+            given = read_object(call.arguments)
+            exchanges[-1].calls.append(AnsweredCall(call.name, given, data, message.text, failed, message.hint))
     return exchanges
 
 

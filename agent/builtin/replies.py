@@ -1,15 +1,11 @@
 """The replies of the built-in commands: the result of a call in a few plain sentences."""
 
-import re
 from datetime import date, datetime
 from typing import Any
 
 from agent.builtin.dialogue import AnsweredCall, read_object
 from agent.builtin.language import Language
 
-_CODE = re.compile(r"^[a-z]+(?:_[a-z]+)*: ")
-# Advice for programs names tools and arguments.
-_FOR_PROGRAMS = re.compile(r"\b[a-z]+_[a-z_]+\b")
 _PLANNED = 10
 """Changes of a plan that are listed."""
 _UNDONE = "Undone:"
@@ -45,9 +41,13 @@ class Replies:
 
     def say_failure(self, call: AnsweredCall) -> str:
         """Return a refusal without its code and without the advice that is meant for programs."""
-        plain = _CODE.sub("", str(read_object(call.text).get("message") or call.text).strip())
-        kept = [part for part in re.split(r"(?<=[.?!]) ", plain) if not _FOR_PROGRAMS.search(part) or "://" in part]
-        return self._say("failed", text=" ".join(kept) or plain)
+        refusal = read_object(call.text)
+        text = str(refusal.get("message") or call.text)
+        code, separator, sentence = text.partition(": ")
+        if separator and code.isidentifier() and code.islower():
+            text = sentence
+        plain = text.strip().removesuffix(call.hint or str(refusal.get("hint", ""))).strip()
+        return self._say("failed", text=plain or text)
 
     def say_list(self, call: AnsweredCall, heading: str) -> str:
         """Return a numbered list; coming occurrences have no number, since no command can change them yet."""

@@ -123,13 +123,19 @@ async def _answer(begun: Begun, events: Follower[TurnEvent]) -> Response:
             answer["calls"].append(call)
         elif isinstance(said, ConfirmationWanted):
             answer["confirmation"] = asdict(said)
-        elif isinstance(said, Done):
-            answer |= {"text": said.text, "finish": said.finish}
-            if said.input_tokens or said.output_tokens:
-                answer["usage"] = {"input_tokens": said.input_tokens, "output_tokens": said.output_tokens}
-            return write_json(answer)
-        elif isinstance(said, Failed):
-            response = write_problem(status_of(said.code), said.code, said.detail, answer)
-            if said.retry_after is not None:
-                response.headers["Retry-After"] = str(max(1, round(said.retry_after)))
-            return response
+        elif isinstance(said, Text):
+            answer["text"] += said.text
+        elif isinstance(said, Done | Failed):
+            return _end_answer(answer, said)
+
+
+def _end_answer(answer: dict[str, Any], said: Done | Failed) -> Response:
+    if isinstance(said, Failed):
+        response = write_problem(status_of(said.code), said.code, said.detail, answer)
+        if said.retry_after is not None:
+            response.headers["Retry-After"] = str(max(1, round(said.retry_after)))
+        return response
+    answer |= {"text": said.text, "finish": said.finish}
+    if said.input_tokens or said.output_tokens:
+        answer["usage"] = {"input_tokens": said.input_tokens, "output_tokens": said.output_tokens}
+    return write_json(answer)

@@ -72,11 +72,12 @@ class ActivityEntry(TypedDict):
     text: str
 
 
-def list_notifications(work: Work, limit: int = 50) -> dict[str, Any]:
-    """Return `{notifications: […]}`, newest first."""
-    rows = work.connection.execute(
-        select(_N).where(_N.c.user_id == work.who.user_id).order_by(_N.c.seq.desc()).limit(limit)
-    )
+def list_notifications(work: Work, limit: int = 50, unread: bool = False) -> dict[str, Any]:
+    """Return `{notifications: […]}`, newest first; with `unread` only those that are not read."""
+    listed = select(_N).where(_N.c.user_id == work.who.user_id)
+    if unread:
+        listed = listed.where(_N.c.read.is_(False))
+    rows = work.connection.execute(listed.order_by(_N.c.seq.desc()).limit(limit))
     return {"notifications": [_view_notification(row._asdict()) for row in rows]}
 
 

@@ -80,10 +80,11 @@ def build_feed_routes(store: Store, streams: Streams) -> APIRouter:
     """Return the routes on a store and its streams."""
     router = APIRouter(responses=PROBLEMS)
 
-    @router.get("/notifications", openapi_extra=describe_names("limit"))
+    @router.get("/notifications", openapi_extra=describe_names("limit", "unread"))
     async def list_notifications(request: Request) -> Response:
-        limit = read_scalars(request, "limit").get("limit", "50")
-        return _json(await store.read(identify_rest(), lambda work: feeds.list_notifications(work, read_limit(limit))))
+        query = read_scalars(request, "limit", "unread")
+        limit, unread = read_limit(query.get("limit", "50")), read_flag("unread", query.get("unread", "false"))
+        return _json(await store.read(identify_rest(), lambda work: feeds.list_notifications(work, limit, unread)))
 
     @router.get("/notifications/stream", response_class=StreamingResponse)
     async def stream(request: Request) -> StreamingResponse:
@@ -175,6 +176,13 @@ def read_limit(text: str) -> int:
     if text.isascii() and text.isdigit() and len(text) < 4 and 1 <= int(text) <= 200:
         return int(text)
     raise HttpRefusal(422, "invalid_arguments", "limit is a number from 1 to 200.")
+
+
+def read_flag(name: str, text: str) -> bool:
+    """Return a flag of a query; raises `HttpRefusal` 422 for anything but `true` and `false`."""
+    if text in ("true", "false"):
+        return text == "true"
+    raise HttpRefusal(422, "invalid_arguments", f"{name} is true or false.")
 
 
 def _json(view: Any) -> Response:

@@ -1,4 +1,5 @@
 // One message and its answer: texts, tool calls and questions.
+import { state } from "../data/state.js";
 import { make } from "../text/elements.js";
 import { layOut } from "../text/spoken-text.js";
 import "./confirmation-card.js";
@@ -27,7 +28,20 @@ class ConversationTurn extends HTMLElement {
     this.#arrive();
     if (!this.#text) this.append((this.#text = make("div", { class: "theirs" })));
     this.#said += delta;
-    this.#text.replaceChildren(...layOut(this.#said));
+    this.#text.replaceChildren(...layOut(this.#said, this.#listTitles()));
+  }
+
+  /** Return the titles that the answer may name: a title is never markup. */
+  #listTitles() {
+    const shown = [...this.#calls.values()].flatMap(({ call: { arguments: given, result } }) => [
+      given,
+      result?.task,
+      ...(result?.tasks ?? []),
+      ...(result?.upcoming ?? []),
+      ...(result?.also_completed_titles ?? []),
+    ]);
+    const known = [...shown, ...state.tasks, ...state.done, ...state.series];
+    return known.map((each) => each?.title).filter((title) => typeof title === "string" && title);
   }
 
   /** Show that a call begins, or its outcome; later text goes below it. */

@@ -1,6 +1,6 @@
 // The conversation: its turns, its questions, and the field for the next message.
 import { sendMessage } from "./chat-stream.js";
-import { arrange, make, makeButton } from "../text/elements.js";
+import { arrange, isComposing, make, makeButton } from "../text/elements.js";
 import { loadSoon } from "../data/loading.js";
 import { call } from "../data/service.js";
 import { state } from "../data/state.js";
@@ -57,7 +57,8 @@ class ConversationView extends HTMLElement {
       this.#submit();
     });
     this.#field.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+      if (isComposing(event)) return;
+      if (event.key === "Enter" && !event.shiftKey) {
         event.preventDefault();
         this.#submit();
       }

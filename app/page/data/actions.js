@@ -35,19 +35,65 @@ function forget(taskId) {
   state.found = state.found?.filter((task) => task.id !== taskId) ?? null;
 }
 
-/** Complete an open task, or open a completed one again. */
+const completions = new Map();
+
+/** Complete an open task, or open a completed one again; for an occurrence that takes back its successor too. */
 export function toggle(task) {
-  const done = task.status !== "completed";
-  return attempt(task, { status: done ? "completed" : "open" }, () =>
-    call("POST", `/api/tasks/${task.id}/${done ? "complete" : "reopen"}`),
+  if (task.status === "completed") return attempt(task, { status: "open" }, () => reopen(task));
+  const done = attempt(task, { status: "completed" }, () => call("POST", `/api/tasks/${task.id}/complete`));
+  completions.set(
+    task.id,
+    done.then((answer) => answer?.change_id),
   );
+  return done;
 }
 
-/** Change fields of a task, unless it has changed since it was shown. */
+async function reopen(task) {
+  // A second click may come before the answer to the first.
+  const made = await completions.get(task.id);
+  completions.delete(task.id);
+  const change = task.recurring_id && (made ?? findCompletion(task.id));
+  if (change) {
+    try {
+      const answer = await call("POST", "/api/undo", { body: { change_ids: [change] } });
+      await load();
+      return { change_id: answer.change_id, warnings: answer.warnings };
+    } catch (problem) {
+      if (problem.unreachable || problem.status >= 500) throw problem;
+    }
+  }
+  return call("POST", `/api/tasks/${task.id}/reopen`);
+}
+
+/** Return the id of the person's own completion of a task, if it is the newest change of that task. */
+function findCompletion(taskId) {
+  const last = state.changes.find((change) => change.tasks.some((each) => each.task_id === taskId));
+  const own = last?.kind === "complete_task" && last.actor.kind === "person" && !last.undone_by;
+  return own ? last.change_id : undefined;
+}
+
+const TRIES = 3;
+
+/** Send changed fields for the version that was shown; where others have changed only other fields, for the newest. */
+async function sendFields(task, fields) {
+  let { version } = task;
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await call("PATCH", `/api/tasks/${task.id}`, { body: fields, version });
+    } catch (problem) {
+      const others = Object.keys(problem.fields ?? {});
+      const apart = problem.code === "version_conflict" && others.length && problem.version !== undefined;
+      if (!apart || tries === TRIES || others.some((name) => name in fields)) throw problem;
+      version = problem.version;
+    }
+  }
+}
+
+/** Change fields of a task, unless others have changed them since it was shown. */
 export function edit(task, fields) {
   const patch = { ...fields };
   if ("due" in fields) Object.assign(patch, { due_local: fields.due ?? undefined, due: fields.due ?? undefined });
-  return attempt(task, patch, () => call("PATCH", `/api/tasks/${task.id}`, { body: fields, version: task.version }));
+  return attempt(task, patch, () => sendFields(task, fields));
 }
 
 /** Change all occurrences of a recurring task. */

@@ -4,6 +4,7 @@ import { state } from "./state.js";
 
 const PAGE = 50;
 const AT_ONCE = 200;
+const MOST_SERIES = 2_000;
 const TOGETHER = 40;
 const HEAL_EVERY = 2_000;
 let wanted = AT_ONCE;
@@ -40,6 +41,7 @@ export function loadMore() {
 }
 
 async function loadOnce() {
+  const { losses } = state;
   try {
     const me = call("GET", "/api/me").then((answer) => {
       state.me = answer;
@@ -47,11 +49,11 @@ async function loadOnce() {
     });
     const tasks = loadTasks();
     const rest = [
-      call("GET", address("/api/tasks", { kind: "recurring", limit: PAGE })).then((answer) => {
-        state.series = answer.tasks;
+      loadPages({ kind: "recurring" }, MOST_SERIES).then(({ tasks: series }) => {
+        state.series = series;
       }),
       call("GET", "/api/changes?limit=20").then((answer) => state.learn(answer.changes)),
-      call("GET", "/api/notifications?limit=20").then((answer) => {
+      call("GET", address("/api/notifications", { unread: true, limit: 200 })).then((answer) => {
         state.notifications = answer.notifications;
       }),
       loadQuestions(),
@@ -66,7 +68,8 @@ async function loadOnce() {
       performance.mark("page-ready");
     }
     await all;
-    state.connected = true;
+    // Answers from before the network was lost do not say that it is back.
+    if (losses === state.losses) state.connected = true;
     state.show();
     return true;
   } catch (problem) {
@@ -78,17 +81,21 @@ async function loadOnce() {
 }
 
 async function loadTasks() {
-  const tasks = [];
-  let cursor;
-  let total;
-  do {
-    const answer = await call("GET", address("/api/tasks", { limit: PAGE, cursor }));
-    tasks.push(...answer.tasks);
-    total = answer.total;
-    cursor = answer.next_cursor;
-  } while (cursor && tasks.length < wanted);
+  const { tasks, total, more } = await loadPages({}, wanted);
   state.tasks = tasks;
-  state.unseen = cursor ? Math.max(1, total - tasks.length) : 0;
+  state.unseen = more ? Math.max(1, total - tasks.length) : 0;
+}
+
+/** Return the tasks of a query, at least `most` of them if there are so many: `{tasks, total, minimum, more}`. */
+export async function loadPages(query, most) {
+  const tasks = [];
+  let answer = {};
+  do {
+    answer = await call("GET", address("/api/tasks", { ...query, limit: PAGE, cursor: answer.next_cursor }));
+    tasks.push(...answer.tasks);
+  } while (answer.next_cursor && tasks.length < most);
+  const minimum = Boolean(answer.total_is_minimum);
+  return { tasks, total: answer.total, minimum, more: Boolean(answer.next_cursor) };
 }
 
 async function loadDone() {

@@ -2,9 +2,10 @@
 
 /** A refusal of the service, or no answer from it (`status` 0); `fields` are those that others changed, each by whom. */
 export class Problem extends Error {
-  constructor(status, code, detail, fields = {}) {
+  constructor(status, code, detail, fields = {}, version = undefined) {
     super(detail);
     this.fields = fields;
+    this.version = version;
     this.status = status;
     this.code = code;
   }
@@ -45,6 +46,7 @@ export async function readAnswer(response) {
       answer.code ?? "",
       answer.detail ?? answer.title ?? "That did not work.",
       answer.fields,
+      answer.version,
     );
   }
   return answer;

@@ -11,12 +11,16 @@ class State extends EventTarget {
   series = [];
   done = [];
   found = null;
+  /** How many tasks a search has in all: `{total, minimum}`, and whether there are more to load. */
+  hits = { total: 0, minimum: false, more: false };
   changes = [];
   notifications = [];
   questions = [];
   models = null;
   loaded = false;
   connected = true;
+  /** How often the network was lost. */
+  losses = 0;
   said = null;
   reverted = new Set();
   #wishes = new Map();

@@ -66,6 +66,7 @@ export function watchWindow(ring) {
 /** Notice at once when the machine loses its network, or has it again. */
 export function watchNetwork(ring) {
   addEventListener("offline", () => {
+    state.losses += 1;
     state.connected = false;
     state.show();
   });

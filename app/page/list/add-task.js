@@ -1,6 +1,6 @@
 // The line where a task is added: words, and if wanted a day, a time and a reminder.
 import { add } from "../data/actions.js";
-import { make } from "../text/elements.js";
+import { isComposing, make } from "../text/elements.js";
 import { state } from "../data/state.js";
 
 class AddTask extends HTMLElement {
@@ -62,6 +62,10 @@ class AddTask extends HTMLElement {
       reminder.disabled = !day.value;
     });
     form.addEventListener("keydown", (event) => {
+      if (isComposing(event)) {
+        if (event.key === "Enter") event.preventDefault();
+        return;
+      }
       if (event.key === "Escape") this.#title.blur();
     });
     this.append(form);

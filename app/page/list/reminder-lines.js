@@ -3,16 +3,19 @@ import { snooze, toggle } from "../data/actions.js";
 import { arrange, drawSign, make, makeButton, quote, whisper } from "../text/elements.js";
 import { call } from "../data/service.js";
 import { state } from "../data/state.js";
-import { addDays, sayShort, toLocal } from "../text/when.js";
+import { addDays, sayLate, sayShort, toLocal } from "../text/when.js";
 
 const SHOWN = 3;
-const FRESH = 86_400_000;
+const LATE = 60;
 const ANSWER = "reminders outside";
 
 class ReminderLines extends HTMLElement {
   #lines = new Map();
   #gone = new Set();
   #question = null;
+  #all = false;
+  #rest = makeButton("", () => this.#unfold(), { class: "quiet rest", "aria-expanded": "false" });
+  #away = makeButton("Put all away", () => this.#endAll(), { class: "quiet" });
 
   connectedCallback() {
     this.setAttribute("role", "status");
@@ -37,22 +40,39 @@ class ReminderLines extends HTMLElement {
   }
 
   #draw() {
-    const now = state.now.getTime();
-    const fresh = state.notifications.filter(
-      (each) => !each.read && !this.#gone.has(each.id) && now - Date.parse(each.remind_at) < FRESH,
-    );
-    const lines = fresh.slice(0, SHOWN).map((each) => this.#line(each));
-    if (fresh.length > SHOWN) lines.push(make("p", { class: "rest" }, `and ${fresh.length - SHOWN} more`));
+    // However long ago one rang: it stays until it is read.
+    const fresh = this.#list();
+    const lines = (this.#all ? fresh : fresh.slice(0, SHOWN)).map((each) => this.#line(each));
+    if (fresh.length > SHOWN) {
+      this.#rest.textContent = this.#all ? "Show fewer" : `and ${fresh.length - SHOWN} more`;
+      this.#rest.setAttribute("aria-expanded", String(this.#all));
+      lines.push(this.#rest, this.#away);
+    }
     const ask = fresh.length && window.Notification?.permission === "default" && !localStorage.getItem(ANSWER);
     if (ask) lines.push((this.#question ??= this.#ask()));
     arrange(this, lines);
     this.hidden = !lines.length;
   }
 
+  #list() {
+    return state.notifications.filter((each) => !each.read && !this.#gone.has(each.id));
+  }
+
+  #unfold() {
+    this.#all = !this.#all;
+    state.show();
+  }
+
+  #endAll() {
+    for (const each of this.#list()) this.#end(each);
+    this.#all = false;
+  }
+
   #line(notification) {
     const known = this.#lines.get(notification.id);
     if (known) return known;
     const at = sayShort(toLocal(notification.remind_at, state.me.zone), state.today, { plain: true });
+    const late = notification.late_by_seconds >= LATE ? `, ${sayLate(notification.late_by_seconds)} late` : "";
     const find = () =>
       state.find(notification.task_id) ?? { id: notification.task_id, title: notification.title, status: "open" };
     const later = (choice) => async () => {
@@ -76,7 +96,7 @@ class ReminderLines extends HTMLElement {
         { title: notification.text },
         whisper("Reminder: "),
         make("strong", {}, quote(notification.title)),
-        make("span", { class: "fact" }, ` ${at}`),
+        make("span", { class: "fact" }, ` ${at}${late}`),
       ),
       make(
         "span",

@@ -1,13 +1,15 @@
 // Search by words; the results replace the sections.
 import { make } from "../text/elements.js";
-import { address, call } from "../data/service.js";
+import { loadPages } from "../data/loading.js";
 import { state } from "../data/state.js";
 
 const PAUSE = 120;
+const AT_ONCE = 50;
 
 class SearchField extends HTMLElement {
   #words;
   #turn = 0;
+  #wanted = AT_ONCE;
 
   connectedCallback() {
     this.#words = make("input", {
@@ -17,7 +19,10 @@ class SearchField extends HTMLElement {
       dir: "auto",
       maxlength: 200,
     });
-    this.#words.addEventListener("input", () => this.#search(PAUSE));
+    this.#words.addEventListener("input", () => {
+      this.#wanted = AT_ONCE;
+      this.#search(PAUSE);
+    });
     this.#words.addEventListener("keydown", (event) => {
       if (event.key === "Escape") document.querySelector("[aria-controls=search]").click();
     });
@@ -41,9 +46,10 @@ class SearchField extends HTMLElement {
       return;
     }
     try {
-      const answer = await call("GET", address("/api/tasks", { text, status: "all", limit: 50 }));
+      const { tasks, total, minimum, more } = await loadPages({ text, status: "all" }, this.#wanted);
       if (turn !== this.#turn) return;
-      state.found = answer.tasks;
+      state.found = tasks;
+      state.hits = { total, minimum, more };
       state.show();
     } catch (problem) {
       state.say(problem.message, true);
@@ -57,8 +63,15 @@ class SearchField extends HTMLElement {
     this.#search(0);
   }
 
+  /** Show more of what was found. */
+  loadMore() {
+    this.#wanted += AT_ONCE;
+    return this.#search(0);
+  }
+
   /** Show everything again. */
   close() {
+    this.#wanted = AT_ONCE;
     this.#turn += 1;
     state.found = null;
     state.show();

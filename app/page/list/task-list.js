@@ -41,8 +41,10 @@ class TaskList extends HTMLElement {
   #drawParts() {
     if (state.found) {
       const found = state.view(state.found);
-      const name = found.length ? `Found ${found.length}` : "Nothing found";
-      arrange(this, [this.#fill("found", name, found, "task-row")]);
+      const parts = [this.#fill("found", nameFound(found.length, state.hits), found, "task-row")];
+      const loadHits = () => document.querySelector("search-field").loadMore();
+      if (state.hits.more) parts.push(this.#part("hits", () => makeButton("Show more", loadHits, { class: "quiet" })));
+      arrange(this, parts);
       return;
     }
     const parts = state.sections().map(([name, tasks]) => this.#fill(name, name, tasks, "task-row"));
@@ -126,6 +128,12 @@ class TaskList extends HTMLElement {
     row?.reach();
     return Boolean(row);
   }
+}
+
+function nameFound(shown, { total, minimum, more }) {
+  if (!shown) return "Nothing found";
+  if (!more) return `Found ${shown}`;
+  return `Found ${shown} of ${minimum ? "more than " : ""}${total.toLocaleString("en")}`;
 }
 
 customElements.define("task-list", TaskList);

@@ -213,8 +213,8 @@ function drawSeries(task) {
 
 function drawMarks(task) {
   const tags = make("input", {
-    "aria-label": "Tags, with blanks between",
-    value: (task.tags ?? []).join(" "),
+    "aria-label": "Tags, with commas between",
+    value: writeTags(task.tags ?? []),
     placeholder: "tags",
     dir: "auto",
   });
@@ -232,14 +232,28 @@ function drawMarks(task) {
   );
   const submit = (event) => {
     event.preventDefault();
-    const words = tags.value
-      .split(/[\s,]+/)
-      .map((word) => word.replace(/^#/, ""))
-      .filter(Boolean);
-    act(edit(task, { tags: words, priority: priority.value }));
+    const fields = {};
+    const words = readTags(tags.value, task.tags ?? []);
+    if (tags.value !== tags.defaultValue && words.join("\n") !== (task.tags ?? []).join("\n")) fields.tags = words;
+    if (priority.value !== task.priority) fields.priority = priority.value;
+    if (Object.keys(fields).length) act(edit(task, fields));
+    else close();
   };
   return group(
     "Marks",
     make("form", { class: "line", submit }, tags, priority, make("button", { type: "submit" }, "Save")),
   );
+}
+
+function writeTags(tags) {
+  return tags.join(tags.some((tag) => /\s/.test(tag)) ? ", " : " ");
+}
+
+/** Return the tags of a line: between commas; without a comma between blanks, but a tag of the task stays whole. */
+function readTags(line, known) {
+  const clean = (words) => words.map((word) => word.trim().replace(/^#/, "")).filter(Boolean);
+  if (line.includes(",")) return clean(line.split(","));
+  const whole = known.filter((tag) => /\s/.test(tag) && ` ${line} `.includes(` ${tag} `));
+  const rest = whole.reduce((left, tag) => left.replace(` ${tag} `, " "), ` ${line} `);
+  return [...whole, ...clean(rest.split(/\s+/))];
 }

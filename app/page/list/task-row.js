@@ -1,6 +1,6 @@
 // One task in one line: circle, title, and its main facts muted on the right.
 import { edit, toggle } from "../data/actions.js";
-import { drawSign, make, quote, whisper } from "../text/elements.js";
+import { drawSign, isComposing, make, quote, whisper } from "../text/elements.js";
 import { state } from "../data/state.js";
 import { openMenu } from "./task-menu.js";
 import { sayShort, toLocal } from "../text/when.js";
@@ -9,6 +9,8 @@ class TaskRow extends HTMLElement {
   #task = null;
   #drawn = "";
   #editing = false;
+  /** The words of an edit that was refused: the next edit begins with them. */
+  #draft = null;
 
   /** Show a task in a section; the same again changes nothing. */
   show(task, section) {
@@ -102,12 +104,13 @@ class TaskRow extends HTMLElement {
     if (this.#editing) return;
     this.#editing = true;
     const task = this.#task;
+    const again = this.#draft !== null;
     const field = make("input", {
       class: "title",
       dir: "auto",
       maxlength: 200,
       "aria-label": "Title",
-      value: task.title,
+      value: this.#draft ?? task.title,
     });
     const end = (keep) => {
       if (!this.#editing) return;
@@ -117,11 +120,14 @@ class TaskRow extends HTMLElement {
       this.#drawn = "";
       field.replaceWith(this.#makeTitle());
       if (focused) this.querySelector(".title").focus();
-      if (keep && title && title !== task.title) edit(task, { title });
+      this.#draft = null;
+      // After a refusal the person knows what others have changed: then the newest version counts.
+      if (keep && title && title !== task.title) this.#save(again ? this.#task : task, title);
       else state.show();
     };
     field.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" && !event.isComposing) end(true);
+      if (isComposing(event)) return;
+      if (event.key === "Enter") end(true);
       if (event.key === "Escape") end(false);
       if (event.key !== "Enter" && event.key !== "Escape") return;
       event.stopPropagation();
@@ -132,6 +138,12 @@ class TaskRow extends HTMLElement {
     this.querySelector(".title").replaceWith(field);
     field.focus();
     field.select();
+  }
+
+  async #save(task, title) {
+    if (await edit(task, { title })) return;
+    this.#draft = title;
+    state.say(`${state.said?.text ?? ""} You wrote: “${title}”.`.trim(), true);
   }
 
   /** Bring the row into sight and the keys to it. */

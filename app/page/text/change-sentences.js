@@ -57,11 +57,15 @@ function nameTasks(change) {
 /** Return a refusal as a sentence for a person: a conflict says who changed which field. */
 export function tellProblem(problem) {
   const names = Object.keys(problem.fields);
-  const whom = [...new Set(Object.values(problem.fields).filter(Boolean))].join(" and ") || "Somebody else";
+  const who = [...new Set(Object.values(problem.fields).filter(Boolean))].join(" and ") || "somebody else";
+  // As in the line of the last change: an assistant by its name alone, and no name that only programs know.
+  const plain = who.replaceAll("the person", "you").replaceAll(" (an assistant)", "");
+  const said = plain.replace(/another app \([^()]*\)/g, "another app");
+  const whom = said[0].toUpperCase() + said.slice(1);
   const what = names.map((name) => `its ${name.replaceAll("_", " ")}`).join(" and ");
   if (problem.code === "version_conflict" && names.length) return `${whom} has changed ${what} meanwhile.`;
   if (problem.code === "undo_conflict" && names.length) {
-    return `That cannot be taken back: ${whom} has changed ${what.replaceAll("its the ", "the ")} since.`;
+    return `That cannot be taken back: ${said} has changed ${what.replaceAll("its the ", "the ")} since.`;
   }
   return problem.message;
 }

@@ -52,6 +52,11 @@ export function arrange(parent, wanted) {
   if (focused !== document.activeElement && focused?.isConnected) focused.focus({ preventScroll: true });
 }
 
+/** Return whether a key belongs to an input method that is composing; Safari ends the composition before this key. */
+export function isComposing(event) {
+  return event.isComposing || event.keyCode === 229;
+}
+
 /** Return whether somebody is writing there, so that letters are not keys. */
 export function isWriting(element) {
   return element?.matches?.("input:not([type=checkbox]), textarea, select") ?? false;

@@ -2,9 +2,12 @@
 import { make } from "./elements.js";
 
 const ITEM = /^\s*(?:[-*•]|(\d+)[.)])\s+/;
+const MARKS = /[*`#]/;
 
-/** Return the elements of a text. */
-export function layOut(text) {
+/** Return the elements of a text; `titles` stand in it as they are written. */
+export function layOut(text, titles = []) {
+  const written = titles.filter((title) => MARKS.test(title)).sort((one, other) => other.length - one.length);
+  const emphasise = (line) => emphasiseAround(line, written);
   const blocks = [];
   let list = null;
   let lines = [];
@@ -34,19 +37,30 @@ export function layOut(text) {
       continue;
     }
     list = null;
-    lines.push(line.replace(/^#{1,6} /, ""));
+    lines.push(written.some((title) => line.startsWith(title)) ? line : line.replace(/^#{1,6} /, ""));
   }
   close();
   return blocks;
 }
 
+function emphasiseAround(line, written) {
+  const title = written.find((each) => line.includes(each));
+  if (!title) return emphasise(line);
+  // Nothing may begin in a title and end beside it, so each side is read for itself.
+  const at = line.indexOf(title);
+  const [before, after] = [line.slice(0, at), line.slice(at + title.length)];
+  return [...emphasiseAround(before, written), title, ...emphasiseAround(after, written)].filter(Boolean);
+}
+
 function emphasise(line) {
+  // As in CommonMark, emphasis neither begins before a blank nor ends after one: `2 ** 3 ** 4` has none. Quotations
+  // stay as they are.
   return line
-    .split(/(\*\*[^*]+\*\*|`[^`]+`)/)
+    .split(/(“[^”]*”|"[^"]*"|\*\*(?![\s*])[^*]*[^\s*]\*\*(?!\*)|(?<!`)`(?![\s`])(?:[^`]*[^`\s])?`(?!`))/)
     .filter(Boolean)
     .map((part) => {
-      if (part.startsWith("**") && part.length > 4) return make("strong", {}, part.slice(2, -2));
-      if (part.startsWith("`") && part.length > 2) return make("code", {}, part.slice(1, -1));
+      if (/^\*\*[^*]+\*\*$/.test(part)) return make("strong", {}, part.slice(2, -2));
+      if (/^`[^`]+`$/.test(part)) return make("code", {}, part.slice(1, -1));
       return part;
     });
 }

@@ -69,6 +69,16 @@ function sayDay(date, ahead, today) {
   return `${day.getUTCDate()} ${MONTHS[day.getUTCMonth()].slice(0, 3)}${year}`;
 }
 
+/** Return how late something was: `5 min`, `3 h 10 min`, `2 days 15 h`. */
+export function sayLate(seconds) {
+  const minutes = Math.round(seconds / 60);
+  const [days, hours] = [Math.floor(minutes / 1440), Math.floor(minutes / 60) % 24];
+  const parts = [[days, days === 1 ? "day" : "days"], [hours, "h"], [minutes % 60, "min"]];
+  const first = parts.findIndex(([count]) => count);
+  const said = first < 0 ? [] : parts.slice(first, first + 2).filter(([count]) => count);
+  return said.map(([count, unit]) => `${count} ${unit}`).join(" ");
+}
+
 /** Return a local form of a due: a date stays one, an instant becomes local time. */
 export function localDue(due, zone) {
   return due.length === 10 ? due : toLocal(due, zone);

@@ -43,7 +43,9 @@ class Talk:
                 result = await self.client.call_tool(call.name, args)
                 content = result.content[0]
                 assert isinstance(content, TextContent)
-                self.messages.append(Message("tool", content.text, call_id=call.call_id, failed=bool(result.is_error)))
+                hint = str((result.structured_content or {}).get("hint", "")) if result.is_error else ""
+                failed = bool(result.is_error)
+                self.messages.append(Message("tool", content.text, call_id=call.call_id, failed=failed, hint=hint))
         raise AssertionError("the model does not come to an end")
 
     def _request(self) -> ModelRequest:

@@ -23,6 +23,22 @@ async def test_a_task_made_by_a_tool_is_saved_published_and_reacted_to(world: Wo
     }
 
 
+async def test_t8_reminders_that_are_not_read_are_listed_however_late_they_rang(world: World) -> None:
+    for title in ("Call mum", "Water the plants"):
+        body = {"title": title, "due": "2026-11-23T12:00", "reminders": ["0m"]}
+        assert (await world.rest.post("/tasks", json=body)).status_code == 201
+    await world.tick(days=3)
+    unread = (await world.rest.get("/notifications", params={"unread": "true"})).json()["notifications"]
+    assert sorted(each["title"] for each in unread) == ["Call mum", "Water the plants"]
+    assert {each["late_by_seconds"] for each in unread} == {70 * 3600}
+    await world.rest.post(f"/notifications/{unread[0]['id']}/read")
+    left = (await world.rest.get("/notifications", params={"unread": "true"})).json()["notifications"]
+    assert left == unread[1:]
+    assert len((await world.rest.get("/notifications", params={"unread": "false"})).json()["notifications"]) == 2
+    refused = await world.rest.get("/notifications", params={"unread": "yes"})
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid_arguments")
+
+
 async def test_a_reminder_rings_at_its_time_and_once(world: World) -> None:
     answer = (await world.rest.post("/tasks", json={"title": "Call mum", "due": "2026-11-23T12:00"})).json()
     await world.rest.post(f"/tasks/{answer['task']['id']}/reminders", json={"before": "1h"})
