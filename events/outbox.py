@@ -11,6 +11,7 @@ from events.backoff import write_span
 from events.catalog import TaskEvent
 from events.cloudevent import encode_event
 from events.ports import Outgoing
+from events.positions import Position, advance, find_end
 from events.sql import HotInsert, RowNumber, only_where, table_of
 
 FEW = 32
@@ -192,15 +193,18 @@ def is_recorded(connection: Connection, event_id: str) -> bool:
     return connection.execute(select(_T.c.seq).where(_T.c.event_id == event_id)).first() is not None
 
 
-def find_newest(connection: Connection) -> int:
-    """Return the row number of the newest event, 0 if the outbox is empty."""
-    return int(connection.execute(select(func.coalesce(func.max(_T.c.seq), 0))).scalar_one())
+def find_last(connection: Connection, count: int) -> Position:
+    """Return the position before the last `count` events."""
+    end = find_end(connection, _T.c.seq)
+    last = max(end.last - count, 0)
+    return Position(last, frozenset(each for each in end.missing if each < last))
 
 
-def list_recorded(connection: Connection, after: int, limit: int) -> list[Any]:
-    """Return rows `(seq, payload, published_at, parked_at)` after a row number, in order."""
+def list_recorded(connection: Connection, after: Position, limit: int) -> tuple[Position, list[Any]]:
+    """Return rows `(seq, payload, published_at, parked_at)` after a position, in order, and the position after them."""
     columns = (_T.c.seq, _T.c.payload, _T.c.published_at, _T.c.parked_at)
-    return list(connection.execute(select(*columns).where(_T.c.seq > after).order_by(_T.c.seq).limit(limit)))
+    rows = connection.execute(select(*columns).where(after.ahead(_T.c.seq)).order_by(_T.c.seq).limit(limit)).all()
+    return advance(connection, _T.c.seq, after, [row.seq for row in rows]), list(rows)
 
 
 PublishedPage = list[Any]
