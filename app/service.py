@@ -116,7 +116,7 @@ async def migrate_database(settings: Settings) -> bool:
     server = PostgresDatabase(settings.database_url)
     try:
         await server.open()
-        return await server.write(migrate_server)
+        return await server.write_apart(migrate_server)
     finally:
         await server.close()
 
