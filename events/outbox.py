@@ -9,7 +9,7 @@ from sqlmodel import Field, SQLModel
 
 from events.backoff import write_span
 from events.catalog import TaskEvent
-from events.cloudevent import encode_event
+from events.cloudevent import decode_event, encode_event
 from events.ports import Outgoing
 from events.positions import Position, advance, find_end
 from events.sql import HotInsert, RowNumber, only_where, table_of
@@ -71,6 +71,9 @@ _OLDEST = (
     .limit(WINDOW)
 )
 _OLDEST_PER_TASK = _OLDEST.where(_T.c.seq.in_(select(func.min(_T.c.seq)).where(_NOT_IN_FLIGHT).group_by(_T.c.task_id)))
+_RECORDED = select(_T.c.event_type, _T.c.user_id, _T.c.task_id, _T.c.version, _T.c.payload).where(
+    _T.c.event_id == bindparam("key")
+)
 _ANY_PENDING = select(_T.c.seq).where(_PENDING).limit(1)
 _MARK = (
     update(_T)
@@ -188,9 +191,16 @@ def read_attempts(connection: Connection, event_id: str) -> int:
     return int(connection.execute(select(_T.c.attempts).where(_T.c.event_id == event_id)).scalar_one())
 
 
-def is_recorded(connection: Connection, event_id: str) -> bool:
-    """Return whether the outbox holds an event, published or not."""
-    return connection.execute(select(_T.c.seq).where(_T.c.event_id == event_id)).first() is not None
+def find_recorded(connection: Connection, event: TaskEvent) -> TaskEvent | None:
+    """Return an event as the outbox holds it; None if it holds no such event.
+
+    Anyone who can reach a topic or a route can send an event: what the outbox does not hold is not believed.
+    """
+    row = connection.execute(_RECORDED, {"key": event.event_id}).one_or_none()
+    known = None if row is None else (row.event_type, row.user_id, row.task_id, row.version)
+    if row is None or known != (event.event_type.value, event.user_id, event.task_id, event.version):
+        return None
+    return decode_event(row.payload)
 
 
 def find_last(connection: Connection, count: int) -> Position:
