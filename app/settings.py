@@ -12,6 +12,7 @@ from platformdirs import user_data_path
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.origins import read_origin
 from events.catalog import TopicStyle
 from todo.errors import InvalidTime
 from todo.text.when import read_zone
@@ -125,7 +126,11 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65_535)
     """The port to listen on; 0 takes a free one."""
     public_url: str | None = None
-    """Another address under which the service is reached on this machine. Default: made from host and port."""
+    """Another address under which the service is reached on this machine, without a path. Default: made from host and
+    port."""
+    allowed_origins: str | None = None
+    """Origins with commas between them, such as `http://localhost:6274`, whose pages may call `/mcp` and `/v1` from a
+    browser; the page's own origin always may."""
     zone: str = Field(default_factory=_machine_zone)
     """The person's IANA time zone when the database is new; later `PATCH /api/me`. Default: the machine's."""
 
@@ -156,6 +161,20 @@ class Settings(BaseSettings):
     def _check_address(cls, value: str | None) -> str | None:
         if value and (urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).hostname):
             raise ValueError("an address such as http://127.0.0.1:3500 is needed, with http:// or https://")
+        return value or None
+
+    @field_validator("public_url")
+    @classmethod
+    def _check_public_url(cls, value: str | None) -> str | None:
+        if value and read_origin(value.rstrip("/")) is None:
+            raise ValueError("an address such as https://todo.example is needed: http:// or https://, and no path")
+        return value.rstrip("/") if value else None
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _check_origins(cls, value: str | None) -> str | None:
+        if not all(read_origin(each) for each in _split(value)):
+            raise ValueError("origins such as http://localhost:6274 are needed, with commas between them")
         return value or None
 
     @field_validator("kafka_brokers")
@@ -214,6 +233,11 @@ class Settings(BaseSettings):
     def guarded(self) -> frozenset[str]:
         """The tools that need the person's agreement to each call of an agent."""
         return _split(self.confirm)
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """The further origins whose pages may call."""
+        return _split(self.allowed_origins)
 
     @property
     def on_server(self) -> bool:

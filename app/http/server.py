@@ -15,6 +15,9 @@ from app.service import Service, open_service
 from app.settings import Settings
 from app.storage.wakeup import wait_until
 
+KEEP_ALIVE_SECONDS = 75
+"""How long an unused connection stays open: longer than the pools of clients and proxies keep theirs (5 to 60 s)."""
+
 
 class PortTaken(Exception):
     """Another process listens on the port already."""
@@ -81,7 +84,12 @@ def build_server(service: Service, models: dict[str, ChatModel] | None = None) -
     """Return the HTTP server of a service; `models` replace those of the settings."""
     app = build_app(service, models=models)
     config = uvicorn.Config(
-        app, log_level="warning", access_log=False, timeout_graceful_shutdown=3, server_header=False
+        app,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=3,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        server_header=False,
     )
     return QuietServer(config, app.state.end_streams)
 

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from todo.errors import StorageUnavailable
+from todo.errors import InvalidArguments, StorageUnavailable
 
 T = TypeVar("T")
 
@@ -52,6 +52,7 @@ _SENTENCES = {
     "25P03": _AWAY,
     "XX": _IO,
 }
+_UNSTORABLE = ("A text holds a character that cannot be stored, such as NUL.", "Leave it out.")
 _GONE = ("08", "57P", "25P03")
 
 LONG_SECONDS = 30.0
@@ -81,7 +82,10 @@ def is_gone(error: BaseException) -> bool:
 
 
 def to_refusal(error: Exception) -> Exception:
-    """Return a storage fault as a `StorageUnavailable`, and any other error unchanged."""
+    """Return a storage fault as a `StorageUnavailable`, text that cannot be stored as `InvalidArguments`.
+
+    Any other error is returned unchanged.
+    """
     state = sqlstate_of(error)
     sentence = _SENTENCES.get(state) or _SENTENCES.get(state[:2])
     if sentence is None and isinstance(error, PoolTimeoutError):
@@ -89,7 +93,8 @@ def to_refusal(error: Exception) -> Exception:
     elif sentence is None and (isinstance(error, OSError | TimeoutError | asyncpg.InterfaceError) or is_gone(error)):
         sentence = _AWAY
     if sentence is None:
-        return error
+        # A character that PostgreSQL cannot store, which no row can hold either: NUL, half a surrogate pair.
+        return InvalidArguments(*_UNSTORABLE) if state in ("22021", "22P05") else error
     unavailable = StorageUnavailable(*sentence)
     unavailable.__cause__ = error
     return unavailable
@@ -147,6 +152,7 @@ class PostgresDatabase:
         wait_limit: float = 5.0,
         jitter: Callable[[int], float] | None = None,
         check: Callable[[Connection], None] = lambda _: None,
+        long_limit: float = LONG_SECONDS,
     ) -> None:
         chance = random.Random()  # noqa: S311 - pauses, not secrets
         self._jitter = jitter or (lambda attempt: chance.uniform(0.001, 0.005) * 2 ** min(attempt, 6))
@@ -156,7 +162,7 @@ class PostgresDatabase:
         self._inside: set[int] = set()
         self._failed: set[int] = set()
         self._watches: dict[int, _Watch] = {}
-        self._wait_limit = wait_limit
+        self._wait_limit, self._long_limit = wait_limit, long_limit
         self._closed = False
         self._engine = self._create_engine(url, wait_limit)
         self._reads = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
@@ -181,7 +187,7 @@ class PostgresDatabase:
     async def write_apart(self, use_case: Callable[[Connection], T]) -> T:
         """Run the use case as `write` does, since every call has its own connection; its statements may take longer."""
         work = partial(self._write, partial(_run_long, use_case))
-        return await self._shield(self._run(self._engine, work, LONG_SECONDS))
+        return await self._shield(self._run(self._engine, work, self._long_limit))
 
     async def read(self, query: Callable[[Connection], T]) -> T:
         """Run the query in one snapshot, in a read-only transaction."""
@@ -190,7 +196,7 @@ class PostgresDatabase:
     async def read_apart(self, query: Callable[[Connection], T]) -> T:
         """Run the query as `read` does, since the server does the work; its statements may take longer."""
         work = partial(self._read, partial(_run_long, query))
-        return await self._shield(self._run(self._reads, work, LONG_SECONDS))
+        return await self._shield(self._run(self._reads, work, self._long_limit))
 
     def seen_from_outside(self) -> bool:
         """Return true until closed: another process may always have committed."""

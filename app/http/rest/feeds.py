@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response, StreamingResponse
 from pydantic_core import to_json
 
-from app.http.rest.requests import PATCHES, read_body, read_scalars
+from app.http.rest.requests import PATCHES, read_body, read_scalars, refuse_nul
 from app.http.rest.tasks import PROBLEMS
 from app.http.sse import CONNECTED, FEED_HEARTBEAT_SECONDS, HEARTBEAT, frame_event, stream_frames
 from app.identity import identify_rest
@@ -79,7 +79,7 @@ class Streams:
 
 def build_feed_routes(store: Store, streams: Streams) -> APIRouter:
     """Return the routes on a store and its streams."""
-    router = APIRouter(responses=PROBLEMS)
+    router = APIRouter(responses=PROBLEMS, dependencies=[Depends(refuse_nul)])
 
     @router.get("/notifications", openapi_extra=describe_names("limit"))
     async def list_notifications(request: Request) -> Response:
