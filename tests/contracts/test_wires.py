@@ -4,9 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mcp.shared.exceptions import MCPError
+from mcp.types import INVALID_PARAMS
 from sqlalchemy import text
 
 from app.http.server import KEEP_ALIVE_SECONDS, build_server
+from app.migrations import migrate_file
 from app.settings import BadSettings, load_settings
 from tests.world import URL, World, open_world
 from todo.errors import InvalidArguments
@@ -219,3 +222,61 @@ def test_f18_a_public_address_has_no_path(tmp_path: Path) -> None:
             load_settings(data_dir=tmp_path, public_url=bad)
     with pytest.raises(BadSettings, match="TODO_ALLOWED_ORIGINS"):
         load_settings(data_dir=tmp_path, allowed_origins="localhost:6274")
+
+
+@pytest.mark.parametrize(
+    "title", ["\u200b", "\ufeff", "\u3164", "\u00ad", "\U000e0041", "\u2800\u115f", "\u0301", " \u200d "]
+)
+async def test_x8_a_title_of_which_nothing_can_be_seen_is_empty(world: World, title: str) -> None:
+    task = await make(world)
+    replies = [
+        await world.rest.post("/tasks", json={"title": title}),
+        await world.rest.patch(f"/tasks/{task['id']}", json={"title": title}),
+        await world.rest.post("/tasks", json={"title": "Milk", "tags": [title]}),
+        await world.rest.post("/recurring-tasks", json={"title": title, "rule": "FREQ=DAILY"}),
+    ]
+    assert {(each.status_code, each.json()["code"]) for each in replies} == {(422, "invalid_arguments")}
+    assert await world.query("SELECT title FROM task") == [("Milk",)]
+    assert (await world.rest.post("/tasks", json={"title": f"a{title}"})).status_code == 201
+    assert (await world.rest.post("/tasks", json={"title": "\U0001f95b"})).status_code == 201
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+@pytest.mark.parametrize(
+    ("name", "arguments"), [("none", {}), ("plan_my_day", {"x": "y"}), ("weekly_review", {"tag": "a"}), ("", {})]
+)
+async def test_x4_a_prompt_that_does_not_exist_is_invalid_params_without_a_traceback(
+    world: World, mode: str, name: str, arguments: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    client = await world.connect(mode)
+    with pytest.raises(MCPError) as refused:
+        await client.get_prompt(name, arguments)
+    assert refused.value.code == INVALID_PARAMS
+    assert caplog.records == []
+    assert (await client.get_prompt("plan_my_day", {"tag": "a"})).messages
+
+
+@pytest.mark.parametrize("version", [None, "2025-11-25", "2026-07-28"])
+@pytest.mark.parametrize("named", [{"mcp-method": "tools/list"}, {"mcp-name": "find_tasks"}])
+async def test_x5_headers_that_name_another_call_are_refused(
+    world: World, version: str | None, named: dict[str, str]
+) -> None:
+    meta = {
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": {"name": "x", "version": "1"},
+        "io.modelcontextprotocol/clientCapabilities": {},
+    }
+    params = {"name": "create_task", "arguments": {"title": "Hidden"}, "_meta": meta}
+    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+    headers = {**BOTH, "mcp-method": "tools/call", "mcp-name": "create_task", **named}
+    if version:
+        headers["mcp-protocol-version"] = version
+    response = await world.http.post("/mcp", json=body, headers=headers)
+    assert "error" in response.json()
+    assert await world.query("SELECT title FROM task") == []
+
+
+def test_x6_only_its_owner_reads_a_database_that_we_make(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "todo.db"
+    assert migrate_file(path)
+    assert (path.parent.stat().st_mode & 0o777, path.stat().st_mode & 0o777) == (0o700, 0o600)
