@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import signal
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -75,7 +76,8 @@ class QuietServer(uvicorn.Server):
         self._asked.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End the streams, then everything else."""
+        """End the streams, then everything else; after SIGTERM the process ends well, with exit code 0."""
+        self._captured_signals = [each for each in self._captured_signals if each != signal.SIGTERM]
         self._end_streams()
         await super().shutdown(sockets)
 
