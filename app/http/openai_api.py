@@ -107,9 +107,16 @@ def read_request(body: bytes) -> ChatRequest:
         raise WireError(400, "invalid_stream", "stream is true or false.", "stream")
     if raw.get("n") not in (None, 1):
         raise WireError(400, "unsupported_n", "One answer is given to a request; leave n out.", "n")
+    if _wants_form(raw.get("response_format")):
+        detail = 'Answers are words for a person; leave response_format out, or send {"type": "text"}.'
+        raise WireError(400, "unsupported_value", detail, "response_format")
     options = raw.get("stream_options")
     usage = isinstance(options, dict) and options.get("include_usage") is True
     return ChatRequest(model, _read_messages(messages), stream, usage)
+
+
+def _wants_form(wish: Any) -> bool:
+    return wish is not None and not (isinstance(wish, dict) and wish.get("type") == "text")
 
 
 def write_error(error: WireError, retry_after: float | None = None) -> Response:

@@ -280,3 +280,17 @@ def test_x6_only_its_owner_reads_a_database_that_we_make(tmp_path: Path) -> None
     path = tmp_path / "new" / "todo.db"
     assert migrate_file(path)
     assert (path.parent.stat().st_mode & 0o777, path.stat().st_mode & 0o777) == (0o700, 0o600)
+
+
+@pytest.mark.parametrize("wish", [{"type": "json_schema", "json_schema": {}}, {"type": "json_object"}, "json", {}])
+async def test_f22_a_form_of_answer_that_we_do_not_give_is_refused(world: World, wish: Any) -> None:
+    asked = {"model": "offline-commands", "messages": [{"role": "user", "content": "help"}]}
+    refused = await world.http.post("/v1/chat/completions", json={**asked, "response_format": wish})
+    assert refused.status_code == 400
+    assert (refused.json()["error"]["code"], refused.json()["error"]["param"]) == (
+        "unsupported_value",
+        "response_format",
+    )
+    for plain in (None, {"type": "text"}):
+        answered = await world.http.post("/v1/chat/completions", json={**asked, "response_format": plain})
+        assert answered.status_code == 200
