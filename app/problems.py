@@ -6,10 +6,13 @@ from fastapi import FastAPI, Request
 from fastapi.responses import Response
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from todo.errors import InternalError, TodoError
 
 CONTENT_TYPE = "application/problem+json"
+WIRE = "/v1"
+"""The paths under which refusals have OpenAI's shape."""
 
 _STATUS = {
     "task_not_found": 404,
@@ -40,6 +43,9 @@ _STATUS = {
 _CODES = {400: "bad_request", 403: "forbidden", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 
 
+LISTED = "The routes are listed at /docs."
+
+
 class HttpRefusal(Exception):
     """A refusal by the HTTP edge itself, before any use case: a status, a code and a sentence."""
 
@@ -62,6 +68,20 @@ def write_problem(status: int, code: str, detail: str, details: dict[str, Any] |
     }
     headers = {"Retry-After": "1"} if status == 503 else None
     return Response(to_json(body), status, headers, CONTENT_TYPE)
+
+
+def write_wire_error(status: int, code: str, detail: str, param: str | None = None) -> Response:
+    """Return a refusal in OpenAI's shape: `{"error": {message, type, param, code}}`."""
+    kind = "rate_limit_error" if status == 429 else "invalid_request_error" if status < 500 else "api_error"
+    error = {"message": detail, "type": kind, "param": param, "code": code}
+    return Response(to_json({"error": error}), status, media_type="application/json")
+
+
+def refuse_at(path: str, status: int, code: str, detail: str) -> Response:
+    """Return a refusal in the shape that clients of this path read."""
+    if path == WIRE or path.startswith(f"{WIRE}/"):
+        return write_wire_error(status, code, detail)
+    return write_problem(status, code, detail)
 
 
 def status_of(code: str) -> int:
@@ -89,12 +109,27 @@ def install_problems(app: FastAPI) -> None:
         return write_problem(error.status, error.code, error.detail)
 
     @app.exception_handler(HTTPException)
-    async def on_http(_request: Request, error: HTTPException) -> Response:
+    async def on_http(request: Request, error: HTTPException) -> Response:
         code = _CODES.get(error.status_code, "bad_request")
-        response = write_problem(error.status_code, code, f"{error.detail}. The routes are listed at /docs.")
+        path = request.scope["path"]
+        served = "/v1/chat/completions and /v1/models are served." if path.startswith(WIRE) else LISTED
+        response = refuse_at(path, error.status_code, code, f"{error.detail}. {served}")
         response.headers.update(error.headers or {})
+        if error.status_code == 405:
+            response.headers["Allow"] = ", ".join(_list_methods(app, request))
         return response
 
     @app.exception_handler(Exception)
-    async def on_crash(_request: Request, _error: Exception) -> Response:
-        return refuse(InternalError())
+    async def on_crash(request: Request, _error: Exception) -> Response:
+        error = InternalError()
+        return refuse_at(request.scope["path"], status_of(error.code), error.code, error.text)
+
+
+def _list_methods(app: FastAPI, request: Request) -> list[str]:
+    """Return the methods of all routes at the path of a request: the framework names those of the first one."""
+    found = {
+        method
+        for method in ("DELETE", "GET", "PATCH", "POST", "PUT")
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in app.routes)
+    }
+    return sorted(found | {"HEAD"} if "GET" in found else found)

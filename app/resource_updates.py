@@ -5,14 +5,16 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 from mcp.server.subscriptions import InMemorySubscriptionBus, ResourceUpdated, ServerEvent
-from sqlalchemy import func, select
+from sqlalchemy import Connection, select
 
 from app.storage.port import Database
 from app.storage.wakeup import Wakeup, wait_until
 from events.instants import read_instant, write_instant
 from events.ports import Clock
+from events.positions import Position, advance, find_end
 from events.sql import table_of
 from todo.activity.feeds import next_deadline
 from todo.errors import StorageUnavailable
@@ -20,7 +22,6 @@ from todo.record.models import Activity
 from tools.resources import OVERDUE, tell_changed
 
 _A = table_of(Activity)
-_NEWEST = select(func.coalesce(func.max(_A.c.seq), 0))
 MOST_ROWS = 500
 _AFTER = select(_A.c.seq, _A.c.task_id).order_by(_A.c.seq).limit(MOST_ROWS)
 
@@ -75,7 +76,7 @@ class ResourceUpdates:
 
     async def follow(self) -> None:
         """Publish updates from now on, until cancelled."""
-        last = await self._find_newest()
+        last = await self._find_end()
         checked_until, pause = write_instant(self.clock.now()), 0.0
         while True:
             await self.wait(self._more, pause)
@@ -86,26 +87,20 @@ class ResourceUpdates:
             self._more.clear()
             pause = LONGEST_SECONDS
             with contextlib.suppress(StorageUnavailable):
-                newest = await self._find_newest()
+                newest = await self._find_end()
                 # A subscriber that came during this read gets everything since the previous look.
                 last = await self._publish_after(last) if self.bus.some.is_set() else newest
                 checked_until, pause = await self._publish_overdue(checked_until)
 
-    async def _find_newest(self) -> int:
-        return int(await self.database.read(lambda connection: connection.execute(_NEWEST).scalar_one()))
+    async def _find_end(self) -> Position:
+        return await self.database.read(lambda connection: find_end(connection, _A.c.seq))
 
-    async def _publish_after(self, last: int) -> int:
+    async def _publish_after(self, last: Position) -> Position:
         while True:
-            rows = await self._read_after(last)
-            await tell_changed(self._publish, list(dict.fromkeys(task_id for _, task_id in rows)))
-            last = int(rows[-1][0]) if rows else last
-            if len(rows) < MOST_ROWS:
+            last, task_ids = await self.database.read(partial(_read_after, last))
+            await tell_changed(self._publish, list(dict.fromkeys(task_ids)))
+            if len(task_ids) < MOST_ROWS:
                 return last
-
-    async def _read_after(self, last: int) -> list[tuple[int, str]]:
-        return await self.database.read(
-            lambda connection: [(row.seq, row.task_id) for row in connection.execute(_AFTER.where(_A.c.seq > last))]
-        )
 
     async def _publish_overdue(self, since: str) -> tuple[str, float]:
         """Publish the overdue list if a deadline has passed since then; return now and the seconds to the next."""
@@ -122,6 +117,11 @@ class ResourceUpdates:
 
     async def _publish(self, uri: str) -> None:
         await self.bus.publish(ResourceUpdated(uri=uri))
+
+
+def _read_after(last: Position, connection: Connection) -> tuple[Position, list[str]]:
+    rows = connection.execute(_AFTER.where(last.ahead(_A.c.seq))).all()
+    return advance(connection, _A.c.seq, last, [row.seq for row in rows]), [row.task_id for row in rows]
 
 
 @asynccontextmanager

@@ -36,6 +36,7 @@ from tools.server import build_server
 from tools.tool import Identify
 
 EMBEDDED_BATCH = 200
+MIGRATION_SECONDS = 3_600.0
 SIDECAR_BATCH = 1_000
 """Events per batch of the relay; through a sidecar they go out as concurrent calls of 200 events."""
 
@@ -113,10 +114,10 @@ async def migrate_database(settings: Settings) -> bool:
         return await asyncio.to_thread(migrate_file, settings.database_path)
     from app.storage.postgres import PostgresDatabase
 
-    server = PostgresDatabase(settings.database_url)
+    server = PostgresDatabase(settings.database_url, long_limit=MIGRATION_SECONDS)
     try:
         await server.open()
-        return await server.write(migrate_server)
+        return await server.write_apart(migrate_server)
     finally:
         await server.close()
 

@@ -12,6 +12,7 @@ from platformdirs import user_data_path
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.origins import read_origin
 from events.catalog import TopicStyle
 from todo.errors import InvalidTime
 from todo.text.when import read_zone
@@ -125,7 +126,11 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65_535)
     """The port to listen on; 0 takes a free one."""
     public_url: str | None = None
-    """Another address under which the service is reached on this machine. Default: made from host and port."""
+    """Another address under which the service is reached on this machine, without a path. Default: made from host and
+    port."""
+    allowed_origins: str | None = None
+    """Origins with commas between them, such as `http://localhost:6274`, whose pages may call `/mcp` and `/v1` from a
+    browser; the page's own origin always may."""
     zone: str = Field(default_factory=_machine_zone)
     """The person's IANA time zone when the database is new; later `PATCH /api/me`. Default: the machine's."""
 
@@ -151,11 +156,37 @@ class Settings(BaseSettings):
             raise ValueError("\n".join(problems))
         return read
 
+    @field_validator("data_dir", mode="before")
+    @classmethod
+    def _place_data(cls, value: Any) -> Any:
+        if value in (None, ""):
+            return user_data_path("evolution-todo", appauthor=False)
+        # A relative folder counts from the file that names it, else from where the command was typed.
+        base = Path.cwd() if os.environ.get("TODO_DATA_DIR") or not _beside() else REPOSITORY
+        try:
+            return base / Path(value).expanduser()
+        except RuntimeError:
+            raise ValueError("there is no home folder of that name") from None
+
     @field_validator("dapr_http", "openai_base_url")
     @classmethod
     def _check_address(cls, value: str | None) -> str | None:
         if value and (urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).hostname):
             raise ValueError("an address such as http://127.0.0.1:3500 is needed, with http:// or https://")
+        return value or None
+
+    @field_validator("public_url")
+    @classmethod
+    def _check_public_url(cls, value: str | None) -> str | None:
+        if value and read_origin(value.rstrip("/")) is None:
+            raise ValueError("an address such as https://todo.example is needed: http:// or https://, and no path")
+        return value.rstrip("/") if value else None
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _check_origins(cls, value: str | None) -> str | None:
+        if not all(read_origin(each) for each in _split(value)):
+            raise ValueError("origins such as http://localhost:6274 are needed, with commas between them")
         return value or None
 
     @field_validator("kafka_brokers")
@@ -216,6 +247,11 @@ class Settings(BaseSettings):
         return _split(self.confirm)
 
     @property
+    def origins(self) -> frozenset[str]:
+        """The further origins whose pages may call."""
+        return _split(self.allowed_origins)
+
+    @property
     def on_server(self) -> bool:
         """Whether the database is PostgreSQL."""
         return self.database_url.startswith(POSTGRESQL)
@@ -252,19 +288,40 @@ class Settings(BaseSettings):
 
 def load_settings(**overrides: Any) -> Settings:
     """Read the settings; raises `BadSettings` with all problems in one message."""
-    # An installed program has no run.py beside it; its .env is in the data directory.
-    beside = REPOSITORY if (REPOSITORY / "run.py").exists() else None
-    directory = beside or Path(os.environ.get("TODO_DATA_DIR") or user_data_path("evolution-todo", appauthor=False))
+    default = user_data_path("evolution-todo", appauthor=False)
+    directory = _beside() or Path(os.environ.get("TODO_DATA_DIR") or default).expanduser()
     try:
         return Settings(_env_file=directory / ".env", **overrides)  # type: ignore[call-arg]  # pydantic-settings adds it
     except ValidationError as error:
-        lines = []
-        for problem in error.errors():
-            given = str(problem["loc"][0]) if problem["loc"] else ""
-            # Dapr's own names are in capitals and have no prefix of ours.
-            name = f"{given if given.isupper() else f'TODO_{given.upper()}'}: " if given else ""
-            lines += [f"{name}{line}" for line in problem["msg"].removeprefix("Value error, ").splitlines()]
+        lines = _list_problems(error)
+        try:
+            # What does not go together is checked only when each alone is good: look again without the bad ones.
+            Settings(_env_file=directory / ".env", **{**overrides, **_replace_bad(error)})  # type: ignore[call-arg]  # as above
+        except ValidationError as second:
+            lines += [line for line in _list_problems(second) if line not in lines]
         raise BadSettings("These settings cannot be used:\n" + "\n".join(f"  {line}" for line in lines)) from None
+
+
+def _beside() -> Path | None:
+    """Return the folder of `.env`; None for an installed program, which has it in the data directory."""
+    return REPOSITORY if (REPOSITORY / "run.py").exists() else None
+
+
+def _list_problems(error: ValidationError) -> list[str]:
+    lines = []
+    for problem in error.errors():
+        given = str(problem["loc"][0]) if problem["loc"] else ""
+        # Dapr's own names are in capitals and have no prefix of ours.
+        name = f"{given if given.isupper() else f'TODO_{given.upper()}'}: " if given else ""
+        lines += [f"{name}{line}" for line in problem["msg"].removeprefix("Value error, ").splitlines()]
+    return lines
+
+
+def _replace_bad(error: ValidationError) -> dict[str, Any]:
+    """Return the defaults of the settings that are bad by themselves."""
+    fields = {str(field.validation_alias or name): field for name, field in Settings.model_fields.items()}
+    bad = {str(problem["loc"][0]) for problem in error.errors() if problem["loc"]}
+    return {name: fields[name].get_default(call_default_factory=True) for name in bad & fields.keys()}
 
 
 def _is_loopback(host: str) -> bool:

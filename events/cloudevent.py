@@ -12,6 +12,9 @@ MAX_BYTES = 900 * 1024
 """Checked when an event is recorded, so that no broker refuses it later for its size."""
 
 
+LONGEST_ID = 255
+
+
 class Unreadable(ValueError):
     """The bytes do not hold a CloudEvent of this product; the message says why, without quoting them."""
 
@@ -67,6 +70,10 @@ def decode_event(payload: str | bytes) -> TaskEvent:
         raise Unreadable("not a CloudEvents 1.0 event from evolution-todo")
     if (envelope.id, envelope.type) != (event.event_id, event.event_type.value):
         raise Unreadable("the envelope and its data name different events")
-    if not isinstance(event.data.get("version"), int) or not isinstance(event.data.get("task"), dict):
+    ids = (event.event_id, event.task_id, event.user_id)
+    if not all(0 < len(each) <= LONGEST_ID and "\0" not in each for each in ids):
+        raise Unreadable("an id is empty, longer than 255 characters, or holds NUL")
+    version = event.data.get("version")
+    if type(version) is not int or not 0 < version < 1 << 63 or not isinstance(event.data.get("task"), dict):
         raise Unreadable("the event carries no version or no task")
     return event

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from events.catalog import EventType, TaskEvent
 from events.inbox import first_time
-from events.sql import execute_raw
+from events.sql import execute_raw, is_storage_fault
 
 
 class Answer(StrEnum):
@@ -52,7 +52,8 @@ def deliver_to_all(
 ) -> list[tuple[Consumer, Exception]]:
     """Run each consumer of this type in a savepoint; return those that failed, each with its exception.
 
-    The inbox records the consumers that succeeded, so that a redelivery reaches only the others.
+    A fault of the database is none of a reaction's: it passes through. The inbox records the consumers that succeeded,
+    so that a redelivery reaches only the others.
     """
     failed = []
     for consumer in consumers:
@@ -61,7 +62,9 @@ def deliver_to_all(
         try:
             with savepoint(connection):
                 consumer.deliver(connection, event, now)
-        except Exception as error:  # noqa: BLE001  # one reaction's failure must not stop the others
+        except Exception as error:
+            if is_storage_fault(error):
+                raise
             failed.append((consumer, error))
     return failed
 
@@ -72,7 +75,9 @@ def savepoint(connection: Connection) -> Iterator[None]:
     execute_raw(connection, "SAVEPOINT reaction")
     try:
         yield
-    except BaseException:
+    except BaseException as error:
+        if is_storage_fault(error):
+            raise  # the transaction is lost, and perhaps the connection
         execute_raw(connection, "ROLLBACK TO reaction")
         execute_raw(connection, "RELEASE reaction")
         raise

@@ -8,7 +8,7 @@ from sqlmodel import Field, SQLModel
 
 from events.catalog import TaskEvent
 from events.embedded import park_delivery
-from events.outbox import is_recorded
+from events.outbox import find_recorded
 from events.sql import RowNumber, table_of
 
 MOST_KEPT = 64 << 10
@@ -36,7 +36,7 @@ def park_event(connection: Connection, consumers: Sequence[str], event: TaskEven
 
     Parks nothing and returns False if the outbox, from which a replay takes it, does not hold the event.
     """
-    if not is_recorded(connection, event.event_id):
+    if find_recorded(connection, event) is None:
         return False
     for name in consumers:
         park_delivery(connection, name, event, "came back as a dead letter", now)
@@ -46,7 +46,7 @@ def park_event(connection: Connection, consumers: Sequence[str], event: TaskEven
 def store_unreadable(connection: Connection, topic: str, body: bytes, reason: str, now: str) -> None:
     """Store the beginning of a record that cannot be read, for an operator to inspect."""
     payload = body[:MOST_KEPT].decode("utf-8", "backslashreplace").replace("\0", "\\0")
-    row = {"topic": topic, "payload": payload, "reason": reason[:500], "received_at": now}
+    row = {"topic": topic, "payload": payload, "reason": reason[:500].replace("\0", "\\0"), "received_at": now}
     connection.execute(_INSERT, row)
 
 

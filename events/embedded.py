@@ -15,7 +15,7 @@ from events.inbox import InboxEntry
 from events.instants import write_instant
 from events.outbox import OutboxEntry
 from events.ports import Clock, Database, Outcome, Outgoing
-from events.sql import HotInsert, RowNumber, only_where, table_of, take_lock
+from events.sql import HotInsert, RowNumber, is_storage_fault, only_where, table_of, take_lock
 
 log = logging.getLogger(__name__)
 
@@ -154,7 +154,9 @@ class EmbeddedBroker:
                     answer = self._by_name[name].deliver(connection, event, now)
                     if answer is Answer.RETRY:
                         raise RuntimeError("the consumer asked for another attempt")
-            except Exception as error:  # noqa: BLE001  # one reaction's failure must not stop the others
+            except Exception as error:
+                if is_storage_fault(error):
+                    raise
                 held[(name, task_id)] = min(key, held.get((name, task_id), key))
                 parked = attempts + 1 >= self.park_after
                 reason = f"{type(error).__name__}: {error}"[:500]

@@ -9,8 +9,9 @@ from sqlmodel import Field, SQLModel
 
 from events.backoff import write_span
 from events.catalog import TaskEvent
-from events.cloudevent import encode_event
+from events.cloudevent import decode_event, encode_event
 from events.ports import Outgoing
+from events.positions import Position, advance, find_end
 from events.sql import HotInsert, RowNumber, only_where, table_of
 
 FEW = 32
@@ -70,6 +71,9 @@ _OLDEST = (
     .limit(WINDOW)
 )
 _OLDEST_PER_TASK = _OLDEST.where(_T.c.seq.in_(select(func.min(_T.c.seq)).where(_NOT_IN_FLIGHT).group_by(_T.c.task_id)))
+_RECORDED = select(_T.c.event_type, _T.c.user_id, _T.c.task_id, _T.c.version, _T.c.payload).where(
+    _T.c.event_id == bindparam("key")
+)
 _ANY_PENDING = select(_T.c.seq).where(_PENDING).limit(1)
 _MARK = (
     update(_T)
@@ -187,20 +191,30 @@ def read_attempts(connection: Connection, event_id: str) -> int:
     return int(connection.execute(select(_T.c.attempts).where(_T.c.event_id == event_id)).scalar_one())
 
 
-def is_recorded(connection: Connection, event_id: str) -> bool:
-    """Return whether the outbox holds an event, published or not."""
-    return connection.execute(select(_T.c.seq).where(_T.c.event_id == event_id)).first() is not None
+def find_recorded(connection: Connection, event: TaskEvent) -> TaskEvent | None:
+    """Return an event as the outbox holds it; None if it holds no such event.
+
+    Anyone who can reach a topic or a route can send an event: what the outbox does not hold is not believed.
+    """
+    row = connection.execute(_RECORDED, {"key": event.event_id}).one_or_none()
+    known = None if row is None else (row.event_type, row.user_id, row.task_id, row.version)
+    if row is None or known != (event.event_type.value, event.user_id, event.task_id, event.version):
+        return None
+    return decode_event(row.payload)
 
 
-def find_newest(connection: Connection) -> int:
-    """Return the row number of the newest event, 0 if the outbox is empty."""
-    return int(connection.execute(select(func.coalesce(func.max(_T.c.seq), 0))).scalar_one())
+def find_last(connection: Connection, count: int) -> Position:
+    """Return the position before the last `count` events."""
+    end = find_end(connection, _T.c.seq)
+    last = max(end.last - count, 0)
+    return Position(last, frozenset(each for each in end.missing if each < last))
 
 
-def list_recorded(connection: Connection, after: int, limit: int) -> list[Any]:
-    """Return rows `(seq, payload, published_at, parked_at)` after a row number, in order."""
+def list_recorded(connection: Connection, after: Position, limit: int) -> tuple[Position, list[Any]]:
+    """Return rows `(seq, payload, published_at, parked_at)` after a position, in order, and the position after them."""
     columns = (_T.c.seq, _T.c.payload, _T.c.published_at, _T.c.parked_at)
-    return list(connection.execute(select(*columns).where(_T.c.seq > after).order_by(_T.c.seq).limit(limit)))
+    rows = connection.execute(select(*columns).where(after.ahead(_T.c.seq)).order_by(_T.c.seq).limit(limit)).all()
+    return advance(connection, _T.c.seq, after, [row.seq for row in rows]), list(rows)
 
 
 PublishedPage = list[Any]

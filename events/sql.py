@@ -1,10 +1,12 @@
 """SQL helpers: Core tables, the inserts of the hot path, and expressions that differ between SQLite and PostgreSQL."""
 
+import sqlite3
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 from typing import Any, cast
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, Insert, Integer, Table, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
 from sqlmodel import SQLModel
@@ -40,6 +42,22 @@ def execute_raw(connection: Connection, sql: str, parameters: tuple[Any, ...] = 
         driver: Any = connection.connection.driver_connection
         return int(driver.execute(sql, parameters).rowcount)
     return connection.exec_driver_sql(sql, parameters).rowcount
+
+
+_OWN_FAULTS = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError, sqlite3.InterfaceError)
+# Classes of SQLSTATE (PostgreSQL, appendix A): connection, transaction, conflict, resources, lock, server, disk.
+_STORAGE_STATES = ("08", "25", "40", "53", "55", "57", "58", "XX")
+
+
+def is_storage_fault(error: BaseException) -> bool:
+    """Return whether the database failed, and not the statement: the same statement may succeed later."""
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    if isinstance(cause, sqlite3.Error):
+        # SQLITE_ERROR is a wrong statement, or a table that is missing.
+        return not isinstance(cause, _OWN_FAULTS) and getattr(cause, "sqlite_errorcode", 0) != sqlite3.SQLITE_ERROR
+    return (getattr(cause, "sqlstate", None) or "").startswith(_STORAGE_STATES)
 
 
 class HotInsert:

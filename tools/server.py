@@ -1,6 +1,6 @@
 """The MCP server: the tools in their fixed order, for both protocol revisions."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +9,7 @@ from mcp.server.context import ServerRequestContext
 from mcp.server.mcpserver import Context
 from mcp.server.subscriptions import SubscriptionBus
 from mcp.shared.exceptions import MCPError
-from mcp.types import INVALID_PARAMS
+from mcp.types import HEADER_MISMATCH, INVALID_PARAMS
 
 from todo.record.work import Store, Who
 from tools.catalog import TOOLS
@@ -43,6 +43,9 @@ def build_server(
     async def answer_strictly(ctx: ServerRequestContext[Any, Any], call_next: Any) -> Any:
         if ctx.method == "tools/call" and (name := (ctx.params or {}).get("name")) not in names:
             raise MCPError(INVALID_PARAMS, f"Unknown tool: {str(name)[:60]!r}. tools/list names them.")
+        if ctx.method == "prompts/get":
+            _check_prompt(server, ctx.params or {})
+        _check_headers(ctx)
         if ctx.method.startswith(_READING):
             CALLER.set(identify(Context(request_context=ctx, mcp_server=server)))
         if ctx.method == "subscriptions/listen":
@@ -73,6 +76,35 @@ def build_server(
     # The SDK would search the schema on every call for parameters that are sent as headers; we have none.
     server._lowlevel_server.get_tool_input_schema = lambda _name: None  # noqa: SLF001  # MCPServer offers no way to it
     return server
+
+
+def _check_prompt(server: MCPServer[Any], params: Mapping[str, Any]) -> None:
+    """Raise `MCPError` for a prompt or an argument that does not exist, or an argument that is not text."""
+    known = {prompt.name: prompt for prompt in server._prompt_manager.list_prompts()}  # noqa: SLF001  # no other way
+    prompt = known.get(params["name"]) if isinstance(params.get("name"), str) else None
+    if prompt is None:
+        raise MCPError(INVALID_PARAMS, f"There is no such prompt; there are: {', '.join(known)}.")
+    names = [argument.name for argument in prompt.arguments or ()]
+    given = params.get("arguments") or {}
+    if not isinstance(given, dict) or not all(name in names and isinstance(given[name], str) for name in given):
+        raise MCPError(INVALID_PARAMS, f"This prompt takes as text: {', '.join(names) or 'nothing'}.")
+
+
+def _check_headers(ctx: ServerRequestContext[Any, Any]) -> None:
+    """Raise `MCPError` if the headers name another call than the body: gateways decide by the headers."""
+    headers = getattr(ctx.request, "headers", None)
+    if headers is None:
+        return
+    params = ctx.params or {}
+    called = params.get("uri") if ctx.method == "resources/read" else params.get("name")
+    for header, value in (("mcp-method", ctx.method), ("mcp-name", called)):
+        if header in headers and headers[header] != value and not _is_encoded(headers[header]):
+            raise MCPError(HEADER_MISMATCH, f"The header {header} names another call than the body.")
+
+
+def _is_encoded(value: str) -> bool:
+    """Return whether a header has the encoded form for other characters than ASCII, which the SDK compares."""
+    return value.startswith("=?base64?")
 
 
 async def _leave_own(ctx: ServerRequestContext[Any, Any], store: Store) -> ServerRequestContext[Any, Any]:

@@ -129,7 +129,7 @@ def build_tool(spec: ToolSpec, store: Store, identify: Identify, link: Link) -> 
         name=spec.name,
         title=spec.title,
         description=spec.description,
-        parameters=describe_model(spec.operation.request),
+        parameters=_leave_open(describe_model(spec.operation.request)),
         fn_metadata=FuncMetadata(arg_model=ArgModelBase, output_schema=spec.output),
         is_async=True,
         context_kwarg=None,
@@ -142,6 +142,18 @@ def build_tool(spec: ToolSpec, store: Store, identify: Identify, link: Link) -> 
     )
     tool._call = UseCaseCall(spec, store, identify, link)  # noqa: SLF001  # private to pydantic, not to us
     return tool
+
+
+def _leave_open(schema: Any) -> Any:
+    """Return a schema without `additionalProperties`, which converters for other models' APIs do not take.
+
+    The server refuses unknown arguments by itself.
+    """
+    if isinstance(schema, list):
+        return [_leave_open(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {key: _leave_open(value) for key, value in schema.items() if key != "additionalProperties"}
 
 
 async def _never_called() -> None:

@@ -1,6 +1,8 @@
 """The configuration snippet of each known MCP client."""
 
 import json
+import os
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,13 +11,15 @@ from typing import Any
 from app.settings import REPOSITORY
 
 NAME = "evolution-todo"
+PLACES = ("TODO_DATA_DIR", "TODO_DATABASE_URL", "TODO_DATABASE_URL_FILE")
 
 
 def stdio_command() -> tuple[str, list[str]]:
     """Return the command and arguments that start the stdio server on this machine."""
     run = REPOSITORY / "run.py"
     if run.exists():
-        return "python3", [str(run), "mcp"]
+        # Programs that start us have another PATH than this shell, or another `python3`.
+        return sys.executable, [str(run), "mcp"]
     return str(Path(sys.executable).with_name("evolution-todo")), ["mcp"]
 
 
@@ -26,8 +30,15 @@ def write_config(client: str, url: str, *, http: bool = False) -> str:
     """
     where, write = _CLIENTS[client]
     command, arguments = stdio_command()
-    local = {"command": command, "args": arguments}
+    local: dict[str, Any] = {"command": command, "args": arguments}
+    if given := list_given_settings():
+        local["env"] = given
     return f"{where}\n\n{write(local, f'{url}/mcp' if http else None)}"
+
+
+def list_given_settings() -> dict[str, str]:
+    """Return the settings of this shell that choose the database, which a program that starts us does not have."""
+    return {name: os.environ[name] for name in PLACES if os.environ.get(name)}
 
 
 def known_clients() -> list[str]:
@@ -46,13 +57,18 @@ def _codex(local: dict[str, Any], url: str | None) -> str:
     head = f"[mcp_servers.{NAME}]"
     if url is not None:
         return f"{head}\nurl = {json.dumps(url)}"
-    return f"{head}\ncommand = {json.dumps(local['command'])}\nargs = {json.dumps(local['args'])}"
+    lines = [head, f"command = {json.dumps(local['command'])}", f"args = {json.dumps(local['args'])}"]
+    if "env" in local:
+        pairs = ", ".join(f"{name} = {json.dumps(value)}" for name, value in local["env"].items())
+        lines.append(f"env = {{ {pairs} }}")
+    return "\n".join(lines)
 
 
 def _claude_code(local: dict[str, Any], url: str | None) -> str:
     if url is not None:
         return f"claude mcp add --transport http {NAME} {url}"
-    return f"claude mcp add {NAME} -- {' '.join([local['command'], *local['args']])}"
+    given = [word for name, value in local.get("env", {}).items() for word in ("--env", f"{name}={value}")]
+    return shlex.join(["claude", "mcp", "add", NAME, *given, "--", local["command"], *local["args"]])
 
 
 _CLIENTS: dict[str, tuple[str, Callable[[dict[str, Any], str | None], str]]] = {

@@ -16,6 +16,7 @@ from app.settings import Settings
 from app.system import SystemClock
 from events.ports import Clock
 from events.redelivery import describe_silence
+from events.sql import is_sqlite
 from todo.errors import StorageUnavailable, TodoError
 
 MOST_SKEW = 2.0
@@ -39,13 +40,22 @@ async def examine(settings: Settings, clock: Clock | None = None) -> list[dict[s
         checks.append(Check("sqlite", version, f"version {sqlite3.sqlite_version}"))
     try:
         async with open_service(settings, clock) as service:
-            checks.append(Check("database", True, settings.database_place))
+            damage = await service.database.read_apart(find_damage)
+            checks.append(Check("database", not damage, damage or settings.database_place))
             checks.append(Check("schema", True, f"{HEAD}, which this version works with"))
             checks += [each async for each in _examine_service(service)]
     except TodoError as error:
         checks.append(Check("database", False, error.text))
     checks += [each async for each in _examine_model(settings)]
     return [asdict(check) for check in checks]
+
+
+def find_damage(connection: Connection) -> str:
+    """Return what SQLite finds wrong with its file, "" if nothing; PostgreSQL checks its own pages as they are read."""
+    if not is_sqlite(connection):
+        return ""
+    found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
+    return "" if found == "ok" else "The database file is damaged. Restore a backup of it."
 
 
 async def _examine_service(service: Service) -> AsyncIterator[Check]:

@@ -5,6 +5,7 @@ from app.identity import StdioIdentity
 from app.service import open_service
 from app.settings import Settings
 from app.system import SystemIds
+from tools.stdio import serve_lines
 
 
 async def serve_stdio(settings: Settings) -> None:
@@ -15,6 +16,6 @@ async def serve_stdio(settings: Settings) -> None:
         calm_collector()
         try:
             async with service.publish_updates():
-                await server.run_stdio_async()
+                await serve_lines(server)
         finally:
             await service.background.stop()

@@ -1,9 +1,8 @@
 """The events of a database, one line each, as they are recorded."""
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic_core import from_json
@@ -11,13 +10,12 @@ from pydantic_core import from_json
 from app.service import open_database
 from app.settings import Settings
 from app.storage.port import Database
-from events.outbox import find_newest, list_recorded
+from events.outbox import find_last, list_recorded
+from events.positions import Position
 from todo.text.display import show_text
 
 LOOK_SECONDS = 0.2
 PAGE = 500
-MAY_COME_LATE = 500
-"""Row numbers that each step reads again: on PostgreSQL a lower one may be committed after a higher one."""
 
 
 @dataclass(slots=True)
@@ -26,21 +24,15 @@ class Tail:
 
     database: Database
     count: int = 10
-    _floor: int | None = None
-    _last: int = 0
-    _seen: deque[int] = field(default_factory=lambda: deque(maxlen=2 * MAY_COME_LATE))
+    _position: Position | None = None
 
     async def step(self) -> list[Any]:
         """Return up to a page of rows `(seq, payload, published_at, parked_at)` that were not returned before."""
-        if self._floor is None:
-            self._floor = self._last = max(await self.database.read(find_newest) - self.count, 0)
-        begin = max(self._floor, self._last - MAY_COME_LATE)
-        rows = await self.database.read(lambda connection: list_recorded(connection, begin, PAGE + MAY_COME_LATE))
-        seen = set(self._seen)
-        news = [row for row in rows if row.seq not in seen][:PAGE]
-        self._seen.extend(row.seq for row in news)
-        self._last = max([self._last, *(row.seq for row in news)])
-        return news
+        position = self._position
+        if position is None:
+            position = await self.database.read(lambda connection: find_last(connection, self.count))
+        self._position, rows = await self.database.read(lambda connection: list_recorded(connection, position, PAGE))
+        return rows
 
 
 async def tail_events(settings: Settings, count: int, *, follow: bool, as_json: bool) -> AsyncIterator[str]:

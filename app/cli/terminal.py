@@ -63,7 +63,7 @@ class Terminal:
         self.console.print(f"[bold]Evolution Todo[/bold]  {name}   [dim]{HELP}[/dim]")
         if name == OFFLINE:
             self.console.print("[dim]No language model is set: these are built-in commands. Say help for a list.[/dim]")
-        self._rung = (await self.service.store.read(WHO, newest_positions))[0]
+        self._rung = (await self.service.store.read(WHO, newest_positions))[0].last
         while (line := await self._read_line()) is not None:
             await self._show_reminders()
             if line.startswith("/"):
@@ -164,7 +164,7 @@ class Terminal:
 
     async def _show_reminders(self) -> None:
         """Show the reminders that fired since the last line."""
-        rung = (await self.service.store.read(WHO, newest_positions))[0]
+        rung = (await self.service.store.read(WHO, newest_positions))[0].last
         if rung == self._rung:
             return
         self._rung = rung

@@ -20,6 +20,7 @@ from events.cloudevent import Unreadable, decode_event
 from events.consumer import Answer, Consumer, deliver_at_once, deliver_to_all
 from events.dead_letters import park_event, store_unreadable
 from events.instants import write_instant
+from events.outbox import find_recorded
 from events.ports import Clock, Database
 from todo.errors import StorageUnavailable
 
@@ -58,16 +59,19 @@ class Reception:
     turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_AT_ONCE))
 
     async def receive(self, body: bytes) -> Answer:
-        """Run every consumer on an event; return DROP for a foreign event, RETRY if a reaction failed."""
+        """Run every consumer on an event, as the outbox holds it.
+
+        Returns DROP, which keeps it as a dead letter, for what can never succeed: an event that cannot be read, or that
+        this database has not recorded. Returns RETRY while the database is away or a reaction fails.
+        """
+        now = write_instant(self.clock.now())
         try:
             event = decode_event(body)
+            async with self.turns:
+                failed = await self._deliver(event, now)
         except Unreadable as error:
             log.log(logging.DEBUG if PROBE_ID in body else logging.WARNING, "an event is dropped: %s", error)
             return Answer.DROP
-        now = write_instant(self.clock.now())
-        try:
-            async with self.turns:
-                failed = await self._deliver(event, now)
         except StorageUnavailable as error:
             log.warning("event %s waits: %s", event.event_id, error)
             return Answer.RETRY
@@ -77,12 +81,18 @@ class Reception:
         return Answer.RETRY if failed else Answer.SUCCESS
 
     async def _deliver(self, event: TaskEvent, now: str) -> list[tuple[Consumer, Exception]]:
+        def at_once(connection: Connection) -> None:
+            deliver_at_once(connection, self.consumers, _believe(connection, event), now)
+
+        def apart(connection: Connection) -> list[tuple[Consumer, Exception]]:
+            return deliver_to_all(connection, self.consumers, _believe(connection, event), now)
+
         try:
-            await self.database.write(lambda connection: deliver_at_once(connection, self.consumers, event, now))
-        except StorageUnavailable:
+            await self.database.write(at_once)
+        except (StorageUnavailable, Unreadable):
             raise
         except Exception:  # noqa: BLE001  # the failing reaction fails again below, alone
-            return await self.database.write(lambda connection: deliver_to_all(connection, self.consumers, event, now))
+            return await self.database.write(apart)
         return []
 
     async def bury(self, wrapped: bytes, topic: str) -> Answer:
@@ -114,6 +124,13 @@ class Reception:
             return Answer.RETRY
         log.log(logging.WARNING if probe is None else logging.DEBUG, "a dead letter of %s: %s", topic, what)
         return Answer.SUCCESS
+
+
+def _believe(connection: Connection, event: TaskEvent) -> TaskEvent:
+    recorded = find_recorded(connection, event)
+    if recorded is None:
+        raise Unreadable("it is not in this database's outbox")
+    return recorded
 
 
 def unwrap_raw(body: bytes) -> bytes:

@@ -11,6 +11,7 @@ from agent.messages import ChatModel
 from app.assistant import build_conversation
 from app.dapr.bindings import build_binding_routes
 from app.dapr.routes import AppToken, Reception, add_dapr_routes
+from app.http.api_page import build_api_page
 from app.http.chat import build_chat_routes
 from app.http.confirm_page import build_confirm_routes
 from app.http.edge import MCP_PATH, SMALL_BODY, Branch, Edge
@@ -22,6 +23,7 @@ from app.http.rest.recurring import build_recurring_routes
 from app.http.rest.safety import build_safety_routes
 from app.http.rest.tasks import build_task_routes
 from app.identity import identify_http_agent
+from app.origins import LOOPBACK, Origins, name_host, read_origin
 from app.problems import install_problems
 from app.service import Service, read_version
 from app.settings import Settings
@@ -44,18 +46,13 @@ def build_app(service: Service, *, background: bool = True, models: dict[str, Ch
     streams = Streams()
     service.feed_wakeup.listeners.append(streams.wake)
     mcp = service.build_mcp(identify_http_agent)
-    hosts = _hosts_of(service.settings)
     conversation = build_conversation(service, models)
     mcp_app = mcp.streamable_http_app(
         json_response=True,
         stateless_http=True,
         max_request_body_size=SMALL_BODY,
-        transport_security=TransportSecuritySettings(
-            allowed_hosts=[*hosts, *(f"{host}:*" for host in hosts)],
-            allowed_origins=[
-                f"{scheme}://{host}{port}" for scheme in ("http", "https") for host in hosts for port in ("", ":*")
-            ],
-        ),
+        # The edge around all surfaces has checked host and origin.
+        transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )
 
     def end_streams() -> None:
@@ -81,7 +78,12 @@ def build_app(service: Service, *, background: bool = True, models: dict[str, Ch
                     await service.background.stop()
 
     app = FastAPI(
-        title="Evolution Todo", description=DESCRIPTION, version=read_version(), lifespan=lifespan, redoc_url=None
+        title="Evolution Todo",
+        description=DESCRIPTION,
+        version=read_version(),
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
     )
     app.state.end_streams = end_streams
     install_problems(app)
@@ -99,7 +101,7 @@ def build_app(service: Service, *, background: bool = True, models: dict[str, Ch
         app.add_middleware(Branch, path=MCP_PATH, branch=mcp_app)
     if service.settings.app_api_token:
         app.add_middleware(AppToken, token=service.settings.app_api_token)
-    app.add_middleware(Edge, hosts=frozenset(host.strip("[]") for host in hosts))
+    app.add_middleware(Edge, origins=_list_origins(service.settings))
     return app
 
 
@@ -114,13 +116,11 @@ def _add_surfaces(app: FastAPI, service: Service, streams: Streams, conversation
     app.include_router(build_openai_routes(conversation, store.clock), prefix="/v1", tags=["chat"])
     app.include_router(build_confirm_routes(store))
     app.include_router(build_page_routes())
+    app.include_router(build_api_page(app.openapi))
 
 
-def _hosts_of(settings: Settings) -> list[str]:
-    from urllib.parse import urlsplit
-
-    hosts = {"127.0.0.1", "localhost", "[::1]"}
-    host = urlsplit(settings.url).hostname
-    if host:
-        hosts.add(f"[{host}]" if ":" in host else host)
-    return sorted(hosts)
+def _list_origins(settings: Settings) -> Origins:
+    hosts = LOOPBACK | {name_host(settings.url)}
+    others = (read_origin(each) for each in settings.origins)
+    public = read_origin(settings.public_url) if settings.public_url else None
+    return Origins(hosts, public, frozenset(each for each in others if each is not None))

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 from pydantic_core import to_json
 
@@ -12,7 +12,7 @@ from agent import conversations as kept
 from agent.conversation import Conversation
 from agent.turn_events import Begun, CallFinished, CallStarted, ConfirmationWanted, Done, Failed, Text, TurnEvent
 from app.http.rest.feeds import describe_names, read_limit
-from app.http.rest.requests import read_body, read_scalars
+from app.http.rest.requests import read_body, read_scalars, refuse_nul
 from app.http.rest.tasks import PROBLEMS, write_json
 from app.http.sse import Follower, frame_event, send_items, stream_frames
 from app.identity import identify_chat, name_client
@@ -34,7 +34,7 @@ _NAMES: dict[type[TurnEvent], str] = {
 
 def build_chat_routes(store: Store, conversation: Conversation) -> APIRouter:
     """Return the routes on a conversation."""
-    router = APIRouter(responses=PROBLEMS)
+    router = APIRouter(responses=PROBLEMS, dependencies=[Depends(refuse_nul)])
 
     @router.post("/chat", operation_id="chat")
     async def chat(request: Request) -> Response:

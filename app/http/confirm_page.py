@@ -4,10 +4,11 @@ from html import escape
 from typing import Any
 from urllib.parse import parse_qsl
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse
 
 from app.http.page import SAFETY
+from app.http.rest.requests import refuse_nul
 from app.identity import identify_rest
 from todo.errors import TodoError
 from todo.record.work import Store
@@ -35,7 +36,7 @@ _FORM = """<form method="post"><button name="decision" value="accept">Agree</but
 
 def build_confirm_routes(store: Store) -> APIRouter:
     """Return the routes of the page and its form; the edge accepts posts only from this server's own pages."""
-    router = APIRouter(include_in_schema=False)
+    router = APIRouter(include_in_schema=False, dependencies=[Depends(refuse_nul)])
 
     @router.get("/confirm/{confirmation_id}")
     async def show(confirmation_id: str) -> HTMLResponse:

@@ -1,20 +1,26 @@
 """The edge: middleware that refuses foreign hosts and origins, and large bodies."""
 
-from collections.abc import Iterable
+import re
 from contextlib import suppress
-from urllib.parse import urlsplit
 
 from pydantic_core import from_json, to_json
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.problems import write_problem
+from app.origins import Origins
+from app.problems import refuse_at, write_problem
 
 KIB = 1024
 SMALL_BODY = 256 * KIB
 LARGE_BODY = 2 * KIB * KIB
 MCP_PATH = "/mcp"
 _LARGE = ("/events/", "/v1/", "/api/chat")
+_MCP = re.compile(r"/+mcp/*")
+_ACCEPTED = (b"application/json", b"text/event-stream", b"application/*", b"*/*")
+FOREIGN_HOST = (
+    "This host name is not served here. If people use it for this service, set TODO_PUBLIC_URL to that address, such "
+    "as http://todo.lan:8000."
+)
 
 
 class Branch:
@@ -41,27 +47,35 @@ class _TooLarge(Exception):
 class Edge:
     """ASGI middleware around everything: answers a foreign `Host` with 421, a foreign `Origin` with 403, and a body
     over 256 KiB (2 MiB on `/events/*`, `/v1/*`, `/api/chat`) with 413, before the application reads it. On `/mcp` it
-    answers another content type than JSON with 415.
+    answers another content type than JSON with 415, and it answers HEAD as GET without its body.
 
-    Neither a page of another site nor a name rebound to this address may act for the local person.
+    Neither a page of another site or port, nor a name rebound to this address may act for the local person.
     """
 
-    def __init__(self, app: ASGIApp, hosts: Iterable[str]) -> None:
+    def __init__(self, app: ASGIApp, origins: Origins) -> None:
         self._app = app
-        self._hosts = frozenset(hosts)
+        self._origins = origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if _MCP.fullmatch(scope["path"]):
+            scope = _scope_mcp(scope)
+            send = _shorten_errors(send)
         headers = dict(scope["headers"])
-        refusal = self._refuse(scope, headers)
+        origin = headers.get(b"origin", b"").decode("latin-1")
+        refusal = self._refuse(scope, headers, origin)
+        if refusal is None and (scope["path"] == MCP_PATH or scope["path"].startswith("/v1/")):
+            if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
+                refusal = _allow_call(headers)
+            send = _allow_reading(send, origin) if origin else send
         if refusal is not None:
             await refusal(scope, receive, send)
             return
-        if scope["path"] == MCP_PATH:
-            send = _shorten_errors(send)
+        if scope["method"] == "HEAD" and not scope["path"].endswith("/stream"):
+            scope, send = {**scope, "method": "GET"}, _leave_body_out(send)
         length = headers.get(b"content-length")
         limit = LARGE_BODY if scope["path"].startswith(_LARGE) else SMALL_BODY
         if length is not None:
@@ -72,13 +86,19 @@ class Edge:
             return
         await self._count(scope, receive, send, limit)
 
-    def _refuse(self, scope: Scope, headers: dict[bytes, bytes]) -> Response | None:
-        if _name_of(f"//{headers.get(b'host', b'').decode('latin-1')}") not in self._hosts:
-            return write_problem(421, "foreign_host", "This host name is not served here.")
-        origin = headers.get(b"origin")
-        if origin is not None and _name_of(origin.decode("latin-1")) not in self._hosts:
-            return write_problem(403, "forbidden", "Pages of other sites may not call this service.")
-        if scope["path"] == MCP_PATH and scope["method"] == "POST":
+    def _refuse(self, scope: Scope, headers: dict[bytes, bytes], origin: str) -> Response | None:
+        path = scope["path"]
+        host = headers.get(b"host", b"").decode("latin-1")
+        if not self._origins.serves(host):
+            return refuse_at(path, 421, "foreign_host", FOREIGN_HOST)
+        if b"origin" in headers and not self._origins.allows(origin, host, path):
+            return refuse_at(path, 403, "forbidden", "Pages of other sites and ports may not call this service.")
+        if path == MCP_PATH and scope["method"] == "GET":
+            # It would be a stream that carries nothing: without sessions the service has nothing to say unasked.
+            response = write_problem(405, "method_not_allowed", "Send POST: there is no stream of messages unasked.")
+            response.headers["Allow"] = "POST"
+            return response
+        if path == MCP_PATH and scope["method"] == "POST":
             content_type = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
             if content_type != b"application/json":
                 return write_problem(415, "unsupported_media_type", "Send application/json.")
@@ -114,10 +134,61 @@ def _say_too_large(limit: int, scope: Scope) -> Response:
         # The sidecar knows three statuses; a retry would be too large again.
         return Response(b'{"status":"DROP"}', media_type="application/json")
     detail = f"A body of at most {limit // KIB} KiB is taken here."
-    if scope["path"].startswith("/v1/"):
-        error = {"message": detail, "type": "invalid_request_error", "param": None, "code": "too_large"}
-        return Response(to_json({"error": error}), 413, media_type="application/json")
-    return write_problem(413, "too_large", detail)
+    return refuse_at(scope["path"], 413, "too_large", detail)
+
+
+def _scope_mcp(scope: Scope) -> Scope:
+    """Return a request to `/mcp` under its one path, without the slashes around it, with what its `Accept` means.
+
+    No header means every type (RFC 9110, section 12.5.1); our answers to calls are JSON, also for a client that names
+    only the type of streams.
+    """
+    headers = [(name, value) for name, value in scope["headers"] if name != b"accept"]
+    accepted = b",".join(value for name, value in scope["headers"] if name == b"accept").lower()
+    if not accepted or any(kind in accepted for kind in _ACCEPTED):
+        accepted = b"application/json, text/event-stream"
+    return {
+        **scope,
+        "path": MCP_PATH,
+        "raw_path": MCP_PATH.encode(),
+        "headers": [*headers, (b"accept", accepted)],
+    }
+
+
+def _allow_call(headers: dict[bytes, bytes]) -> Response:
+    """Return the answer to a browser's question whether a page of an allowed origin may call (Fetch, section 3.2)."""
+    wanted = headers.get(b"access-control-request-headers", b"")[:1_000].decode("latin-1")
+    return Response(
+        status_code=204,
+        headers={
+            "Access-Control-Allow-Methods": "GET, POST, DELETE",
+            "Access-Control-Allow-Headers": wanted,
+            "Access-Control-Max-Age": "600",
+        },
+    )
+
+
+def _allow_reading(send: Send, origin: str) -> Send:
+    """Wrap `send` so that a page of this origin, which is allowed, may read the answer."""
+    added = [
+        (b"access-control-allow-origin", origin.encode("latin-1")),
+        (b"access-control-expose-headers", b"mcp-session-id, mcp-protocol-version"),
+        (b"vary", b"Origin"),
+    ]
+
+    async def allowing(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message["headers"], *added]}
+        await send(message)
+
+    return allowing
+
+
+def _leave_body_out(send: Send) -> Send:
+    async def without_body(message: Message) -> None:
+        await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+    return without_body
 
 
 def _shorten_errors(send: Send) -> Send:
@@ -152,10 +223,3 @@ def _say_shortly(body: bytes) -> bytes:
     except (ValueError, LookupError, TypeError):
         return body
     return to_json(answer)
-
-
-def _name_of(url: str) -> str:
-    try:
-        return urlsplit(url).hostname or ""
-    except ValueError:
-        return ""

@@ -53,7 +53,8 @@ async def check_readiness(service: Service, *, with_broker: bool = True) -> tupl
         )
     except StorageUnavailable as error:
         return False, {"status": "unavailable", "reasons": [error.text]}
-    reasons = []
+    fault = service.store.faults.describe(service.store.clock.now())
+    reasons = [fault] * bool(fault)
     if parked:
         reasons.append(f"{parked} events were refused permanently and wait: evolution-todo events replay --parked")
     if oldest and service.store.clock.now() - read_instant(oldest) > SLOW:

@@ -16,7 +16,7 @@ from agent.turn_events import Begun, Done, Failed, Text, TurnEvent
 from app.assistant import OFFLINE
 from app.http.sse import Follower, frame_event, send_items, stream_frames
 from app.identity import identify_chat, name_client
-from app.problems import status_of
+from app.problems import status_of, write_wire_error
 from events.ports import Clock
 from todo.errors import TodoError
 
@@ -107,17 +107,24 @@ def read_request(body: bytes) -> ChatRequest:
         raise WireError(400, "invalid_stream", "stream is true or false.", "stream")
     if raw.get("n") not in (None, 1):
         raise WireError(400, "unsupported_n", "One answer is given to a request; leave n out.", "n")
+    if _wants_form(raw.get("response_format")):
+        detail = 'Answers are words for a person; leave response_format out, or send {"type": "text"}.'
+        raise WireError(400, "unsupported_value", detail, "response_format")
     options = raw.get("stream_options")
     usage = isinstance(options, dict) and options.get("include_usage") is True
     return ChatRequest(model, _read_messages(messages), stream, usage)
 
 
+def _wants_form(wish: Any) -> bool:
+    return wish is not None and not (isinstance(wish, dict) and wish.get("type") == "text")
+
+
 def write_error(error: WireError, retry_after: float | None = None) -> Response:
     """Return a refusal: `{"error": {message, type, param, code}}`."""
-    kind = "rate_limit_error" if error.status == 429 else "invalid_request_error" if error.status < 500 else "api_error"
-    body = {"error": {"message": str(error), "type": kind, "param": error.param, "code": error.code}}
-    headers = {"Retry-After": str(max(1, round(retry_after)))} if retry_after is not None else None
-    return JSONResponse(body, error.status, headers)
+    response = write_wire_error(error.status, error.code, str(error), error.param)
+    if retry_after is not None:
+        response.headers["Retry-After"] = str(max(1, round(retry_after)))
+    return response
 
 
 def _read_messages(raw: list[Any]) -> list[Message]:

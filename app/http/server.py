@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import signal
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -14,6 +15,9 @@ from app.http.app import build_app
 from app.service import Service, open_service
 from app.settings import Settings
 from app.storage.wakeup import wait_until
+
+KEEP_ALIVE_SECONDS = 75
+"""How long an unused connection stays open: longer than the pools of clients and proxies keep theirs (5 to 60 s)."""
 
 
 class PortTaken(Exception):
@@ -72,7 +76,8 @@ class QuietServer(uvicorn.Server):
         self._asked.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End the streams, then everything else."""
+        """End the streams, then everything else; after SIGTERM the process ends well, with exit code 0."""
+        self._captured_signals = [each for each in self._captured_signals if each != signal.SIGTERM]
         self._end_streams()
         await super().shutdown(sockets)
 
@@ -81,7 +86,12 @@ def build_server(service: Service, models: dict[str, ChatModel] | None = None) -
     """Return the HTTP server of a service; `models` replace those of the settings."""
     app = build_app(service, models=models)
     config = uvicorn.Config(
-        app, log_level="warning", access_log=False, timeout_graceful_shutdown=3, server_header=False
+        app,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=3,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        server_header=False,
     )
     return QuietServer(config, app.state.end_streams)
 

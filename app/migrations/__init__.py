@@ -56,7 +56,10 @@ def migrate_file(path: Path) -> bool:
     from sqlalchemy.exc import DatabaseError
 
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        # Other accounts of the machine do not read a person's tasks. What exists already keeps its rights.
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if revision is None and not path.exists():
+            path.touch(mode=0o600)
         if revision is not None:
             shutil.copy2(path, path.with_name(f"{path.name}.before-{HEAD}"))
     except OSError as error:

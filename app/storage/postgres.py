@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from todo.errors import StorageUnavailable
+from todo.errors import InvalidArguments, StorageUnavailable
 
 T = TypeVar("T")
 
@@ -32,6 +32,7 @@ FAULTS = (DBAPIError, PoolTimeoutError, asyncpg.PostgresError, asyncpg.Interface
 
 _HELD = ("Another call holds what this one needs.", "Try again in a moment.")
 _AWAY = ("The database cannot be reached.", "Try again in a moment; check that it runs.")
+_SILENT = ("The database does not answer.", "Try again in a moment; check that it runs.")
 _REFUSED = ("The database refuses this program's user.", "Check TODO_DATABASE_URL and the user's rights.")
 _IO = ("The database's disk reported an error.", "Check the database server.")
 # By SQLSTATE, or by its class: the first two characters (PostgreSQL, appendix A).
@@ -51,7 +52,14 @@ _SENTENCES = {
     "25P03": _AWAY,
     "XX": _IO,
 }
+_UNSTORABLE = ("A text holds a character that cannot be stored, such as NUL.", "Leave it out.")
 _GONE = ("08", "57P", "25P03")
+
+LONG_SECONDS = 30.0
+"""Longest time of one statement of `read_apart` and `write_apart`."""
+_ALLOW_LONG = f"SET LOCAL statement_timeout = '{LONG_SECONDS:.0f}s'"
+GRACE_SECONDS = 0.25
+"""How much longer than the server we wait for its answer, so that the server itself ends a slow statement."""
 
 
 def sqlstate_of(error: BaseException | None) -> str:
@@ -74,7 +82,10 @@ def is_gone(error: BaseException) -> bool:
 
 
 def to_refusal(error: Exception) -> Exception:
-    """Return a storage fault as a `StorageUnavailable`, and any other error unchanged."""
+    """Return a storage fault as a `StorageUnavailable`, text that cannot be stored as `InvalidArguments`.
+
+    Any other error is returned unchanged.
+    """
     state = sqlstate_of(error)
     sentence = _SENTENCES.get(state) or _SENTENCES.get(state[:2])
     if sentence is None and isinstance(error, PoolTimeoutError):
@@ -82,7 +93,8 @@ def to_refusal(error: Exception) -> Exception:
     elif sentence is None and (isinstance(error, OSError | TimeoutError | asyncpg.InterfaceError) or is_gone(error)):
         sentence = _AWAY
     if sentence is None:
-        return error
+        # A character that PostgreSQL cannot store, which no row can hold either: NUL, half a surrogate pair.
+        return InvalidArguments(*_UNSTORABLE) if state in ("22021", "22P05") else error
     unavailable = StorageUnavailable(*sentence)
     unavailable.__cause__ = error
     return unavailable
@@ -92,12 +104,42 @@ class _CommitUnknown(Exception):
     """The connection was lost during the commit, so its outcome is unknown."""
 
 
+class _Watch:
+    """Ends a connection whose server has not answered for `limit` seconds: no timeout of the server's can do that."""
+
+    def __init__(self, connection: Any, limit: float) -> None:
+        self._connection, self._limit = connection, limit
+        self._loop = asyncio.get_running_loop()
+        self._asked = self._loop.time()
+        self._handle = self._loop.call_later(limit, self._look, True)
+        self.fired = False
+
+    def note_statement(self) -> None:
+        """Begin the wait for the answer to a new statement."""
+        self._asked = self._loop.time()
+
+    def stop(self) -> None:
+        """Watch no longer."""
+        self._handle.cancel()
+
+    def _look(self, first: bool) -> None:  # the loop calls it by position
+        left = self._asked + self._limit - self._loop.time()
+        if left > 0:
+            self._handle = self._loop.call_later(left, self._look, True)
+        elif first:
+            # If this process itself was stopped, the answer may be here already: look at it first.
+            self._handle = self._loop.call_later(0.05, self._look, False)
+        else:
+            self.fired = True
+            self._connection.terminate()
+
+
 class PostgresDatabase:
     """PostgreSQL, shared with other processes; one READ COMMITTED transaction per call, retried after a conflict.
 
-    `wait_limit` limits in seconds the wait for a connection and for a lock; `jitter` returns the pause in seconds after
-    the attempt with the given number. `check` runs before a write, at most once a second, and may raise
-    `StorageUnavailable`.
+    `wait_limit` limits in seconds the wait for a connection, for a lock, and for the answer to one statement; `jitter`
+    returns the pause in seconds after the attempt with the given number. `check` runs before a write, at most once a
+    second, and may raise `StorageUnavailable`.
     """
 
     longest_wait = 2.0
@@ -110,6 +152,7 @@ class PostgresDatabase:
         wait_limit: float = 5.0,
         jitter: Callable[[int], float] | None = None,
         check: Callable[[Connection], None] = lambda _: None,
+        long_limit: float = LONG_SECONDS,
     ) -> None:
         chance = random.Random()  # noqa: S311 - pauses, not secrets
         self._jitter = jitter or (lambda attempt: chance.uniform(0.001, 0.005) * 2 ** min(attempt, 6))
@@ -118,6 +161,8 @@ class PostgresDatabase:
         self._running: set[asyncio.Task[Any]] = set()
         self._inside: set[int] = set()
         self._failed: set[int] = set()
+        self._watches: dict[int, _Watch] = {}
+        self._wait_limit, self._long_limit = wait_limit, long_limit
         self._closed = False
         self._engine = self._create_engine(url, wait_limit)
         self._reads = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
@@ -140,16 +185,18 @@ class PostgresDatabase:
         return await self._shield(self._run(self._engine, partial(self._write, use_case)))
 
     async def write_apart(self, use_case: Callable[[Connection], T]) -> T:
-        """Run the use case as `write` does: every call has its own connection."""
-        return await self.write(use_case)
+        """Run the use case as `write` does, since every call has its own connection; its statements may take longer."""
+        work = partial(self._write, partial(_run_long, use_case))
+        return await self._shield(self._run(self._engine, work, self._long_limit))
 
     async def read(self, query: Callable[[Connection], T]) -> T:
         """Run the query in one snapshot, in a read-only transaction."""
         return await self._shield(self._run(self._reads, partial(self._read, query)))
 
     async def read_apart(self, query: Callable[[Connection], T]) -> T:
-        """Run the query as `read` does: the server does the work."""
-        return await self.read(query)
+        """Run the query as `read` does, since the server does the work; its statements may take longer."""
+        work = partial(self._read, partial(_run_long, query))
+        return await self._shield(self._run(self._reads, work, self._long_limit))
 
     def seen_from_outside(self) -> bool:
         """Return true until closed: another process may always have committed."""
@@ -166,7 +213,7 @@ class PostgresDatabase:
         milliseconds = str(int(wait_limit * 1000))
         settings = {
             "application_name": "evolution-todo",
-            "statement_timeout": "30000",
+            "statement_timeout": str(int((wait_limit + GRACE_SECONDS) * 1000)),
             "lock_timeout": milliseconds,
             "idle_in_transaction_session_timeout": "30000",
             "jit": "off",
@@ -182,6 +229,7 @@ class PostgresDatabase:
             pool_timeout=wait_limit,
             connect_args={"async_creator_fn": connect, "prepared_statement_cache_size": 500},
         )
+        event.listen(engine.sync_engine, "before_cursor_execute", self._note_statement)
         event.listen(engine.sync_engine, "commit", self._refuse_commit)
         event.listen(engine.sync_engine, "rollback", self._refuse_commit)
         event.listen(engine.sync_engine, "handle_error", self._note_failure)
@@ -190,6 +238,11 @@ class PostgresDatabase:
     def _refuse_commit(self, connection: Connection) -> None:
         if id(connection) in self._inside:
             raise RuntimeError("a use case may not end the transaction: the database port does")
+        self._note_statement(connection)
+
+    def _note_statement(self, connection: Connection, *_: Any) -> None:
+        if (watch := self._watches.get(id(connection))) is not None:
+            watch.note_statement()
 
     def _note_failure(self, context: ExceptionContext) -> None:
         if context.connection is not None:
@@ -208,14 +261,13 @@ class PostgresDatabase:
         task.add_done_callback(self._running.discard)
         return await asyncio.shield(task)
 
-    async def _run(self, engine: AsyncEngine, transact: Callable[[Connection], T]) -> T:
+    async def _run(self, engine: AsyncEngine, transact: Callable[[Connection], T], limit: float | None = None) -> T:
         """Run the transaction; retry it after a conflict, and once on a new connection if the old one was lost."""
         attempt, reconnected = 0, False
         while True:
             attempt += 1
             try:
-                async with engine.connect() as connection:
-                    return await connection.run_sync(transact)
+                return await self._transact(engine, transact, limit or self._wait_limit)
             except _CommitUnknown as error:
                 raise StorageUnavailable(
                     "The database went away while the change was being saved; it may be saved or not.",
@@ -228,6 +280,27 @@ class PostgresDatabase:
                     reconnected = True
                 else:
                     raise to_refusal(error) from None
+
+    async def _transact(self, engine: AsyncEngine, transact: Callable[[Connection], T], limit: float) -> T:
+        """Run the transaction once; raises `StorageUnavailable` if the server does not answer."""
+        async with asyncio.timeout(self._wait_limit + GRACE_SECONDS):
+            connection = await engine.connect()
+        inner = connection.sync_connection
+        assert inner is not None  # noqa: S101  # it is open
+        watch = _Watch(inner.connection.driver_connection, limit + 2 * GRACE_SECONDS)
+        self._watches[id(inner)] = watch
+        try:
+            return await connection.run_sync(transact)
+        except FAULTS as error:
+            if watch.fired:
+                raise StorageUnavailable(*_SILENT) from error
+            raise
+        finally:
+            try:
+                await connection.close()
+            finally:
+                watch.stop()
+                del self._watches[id(inner)]
 
     def _read(self, query: Callable[[Connection], T], connection: Connection) -> T:
         transaction = connection.begin()
@@ -274,3 +347,8 @@ class PostgresDatabase:
             return function(connection)
         finally:
             self._inside.discard(key)
+
+
+def _run_long(function: Callable[[Connection], T], connection: Connection) -> T:
+    connection.exec_driver_sql(_ALLOW_LONG)
+    return function(connection)

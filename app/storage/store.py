@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -10,6 +11,7 @@ from sqlalchemy import Connection
 from app.storage.port import Database
 from app.storage.wakeup import Wakeup
 from events.ports import Clock, Ids
+from todo.errors import StorageUnavailable
 from todo.record.work import Who, Work
 
 T = TypeVar("T")
@@ -31,6 +33,27 @@ class _RepeatableIds:
             self.given.append(self.source.new())
         self.position += 1
         return self.given[self.position - 1]
+
+
+FAULT_SHOWN = timedelta(minutes=1)
+
+
+@dataclass(slots=True)
+class Faults:
+    """The last call that the database refused, for readiness: damage and a full disk show only where they are met."""
+
+    at: datetime | None = None
+    text: str = ""
+
+    def note(self, at: datetime, text: str) -> None:
+        """Remember a refusal."""
+        self.at, self.text = at, text
+
+    def describe(self, now: datetime) -> str:
+        """Return the last refusal in words if it is at most a minute old, else ""."""
+        if self.at is None or now - self.at > FAULT_SHOWN:
+            return ""
+        return f"a call was refused at {self.at:%H:%M:%S}Z: {self.text}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +78,7 @@ class DatabaseStore:
     wakeup: Wakeup = field(default_factory=Wakeup)
     user_cache: UserCache | None = field(default_factory=dict)
     guarded: frozenset[str] = frozenset()
+    faults: Faults = field(default_factory=Faults)
 
     async def write(self, who: Who, use_case: Callable[[Work], T]) -> T:
         """Run a use case in one transaction, notify `wakeup` after the commit, and return the answer."""
@@ -69,14 +93,22 @@ class DatabaseStore:
     async def read(self, who: Who, query: Callable[[Work], T]) -> T:
         """Run a query in one snapshot."""
         now = self.clock.now()
-        return await self.database.read(lambda connection: query(Work(connection, who, now, self.ids, reads_only=True)))
+        try:
+            return await self.database.read(
+                lambda connection: query(Work(connection, who, now, self.ids, reads_only=True))
+            )
+        except StorageUnavailable as error:
+            self.faults.note(now, error.text)
+            raise
 
     async def _forget_on_failure(self, writing: Coroutine[Any, Any, T]) -> T:
         try:
             return await writing
-        except BaseException:
+        except BaseException as error:
             if self.user_cache is not None:
                 self.user_cache.clear()
+            if isinstance(error, StorageUnavailable):
+                self.faults.note(self.clock.now(), error.text)
             raise
 
     def _prepare(self, who: Who, use_case: Callable[[Work], T]) -> Callable[[Connection], T]:

@@ -150,3 +150,35 @@ def test_kafkas_password_and_ca_may_stand_in_files(load: Any, tmp_path: Path) ->
     files = {f"TODO_KAFKA_{name.upper()}_FILE": str(tmp_path / name) for name in ("password", "ca")}
     settings = load(**rest, **files)
     assert (settings.kafka_password, settings.kafka_ca) == ("password-text", "ca-text")
+
+
+def test_f11_a_relative_data_folder_counts_from_the_file_that_names_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    house, elsewhere = tmp_path / "house", tmp_path / "elsewhere"
+    for folder in (house, elsewhere):
+        folder.mkdir()
+    (house / "run.py").touch()
+    (house / ".env").write_text("TODO_DATA_DIR=data\n")
+    monkeypatch.setattr("app.settings.REPOSITORY", house)
+    monkeypatch.delenv("TODO_DATA_DIR", raising=False)
+    for folder in (house, elsewhere):
+        monkeypatch.chdir(folder)
+        assert load_settings().database_path == house / "data" / "todo.db"
+    monkeypatch.setenv("TODO_DATA_DIR", "data")
+    assert load_settings().data_dir == elsewhere / "data"
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("TODO_DATA_DIR", "~/todo")
+    assert load_settings().data_dir == tmp_path / "todo"
+    monkeypatch.setenv("TODO_DATA_DIR", "")
+    (house / ".env").write_text("TODO_DATA_DIR=\n")
+    assert load_settings().data_dir not in (elsewhere, house)
+    assert load_settings().data_dir.is_absolute()
+
+
+def test_x17_all_problems_come_in_one_message(tmp_path: Path) -> None:
+    with pytest.raises(BadSettings) as refused:
+        load_settings(data_dir=tmp_path, host="0.0.0.0", port=99_999, zone="Mars", auth="local")  # noqa: S104  # refused
+    said = str(refused.value)
+    for name in ("TODO_HOST", "TODO_PORT", "TODO_ZONE"):
+        assert said.count(name) == 1

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any, TypedDict
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, Table, bindparam, func, select, update
 
 from events.outbox import OutboxEntry
-from events.sql import table_of
+from events.positions import MAY_COME_LATE, Position, advance, find_end
+from events.sql import is_sqlite, table_of
 from todo.errors import InvalidArguments, TaskNotFound
 from todo.record.models import NO_DEADLINE, Activity, DayCount, Notification, TaskTag, User
 from todo.record.queries import TASK
@@ -23,11 +24,17 @@ _U = table_of(User)
 _TAG = table_of(TaskTag)
 
 _ME = select(_U).where(_U.c.id == bindparam("user"))
-_NEWEST = select(
-    select(func.coalesce(func.max(_N.c.seq), 0)).where(_N.c.user_id == bindparam("user")).scalar_subquery(),
-    select(func.coalesce(func.max(_A.c.seq), 0)).where(_A.c.user_id == bindparam("user")).scalar_subquery(),
+_NUMBERED = (table_of(OutboxEntry), _N, _A)
+_NEWEST_ROWS = select(*(select(func.max(table.c.seq)).scalar_subquery() for table in _NUMBERED))
+# A row that is committed late under a lower number changes only the count.
+_NEWEST_COUNTS = select(
+    *(
+        select(func.count())
+        .where(table.c.seq > select(func.max(table.c.seq)).scalar_subquery() - MAY_COME_LATE)
+        .scalar_subquery()
+        for table in _NUMBERED
+    )
 )
-_NEWEST_ROWS = select(*(select(func.max(table.c.seq)).scalar_subquery() for table in (table_of(OutboxEntry), _N, _A)))
 # One step along the index for each person, however many tasks they have.
 _NEXT_DEADLINE = select(
     func.min(
@@ -40,12 +47,6 @@ _NEXT_DEADLINE = select(
         .scalar_subquery()
     )
 ).select_from(_U)
-_NOTIFICATIONS_AFTER = (
-    select(_N).where(_N.c.user_id == bindparam("user"), _N.c.seq > bindparam("after")).order_by(_N.c.seq).limit(200)
-)
-_ACTIVITY_AFTER = (
-    select(_A).where(_A.c.user_id == bindparam("user"), _A.c.seq > bindparam("after")).order_by(_A.c.seq).limit(200)
-)
 
 
 class NotificationView(TypedDict):
@@ -175,27 +176,37 @@ def next_deadline(connection: Connection, since: str) -> str | None:
 
 
 def newest_rows(connection: Connection) -> Sequence[int | None]:
-    """Return the newest row numbers of events, notifications and activity over all users; each change raises one."""
-    return tuple(connection.execute(_NEWEST_ROWS).one())
+    """Return numbers of the newest events, notifications and activity over all users; each commit changes one."""
+    newest = tuple(connection.execute(_NEWEST_ROWS).one())
+    return newest if is_sqlite(connection) else (*newest, *connection.execute(_NEWEST_COUNTS).one())
 
 
-def newest_positions(work: Work) -> tuple[int, int]:
-    """Return the row numbers of the user's newest notification and activity entry, 0 where there is none."""
-    notifications, activity = work.connection.execute(_NEWEST, {"user": work.who.user_id}).one()
-    return notifications, activity
+def newest_positions(work: Work) -> tuple[Position, Position]:
+    """Return the positions after all notifications and all activity."""
+    return find_end(work.connection, _N.c.seq), find_end(work.connection, _A.c.seq)
 
 
 def feed_after(
-    work: Work, notification: int, activity: int
-) -> tuple[list[tuple[int, NotificationView]], list[tuple[int, ActivityEntry]]]:
-    """Return notifications and activity after two positions as `[(position, view)]`, oldest first, at most 200 each."""
-    user = work.who.user_id
-    rang = work.connection.execute(_NOTIFICATIONS_AFTER, {"user": user, "after": notification})
-    happened = work.connection.execute(_ACTIVITY_AFTER, {"user": user, "after": activity})
+    work: Work, rang: Position, happened: Position
+) -> tuple[list[tuple[Position, NotificationView]], list[tuple[Position, ActivityEntry]]]:
+    """Return notifications and activity after two positions as `[(position, view)]`, oldest first, at most 200 each.
+
+    Each comes with the position after it, so that a reader who leaves there and comes back meets each row once.
+    """
     return (
-        [(row.seq, _view_notification(row._asdict())) for row in rang],
-        [(row.seq, _view_activity(row._asdict())) for row in happened],
+        [(position, _view_notification(row)) for position, row in _rows_after(work, _N, rang)],
+        [(position, _view_activity(row)) for position, row in _rows_after(work, _A, happened)],
     )
+
+
+def _rows_after(work: Work, table: Table, position: Position) -> list[tuple[Position, dict[str, Any]]]:
+    number = table.c.seq
+    statement = select(table).where(table.c.user_id == work.who.user_id, position.ahead(number))
+    rows = []
+    for row in work.connection.execute(statement.order_by(number).limit(200)).all():
+        position = advance(work.connection, number, position, [row.seq])
+        rows.append((position, row._asdict()))
+    return rows
 
 
 def _move_deadlines(work: Work, zone_name: str) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from todo.recurrence.schedule import CatchUp, Mode
 from todo.requests.request import (
@@ -15,10 +15,19 @@ from todo.requests.request import (
     Request,
     Together,
 )
+from todo.text.display import is_seen
 
 Priority = Literal["none", "low", "medium", "high"]
-Tag = Annotated[str, StringConstraints(min_length=1, max_length=64)]
-Title = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+def _check_seen(text: str) -> str:
+    if not is_seen(text):
+        raise ValueError("nothing of it can be seen; write letters or digits")
+    return text
+
+
+Tag = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_check_seen)]
+Title = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_check_seen)]
 Notes = Annotated[str, Field(max_length=20_000)]
 Tags = Annotated[list[Tag], Field(max_length=50)]
 TimeText = Annotated[str, Field(max_length=64)]

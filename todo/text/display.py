@@ -10,6 +10,16 @@ _JOINERS = "\u200c\u200d"
 """Zero-width joiners, which Persian and Indic words and composed emoji need."""
 
 
+_UNSEEN = _HIDDEN | {"Zs", "Mn", "Me"}
+_FILLERS = "\u115f\u1160\u2800\u3164\uffa0"
+"""Letters and signs that are drawn as nothing: the Hangul fillers, and Braille without dots."""
+
+
+def is_seen(text: str) -> bool:
+    """Return whether anything of a text is drawn: more than blanks, controls, marks on nothing, and fillers."""
+    return any(category(each) not in _UNSEEN and each not in _FILLERS for each in text)
+
+
 def show_text(text: str) -> str:
     """Return a text with each invisible character replaced by its code point, as `⟨U+202E⟩`.
 

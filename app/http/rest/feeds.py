@@ -1,15 +1,14 @@
 """The REST routes on feeds: notifications and their stream, activity, statistics, settings, dead letters."""
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response, StreamingResponse
 from pydantic_core import to_json
 
-from app.http.rest.requests import PATCHES, read_body, read_scalars
+from app.http.rest.requests import PATCHES, read_body, read_scalars, refuse_nul
 from app.http.rest.tasks import PROBLEMS
 from app.http.sse import CONNECTED, FEED_HEARTBEAT_SECONDS, HEARTBEAT, frame_event, stream_frames
 from app.identity import identify_rest
@@ -17,13 +16,15 @@ from app.problems import HttpRefusal
 from app.storage.wakeup import wait_until
 from events.dead_letters import list_unreadable
 from events.embedded import list_parked, replay_parked
+from events.positions import Position, read_position
 from todo.activity import feeds
 from todo.record.work import Store
 from todo.requests import schemas
 from todo.requests.arguments import describe_model, read_arguments
 from todo.requests.confirmations import list_confirmations
 
-_POSITION = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")
+Positions = tuple[Position, Position]
+"""How far a stream is in the notifications and in the activity."""
 
 
 class Streams:
@@ -43,7 +44,7 @@ class Streams:
         self._closing = True
         self.wake()
 
-    async def follow(self, store: Store, position: tuple[int, int]) -> AsyncIterator[bytes]:
+    async def follow(self, store: Store, position: Positions) -> AsyncIterator[bytes]:
         """Yield server-sent events after a position: `notification` and `activity`, each with both positions as id.
 
         `confirmation` comes first for each pending question, then whenever one is asked or decided.
@@ -78,7 +79,7 @@ class Streams:
 
 def build_feed_routes(store: Store, streams: Streams) -> APIRouter:
     """Return the routes on a store and its streams."""
-    router = APIRouter(responses=PROBLEMS)
+    router = APIRouter(responses=PROBLEMS, dependencies=[Depends(refuse_nul)])
 
     @router.get("/notifications", openapi_extra=describe_names("limit", "unread"))
     async def list_notifications(request: Request) -> Response:
@@ -89,9 +90,8 @@ def build_feed_routes(store: Store, streams: Streams) -> APIRouter:
     @router.get("/notifications/stream", response_class=StreamingResponse)
     async def stream(request: Request) -> StreamingResponse:
         position = await store.read(identify_rest(), feeds.newest_positions)
-        if (known := _POSITION.fullmatch(request.headers.get("last-event-id", ""))) is not None:
-            position = (int(known[1]), int(known[2]))
-        return stream_frames(streams.follow(store, position))
+        known = _read_positions(request.headers.get("last-event-id", ""))
+        return stream_frames(streams.follow(store, known or position))
 
     @router.post("/notifications/{notification_id}/read")
     async def read_notification(notification_id: str) -> Response:
@@ -162,7 +162,14 @@ async def _replay(store: Store, delivery_id: int | None) -> int:
     )
 
 
-def _after(rang: int, happened: int) -> Callable[[Any], Any]:
+def _read_positions(text: str) -> Positions | None:
+    """Return the positions in an event's id; None for any other text."""
+    rang, _, happened = text.partition("-")
+    known = read_position(rang), read_position(happened)
+    return None if known[0] is None or known[1] is None else (known[0], known[1])
+
+
+def _after(rang: Position, happened: Position) -> Callable[[Any], Any]:
     return lambda work: (*feeds.feed_after(work, rang, happened), list_confirmations(work)["confirmations"])
 
 

@@ -1,10 +1,10 @@
 """The REST routes on changes, history, erasing and confirmations."""
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
 from app.http.rest.feeds import describe_names, read_limit
-from app.http.rest.requests import read_body, read_scalars
+from app.http.rest.requests import read_body, read_scalars, refuse_nul
 from app.http.rest.tasks import PROBLEMS, write_json
 from app.identity import identify_rest
 from app.problems import HttpRefusal
@@ -15,7 +15,7 @@ from todo.requests import confirmations
 
 def build_safety_routes(store: Store) -> APIRouter:
     """Return the routes on a store."""
-    router = APIRouter(responses=PROBLEMS)
+    router = APIRouter(responses=PROBLEMS, dependencies=[Depends(refuse_nul)])
 
     @router.get("/changes", operation_id="list_changes", openapi_extra=describe_names("limit", "cursor"))
     async def list_changes(request: Request) -> Response:

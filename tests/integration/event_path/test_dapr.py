@@ -113,6 +113,58 @@ async def test_what_is_none_of_ours_is_dropped(dapr: World, change: dict[str, An
     assert await read_activity(dapr) == []
 
 
+def forge(event: dict[str, Any], **data: Any) -> dict[str, Any]:
+    """Return another event of the same form, with these members of its data changed."""
+    inner = {**event["data"]["data"], **data.pop("data", {})}
+    changed = {**event["data"], "event_id": f"{event['id'][:-4]}beef", **data, "data": inner}
+    return {**event, "id": changed["event_id"], "type": changed["event_type"], "data": changed}
+
+
+FORGERIES: dict[str, dict[str, Any]] = {
+    "another id": {},
+    "unknown person": {"user_id": "ghost"},
+    "empty id": {"event_id": ""},
+    "NUL": {"event_id": "a\0b"},
+    "NUL in the task": {"task_id": "a\0b"},
+    "600 kB": {"event_id": "a" * 600_000},
+    "huge version": {"data": {"version": 10**30}},
+    "beyond 64 bit": {"data": {"version": 1 << 63}},
+    "negative version": {"data": {"version": -1}},
+    "true version": {"data": {"version": True}},
+    "a reminder": {"event_type": "reminder.due", "data": {"late_by_seconds": 0, "reminder": {"remind_at": "x"}}},
+}
+
+
+@pytest.mark.on_both_databases
+@pytest.mark.parametrize("change", FORGERIES.values(), ids=FORGERIES)
+async def test_x2_what_can_never_succeed_is_dropped_and_kept_as_a_dead_letter(
+    dapr: World, change: dict[str, Any]
+) -> None:
+    route, event = await make_event(dapr)
+    forged = forge(event, **change)
+    for kind in EventType:
+        assert await deliver(dapr, name_route(kind), forged) == DROP
+    assert await deliver(dapr, f"/events/dead/{event['type']}", forged) == SUCCESS
+    [letter] = (await dapr.rest.get("/dead-letters")).json()["unreadable"]
+    assert letter["reason"]
+    for table in ("activity", "notification", "day_count", "counted_task", "inbox_entry"):
+        assert await dapr.query(f"SELECT count(*) FROM {table}") == [(0,)], table  # noqa: S608  # our own names
+    assert await deliver(dapr, route, event) == SUCCESS
+    assert await read_activity(dapr) == ["task.created"]
+
+
+@pytest.mark.parametrize("change", [{"user_id": "ghost"}, {"task_id": "another"}, {"data": {"version": 7}}], ids=str)
+async def test_x12_an_event_with_a_known_id_but_other_content_is_not_believed(
+    dapr: World, change: dict[str, Any]
+) -> None:
+    route, event = await make_event(dapr)
+    assert await deliver(dapr, route, forge(event, event_id=event["id"], **change)) == DROP
+    retitled = forge(event, event_id=event["id"], data={"task": {**event["data"]["data"]["task"], "title": "Forged"}})
+    assert await deliver(dapr, route, retitled) == SUCCESS
+    [entry] = (await dapr.rest.get("/activity")).json()["entries"]
+    assert "Buy milk" in entry["text"], "the reaction is to the event as it was recorded"
+
+
 async def test_an_unknown_type_is_dropped_on_every_route(dapr: World) -> None:
     _, event = await make_event(dapr)
     event["type"] = event["data"]["event_type"] = "task.archived"

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from app.service import migrate_database, open_database
 from app.settings import BadSettings, load_settings
 from app.storage.postgres import PostgresDatabase
 from tests.integration.storage.test_service import run_cli
-from tests.postgres import Cluster
+from tests.postgres import TEMPLATE, Cluster
 from tests.storage import Storage
 from tests.world import World, make_settings, open_world
 from todo.errors import StorageUnavailable
@@ -114,6 +115,89 @@ async def test_a_dead_server_is_reported_and_its_return_is_noticed(own_cluster: 
         assert (await world.rest.get(f"/tasks/{kept}")).status_code == 200
         await make(world, title="After")
         assert await world.query("SELECT title FROM task ORDER BY number") == [("Kept",), ("After",)]
+
+
+def signal_all(cluster: Cluster, number: int) -> None:
+    """Send a signal to every process of the server."""
+    first = int((cluster.folder / "postmaster.pid").read_text().split()[0])
+    for parent in (Path(f"/proc/{first}/task/{first}/children").read_text().split(), [first]):
+        for pid in parent:
+            os.kill(int(pid), number)
+
+
+async def test_f2_a_server_that_stands_still_is_reported_and_waited_for_no_longer(own_cluster: Cluster) -> None:
+    database = PostgresDatabase(own_cluster.url(TEMPLATE), wait_limit=0.5)
+
+    def ask(connection: Connection) -> int:
+        return int(connection.exec_driver_sql("SELECT 1").scalar_one())
+
+    assert await asyncio.gather(*(database.read(ask) for _ in range(10))) == [1] * 10
+    signal_all(own_cluster, signal.SIGSTOP)
+    try:
+        begun = asyncio.get_running_loop().time()
+        calls = [work(ask) for _ in range(8) for work in (database.read, database.write)]
+        answers = await asyncio.gather(*calls, return_exceptions=True)
+        again = await asyncio.gather(database.read(ask), return_exceptions=True)  # on a new connection
+        took = asyncio.get_running_loop().time() - begun
+    finally:
+        signal_all(own_cluster, signal.SIGCONT)
+    assert {type(each) for each in (*answers, *again)} == {StorageUnavailable}
+    assert took < 15
+    assert await database.read(ask) == 1
+    await database.close()
+
+
+class BlackHole:
+    """A proxy in front of the server that can stop passing anything on, in silence."""
+
+    def __init__(self, folder: Path) -> None:
+        self._socket = folder / ".s.PGSQL.5432"
+        self.passing = asyncio.Event()
+        self.passing.set()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_unix_connection(self._socket)
+        for pair in ((reader, far_writer), (far_reader, writer)):
+            self._tasks.append(asyncio.create_task(self._pass(*pair)))
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(1 << 16):
+            await self.passing.wait()
+            writer.write(data)
+        writer.close()
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+async def test_x9_a_call_into_a_black_hole_ends_and_says_what_is_known(cluster: Cluster, tmp_path: Path) -> None:
+    await cluster.open_for(tmp_path)
+    hole = BlackHole(cluster.folder)
+    proxy = await asyncio.start_server(hole.serve, "127.0.0.1", 0)
+    port = proxy.sockets[0].getsockname()[1]
+    url = f"postgresql://todo@127.0.0.1:{port}/{cluster.name_for(tmp_path)}"
+    database = PostgresDatabase(url, wait_limit=0.5)
+
+    def swallow(connection: Connection) -> None:
+        hole.passing.clear()
+        connection.exec_driver_sql("SELECT 1")
+
+    def swallow_commit(connection: Connection) -> None:
+        connection.exec_driver_sql("CREATE TABLE fallen ()")
+        hole.passing.clear()
+
+    for work, said in ((swallow, "does not answer"), (swallow_commit, "may be saved")):
+        hole.passing.set()
+        with pytest.raises(StorageUnavailable, match=said):
+            await database.write(work)
+    hole.passing.set()
+    await database.read(lambda connection: connection.exec_driver_sql("SELECT 1").close())
+    await database.close()
+    proxy.close()
+    await hole.close()
 
 
 async def test_a_start_without_a_schema_names_the_command(cluster: Cluster, tmp_path: Path) -> None:

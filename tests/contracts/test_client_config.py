@@ -1,0 +1,44 @@
+"""The snippets of `mcp config` start this very program on this very database."""
+
+import json
+import shlex
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.cli import clients
+from app.cli.clients import known_clients, write_config
+
+
+def read_local(client: str) -> dict[str, Any]:
+    """Return the command, its arguments and its environment, as the client will read them."""
+    text = write_config(client, "http://127.0.0.1:8000").partition("\n\n")[2]
+    if client == "claude-code":
+        words = shlex.split(text)
+        begin = words.index("--")
+        given = [words[n + 1] for n, word in enumerate(words[:begin]) if word == "--env"]
+        env = dict(each.split("=", 1) for each in given)
+        return {"command": words[begin + 1], "args": words[begin + 2 :], **({"env": env} if env else {})}
+    read = tomllib.loads(text) if client == "codex" else json.loads(text)
+    [servers] = read.values()
+    local: dict[str, Any] = servers[clients.NAME]
+    return local
+
+
+@pytest.mark.parametrize("client", known_clients())
+def test_f9_a_snippet_starts_this_python_from_any_folder_on_this_database(
+    client: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = tmp_path / "O'Neil's \"own\" files"
+    folder.mkdir()
+    (folder / "run.py").touch()
+    monkeypatch.setattr(clients, "REPOSITORY", folder)
+    for name in clients.PLACES:
+        monkeypatch.delenv(name, raising=False)
+    expected: dict[str, Any] = {"command": sys.executable, "args": [str(folder / "run.py"), "mcp"]}
+    assert read_local(client) == expected
+    monkeypatch.setenv("TODO_DATA_DIR", str(folder))
+    assert read_local(client) == {**expected, "env": {"TODO_DATA_DIR": str(folder)}}
