@@ -258,8 +258,14 @@ class PostgresDatabase:
             raise StorageUnavailable("The service is stopping.", "Try again when it is back.")
         task = asyncio.get_running_loop().create_task(work)
         self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        task.add_done_callback(self._forget)
         return await asyncio.shield(task)
+
+    def _forget(self, task: asyncio.Task[Any]) -> None:
+        """Let go of finished work; an exception that a cancelled caller left behind counts as seen."""
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()
 
     async def _run(self, engine: AsyncEngine, transact: Callable[[Connection], T], limit: float | None = None) -> T:
         """Run the transaction; retry it after a conflict, and once on a new connection if the old one was lost."""
