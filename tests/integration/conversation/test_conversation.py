@@ -129,7 +129,8 @@ async def test_bounds_end_a_turn_that_would_not(tmp_path: Path) -> None:
     async with open_talk(tmp_path, *endless, turn_steps=4) as (world, model):
         events = await stream(world, "search")
         assert dict(events)["error"]["code"] == "turn_limit"
-        assert len(model.asked) == 4
+        # One last request, without tools, to tell what was done.
+        assert [bool(request.tools) for request in model.asked] == [True] * 4 + [False]
     same = [[("find_tasks", {"text": "word"})] for _ in range(20)]
     async with open_talk(tmp_path / "same", *same) as (world, model):
         assert dict(await stream(world, "search"))["error"]["code"] == "turn_limit"
