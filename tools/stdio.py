@@ -89,7 +89,7 @@ async def _keep_open(arriving: Any, leaving: Any) -> AsyncIterator[tuple[Any, An
 
 
 def refuse_line(error: Exception) -> JSONRPCError:
-    """Return the answer to a line that is not a message (JSON-RPC 2.0, section 5.1), with its id where one can be read."""
+    """Return the answer to a line that is not a message (JSON-RPC 2.0, section 5.1), with its id if it can be read."""
     try:
         line = error.errors()[0]["input"] if isinstance(error, ValidationError) else None
         known = json.loads(line) if isinstance(line, str | bytes) else line
