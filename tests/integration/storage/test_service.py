@@ -215,6 +215,7 @@ async def test_an_older_file_keeps_what_a_pause_took_back(tmp_path: Path, first:
             await delete(old, made["task"]["id"])
     file = sqlite3.connect(tmp_path / "todo.db")
     file.execute("DROP INDEX ix_confirmation_decided")
+    file.execute("DROP INDEX ix_change_at")
     for table, column in (
         ("recurrence", "wall"),
         ("recurrence", "awaits"),
