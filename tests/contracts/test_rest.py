@@ -128,7 +128,7 @@ async def test_an_unknown_route_or_method_is_a_problem(shared: World, method: st
 
 
 async def test_a_head_request_is_405_and_names_the_methods(world: World) -> None:
-    response = await world.http.head("/api/tasks")
+    response = await world.http.head("/api/undo")
     assert (response.status_code, response.content) == (405, b"")
     assert response.headers["content-type"] == "application/problem+json"
     assert "allow" in response.headers
