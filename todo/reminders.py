@@ -70,7 +70,7 @@ def set_reminder(work: Work, request: SetReminder) -> WriteAnswer:
     if task["status"] == "completed":
         raise InvalidArguments(f"{quote_title(task['title'])} is completed.", "Reopen it with reopen_task first.")
     remind_at, ahead, warnings = resolve_time(work, task, request.at, request.before)
-    text = when.say_due(_whole_seconds(remind_at), work.zone)
+    text = when.say_instant(remind_at, work.zone)
     if any(
         each["status"] == "scheduled" and each["remind_at"] == remind_at for each in load_reminders(work, task["id"])
     ):
@@ -101,7 +101,7 @@ def snooze_reminder(work: Work, request: SnoozeReminder) -> WriteAnswer:
     change = Change(work, "snooze_reminder", request.request_id)
     row = change.update(task, note_edited(task, "reminders"))
     work.connection.execute(_ARM, {"key": reminder["id"], "at": remind_at})
-    text = when.say_due(_whole_seconds(remind_at), work.zone)
+    text = when.say_instant(remind_at, work.zone)
     sentence = f"{quote_title(task['title'])} will ring again on {text}."
     return change.answer(row, sentence, warnings, hint=hint_series(task))
 
@@ -229,7 +229,7 @@ def rearm_cancelled(work: Work, task: TaskRow, why: str) -> list[str]:
         if remind_at > work.at:
             work.connection.execute(_ARM, {"key": each["id"], "at": remind_at})
         else:
-            text = when.say_due(_whole_seconds(remind_at), work.zone)
+            text = when.say_instant(remind_at, work.zone)
             warnings.append(f"The reminder of {text} has passed and stays cancelled.")
     return warnings
 
@@ -334,8 +334,7 @@ def _relative(work: Work, task: TaskRow, ahead: when.Duration) -> str:
 def _refuse_past(work: Work, remind_at: str) -> None:
     if remind_at <= work.at:
         raise ReminderInPast(
-            f"{when.say_due(_whole_seconds(remind_at), work.zone)} has passed; now is "
-            f"{when.say_now(work.now, work.zone)}.",
+            f"{when.say_instant(remind_at, work.zone)} has passed; now is {when.say_now(work.now, work.zone)}.",
             "Give a later time.",
         )
 
@@ -358,8 +357,3 @@ def _load_reminder(work: Work, reminder_id: str) -> ReminderRow:
     if reminder is None:
         raise TaskNotFound("There is no reminder with this id.", "get_task shows a task's reminders and their ids.")
     return reminder
-
-
-def _whole_seconds(instant: str) -> str:
-    """Return an instant without its fraction, which words never show."""
-    return f"{instant[:19]}Z"

@@ -144,7 +144,7 @@ def _view_entry(work: Work, row: dict[str, Any]) -> HistoryEntry:
         "version": row["version"],
         "kind": row["kind"],
         "at": row["at"],
-        "at_text": when.say_due(f"{row['at'][:19]}Z", work.zone),
+        "at_text": when.say_instant(row["at"], work.zone),
         "actor": from_json(row["actor"]),
         **difference,
         "text": f"{said[0].upper()}{said[1:]} by {_tell_who(row)}",

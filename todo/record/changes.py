@@ -222,7 +222,7 @@ def write_history(
             "id": change_id,
             "user_id": work.who.user_id,
             "origin": work.who.origin,
-            "actor": to_json(work.who.actor()).decode(),
+            "actor": work.who.write_actor(),
             "kind": kind,
             "at": work.at,
             "undoes": to_json(list(undoes)).decode() if undoes else None,

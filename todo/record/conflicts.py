@@ -13,7 +13,7 @@ from todo.record.shapes import TaskRow
 from todo.record.views import diff_views, shorten_differences
 from todo.record.work import Work
 from todo.text.display import quote_title, say_actor
-from todo.text.when import say_due
+from todo.text.when import say_instant
 
 _C = table_of(Change)
 _I = table_of(ChangeItem)
@@ -69,8 +69,7 @@ def list_since(work: Work, task_id: str, version: int) -> list[Since]:
 def describe_change(work: Work, since: Since) -> str:
     """Return a change in words: fields with old and new values, who, and the local time."""
     fields = ", ".join(_describe_field(name, *values) for name, values in since.changes.items())
-    when_ = say_due(f"{since.at[:19]}Z", work.zone)
-    return f"{fields or 'nothing visible'} by {since.who}, {when_}"
+    return f"{fields or 'nothing visible'} by {since.who}, {say_instant(since.at, work.zone)}"
 
 
 def _describe_field(name: str, old: Any, new: Any) -> str:

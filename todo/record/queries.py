@@ -13,7 +13,7 @@ from todo.record.shapes import RecurrenceRow, ReminderRow, TaskRow
 from todo.record.work import Work
 from todo.text.display import quote_title, say_actor
 from todo.text.search_words import fold_words
-from todo.text.when import say_due
+from todo.text.when import say_due, say_instant
 
 
 class SimilarTask(TypedDict):
@@ -249,7 +249,7 @@ def _not_found(work: Work, task_id: str) -> TaskNotFound:
     if deletion is not None:
         return TaskNotFound(
             f"{quote_title(deletion.title)} is deleted, by {say_actor(from_json(deletion.actor))}, "
-            f"{say_due(f'{deletion.at[:19]}Z', work.zone)}.",
+            f"{say_instant(deletion.at, work.zone)}.",
             f'If the person wants it back: undo with change_ids=["{deletion.id}"].',
             deleted=True,
             change_id=deletion.id,

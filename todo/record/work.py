@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Literal, Protocol, TypeVar, cast
 from zoneinfo import ZoneInfo
 
+from pydantic_core import to_json
 from sqlalchemy import Connection, bindparam, select
 
 from events.instants import write_instant
@@ -48,6 +49,10 @@ class Who:
         if self.client:
             actor["client"] = self.client
         return actor
+
+    def write_actor(self) -> str:
+        """Return the actor as its changes store it; changes of one client are found by this very text."""
+        return to_json(self.actor()).decode()
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
 from sqlalchemy import bindparam, or_, select
 
 from events.instants import write_instant
@@ -87,7 +87,7 @@ def count_recent(work: Work) -> int:
 
     Waits for concurrent calls of the same client, so that they count each other.
     """
-    actor = to_json(work.who.actor()).decode()
+    actor = work.who.write_actor()
     take_lock(work.connection, "losses", work.who.user_id, actor)
     key = {"user": work.who.user_id, "actor": actor, "since": write_instant(work.now - WINDOW)}
     changes: dict[str, tuple[str, list[tuple[Any, Any]]]] = {}
@@ -95,12 +95,12 @@ def count_recent(work: Work) -> int:
         parts = changes.setdefault(change_id, (kind, []))[1]
         parts.append((from_json(before), None if after is None else from_json(after)))
     seen: set[tuple[str, bool]] = set()
-    total = 0
+    by_change: list[list[Loss]] = []
     for kind, parts in changes.values():
-        fresh = [each for each in _compare(kind, parts) if (each.task_id, each.is_text) not in seen]
-        seen |= {(each.task_id, each.is_text) for each in fresh}
-        total += count_losses(_without_own(work, fresh))
-    return total
+        by_change.append([each for each in _compare(kind, parts) if (each.task_id, each.is_text) not in seen])
+        seen |= {(each.task_id, each.is_text) for each in by_change[-1]}
+    counted = set(_without_own(work, [each for losses in by_change for each in losses]))
+    return sum(count_losses(each for each in losses if each in counted) for losses in by_change)
 
 
 def count_losses(losses: Iterable[Loss]) -> int:
@@ -138,6 +138,6 @@ def _without_own(work: Work, losses: list[Loss]) -> list[Loss]:
     asked = sorted({each.task_id for each in losses if each.is_text})
     if not asked:
         return losses
-    key = {"tasks": asked, "actor": to_json(work.who.actor()).decode()}
+    key = {"tasks": asked, "actor": work.who.write_actor()}
     own = set(work.connection.execute(_OWN, key).scalars())
     return [each for each in losses if not (each.is_text and each.task_id in own)]

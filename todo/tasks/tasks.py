@@ -135,7 +135,7 @@ def reopen_task(work: Work, request: ReopenTask) -> WriteAnswer:
     change = Change(work, "reopen_task", request.request_id)
     row = change.update(task, {"status": "open", "completed_at": None})
     warnings = reminders.rearm_cancelled(work, row, "completed")
-    others = [each for each in _list_others(work, row) if each["id"] != row["id"]]
+    others = _list_others(work, row)
     stays = f" Its other open occurrence stays, due {when.say_due(open_due(others[0]), work.zone)}." if others else ""
     return change.answer(row, f"{quote_title(row['title'])} is open again.{stays}", warnings)
 
@@ -180,7 +180,10 @@ def _say_cancelled(count: int) -> str:
 
 
 def _list_others(work: Work, row: TaskRow) -> list[TaskRow]:
-    return [] if row["recurring_id"] is None else load_open_instances(work, row["recurring_id"])
+    """Return the other open instances of the series of a task; none if it does not recur."""
+    if row["recurring_id"] is None:
+        return []
+    return [each for each in load_open_instances(work, row["recurring_id"]) if each["id"] != row["id"]]
 
 
 def _read_due(work: Work, text: str, warnings: list[str]) -> TaskColumns:

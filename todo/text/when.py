@@ -225,6 +225,11 @@ def say_due(due: str, zone: ZoneInfo) -> str:
 
 
 @lru_cache(4096)
+def say_instant(instant: str, zone: ZoneInfo) -> str:
+    """Return an instant in words; its fraction of a second, which words never show, is dropped."""
+    return say_due(f"{instant[:19]}Z", zone)
+
+
 def local_form(due: str, zone: ZoneInfo) -> str:
     """Return the local form of a due, `2026-11-27T17:00`, with an offset if that local time occurs twice.
 

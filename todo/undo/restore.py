@@ -133,5 +133,5 @@ def _restore_reminder(work: Work, row: TaskRow, key: str, target: Fields) -> str
     status = "scheduled" if arm else "passed" if wanted["status"] == "scheduled" else wanted["status"]
     reminders.put_back(work, row, key, at, wanted.get("before"), status, int(wanted["sequence"]))
     if wanted["status"] == "scheduled" and not arm:
-        return f"The reminder of {when.say_due(f'{at[:19]}Z', work.zone)} has passed and stays cancelled."
+        return f"The reminder of {when.say_instant(at, work.zone)} has passed and stays cancelled."
     return None

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
 from sqlalchemy import bindparam, select, update
 
 from events.sql import table_of, take_lock
@@ -118,7 +118,7 @@ OPERATIONS = (Operation("undo", Undo, undo, Effect(destructive=True)),)
 
 def _list_taken_back(work: Work, changes: Sequence[ChangeRow]) -> set[str]:
     """Return the tasks whose creation by this very client is undone."""
-    actor = to_json(work.who.actor()).decode()
+    actor = work.who.write_actor()
     return {
         item["task_id"]
         for change in changes
