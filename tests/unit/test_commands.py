@@ -272,23 +272,25 @@ def test_what_was_missing_is_taken_from_the_next_message() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
+    ("text", "hint", "expected"),
     [
         (
             "invalid_time: That is no time. Give a date. See find_tasks.",
+            "See find_tasks.",
             "That did not work: That is no time. Give a date.",
         ),
-        ("version_conflict: Somebody changed it.", "That did not work: Somebody changed it."),
+        ("version_conflict: Somebody changed it.", "", "That did not work: Somebody changed it."),
         (
             "confirmation_required: The person has to agree. Open http://127.0.0.1/confirm_it.",
+            "",
             "That did not work: The person has to agree. Open http://127.0.0.1/confirm_it.",
         ),
     ],
 )
-def test_a_failed_call_is_told_as_such(text: str, expected: str) -> None:
+def test_a_failed_call_is_told_as_such(text: str, hint: str, expected: str) -> None:
     call = ToolCall("call_1", "create_task", '{"title": "x"}')
     before = [Message("user", "add x"), Message("assistant", calls=(call,))]
-    said, finished = answer([*before, Message("tool", text, call_id="call_1", failed=True)])
+    said, finished = answer([*before, Message("tool", text, call_id="call_1", failed=True, hint=hint)])
     assert said == expected
     assert not finished.calls
 
