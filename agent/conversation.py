@@ -45,7 +45,7 @@ class Conversation:
     ids: Ids
     disconnect: Callable[[], Awaitable[None]]
     bounds: Bounds = field(default_factory=Bounds)
-    _tools: list[Tool] = field(default_factory=list)
+    _tools: dict[frozenset[str], list[Tool]] = field(default_factory=dict)
     _running: dict[str, _Running] = field(default_factory=dict)
 
     async def reply(
@@ -215,9 +215,10 @@ class Conversation:
 
     async def _run_with_tools(self, run: TurnRun, who: Who) -> Done | Failed:
         async with self.connect(who) as client:
-            if not self._tools:
-                self._tools = await list_tools(client)
-            run.client, run.tools = client, self._tools
+            # Which tools there are depends on what the caller may do.
+            if who.scopes not in self._tools:
+                self._tools[who.scopes] = await list_tools(client)
+            run.client, run.tools = client, self._tools[who.scopes]
             return await run.run()
 
     async def _take_decision(self, run: TurnRun, journal: NoJournal) -> Done | None:

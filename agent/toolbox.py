@@ -40,7 +40,8 @@ async def list_tools(client: Client) -> list[Tool]:
     tools: list[Tool] = []
     cursor: str | None = None
     while True:
-        page = await client.list_tools(cursor=cursor)
+        # The client is shared by all callers, and each may see other tools.
+        page = await client.list_tools(cursor=cursor, cache_mode="bypass")
         for listed in page.tools:
             schema = dict(listed.input_schema)
             schema["properties"] = {

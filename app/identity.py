@@ -1,6 +1,7 @@
 """The caller, as each surface establishes it; in `local` mode one person on this machine."""
 
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
 from mcp.server.mcpserver import Context
@@ -9,40 +10,101 @@ from starlette.requests import Request
 
 from events.sql import HotInsert, table_of
 from todo.record.models import User
-from todo.record.work import Who
+from todo.record.scopes import EVERYTHING, READ
+from todo.record.work import ActorKind, Surface, Who
 
 LOCAL_USER = "local"
+READ_ONLY = b"x-todo-read-only"
+"""The header with which a client limits its own call to reading."""
 
 _U = table_of(User)
 _INSERT = HotInsert(lambda insert: insert(_U).on_conflict_do_nothing())
 
 
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The person on whose behalf a request comes, and what its credential allows.
+
+    `credential` is the id of the token or session, empty in `local` mode; `label` is what history shows of it, `name`
+    the person's. `expires_at` is the instant from which it is refused, `by_page` says that it is a session's cookie.
+    """
+
+    user_id: str
+    scopes: frozenset[str]
+    credential: str = ""
+    label: str = ""
+    name: str = ""
+    expires_at: str = ""
+    by_page: bool = False
+
+    def make_who(self, kind: ActorKind, surface: Surface, client: str, origin: str) -> Who:
+        """Return the caller as use cases know them; with a token, that token is the origin."""
+        if self.credential and not self.by_page:
+            origin = f"token:{self.credential}"
+        return Who(self.user_id, kind, surface, client, origin, self.label, scopes=self.scopes)
+
+
+LOCAL = Caller(LOCAL_USER, EVERYTHING)
+"""The one person of `local` mode."""
+LOCAL_PERSON = LOCAL.make_who("person", "rest", "", "rest")
+"""The local person, as their own programs act for them in this process."""
+LOCAL_READING = Caller(LOCAL_USER, frozenset([READ]))
+SCHEDULER = Who("", "scheduler", "scheduler", "", "scheduler", scopes=EVERYTHING)
+CALLER_KEY = "caller"
+"""Where the gate puts the caller in a request's ASGI scope; without it no surface answers."""
+WANTED_SCOPE = "wanted_scope"
+"""Where a refusal notes, in a request's ASGI scope, which scopes the call wants: the gate's challenge names them."""
+
+
 def ensure_local_user(connection: Connection, zone: str, at: str) -> None:
     """Insert the one local person, in the given IANA zone, if the database has none yet."""
     if connection.execute(select(_U.c.id).where(_U.c.id == LOCAL_USER)).first() is None:
-        _INSERT.run(connection, {"id": LOCAL_USER, "zone": zone, "day_start": "09:00", "created_at": at})
+        _INSERT.run(
+            connection, {"id": LOCAL_USER, "zone": zone, "day_start": "09:00", "created_at": at, "is_admin": False}
+        )
 
 
-def identify_rest(client: str = "") -> Who:
-    """Return the person behind a REST call; `client` is `page` or the program's own name."""
-    return Who(LOCAL_USER, "person", "rest", client, f"rest:{client}" if client else "rest")
+def get_caller(request: Request) -> Caller:
+    """Return who sent a request; raises `KeyError` for one that passed no gate."""
+    caller: Caller = request.scope[CALLER_KEY]
+    return caller
+
+
+def identify_rest(request: Request, *scopes: str) -> Who:
+    """Return the person behind a REST call, by the page if a browser calls; names of HTTP libraries say nothing.
+
+    Raises `Forbidden` unless the caller has these scopes; reading is always wanted.
+    """
+    client = "page" if name_client(request) == "page" else ""
+    who = get_caller(request).make_who("person", "rest", client, f"rest:{client}" if client else "rest")
+    who.require(READ, *scopes)
+    return who
 
 
 def identify_http_agent(context: Context[Any, Any]) -> Who:
-    """Return the agent behind an MCP call over HTTP; its origin is the client's name, if it gives one."""
+    """Return the agent behind an MCP call over HTTP; without a token its origin is the name that the client gives."""
     client = _client_name(context)
-    return Who(LOCAL_USER, "agent", "mcp", client, f"mcp:{client}" if client else "mcp")
+    request: Any = context.request_context.request
+    return get_caller(request).make_who("agent", "mcp", client, f"mcp:{client}" if client else "mcp")
+
+
+def note_wanted(context: Context[Any, Any], scope: str) -> None:
+    """Note which scopes an MCP call over HTTP wants, for the challenge; elsewhere the refusal itself says it."""
+    request: Any = context.request_context.request
+    if request is not None:
+        request.scope[WANTED_SCOPE] = scope
 
 
 class StdioIdentity:
-    """Identifies the one client of a stdio process; the process is the origin."""
+    """Identifies the one client of a stdio process; the process is the origin, or its token."""
 
-    def __init__(self, process: str) -> None:
+    def __init__(self, process: str, caller: Caller = LOCAL) -> None:
         self._process = process
+        self.caller = caller
 
     def __call__(self, context: Context[Any, Any]) -> Who:
         """Return the agent behind a call."""
-        return Who(LOCAL_USER, "agent", "mcp", _client_name(context), f"stdio:{self._process}")
+        return self.caller.make_who("agent", "mcp", _client_name(context), f"stdio:{self._process}")
 
 
 SPEAKER: ContextVar[Who] = ContextVar("speaker")
@@ -54,11 +116,6 @@ def identify_speaker(_context: Context[Any, Any]) -> Who:
     return SPEAKER.get()
 
 
-def identify_page_or_app(request: Request) -> Who:
-    """Return the person behind a REST call, by the page if a browser calls; names of HTTP libraries say nothing."""
-    return identify_rest("page" if name_client(request) == "page" else "")
-
-
 def name_client(request: Request) -> str:
     """Return the calling program by its User-Agent (RFC 9110, section 10.1.5): its first product; `page` for a browser.
 
@@ -68,12 +125,12 @@ def name_client(request: Request) -> str:
     return "page" if product == "Mozilla" else product
 
 
-def identify_chat(client: str = "") -> Who:
-    """Return the person who talks to the agent; `client` names their chat client."""
-    return Who(LOCAL_USER, "person", "chat", client, f"chat:{client}" if client else "chat")
-
-
-SCHEDULER = Who("", "scheduler", "scheduler", "", "scheduler")
+def identify_chat(request: Request) -> Who:
+    """Return the person who talks to the agent, with the name of their chat client; raises `Forbidden` as for REST."""
+    client = name_client(request)
+    who = get_caller(request).make_who("person", "chat", client, f"chat:{client}" if client else "chat")
+    who.require(READ)
+    return who
 
 
 def _client_name(context: Context[Any, Any]) -> str:

@@ -8,7 +8,8 @@ from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from todo.errors import InternalError, TodoError
+from app.identity import WANTED_SCOPE
+from todo.errors import Forbidden, InternalError, TodoError
 
 CONTENT_TYPE = "application/problem+json"
 WIRE = "/v1"
@@ -22,6 +23,9 @@ _STATUS = {
     "confirmation_required": 409,
     "request_id_reused": 422,
     "forbidden": 403,
+    "unauthenticated": 401,
+    "person_not_found": 404,
+    "person_exists": 409,
     "internal_error": 500,
     "storage_unavailable": 503,
     "conversation_not_found": 404,
@@ -101,7 +105,11 @@ def install_problems(app: FastAPI) -> None:
     """Render every refusal of an app as problem+json that echoes no input."""
 
     @app.exception_handler(TodoError)
-    async def on_refusal(_request: Request, error: TodoError) -> Response:
+    async def on_refusal(request: Request, error: TodoError) -> Response:
+        if isinstance(error, Forbidden) and "scope" in error.details:
+            request.scope[WANTED_SCOPE] = error.details["scope"]
+        if request.scope["path"].startswith(f"{WIRE}/"):
+            return write_wire_error(status_of(error.code), error.code, error.text)
         return refuse(error)
 
     @app.exception_handler(HttpRefusal)

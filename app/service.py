@@ -12,9 +12,10 @@ from typing import Any
 from mcp.server import MCPServer
 from sqlalchemy import Connection
 
+from app.access.door import Door
 from app.background import Background
 from app.dapr.sidecar import Sidecar, open_sidecar
-from app.identity import ensure_local_user
+from app.identity import ensure_local_user, note_wanted
 from app.migrations import check_schema, migrate_file, migrate_server, require_head
 from app.resource_updates import Subscribers, publish_updates
 from app.settings import Settings
@@ -54,6 +55,8 @@ class Service:
     bus: Subscribers
     feed_wakeup: Wakeup
     sidecar: Sidecar | None = None
+    door: Door | None = None
+    """Who may come in; None in `local` mode, which serves one person on this machine."""
 
     def build_mcp(self, identify: Identify) -> MCPServer[Any]:
         """Return an MCP server on this service's store."""
@@ -64,7 +67,7 @@ class Service:
         def link(confirmation_id: str) -> str:
             return f"{self.settings.url}/confirm/{confirmation_id}"
 
-        return build_server(self.store, identify, describe_now, read_version(), link, self.bus)
+        return build_server(self.store, identify, describe_now, read_version(), link, self.bus, note_wanted)
 
     def publish_updates(self) -> AbstractAsyncContextManager[None]:
         """Return a context that sends resource updates to MCP clients, whichever process made the change."""
@@ -131,8 +134,10 @@ async def open_service(
     clock, ids = clock or SystemClock(), ids or SystemIds()
     database, user_cache = await open_database(settings)
     try:
-        at = write_instant(clock.now())
-        await database.write(lambda connection: ensure_local_user(connection, read_zone(settings.zone).key, at))
+        if settings.auth == "local":
+            at = write_instant(clock.now())
+            await database.write(lambda connection: ensure_local_user(connection, read_zone(settings.zone).key, at))
+        door = None if settings.auth == "local" else Door(database, clock)
         wakeup, feed_wakeup = Wakeup(), Wakeup()
         wakeup.listeners.append(feed_wakeup.notify)
         store = DatabaseStore(database, clock, ids, wakeup, user_cache, settings.guarded)
@@ -148,6 +153,8 @@ async def open_service(
             redelivery = None if sidecar is None else Redelivery(database, REACTIONS, clock)
             lease = Lease(f"{os.getpid()}:{ids.new()}")
             background = Background(database, store, relay, broker, lease, clock, wakeup, redelivery)
-            yield Service(settings, database, store, relay, broker, background, Subscribers(), feed_wakeup, sidecar)
+            yield Service(
+                settings, database, store, relay, broker, background, Subscribers(), feed_wakeup, sidecar, door
+            )
     finally:
         await database.close()

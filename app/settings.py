@@ -26,6 +26,7 @@ SECRETS = (
     ("kafka_password", "kafka_password_file", "TODO_KAFKA_PASSWORD"),
     ("kafka_ca", "kafka_ca_file", "TODO_KAFKA_CA"),
     ("OPENAI_API_KEY", "OPENAI_API_KEY_FILE", "OPENAI_API_KEY"),
+    ("token", "token_file", "TODO_TOKEN"),
 )
 """Settings that a file may hold instead: the key of the value, the key of the file, and the variable's name."""
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -120,14 +121,19 @@ class Settings(BaseSettings):
     """With the broker `dapr`: `api` has the public surfaces and no background work, `worker` only relay, scheduler and
     event handlers."""
     auth: Literal["local", "token"] = "local"
-    """`local`: one person on this machine. `token` is refused by this version, with a message."""
+    """`local`: one person on this machine, without signing in. `token`: several people, each with personal tokens or a
+    session of the page ([people](people.md))."""
     host: str = "127.0.0.1"
-    """The address to listen on; only loopback, since `TODO_AUTH=local` serves one person on this machine."""
+    """The address to listen on; with `TODO_AUTH=local`, which serves one person on this machine, only loopback."""
+    token: str | None = Field(None, repr=False)
+    """The personal token that `mcp` over stdio and `tool` show when the database serves several people."""
+    token_file: Path | None = None
+    """A file with that token."""
     port: int = Field(8000, ge=0, le=65_535)
     """The port to listen on; 0 takes a free one."""
     public_url: str | None = None
-    """Another address under which the service is reached on this machine, without a path. Default: made from host and
-    port."""
+    """The address under which people reach the service, without a path, such as `https://todo.example`. Default: made
+    from host and port."""
     allowed_origins: str | None = None
     """Origins with commas between them, such as `http://localhost:6274`, whose pages may call `/mcp` and `/v1` from a
     browser; the page's own origin always may."""
@@ -233,8 +239,6 @@ class Settings(BaseSettings):
             problems.append("TODO_KAFKA_CA: is of no use with TODO_KAFKA_TLS=false")
         if self.model and not (self.openai_api_key or self.openai_base_url):
             problems.append("TODO_MODEL: set OPENAI_API_KEY, or OPENAI_BASE_URL for another server than OpenAI's")
-        if self.auth == "token":
-            problems.append("TODO_AUTH=token: not served by this version; leave it at local")
         if self.auth == "local" and not _is_loopback(self.host):
             problems.append(f"TODO_HOST={self.host}: with TODO_AUTH=local only a loopback address is allowed")
         if problems:

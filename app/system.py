@@ -1,5 +1,6 @@
 """The real clock, ids and chance; the only module that asks the machine for them."""
 
+import secrets
 from datetime import UTC, datetime
 from random import Random
 
@@ -27,6 +28,11 @@ class SystemIds:
 def spread_pauses() -> float:
     """Return a factor from 0.8 to 1.2 for a pause: processes that failed together retry at different times."""
     return _CHANCE.uniform(0.8, 1.2)
+
+
+def draw_secret() -> bytes:
+    """Return 256 bits from the machine's source for secrets."""
+    return secrets.token_bytes(32)
 
 
 Chance = Random

@@ -227,10 +227,14 @@ def list_parked(connection: Connection, user_id: str, limit: int = 50) -> list[d
     return [dict(row._mapping) for row in rows]  # noqa: SLF001  # the documented way to a dict
 
 
-def replay_parked(connection: Connection, user_id: str, delivery_id: int | None = None) -> int:
-    """Reopen the user's parked deliveries, or one of them, for another round of attempts; return how many."""
-    owned = select(_O.c.event_id).where(_O.c.user_id == user_id)
-    statement = update(_T).where(_T.c.parked_at.is_not(None), _T.c.event_id.in_(owned))
+def replay_parked(connection: Connection, user_id: str | None, delivery_id: int | None = None) -> int:
+    """Reopen a user's parked deliveries, or one of them, for another round of attempts; return how many.
+
+    None stands for all users: it is for the operator's commands only.
+    """
+    statement = update(_T).where(_T.c.parked_at.is_not(None))
+    if user_id is not None:
+        statement = statement.where(_T.c.event_id.in_(select(_O.c.event_id).where(_O.c.user_id == user_id)))
     if delivery_id is not None:
         statement = statement.where(_T.c.id == delivery_id)
     return connection.execute(statement.values(parked_at=None, next_attempt_at=None, attempts=0)).rowcount

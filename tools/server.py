@@ -11,11 +11,12 @@ from mcp.server.subscriptions import SubscriptionBus
 from mcp.shared.exceptions import MCPError
 from mcp.types import HEADER_MISMATCH, INVALID_PARAMS
 
+from todo.record.scopes import READ
 from todo.record.work import Store, Who
 from tools.catalog import TOOLS
 from tools.prompts import add_prompts
 from tools.resources import CALLER, add_resources, keep_own
-from tools.tool import Identify, Link, build_tool
+from tools.tool import Identify, Link, NoteScope, build_tool
 
 INSTRUCTIONS = (
     "Tasks and reminders of one person. Look ids up with find_tasks; never invent them. Give times in the person's "
@@ -32,25 +33,32 @@ def build_server(
     version: str,
     link: Link,
     bus: SubscriptionBus,
+    note_scope: NoteScope,
 ) -> MCPServer[Any]:
     """Return a server on a store.
 
     `identify` names the caller, `say_now` gives the time in words in their zone, `link` the address of a confirmation;
-    `bus` carries resource updates to subscribers.
+    `bus` carries resource updates to subscribers, `note_scope` hears of calls that want more scopes.
     """
-    names = frozenset(spec.name for spec in TOOLS)
+    scopes = {spec.name: spec.operation.scope for spec in TOOLS}
 
     async def answer_strictly(ctx: ServerRequestContext[Any, Any], call_next: Any) -> Any:
-        if ctx.method == "tools/call" and (name := (ctx.params or {}).get("name")) not in names:
+        if ctx.method == "tools/call" and (name := (ctx.params or {}).get("name")) not in scopes:
             raise MCPError(INVALID_PARAMS, f"Unknown tool: {str(name)[:60]!r}. tools/list names them.")
         if ctx.method == "prompts/get":
             _check_prompt(server, ctx.params or {})
         _check_headers(ctx)
         if ctx.method.startswith(_READING):
-            CALLER.set(identify(Context(request_context=ctx, mcp_server=server)))
+            who = identify(Context(request_context=ctx, mcp_server=server))
+            if READ not in who.scopes:
+                raise MCPError(INVALID_PARAMS, "This token may not read tasks.")
+            CALLER.set(who)
         if ctx.method == "subscriptions/listen":
             ctx = await _leave_own(ctx, store)
         result = await call_next(ctx)
+        if ctx.method == "tools/list":
+            allowed = identify(Context(request_context=ctx, mcp_server=server)).scopes
+            result = {**result, "tools": [each for each in result["tools"] if scopes[each["name"]] in allowed]}
         if ctx.method in ("initialize", "server/discover"):
             # Models know neither date nor zone; the list of tools has neither, so that it can be cached.
             now = await say_now(identify(Context(request_context=ctx, mcp_server=server)))
@@ -62,9 +70,9 @@ def build_server(
         title="Evolution Todo",
         version=version,
         instructions=INSTRUCTIONS,
-        tools=[build_tool(spec, store, identify, link) for spec in TOOLS],
+        tools=[build_tool(spec, store, identify, link, note_scope) for spec in TOOLS],
         cache_hints={
-            "tools/list": CacheHint(ttl_ms=300_000, scope="public"),
+            "tools/list": CacheHint(ttl_ms=300_000, scope="private"),
             "server/discover": CacheHint(ttl_ms=10_000, scope="private"),
         },
         middleware=[answer_strictly],

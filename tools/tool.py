@@ -12,7 +12,7 @@ from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetad
 from mcp.types import CallToolResult, InputRequiredResult, ToolAnnotations
 from pydantic import PrivateAttr
 
-from todo.errors import ConfirmationRequired, InternalError, TodoError
+from todo.errors import ConfirmationRequired, Forbidden, InternalError, TodoError
 from todo.record.work import Store, Who
 from todo.requests.arguments import describe_model
 from todo.requests.confirmations import ask_person, decide_confirmation, refuse_again
@@ -21,6 +21,8 @@ from tools.elicitation import QUESTION, ask_form, can_ask, has_agreed
 from tools.results import show_answer, show_refusal
 
 Identify = Callable[[Context[Any, Any]], Who]
+NoteScope = Callable[[Context[Any, Any], str], None]
+"""Notes, for the transport, that a call was refused for want of scopes."""
 Link = Callable[[str], str]
 """Makes the address of the page on which the person decides a question, from the question's id."""
 
@@ -60,8 +62,9 @@ class UseCaseTool(Tool):
 class UseCaseCall:
     """Runs the calls of one tool."""
 
-    def __init__(self, spec: ToolSpec, store: Store, identify: Identify, link: Link) -> None:
+    def __init__(self, spec: ToolSpec, store: Store, identify: Identify, link: Link, note_scope: NoteScope) -> None:
         self._spec = spec
+        self._note_scope = note_scope
         self._store = store
         self._identify = identify
         self._link = link
@@ -78,6 +81,8 @@ class UseCaseCall:
         except ConfirmationRequired as error:
             return await self._ask(error, who, context)
         except TodoError as error:
+            if isinstance(error, Forbidden) and "scope" in error.details:
+                self._note_scope(context, error.details["scope"])
             return show_refusal(error)
         except Exception:
             # Details go to the log only; the SDK would put the exception's text, SQL included, into the answer.
@@ -121,7 +126,7 @@ class UseCaseCall:
         return decision == "reject"
 
 
-def build_tool(spec: ToolSpec, store: Store, identify: Identify, link: Link) -> UseCaseTool:
+def build_tool(spec: ToolSpec, store: Store, identify: Identify, link: Link, note_scope: NoteScope) -> UseCaseTool:
     """Return the SDK's form of a tool."""
     effect = spec.operation.effect
     tool = UseCaseTool(
@@ -140,7 +145,7 @@ def build_tool(spec: ToolSpec, store: Store, identify: Identify, link: Link) -> 
             open_world_hint=False,
         ),
     )
-    tool._call = UseCaseCall(spec, store, identify, link)  # noqa: SLF001  # private to pydantic, not to us
+    tool._call = UseCaseCall(spec, store, identify, link, note_scope)  # noqa: SLF001  # private to pydantic, not to us
     return tool
 
 

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.http.app import build_app
 from app.http.server import bind, calm_collector
-from app.identity import identify_rest
+from app.identity import LOCAL_PERSON
 from app.service import Service, migrate_database, open_service
 from app.settings import load_settings
 from events.catalog import EventType, TaskEvent
@@ -64,7 +64,7 @@ class Measured:
         async def create() -> None:
             request = CreateTask(title="Water the plants", due="2031-05-04T17:00", tags=["home"])
             with suppress(StorageUnavailable):
-                answer = await self._service.store.write(identify_rest(), lambda work: create_task(work, request))
+                answer = await self._service.store.write(LOCAL_PERSON, lambda work: create_task(work, request))
                 committed[answer["events"][0]["id"]] = perf_counter()
 
         loop = asyncio.get_running_loop()

@@ -9,7 +9,7 @@ from time import perf_counter
 from app.bench.processes import start_child
 from app.bench.rows import Row, hold, pick
 from app.http.server import calm_collector
-from app.identity import identify_rest
+from app.identity import LOCAL_PERSON
 from app.service import Service, open_service
 from app.settings import load_settings
 from app.storage.sqlite import SqliteFile
@@ -51,7 +51,7 @@ async def pace_creates(service: Service, seconds: float) -> list[float]:
         return create_task(work, CreateTask(title="Water the plants"))
 
     async def create() -> None:
-        answer = await service.store.write(identify_rest(), use)
+        answer = await service.store.write(LOCAL_PERSON, use)
         committed[answer["events"][0]["id"]] = perf_counter()
 
     service.background.wakeup.listeners.append(look)  # notified after deliveries, like the streams to people

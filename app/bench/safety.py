@@ -8,7 +8,7 @@ from time import perf_counter
 from typing import TypeVar, cast
 
 from app.bench.rows import Row, compare
-from app.identity import ensure_local_user, identify_rest
+from app.identity import LOCAL_PERSON, ensure_local_user
 from app.migrations import migrate_file
 from app.storage.sqlite import SqliteFile
 from app.system import SystemClock, SystemIds
@@ -105,6 +105,6 @@ class _File:
     def _run(self, use_case: Callable[[Work], T]) -> tuple[T, float]:
         since = perf_counter()
         self._handle.raw.execute("BEGIN IMMEDIATE")
-        answer = use_case(Work(self._handle.connection, identify_rest(), self._clock.now(), self._ids))
+        answer = use_case(Work(self._handle.connection, LOCAL_PERSON, self._clock.now(), self._ids))
         self._handle.raw.execute("COMMIT")
         return answer, perf_counter() - since

@@ -17,7 +17,7 @@ from app.bench.processes import start_child
 from app.bench.rows import Row, compare, hold, pick
 from app.dapr.bindings import run_steps
 from app.http.server import calm_collector
-from app.identity import LOCAL_USER, SCHEDULER, ensure_local_user, identify_rest
+from app.identity import LOCAL_PERSON, LOCAL_USER, SCHEDULER, ensure_local_user
 from app.migrations import migrate_file
 from app.service import Service, open_service
 from app.settings import load_settings
@@ -99,7 +99,7 @@ class _Ticking:
         self._handle = SqliteFile(path).writer()
         self._now = self._clock.now()
         self._begin()
-        person = self._work(Who(LOCAL_USER, "person", "rest", "", "rest"))
+        person = self._work(LOCAL_PERSON)
         ensure_local_user(self._handle.connection, "UTC", person.at)
         raw = self._handle.raw
         raw.execute(_WAITING_REMINDERS, (waiting // 2, LOCAL_USER))
@@ -150,7 +150,7 @@ async def ring_burst(service: Service, count: int) -> list[float]:
     def make(work: Work) -> Any:
         return create_task(work, CreateTask(title="Call", reminders=[ReminderSpec(at=f"{due:%Y-%m-%dT%H:%M:%S}Z")]))
 
-    await asyncio.gather(*(service.store.write(identify_rest(), make) for _ in range(count)))
+    await asyncio.gather(*(service.store.write(LOCAL_PERSON, make) for _ in range(count)))
     seen = await asyncio.to_thread(_watch_fired, service.settings.database_path, count, due)
     late: list[float] = []
     for at, fired in seen:
@@ -177,7 +177,7 @@ def _watch_fired(path: Path, count: int, due: datetime) -> list[tuple[float, int
 async def run_many(service: Service, count: int, seconds: float = 8.0) -> dict[str, Any]:
     """Let many series be due at once; return the times of creates and finds while they are processed."""
     made = await service.store.write(
-        identify_rest(),
+        LOCAL_PERSON,
         lambda work: create_recurring_task(
             work, CreateRecurringTask(title="Stretch", rule="FREQ=DAILY;BYHOUR=9", mode="every_occurrence")
         ),
@@ -188,8 +188,8 @@ async def run_many(service: Service, count: int, seconds: float = 8.0) -> dict[s
     times: dict[str, list[float]] = {"writes": [], "reads": []}
     while perf_counter() - since < seconds and not working.done():
         for name, use in (
-            ("writes", service.store.write(identify_rest(), lambda work: create_task(work, CreateTask(title="Call")))),
-            ("reads", service.store.read(identify_rest(), lambda work: find_tasks(work, FindTasks(limit=5)))),
+            ("writes", service.store.write(LOCAL_PERSON, lambda work: create_task(work, CreateTask(title="Call")))),
+            ("reads", service.store.read(LOCAL_PERSON, lambda work: find_tasks(work, FindTasks(limit=5)))),
         ):
             started = perf_counter()
             await use

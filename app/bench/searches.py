@@ -8,7 +8,7 @@ from typing import Any
 
 from app.bench.full_file import COMMON_WORD, RARE_WORD, TAGS
 from app.bench.rows import Row, compare, hold, pick
-from app.identity import identify_rest
+from app.identity import LOCAL_PERSON
 from app.storage.sqlite import Handle, SqliteFile
 from app.system import SystemClock, SystemIds
 from todo.record.work import Work
@@ -98,7 +98,7 @@ def _compare(name: str, readers: list[Handle], given: dict[str, Any], repeats: i
 
 
 def _time(reader: Handle, given: dict[str, Any], repeats: int, page: int = 1) -> list[float]:
-    ids, clock, who = SystemIds(), SystemClock(), identify_rest()
+    ids, clock, who = SystemIds(), SystemClock(), LOCAL_PERSON
     request = FindTasks(**given)
 
     def find() -> FindAnswer:

@@ -5,17 +5,14 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from app.identity import LOCAL_USER
+from app.access.door import admit_program
 from app.service import Service, open_service
 from app.settings import Settings
 from todo.errors import InvalidArguments
 from todo.operations import OPERATIONS
 from todo.record.shapes import Answer
-from todo.record.work import Who
 from todo.requests.operation import read_call, run_call
 from tools.catalog import TOOLS
-
-SHELL = Who(LOCAL_USER, "person", "mcp", "shell", "shell")
 
 
 async def call_tool(settings: Settings, name: str, arguments: str) -> Answer:
@@ -35,7 +32,8 @@ async def call_tool(settings: Settings, name: str, arguments: str) -> Answer:
         ) from None
     call = read_call(operation, raw)
     async with open_service(settings) as service:
-        answer = await run_call(service.store, SHELL, call)
+        caller = await admit_program(service.door, settings.token)
+        answer = await run_call(service.store, caller.make_who("person", "mcp", "shell", "shell"), call)
         if operation.effect.writes and not await service.database.read(service.background.lease.is_held):
             await settle(service)
             print("No reminder fires until `serve` runs.", file=sys.stderr)

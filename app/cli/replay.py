@@ -1,6 +1,5 @@
 """The replay of parked events and failed reactions from the shell."""
 
-from app.identity import LOCAL_USER
 from app.service import open_service
 from app.settings import Settings
 from events.embedded import replay_parked
@@ -12,4 +11,4 @@ async def replay_events(settings: Settings, *, parked: bool) -> int:
     async with open_service(settings) as service:
         if parked:
             return await service.database.write(resume_parked)
-        return await service.database.write(lambda connection: replay_parked(connection, LOCAL_USER))
+        return await service.database.write(lambda connection: replay_parked(connection, None))

@@ -16,15 +16,15 @@ from rich.text import Text as Line
 from agent import conversations as kept
 from agent.conversation import Conversation
 from agent.turn_events import Begun, CallFinished, ConfirmationWanted, Done, Failed, Text, TurnEvent
+from app.access.door import admit_program
 from app.assistant import OFFLINE, build_conversation
 from app.http.server import calm_collector
-from app.identity import identify_chat
 from app.service import Service, open_service
 from app.settings import Settings
 from todo.activity.feeds import list_notifications, newest_positions
 from todo.errors import TodoError
+from todo.record.work import Who
 
-WHO = identify_chat("terminal")
 HELP = "/new begins another conversation · /history shows this one · /conversations lists all · /open ID · /quit"
 _SHOWN = 60
 
@@ -32,10 +32,12 @@ _SHOWN = 60
 async def talk(settings: Settings, message: str | None, conversation_id: str | None, model: str | None) -> bool:
     """Answer one message, or read messages until the input ends; return whether the last one was answered."""
     async with open_service(settings) as service:
+        caller = await admit_program(service.door, settings.token)
+        who = caller.make_who("person", "chat", "terminal", "chat:terminal")
         conversation = build_conversation(service)
         service.background.start(leading=settings.role == "all")
         calm_collector()
-        terminal = Terminal(service, conversation, Console(highlight=False), conversation_id, model)
+        terminal = Terminal(service, who, conversation, Console(highlight=False), conversation_id, model)
         try:
             return await (terminal.say(message) if message is not None else terminal.talk())
         finally:
@@ -48,6 +50,7 @@ class Terminal:
     """One person's chat at one terminal."""
 
     service: Service
+    who: Who
     conversation: Conversation
     console: Console
     conversation_id: str | None = None
@@ -63,7 +66,7 @@ class Terminal:
         self.console.print(f"[bold]Evolution Todo[/bold]  {name}   [dim]{HELP}[/dim]")
         if name == OFFLINE:
             self.console.print("[dim]No language model is set: these are built-in commands. Say help for a list.[/dim]")
-        self._rung = (await self.service.store.read(WHO, newest_positions))[0].last
+        self._rung = (await self.service.store.read(self.who, newest_positions))[0].last
         while (line := await self._read_line()) is not None:
             await self._show_reminders()
             if line.startswith("/"):
@@ -81,7 +84,9 @@ class Terminal:
         end: TurnEvent = begun
         try:
             with self._stop_on_interrupt(lambda: self.conversation.stop(begun.turn_id)):
-                reply = self.conversation.reply(WHO, message, conversation_id=self.conversation_id, model=self.model)
+                reply = self.conversation.reply(
+                    self.who, message, conversation_id=self.conversation_id, model=self.model
+                )
                 async for end in reply:
                     if isinstance(end, Begun):
                         begun, self.conversation_id = end, end.conversation_id
@@ -136,7 +141,7 @@ class Terminal:
         elif word == "/history":
             await self._show_history()
         elif word == "/conversations":
-            view = await self.service.store.read(WHO, kept.list_conversations)
+            view = await self.service.store.read(self.who, kept.list_conversations)
             for each in view["conversations"]:
                 self.console.print(Line(f"  {each['id']}  {each['updated_at'][:16]}  {each['title']}"))
         else:
@@ -148,7 +153,7 @@ class Terminal:
             return
         wanted = self.conversation_id
         try:
-            view = await self.service.store.read(WHO, lambda work: kept.read_conversation(work, wanted))
+            view = await self.service.store.read(self.who, lambda work: kept.read_conversation(work, wanted))
         except TodoError as error:
             self.conversation_id = None
             self.console.print(Line(f"✗ {error.text}", style="red"))
@@ -164,11 +169,11 @@ class Terminal:
 
     async def _show_reminders(self) -> None:
         """Show the reminders that fired since the last line."""
-        rung = (await self.service.store.read(WHO, newest_positions))[0].last
+        rung = (await self.service.store.read(self.who, newest_positions))[0].last
         if rung == self._rung:
             return
         self._rung = rung
-        view = await self.service.store.read(WHO, lambda work: list_notifications(work, 5))
+        view = await self.service.store.read(self.who, lambda work: list_notifications(work, 5))
         for each in reversed([one for one in view["notifications"] if not one["read"]]):
             self.console.print(Line(f"  ⏰ {each['text']}", style="yellow"))
 

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from mcp.server.transport_security import TransportSecuritySettings
+from starlette.types import ASGIApp
 
 from agent.conversation import Conversation
 from agent.messages import ChatModel
@@ -15,18 +16,22 @@ from app.http.api_page import build_api_page
 from app.http.chat import build_chat_routes
 from app.http.confirm_page import build_confirm_routes
 from app.http.edge import MCP_PATH, SMALL_BODY, Branch, Edge
+from app.http.gate import Gate, LocalGate
 from app.http.health import add_health_routes
 from app.http.openai_api import build_openai_routes
 from app.http.page import build_page_routes
 from app.http.rest.feeds import Streams, build_feed_routes
+from app.http.rest.people import build_people_routes, build_token_routes
 from app.http.rest.recurring import build_recurring_routes
 from app.http.rest.safety import build_safety_routes
+from app.http.rest.session import build_session_routes
 from app.http.rest.tasks import build_task_routes
 from app.identity import identify_http_agent
 from app.origins import LOOPBACK, Origins, name_host, read_origin
 from app.problems import install_problems
 from app.service import Service, read_version
 from app.settings import Settings
+from app.system import draw_secret
 from todo.activity.reactions import REACTIONS
 
 DESCRIPTION = (
@@ -97,12 +102,22 @@ def build_app(service: Service, *, background: bool = True, models: dict[str, Ch
         add_dapr_routes(app, reception, service.sidecar.pubsub, service.sidecar.style)
     add_health_routes(app, service)
 
-    if role != "worker":
-        app.add_middleware(Branch, path=MCP_PATH, branch=mcp_app)
-    if service.settings.app_api_token:
-        app.add_middleware(AppToken, token=service.settings.app_api_token)
-    app.add_middleware(Edge, origins=_list_origins(service.settings))
+    _add_middleware(app, service, mcp_app)
     return app
+
+
+def _add_middleware(app: FastAPI, service: Service, mcp_app: ASGIApp) -> None:
+    """Wrap an app, from the inside out: MCP's branch, Dapr's token, the gate that asks who calls, the edge."""
+    settings = service.settings
+    if settings.role != "worker":
+        app.add_middleware(Branch, path=MCP_PATH, branch=mcp_app)
+    if settings.app_api_token:
+        app.add_middleware(AppToken, token=settings.app_api_token)
+    if service.door is None:
+        app.add_middleware(LocalGate)
+    else:
+        app.add_middleware(Gate, door=service.door, url=settings.url)
+    app.add_middleware(Edge, origins=_list_origins(settings))
 
 
 def _add_surfaces(app: FastAPI, service: Service, streams: Streams, conversation: Conversation) -> None:
@@ -114,6 +129,9 @@ def _add_surfaces(app: FastAPI, service: Service, streams: Streams, conversation
     app.include_router(build_safety_routes(store), prefix="/api", tags=["safety"])
     app.include_router(build_chat_routes(store, conversation), prefix="/api", tags=["chat"])
     app.include_router(build_openai_routes(conversation, store.clock), prefix="/v1", tags=["chat"])
+    app.include_router(build_session_routes(service, draw_secret), prefix="/api", tags=["people"])
+    app.include_router(build_token_routes(service, draw_secret), prefix="/api", tags=["people"])
+    app.include_router(build_people_routes(service, draw_secret), prefix="/api", tags=["people"])
     app.include_router(build_confirm_routes(store))
     app.include_router(build_page_routes())
     app.include_router(build_api_page(app.openapi))

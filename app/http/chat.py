@@ -15,7 +15,7 @@ from app.http.rest.feeds import describe_names, read_limit
 from app.http.rest.requests import read_body, read_scalars, refuse_nul
 from app.http.rest.tasks import PROBLEMS, write_json
 from app.http.sse import Follower, frame_event, send_items, stream_frames
-from app.identity import identify_chat, name_client
+from app.identity import identify_chat
 from app.problems import HttpRefusal, status_of, write_problem
 from todo.record.work import Store
 
@@ -51,7 +51,7 @@ def build_chat_routes(store: Store, conversation: Conversation) -> APIRouter:
             raise HttpRefusal(422, "invalid_arguments", "Idempotency-Key takes 1 to 255 characters.")
         events = Follower(
             conversation.reply(
-                identify_chat(name_client(request)),
+                identify_chat(request),
                 body["message"],
                 conversation_id=body.get("conversation_id"),
                 message_key=key,
@@ -73,22 +73,22 @@ def _add_conversation_routes(router: APIRouter, store: Store, conversation: Conv
     async def list_conversations(request: Request) -> Response:
         query = read_scalars(request, "limit", "cursor")
         limit, cursor = read_limit(query.get("limit", "50")), query.get("cursor")
-        who = identify_chat()
+        who = identify_chat(request)
         return write_json(await store.read(who, lambda work: kept.list_conversations(work, limit, cursor)))
 
     @router.get("/conversations/{conversation_id}", operation_id="get_conversation")
-    async def get_conversation(conversation_id: str) -> Response:
-        view = await store.read(identify_chat(), lambda work: kept.read_conversation(work, conversation_id))
+    async def get_conversation(conversation_id: str, request: Request) -> Response:
+        view = await store.read(identify_chat(request), lambda work: kept.read_conversation(work, conversation_id))
         return write_json(view)
 
     @router.delete("/conversations/{conversation_id}", operation_id="delete_conversation", status_code=204)
-    async def delete_conversation(conversation_id: str) -> Response:
-        await store.write(identify_chat(), lambda work: kept.delete_conversation(work, conversation_id))
+    async def delete_conversation(conversation_id: str, request: Request) -> Response:
+        await store.write(identify_chat(request), lambda work: kept.delete_conversation(work, conversation_id))
         return Response(status_code=204)
 
     @router.post("/conversations/{conversation_id}/stop", operation_id="stop_conversation")
-    async def stop_conversation(conversation_id: str) -> Response:
-        return write_json({"stopping": await conversation.stop_turn(identify_chat(), conversation_id)})
+    async def stop_conversation(conversation_id: str, request: Request) -> Response:
+        return write_json({"stopping": await conversation.stop_turn(identify_chat(request), conversation_id)})
 
 
 def view_said(said: TurnEvent) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from app.http.page import SAFETY
 from app.http.rest.requests import refuse_nul
 from app.identity import identify_rest
 from todo.errors import TodoError
+from todo.record.scopes import CONFIRM
 from todo.record.work import Store
 from todo.requests.confirmations import ConfirmationView, decide_confirmation, read_confirmation
 from todo.text.display import show_text
@@ -39,9 +40,11 @@ def build_confirm_routes(store: Store) -> APIRouter:
     router = APIRouter(include_in_schema=False, dependencies=[Depends(refuse_nul)])
 
     @router.get("/confirm/{confirmation_id}")
-    async def show(confirmation_id: str) -> HTMLResponse:
+    async def show(confirmation_id: str, request: Request) -> HTMLResponse:
         try:
-            return _show(await store.read(identify_rest(), lambda work: read_confirmation(work, confirmation_id)))
+            return _show(
+                await store.read(identify_rest(request), lambda work: read_confirmation(work, confirmation_id))
+            )
         except TodoError as error:
             return _say("There is no such question", error.text, 404)
 
@@ -53,7 +56,7 @@ def build_confirm_routes(store: Store) -> APIRouter:
         decision = dict(parse_qsl(body)).get("decision", "")
         try:
             answer = await store.write(
-                identify_rest(), lambda work: decide_confirmation(work, confirmation_id, decision)
+                identify_rest(request, CONFIRM), lambda work: decide_confirmation(work, confirmation_id, decision)
             )
         except TodoError as error:
             return _say("That cannot be decided", error.text, 409)

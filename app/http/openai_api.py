@@ -15,7 +15,7 @@ from agent.messages import Message
 from agent.turn_events import Begun, Done, Failed, Text, TurnEvent
 from app.assistant import OFFLINE
 from app.http.sse import Follower, frame_event, send_items, stream_frames
-from app.identity import identify_chat, name_client
+from app.identity import identify_chat
 from app.problems import status_of, write_wire_error
 from events.ports import Clock
 from todo.errors import TodoError
@@ -157,7 +157,7 @@ def _read_content(content: Any, n: int, *, last: bool) -> str:
 
 def _reply(conversation: Conversation, request: Request, asked: ChatRequest) -> AsyncIterator[TurnEvent]:
     """Choose the turn: a utility message without tools, a known conversation, or the sent messages alone."""
-    who = identify_chat(name_client(request))
+    who = identify_chat(request)
     headers = request.headers
     chat = next((headers[name] for name in CHAT_HEADERS if headers.get(name)), None)
     # By default Open WebUI sends the conversation's id with utility messages too, and no header that marks them.

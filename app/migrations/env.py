@@ -3,7 +3,7 @@
 from alembic import context
 from sqlmodel import SQLModel
 
-from app.storage import schema
+from app.migrations import schema
 
 # Text is compared by code points, as SQLite does: instants and dues as text, cursors and titles sort alike on both.
 PLAIN_ORDER = """

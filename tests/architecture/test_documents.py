@@ -8,8 +8,7 @@ from sqlalchemy import create_engine
 from sqlmodel import SQLModel
 
 from app.cli.documents import write_documents
-from app.migrations import HEAD, migrate_file
-from app.storage import schema
+from app.migrations import HEAD, migrate_file, schema
 
 ROOT = Path(__file__).resolve().parents[2]
 

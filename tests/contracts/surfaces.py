@@ -11,6 +11,7 @@ from sqlalchemy import insert
 from events.sql import table_of
 from tests.world import World
 from todo.record.models import User
+from todo.record.scopes import EVERYTHING
 from todo.record.work import Who
 from todo.requests.schemas import CreateTask
 from todo.tasks.tasks import create_task
@@ -151,7 +152,7 @@ async def make_foreign_task(world: World) -> str:
     """Create a task that belongs to another person and return its id."""
     other_user = {"id": "other", "zone": "UTC", "day_start": "09:00", "created_at": "2026-11-01T00:00:00.000000Z"}
     await world.service.database.write(lambda connection: connection.execute(insert(table_of(User)), other_user))
-    other = Who("other", "person", "rest", "", "rest")
+    other = Who("other", "person", "rest", "", "rest", scopes=EVERYTHING)
     made = await world.service.store.write(other, lambda work: create_task(work, CreateTask(title="Their secret")))
     return str(made["task"]["id"])
 

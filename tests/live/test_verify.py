@@ -13,7 +13,7 @@ import anyio
 import pytest
 from confluent_kafka import Producer
 
-from app.identity import identify_rest
+from app.identity import LOCAL_PERSON
 from app.service import Service, open_service
 from app.settings import Settings, load_settings
 from events.catalog import EventType, TopicStyle, name_topic
@@ -85,7 +85,7 @@ async def make_history(settings: Any) -> list[str]:
 
 
 async def write(service: Service, use_case: Any, request: Any) -> dict[str, Any]:
-    answer: dict[str, Any] = await service.store.write(identify_rest(), lambda work: use_case(work, request))
+    answer: dict[str, Any] = await service.store.write(LOCAL_PERSON, lambda work: use_case(work, request))
     return answer
 
 

@@ -19,7 +19,7 @@ from hypothesis.stateful import (
 from pydantic_core import from_json
 from sqlalchemy import text
 
-from app.identity import identify_rest
+from app.identity import LOCAL_PERSON
 from app.service import Service, open_service
 from tests.clock import CountedIds, MovableClock
 from tests.simulation.recurring_model import Instance, Model
@@ -29,7 +29,7 @@ from todo.errors import TodoError
 from todo.requests import schemas
 from todo.series import update as revising
 
-WHO = identify_rest()
+WHO = LOCAL_PERSON
 STATE = ("task.created", "task.updated", "task.completed", "task.deleted")
 
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from app.identity import SCHEDULER, identify_rest
+from app.identity import LOCAL_PERSON, SCHEDULER
 from app.service import Service, open_service
 from tests.clock import CountedIds, MovableClock
 from tests.world import make_settings
@@ -71,7 +71,7 @@ async def create(service: Service, rule: str, zone: str, mode: str, reminders: l
         catch_up="all" if mode == "every_occurrence" else None,
         reminders=[schemas.ReminderSpec(before=each) for each in reminders],
     )
-    answer = await service.store.write(identify_rest(), lambda work: recurring.create_recurring_task(work, request))
+    answer = await service.store.write(LOCAL_PERSON, lambda work: recurring.create_recurring_task(work, request))
     return str(answer["recurring_id"])
 
 
@@ -135,7 +135,7 @@ async def test_one_at_a_time_done_late_never_comes_twice(tmp_path: Path, zone: s
     clock, there = MovableClock(datetime(2026, 12, 28, tzinfo=UTC)), ZoneInfo(zone)
     async with open_service(make_settings(tmp_path, zone=zone), clock, CountedIds()) as service:
         await create(service, "FREQ=DAILY", zone, "one_at_a_time", [])
-        seen, wanted = await service.store.write(identify_rest(), do_late(there))
+        seen, wanted = await service.store.write(LOCAL_PERSON, do_late(there))
         assert seen == wanted
         assert len({datetime.fromisoformat(due).astimezone(there).date() for due in seen}) == len(seen)
 

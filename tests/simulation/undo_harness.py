@@ -20,12 +20,13 @@ from todo.errors import TodoError
 from todo.operations import OPERATIONS
 from todo.record.queries import load_any_tasks
 from todo.record.rows import show_task
+from todo.record.scopes import EVERYTHING
 from todo.record.work import Who, Work
 from todo.requests.arguments import read_arguments
 from todo.scheduler import step
 
-MINE = Who(LOCAL_USER, "person", "mcp", "mine", "mcp:mine")
-THEIRS = Who(LOCAL_USER, "person", "rest", "theirs", "rest:theirs")
+MINE = Who(LOCAL_USER, "person", "mcp", "mine", "mcp:mine", scopes=EVERYTHING)
+THEIRS = Who(LOCAL_USER, "person", "rest", "theirs", "rest:theirs", scopes=EVERYTHING)
 STATE = ("task.created", "task.updated", "task.completed", "task.deleted")
 EVENTS = """SELECT payload, kind FROM outbox_entry o LEFT JOIN change c
 ON c.id = json_extract(o.payload, '$.data.data.change_id') ORDER BY o.seq"""

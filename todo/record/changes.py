@@ -13,6 +13,7 @@ from events.sql import HotInsert, table_of
 from todo.errors import InvalidArguments
 from todo.record import models
 from todo.record.rows import insert_task, show_task, update_task_row
+from todo.record.scopes import WRITE
 from todo.record.shapes import (
     DateShape,
     EventRef,
@@ -142,6 +143,8 @@ class Change:
             self.work.collected.add(self._parts)
             return Recorded("", [])
         work, change_id = self.work, self.work.ids.new()
+        # The last wall: no caller changes tasks without the right to, even if a surface forgot to check.
+        work.who.require(WRITE)
         write_history(work, change_id, self.kind, touched, self._parts.series, self._undoes)
         actor = work.who.actor()
         events = []

@@ -12,14 +12,23 @@ _ALIVE = "deleted_at IS NULL"
 
 
 class User(SQLModel, table=True):
-    """A person; `zone` is an IANA name, `day_start` a local `HH:MM`."""
+    """A person; `zone` is an IANA name, `day_start` a local `HH:MM`.
+
+    `name` is what an operator calls them, `name_key` the same without case and accents; the local person has none.
+    A disabled person is refused at every door.
+    """
 
     __tablename__ = "person"
+    __table_args__ = (Index("ux_person_name", "name_key", unique=True),)
 
     id: str = Field(primary_key=True)
     zone: str
     day_start: str = "09:00"
     created_at: str
+    name: str | None = None
+    name_key: str | None = None
+    is_admin: bool = False
+    disabled_at: str | None = None
 
 
 class Task(SQLModel, table=True):

@@ -12,7 +12,9 @@ from sqlalchemy import Connection, bindparam, select
 from events.instants import write_instant
 from events.ports import Ids
 from events.sql import table_of
+from todo.errors import Forbidden
 from todo.record.models import User
+from todo.record.scopes import MEANINGS
 from todo.record.shapes import Answer
 from todo.record.touched import Collected
 from todo.text import when
@@ -34,7 +36,8 @@ _USER_HELD = _USER.with_for_update(read=True)
 class Who:
     """The caller, as established at the edge; no argument that a model can fill says any of this.
 
-    `origin` scopes "the newest change from here": a conversation, a token, a process or a client.
+    `origin` scopes "the newest change from here": a conversation, a token, a process or a client. `scopes` is what
+    the credential allows, with everything that it implies; `token` is the label of that credential, never its secret.
     """
 
     user_id: str
@@ -42,17 +45,31 @@ class Who:
     surface: Surface
     client: str = ""
     origin: str = ""
+    token: str = ""
+    scopes: frozenset[str] = field(kw_only=True)
 
     def actor(self) -> dict[str, str]:
         """Return the actor as events and history show it."""
         actor: dict[str, str] = {"kind": self.kind, "surface": self.surface}
         if self.client:
             actor["client"] = self.client
+        if self.token:
+            actor["token"] = self.token
         return actor
 
     def write_actor(self) -> str:
         """Return the actor as its changes store it; changes of one client are found by this very text."""
         return to_json(self.actor()).decode()
+
+    def require(self, *scopes: str) -> None:
+        """Raise `Forbidden` unless the caller's credential has all these scopes."""
+        missing = [scope for scope in scopes if scope not in self.scopes]
+        if missing:
+            raise Forbidden(
+                f"This call may not {MEANINGS[missing[0]]}.",
+                f"Ask the person for a token with the scope {missing[0]}, and send no X-Todo-Read-Only.",
+                scope=" ".join(missing),
+            )
 
 
 @dataclass(slots=True)

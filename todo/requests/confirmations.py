@@ -14,6 +14,7 @@ from todo.errors import ConfirmationRequired, Forbidden, InvalidArguments, TaskN
 from todo.record.changes import Change
 from todo.record.models import Confirmation
 from todo.record.queries import load_any_tasks
+from todo.record.scopes import CONFIRM
 from todo.record.shapes import TaskRow
 from todo.record.work import Work
 from todo.requests.losses import count_losses, count_recent, find_losses
@@ -211,8 +212,11 @@ def list_confirmations(work: Work) -> dict[str, Any]:
 def decide_confirmation(work: Work, confirmation_id: str, decision: str) -> ConfirmationView:
     """Accept or reject a question as the person, or as the agent that asked it and brings the person's answer.
 
-    Returns the question. Raises `TaskNotFound`, for an agent also of another's question, and `InvalidArguments`.
+    Returns the question. Raises `TaskNotFound`, for an agent also of another's question, `InvalidArguments`, and
+    `Forbidden` for a person's token without the scope `confirm`.
     """
+    if work.who.kind == "person":
+        work.who.require(CONFIRM)
     if decision not in ("accept", "reject"):
         raise InvalidArguments("decision must be accept or reject.", 'Send {"decision": "accept"}.')
     row = work.connection.execute(_BY_ID, {"user": work.who.user_id, "key": confirmation_id}).one_or_none()

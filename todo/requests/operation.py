@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from todo.record.scopes import DELETE, READ, WRITE
 from todo.record.shapes import Answer
 from todo.record.work import Store, Who, Work
 from todo.requests.arguments import read_arguments
@@ -29,12 +30,23 @@ READS = Effect(writes=False, idempotent=True)
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One thing that callers may ask for; `use_case` takes (work, request of the type `request`)."""
+    """One thing that callers may ask for; `use_case` takes (work, request of the type `request`).
+
+    `deletes` says that what it removes is gone for the person, so that its callers need the right to delete.
+    """
 
     name: str
     request: type[Request]
     use_case: UseCase
     effect: Effect = WRITES
+    deletes: bool = False
+
+    @property
+    def scope(self) -> str:
+        """The scope that a caller needs."""
+        if self.deletes:
+            return DELETE
+        return WRITE if self.effect.writes else READ
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +70,7 @@ async def run_call(store: Store, who: Who, call: Call) -> Answer:
     Raises `TodoError`.
     """
     operation = call.operation
+    who.require(operation.scope)
     answer: Answer
     if operation.effect.writes:
         use_case = partial(once, operation=operation.name, request=call.request, use_case=operation.use_case)

@@ -170,7 +170,7 @@ OPERATIONS = (
     Operation("update_task", UpdateTask, update_task),
     Operation("complete_task", CompleteTask, complete_task, Effect(idempotent=True)),
     Operation("reopen_task", ReopenTask, reopen_task, Effect(idempotent=True)),
-    Operation("delete_task", DeleteTask, delete_task, Effect(destructive=True, idempotent=True)),
+    Operation("delete_task", DeleteTask, delete_task, Effect(destructive=True, idempotent=True), deletes=True),
 )
 
 

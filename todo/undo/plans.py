@@ -221,6 +221,7 @@ def _run(work: Work, number: int, step: Step) -> tuple[WriteAnswer, Collected]:
         raise InvalidArguments(f"{number}: {str(tool)[:40]!r} cannot be planned.", f"Use: {', '.join(PLANNABLE)}.")
     collected = Collected()
     try:
+        work.who.require(operation.scope)
         given = read_arguments(operation.request, step["arguments"])
         answer = operation.use_case(work.in_plan(collected), given.request)
     except TodoError as error:

@@ -14,6 +14,7 @@ from todo.record.changes import Change, finish_answer
 from todo.record.conflicts import describe_change, list_since
 from todo.record.queries import load_any_tasks, load_recurrence
 from todo.record.rows import show_task
+from todo.record.scopes import DELETE
 from todo.record.shapes import (
     ChangeItemRow,
     ChangeRow,
@@ -98,7 +99,10 @@ def undo(work: Work, request: Undo) -> WriteAnswer:
     for series_id, state in way.series.items():
         _restore_series(change, series_id, state)
     touched = change.list_touched()
-    require_person(change, " ".join(sorted(each["id"] for each in changes)), _list_taken_back(work, changes))
+    taken_back = _list_taken_back(work, changes)
+    if any(each.is_gone and each.row["id"] not in taken_back for each in touched):
+        work.who.require(DELETE)
+    require_person(change, " ".join(sorted(each["id"] for each in changes)), taken_back)
     recorded = change.record()
     for each in changes:
         _mark(work, each, recorded.change_id)

@@ -18,7 +18,8 @@ from events.dead_letters import list_unreadable
 from events.embedded import list_parked, replay_parked
 from events.positions import Position, read_position
 from todo.activity import feeds
-from todo.record.work import Store
+from todo.record.scopes import ADMIN, WRITE
+from todo.record.work import Store, Who
 from todo.requests import schemas
 from todo.requests.arguments import describe_model, read_arguments
 from todo.requests.confirmations import list_confirmations
@@ -44,7 +45,7 @@ class Streams:
         self._closing = True
         self.wake()
 
-    async def follow(self, store: Store, position: Positions) -> AsyncIterator[bytes]:
+    async def follow(self, store: Store, who: Who, position: Positions) -> AsyncIterator[bytes]:
         """Yield server-sent events after a position: `notification` and `activity`, each with both positions as id.
 
         `confirmation` comes first for each pending question, then whenever one is asked or decided.
@@ -58,7 +59,7 @@ class Streams:
             while not self._closing:
                 news.clear()
                 read = _after(rang, happened)
-                notifications, activity, questions = await store.read(identify_rest(), read)
+                notifications, activity, questions = await store.read(who, read)
                 for rang, view in notifications:
                     yield frame_event(to_json(view), event="notification", position=f"{rang}-{happened}")
                 for happened, view in activity:
@@ -85,24 +86,31 @@ def build_feed_routes(store: Store, streams: Streams) -> APIRouter:
     async def list_notifications(request: Request) -> Response:
         query = read_scalars(request, "limit", "unread")
         limit, unread = read_limit(query.get("limit", "50")), read_flag("unread", query.get("unread", "false"))
-        return _json(await store.read(identify_rest(), lambda work: feeds.list_notifications(work, limit, unread)))
+        return _json(
+            await store.read(identify_rest(request), lambda work: feeds.list_notifications(work, limit, unread))
+        )
 
     @router.get("/notifications/stream", response_class=StreamingResponse)
     async def stream(request: Request) -> StreamingResponse:
-        position = await store.read(identify_rest(), feeds.newest_positions)
+        who = identify_rest(request)
+        position = await store.read(who, feeds.newest_positions)
         known = _read_positions(request.headers.get("last-event-id", ""))
-        return stream_frames(streams.follow(store, known or position))
+        return stream_frames(streams.follow(store, who, known or position))
 
     @router.post("/notifications/{notification_id}/read")
-    async def read_notification(notification_id: str) -> Response:
-        return _json(await store.write(identify_rest(), lambda work: feeds.read_notification(work, notification_id)))
+    async def read_notification(notification_id: str, request: Request) -> Response:
+        return _json(
+            await store.write(
+                identify_rest(request, WRITE), lambda work: feeds.read_notification(work, notification_id)
+            )
+        )
 
     @router.get("/activity", openapi_extra=describe_names("limit", "cursor"))
     async def list_activity(request: Request) -> Response:
         query = read_scalars(request, "limit", "cursor")
         limit, cursor = query.get("limit", "50"), query.get("cursor")
         return _json(
-            await store.read(identify_rest(), lambda work: feeds.list_activity(work, read_limit(limit), cursor))
+            await store.read(identify_rest(request), lambda work: feeds.list_activity(work, read_limit(limit), cursor))
         )
 
     _add_own_routes(router, store)
@@ -115,20 +123,20 @@ def _add_own_routes(router: APIRouter, store: Store) -> None:
         query = read_scalars(request, "from", "until")
         return _json(
             await store.read(
-                identify_rest(), lambda work: feeds.read_statistics(work, query.get("from"), query.get("until"))
+                identify_rest(request), lambda work: feeds.read_statistics(work, query.get("from"), query.get("until"))
             )
         )
 
     @router.get("/me")
-    async def get_me() -> Response:
-        return _json(await store.read(identify_rest(), feeds.get_me))
+    async def get_me(request: Request) -> Response:
+        return _json(await store.read(identify_rest(request), feeds.get_me))
 
     body = {"schema": describe_model(schemas.UpdateMe)}
 
     @router.patch("/me", openapi_extra={"requestBody": {"content": dict.fromkeys(sorted(PATCHES), body)}})
     async def update_me(request: Request) -> Response:
         given = read_arguments(schemas.UpdateMe, await read_body(request, PATCHES))
-        answer = await store.write(identify_rest(), lambda work: feeds.update_me(work, given.request))
+        answer = await store.write(identify_rest(request, WRITE), lambda work: feeds.update_me(work, given.request))
         return _json({**answer, "warnings": list(given.warnings)} if given.warnings else answer)
 
     _add_dead_letter_routes(router, store)
@@ -136,29 +144,31 @@ def _add_own_routes(router: APIRouter, store: Store) -> None:
 
 def _add_dead_letter_routes(router: APIRouter, store: Store) -> None:
     @router.get("/dead-letters")
-    async def list_dead_letters() -> Response:
-        who = identify_rest()
+    async def list_dead_letters(request: Request) -> Response:
+        who = identify_rest(request)
         parked = await store.read(who, lambda work: list_parked(work.connection, work.who.user_id))
-        unreadable = await store.read(who, lambda work: list_unreadable(work.connection))
+        # An event that cannot be read has no known owner, so only the operator sees it.
+        may_see_all = ADMIN in who.scopes
+        unreadable = await store.read(who, lambda work: list_unreadable(work.connection)) if may_see_all else []
         return _json({"dead_letters": parked, **({"unreadable": unreadable} if unreadable else {})})
 
     @router.post("/dead-letters/replay")
-    async def replay_all() -> Response:
-        return _json({"replayed": await _replay(store, None)})
+    async def replay_all(request: Request) -> Response:
+        return _json({"replayed": await _replay(store, request, None)})
 
     @router.post("/dead-letters/{delivery_id}/replay")
-    async def replay_one(delivery_id: str) -> Response:
+    async def replay_one(delivery_id: str, request: Request) -> Response:
         if not (delivery_id.isascii() and delivery_id.isdigit() and len(delivery_id) < 19):
             raise HttpRefusal(404, "not_found", "There is no dead letter with this id.")
-        replayed = await _replay(store, int(delivery_id))
+        replayed = await _replay(store, request, int(delivery_id))
         if not replayed:
             raise HttpRefusal(404, "not_found", "There is no dead letter with this id.")
         return _json({"replayed": replayed})
 
 
-async def _replay(store: Store, delivery_id: int | None) -> int:
+async def _replay(store: Store, request: Request, delivery_id: int | None) -> int:
     return await store.write(
-        identify_rest(), lambda work: replay_parked(work.connection, work.who.user_id, delivery_id)
+        identify_rest(request, WRITE), lambda work: replay_parked(work.connection, work.who.user_id, delivery_id)
     )
 
 

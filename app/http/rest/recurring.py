@@ -27,6 +27,6 @@ def build_recurring_routes(store: Store) -> APIRouter:
     )
     async def preview_occurrences(request: Request) -> Response:
         call = read_call(OPERATIONS["preview_occurrences"], await read_body(request))
-        return write_json(await run_call(store, identify_rest(), call))
+        return write_json(await run_call(store, identify_rest(request), call))
 
     return router

@@ -9,6 +9,7 @@ from app.http.rest.tasks import PROBLEMS, write_json
 from app.identity import identify_rest
 from app.problems import HttpRefusal
 from todo.activity import history
+from todo.record.scopes import CONFIRM, DELETE
 from todo.record.work import Store
 from todo.requests import confirmations
 
@@ -21,20 +22,22 @@ def build_safety_routes(store: Store) -> APIRouter:
     async def list_changes(request: Request) -> Response:
         query = read_scalars(request, "limit", "cursor")
         limit, cursor = read_limit(query.get("limit", "50")), query.get("cursor")
-        answer = await store.read(identify_rest(), lambda work: history.list_changes(work, limit, cursor))
+        answer = await store.read(identify_rest(request), lambda work: history.list_changes(work, limit, cursor))
         return write_json(answer)
 
     @router.get("/tasks/{task_id}/history", operation_id="list_history")
-    async def list_history(task_id: str) -> Response:
-        return write_json(await store.read(identify_rest(), lambda work: history.list_history(work, task_id)))
+    async def list_history(task_id: str, request: Request) -> Response:
+        return write_json(await store.read(identify_rest(request), lambda work: history.list_history(work, task_id)))
 
     @router.delete("/tasks/{task_id}/permanently", operation_id="erase_task")
-    async def erase_task(task_id: str) -> Response:
-        return write_json(await store.write(identify_rest(), lambda work: history.erase_task(work, task_id)))
+    async def erase_task(task_id: str, request: Request) -> Response:
+        return write_json(
+            await store.write(identify_rest(request, DELETE), lambda work: history.erase_task(work, task_id))
+        )
 
     @router.get("/confirmations", operation_id="list_confirmations")
-    async def list_confirmations() -> Response:
-        return write_json(await store.read(identify_rest(), confirmations.list_confirmations))
+    async def list_confirmations(request: Request) -> Response:
+        return write_json(await store.read(identify_rest(request), confirmations.list_confirmations))
 
     @router.post("/confirmations/{confirmation_id}", operation_id="decide_confirmation")
     async def decide_confirmation(confirmation_id: str, request: Request) -> Response:
@@ -43,7 +46,8 @@ def build_safety_routes(store: Store) -> APIRouter:
         if body.keys() != {"decision"} or not isinstance(decision, str):
             raise HttpRefusal(422, "invalid_arguments", 'Send {"decision": "accept"} or {"decision": "reject"}.')
         answer = await store.write(
-            identify_rest(), lambda work: confirmations.decide_confirmation(work, confirmation_id, decision)
+            identify_rest(request, CONFIRM),
+            lambda work: confirmations.decide_confirmation(work, confirmation_id, decision),
         )
         return write_json(answer)
 

@@ -11,10 +11,10 @@ from fastapi.routing import APIRoute
 from pydantic_core import to_json
 
 from app.http.rest.requests import PATCHES, fill_id, patch_to_arguments, read_body, read_query, read_versions
-from app.identity import identify_page_or_app, identify_rest
+from app.identity import identify_rest
 from app.problems import refuse
 from todo.activity import history
-from todo.errors import InvalidArguments, TodoError
+from todo.errors import Forbidden, InvalidArguments, TodoError
 from todo.operations import OPERATIONS
 from todo.record.conflicts import check_version
 from todo.record.queries import load_reminder, load_task
@@ -99,7 +99,7 @@ def build_task_routes(store: Store) -> APIRouter:
     )
     async def find_tasks(request: Request) -> Response:
         call = read_call(OPERATIONS["find_tasks"], read_query(request))
-        return write_json(await run_call(store, identify_rest(), call))
+        return write_json(await run_call(store, identify_rest(request), call))
 
     @router.get(
         "/tasks/{id}",
@@ -116,9 +116,9 @@ def build_task_routes(store: Store) -> APIRouter:
             if not isinstance(at, str):
                 raise InvalidArguments("Give one time with at.", "Write it as 2026-11-27T17:00.")
             task_id = str(request.path_params["id"])
-            past = await store.read(identify_rest(), lambda work: history.read_past(work, task_id, at))
+            past = await store.read(identify_rest(request), lambda work: history.read_past(work, task_id, at))
             return write_json({**past, "warnings": list(call.warnings)} if call.warnings else past)
-        answer = await run_call(store, identify_rest(), call)
+        answer = await run_call(store, identify_rest(request), call)
         more = {name: answer[name] for name in ("occurrences", "history", "warnings") if name in answer}
         return write_json({**answer["task"], **more}, etag=answer["task"]["version"])
 
@@ -145,9 +145,9 @@ def _build_write(store: Store, route: Route) -> Callable[[Request], Any]:
             operation = replace(operation, name=name, use_case=_any_of(versions, operation.use_case))
         try:
             call = read_call(operation, raw)
-            answer = await run_call(
-                store, identify_page_or_app(request), replace(call, warnings=_reword_clear(call.warnings))
-            )
+            answer = await run_call(store, identify_rest(request), replace(call, warnings=_reword_clear(call.warnings)))
+        except Forbidden:
+            raise
         except TodoError as error:
             return refuse(error, precondition=versions is not None)
         task = answer.get("task")

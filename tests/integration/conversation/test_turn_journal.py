@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from agent.messages import ModelRequest, TextPiece
 from agent.turn_events import Begun, CallStarted, Done, Text
 from app.assistant import build_conversation
-from app.identity import identify_chat
+from app.identity import LOCAL
 from app.storage.postgres import PostgresDatabase
 from app.storage.sqlite_writer import SqliteDatabase
 from tests.integration.conversation.talking import open_talk, say
@@ -20,6 +20,8 @@ from todo.errors import StorageUnavailable
 PROMISES = ("turn-journal",)
 
 pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
+
+TALKER = LOCAL.make_who("person", "chat", "test", "chat:test")
 
 
 class Death:
@@ -138,7 +140,7 @@ async def test_whoever_stops_listening_stops_the_turn_after_its_call(tmp_path: P
     lines = ([("create_task", {"title": "Milk"})], [("create_task", {"title": "Bread"})])
     async with open_talk(tmp_path, *lines) as (world, model):
         conversation = build_conversation(world.service, {model.name: model})
-        events = conversation.reply(identify_chat("test"), "add two")
+        events = conversation.reply(TALKER, "add two")
         async for said in events:
             if isinstance(said, CallStarted):
                 break
@@ -162,7 +164,7 @@ async def test_a_stop_cuts_the_models_words_and_the_next_message_is_welcome(tmp_
 
     async with open_talk(tmp_path, chatter, "Hello.") as (world, model):
         conversation = build_conversation(world.service, {model.name: model})
-        who = identify_chat("test")
+        who = TALKER
         ended = None
         events = conversation.reply(who, "talk")
         async for said in events:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
-from app.identity import identify_rest
+from app.identity import LOCAL_PERSON
 from events.catalog import EventType, TaskEvent, name_topic
 from events.cloudevent import Unreadable, decode_event, encode_event
 from events.consumer import Answer, Consumer, deliver_to_all
@@ -179,7 +179,7 @@ async def test_a_failing_reaction_is_undone_retried_in_order_then_parked_and_rep
         world.clock.move(minutes=6)
         while await broker.step():
             pass
-    user = identify_rest().user_id
+    user = LOCAL_PERSON.user_id
     [first] = await world.service.database.read(lambda connection: list_parked(connection, user))
     assert (first["consumer"], first["reason"]) == ("fragile", "ValueError: no such word")
     react.broken = False

@@ -11,7 +11,7 @@ import pytest
 from pydantic_core import from_json
 
 from app.http.rest.feeds import Positions, Streams
-from app.identity import identify_rest
+from app.identity import LOCAL_PERSON
 from app.resource_updates import ResourceUpdates, Subscribers
 from events.positions import MAY_COME_LATE, Position, read_position
 from tests.integration.event_path.dapr_worlds import SUCCESS, deliver, make_event
@@ -46,7 +46,7 @@ async def overtaking(dapr: World) -> AsyncIterator[None]:
 async def read_frames(dapr: World, position: Positions, count: int) -> tuple[list[str], str]:
     """Return the texts of that many activity frames, and the id of the last frame."""
     texts: list[str] = []
-    frames = Streams().follow(dapr.service.store, position)
+    frames = Streams().follow(dapr.service.store, LOCAL_PERSON, position)
     last = ""
     async for frame in frames:
         if b"event: activity" in frame:
@@ -66,7 +66,7 @@ def read_id(text: str) -> Positions:
 
 
 async def start_of(dapr: World) -> Positions:
-    return await dapr.service.store.read(identify_rest(), newest_positions)
+    return await dapr.service.store.read(LOCAL_PERSON, newest_positions)
 
 
 async def test_f1_a_stream_brings_the_row_that_is_committed_late(dapr: World) -> None:
@@ -78,7 +78,7 @@ async def test_f1_a_stream_brings_the_row_that_is_committed_late(dapr: World) ->
     for known in (read_id(last), joined):
         late, after = await read_frames(dapr, known, 1)
         assert late == ['Created "first"']
-        assert (await dapr.service.store.read(identify_rest(), lambda work: newest_positions(work)[1].last)) == 3
+        assert (await dapr.service.store.read(LOCAL_PERSON, lambda work: newest_positions(work)[1].last)) == 3
         assert read_id(after)[1] == Position(3)
 
 

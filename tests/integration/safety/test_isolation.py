@@ -9,6 +9,7 @@ from app.identity import ensure_local_user
 from tests.world import World
 from todo.activity.feeds import get_me, list_activity, list_notifications, read_notification, read_statistics
 from todo.errors import TodoError
+from todo.record.scopes import EVERYTHING
 from todo.record.work import Who, Work
 from todo.requests.arguments import read_arguments
 from tools.catalog import TOOLS
@@ -18,7 +19,7 @@ PROMISES = ("isolation",)
 
 pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
 
-STRANGER = Who("stranger", "agent", "mcp", "", "stranger")
+STRANGER = Who("stranger", "agent", "mcp", "", "stranger", scopes=EVERYTHING)
 NOWHERE = "01930000-0000-7000-8000-ffffffffffff"
 FILLING: dict[str, dict[str, Any]] = {
     "update_task": {"title": "Mine now"},
@@ -40,7 +41,9 @@ def read_as(spec: ToolSpec, raw: dict[str, Any]) -> Callable[[Work], Any]:
 async def own_task(world: World) -> tuple[str, str]:
     """Create a stranger and a task of the local person with a fired reminder; return the ids of task and reminder."""
     await world.service.database.write(
-        lambda connection: connection.exec_driver_sql("INSERT INTO person VALUES ('stranger', 'UTC', '09:00', 'x')")
+        lambda connection: connection.exec_driver_sql(
+            "INSERT INTO person (id, zone, day_start, created_at) VALUES ('stranger', 'UTC', '09:00', 'x')"
+        )
     )
     await world.service.database.write(lambda connection: ensure_local_user(connection, "UTC", "x"))
     body = {"title": "Secret plan", "reminders": ["2026-11-23T11:00"]}

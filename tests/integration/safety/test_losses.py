@@ -9,6 +9,7 @@ from tests.integration.safety.agent_calls import do, fail, make
 from tests.world import World
 from todo.errors import ConfirmationRequired
 from todo.operations import OPERATIONS
+from todo.record.scopes import EVERYTHING
 from todo.record.shapes import Answer
 from todo.record.work import Who
 from todo.requests.confirmations import MANY_LOSSES
@@ -19,7 +20,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
 
 async def say(world: World, conversation: str, name: str, **arguments: Any) -> Answer:
     """Call an operation as the assistant of one conversation."""
-    who = Who(LOCAL_USER, "agent", "chat", "page", f"conversation:{conversation}")
+    who = Who(LOCAL_USER, "agent", "chat", "page", f"conversation:{conversation}", scopes=EVERYTHING)
     return await run_call(world.service.store, who, read_call(OPERATIONS[name], arguments))
 
 

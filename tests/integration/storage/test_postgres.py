@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 from app.cli.doctor import examine
-from app.identity import ensure_local_user, identify_rest
+from app.identity import LOCAL_PERSON, ensure_local_user
 from app.migrations import HEAD
 from app.service import migrate_database, open_database
 from app.settings import BadSettings, load_settings
@@ -21,6 +21,7 @@ from tests.postgres import TEMPLATE, Cluster
 from tests.storage import Storage
 from tests.world import World, make_settings, open_world
 from todo.errors import StorageUnavailable
+from todo.record.scopes import EVERYTHING
 from todo.record.work import Who
 from todo.requests.schemas import CreateTask
 from todo.tasks.search import _VECTOR
@@ -30,7 +31,7 @@ PROMISES = ("two-databases",)
 
 pytestmark = [pytest.mark.anyio, pytest.mark.database("postgresql")]
 
-AGENT = Who("local", "agent", "mcp", "", "ide")
+AGENT = Who("local", "agent", "mcp", "", "ide", scopes=EVERYTHING)
 
 
 async def make(world: World, **fields: Any) -> str:
@@ -79,7 +80,7 @@ async def test_a_caller_that_goes_away_does_not_stop_the_commit(world: World) ->
         started.set()
         create_task(work, CreateTask(title="Stays"))
 
-    call = asyncio.create_task(world.service.store.write(identify_rest(), use_case))
+    call = asyncio.create_task(world.service.store.write(LOCAL_PERSON, use_case))
     await started.wait()
     call.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
-from app.identity import SCHEDULER, identify_rest
+from app.identity import LOCAL_PERSON, SCHEDULER
 from app.storage.postgres import TRIES
 from events.catalog import TaskEvent
 from events.lease import Lease
@@ -15,6 +15,7 @@ from events.sql import take_lock
 from tests.world import World
 from todo.activity.reactions import count_task
 from todo.errors import StorageUnavailable
+from todo.record.scopes import EVERYTHING
 from todo.record.shapes import Answer
 from todo.record.work import Who, Work
 from todo.reminders import fire_due
@@ -26,7 +27,7 @@ PROMISES = ("two-databases",)
 
 pytestmark = [pytest.mark.anyio, pytest.mark.database("postgresql")]
 
-AGENT = Who("local", "agent", "mcp", "", "ide")
+AGENT = Who("local", "agent", "mcp", "", "ide", scopes=EVERYTHING)
 
 
 async def make(world: World, **fields: Any) -> str:
@@ -190,7 +191,7 @@ async def test_a_change_that_commits_after_a_later_one_is_seen_too(world: World,
         while not seen.is_set():
             work.connection.exec_driver_sql("SELECT pg_sleep(0.002)")
 
-    writing = asyncio.create_task(second.service.store.write(identify_rest(), slow))
+    writing = asyncio.create_task(second.service.store.write(LOCAL_PERSON, slow))
     await recorded.wait()
     await make(second, title="Done first")
     watch = asyncio.create_task(world.service.background._watch())
@@ -238,7 +239,7 @@ async def test_a_conflict_is_retried_with_the_same_ids_and_time(world: World) ->
             work.connection.exec_driver_sql(f"DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{state}'; END $$")
         return answer
 
-    answer = await world.service.store.write(identify_rest(), use_case)
+    answer = await world.service.store.write(LOCAL_PERSON, use_case)
     assert (len(runs), set(runs)) == (4, {answer["task"]["id"]})
     assert await world.query("SELECT count(*) FROM task") == [(1,)]
 

@@ -3,6 +3,7 @@
 from sqlmodel import SQLModel
 
 from agent.models import ChatConversation, PendingCall, Turn, TurnStep
+from app.access.models import Credential
 from events.dead_letters import DeadLetter
 from events.embedded import Delivery
 from events.inbox import InboxEntry
@@ -35,6 +36,7 @@ _MODELS: tuple[type[SQLModel], ...] = (
     ChatConversation,
     Confirmation,
     CountedTask,
+    Credential,
     DayCount,
     DeadLetter,
     Delivery,

@@ -1,0 +1,96 @@
+"""The door: recognises who a request comes from by the secret that it shows."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from app.access.credentials import Found, digest_secret, find_credential, touch_credential
+from app.identity import LOCAL, Caller
+from app.storage.port import Database
+from events.instants import write_instant
+from events.ports import Clock
+from todo.errors import StorageUnavailable, TodoError
+
+TRUSTED_FOR = timedelta(seconds=0.8)
+"""How long a look into the database is trusted: what is revoked anywhere is refused everywhere within a second."""
+MOST_KNOWN = 10_000
+
+
+@dataclass(slots=True)
+class Door:
+    """Admits callers by their credentials; one that was seen less than a second ago costs no query."""
+
+    database: Database
+    clock: Clock
+    _known: dict[str, tuple[Found, datetime]] = field(default_factory=dict)
+
+    async def admit(self, secret: str) -> Caller | None:
+        """Return the caller with this personal token or session, None for anything else.
+
+        An invitation admits nobody: it is good for one session. Raises `StorageUnavailable`.
+        """
+        found = await self.find(secret)
+        return found.caller if found is not None and found.kind != "invitation" else None
+
+    async def find(self, secret: str) -> Found | None:
+        """Return the credential behind a secret if it holds now. Raises `StorageUnavailable`."""
+        digest = digest_secret(secret)
+        if digest is None:
+            return None
+        now = self.clock.now()
+        known = self._known.get(digest)
+        if known is not None and now < known[1] and not _has_ended(known[0], now):
+            return known[0]
+        self._known.pop(digest, None)
+
+        def look(connection: Connection) -> Found | None:
+            return find_credential(connection, digest, now)
+
+        found = await self.database.read(look)
+        if found is None:
+            return None
+        if found.is_stale:
+            await self._touch(found, now)
+        if len(self._known) >= MOST_KNOWN:
+            self._known.clear()
+        self._known[digest] = (found, now + TRUSTED_FOR)
+        return found
+
+    def forget(self) -> None:
+        """Forget whom the door knows, after a credential or a person has changed in this process."""
+        self._known.clear()
+
+    async def _touch(self, found: Found, now: datetime) -> None:
+        """Note the last use; a database that takes no writes still lets its people read."""
+        try:
+            await self.database.write(lambda connection: touch_credential(connection, found.caller.credential, now))
+        except StorageUnavailable:
+            return
+
+
+def _has_ended(found: Found, now: datetime) -> bool:
+    end = found.caller.expires_at
+    return bool(end) and end <= write_instant(now)
+
+
+class Unauthenticated(TodoError):
+    """No credential was shown, or one that does not hold."""
+
+    code = "unauthenticated"
+
+
+async def admit_program(door: Door | None, secret: str | None) -> Caller:
+    """Return the caller of a program on this machine: the local person, or whose token it shows.
+
+    Raises `Unauthenticated`.
+    """
+    if door is None:
+        return LOCAL
+    caller = await door.admit(secret) if secret else None
+    if caller is None:
+        raise Unauthenticated(
+            "This service has several people (TODO_AUTH=token), and TODO_TOKEN names none of them.",
+            "Make one with `token create --user NAME`, and set TODO_TOKEN or TODO_TOKEN_FILE.",
+        )
+    return caller

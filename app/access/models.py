@@ -1,0 +1,31 @@
+"""The table of credentials."""
+
+from sqlalchemy import Index
+from sqlmodel import Field, SQLModel
+
+
+class Credential(SQLModel, table=True):
+    """A personal token, an invitation, or a session of the page, known by the SHA-256 of its secret.
+
+    `scopes` are separated by blanks; empty means all rights of the person. `parent_id` is the token by which a session
+    was opened: they end together. `used_at` is the last use, exact to a minute.
+    """
+
+    __tablename__ = "credential"
+    __table_args__ = (
+        Index("ux_credential_digest", "digest", unique=True),
+        Index("ix_credential_user", "user_id", "kind"),
+        Index("ix_credential_parent", "parent_id"),
+    )
+
+    id: str = Field(primary_key=True)
+    user_id: str
+    kind: str
+    label: str
+    digest: str
+    scopes: str
+    parent_id: str | None = None
+    created_at: str
+    expires_at: str | None = None
+    used_at: str | None = None
+    revoked_at: str | None = None

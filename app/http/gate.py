@@ -1,0 +1,212 @@
+"""The gate: middleware that asks every request who calls, before any surface sees it."""
+
+import asyncio
+import re
+from dataclasses import replace
+from http.cookies import CookieError, SimpleCookie
+
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.access.door import TRUSTED_FOR, Door
+from app.http.edge import MCP_PATH
+from app.identity import CALLER_KEY, LOCAL, LOCAL_READING, READ_ONLY, WANTED_SCOPE, Caller
+from app.problems import refuse_at
+from todo.errors import StorageUnavailable
+from todo.record.scopes import READ, WRITE
+
+PAGE_HEADER = b"x-todo-page"
+"""What the page's own writes carry: a form of another site cannot send a header."""
+_OPEN = re.compile(
+    r"/|/page/.*|/healthz|/readyz|/\.well-known/.*|/api/session|/events/.*|/dapr/.*|/bindings/.*|/favicon\.ico"
+)
+"""Served without a caller: the page's files, health, metadata and signing in. Dapr's routes have their own token."""
+_SIGN_IN_FIRST = re.compile(r"/docs|/confirm/[0-9A-Za-z-]{1,64}")
+"""What people open in a browser: without a session they are led to the page, which brings them back."""
+_SAFE = ("GET", "HEAD", "OPTIONS")
+_MISSING = "Sign in first: send Authorization: Bearer with a personal token, or open the page and sign in there."
+_REFUSED = "This token is not accepted: it is unknown, revoked or expired. Ask the person for another one."
+
+
+class LocalGate:
+    """ASGI middleware of `local` mode: every request is the local person's; a header limits it to reading."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on with its caller."""
+        if scope["type"] == "http":
+            scope[CALLER_KEY] = LOCAL_READING if _wants_reading(scope) else LOCAL
+        await self._app(scope, receive, send)
+
+
+class Gate:
+    """ASGI middleware of `token` mode: a bearer token, or the page's cookie, or 401 with a challenge.
+
+    A request that lasts is cut off within a second of its credential's end.
+    """
+
+    def __init__(self, app: ASGIApp, door: Door, url: str) -> None:
+        self._app = app
+        self._door = door
+        self._cookie = name_cookie(url)
+        self._metadata = f"{url}/.well-known/oauth-protected-resource"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on with its caller, or refuse it."""
+        if scope["type"] != "http" or _OPEN.fullmatch(scope["path"]):
+            await self._app(scope, receive, send)
+            return
+        try:
+            secret, is_cookie = read_secret(scope, self._cookie)
+            caller = await self._door.admit(secret) if secret else None
+        except StorageUnavailable as error:
+            await refuse_at(scope["path"], 503, error.code, error.text)(scope, receive, send)
+            return
+        refusal = self._refuse(scope, secret, caller, is_cookie=is_cookie)
+        if refusal is not None or caller is None:
+            await (refusal or self._challenge(scope, secret))(scope, receive, send)
+            return
+        scope[CALLER_KEY] = replace(caller, scopes=caller.scopes & {READ}) if _wants_reading(scope) else caller
+        await self._serve(scope, receive, self._challenging(scope, send), secret)
+
+    def _refuse(self, scope: Scope, secret: str, caller: Caller | None, *, is_cookie: bool) -> Response | None:
+        path = scope["path"]
+        if caller is None:
+            if scope["method"] in _SAFE and _SIGN_IN_FIRST.fullmatch(path):
+                return RedirectResponse(f"/?next={path}", 303, {"Cache-Control": "no-store"})
+            return self._challenge(scope, secret)
+        if is_cookie != caller.by_page:
+            # A session's secret is good in its cookie alone, a token in the header alone.
+            return self._challenge(scope, secret)
+        if is_cookie and scope["method"] not in _SAFE:
+            headers = dict(scope["headers"])
+            # The edge has compared the origin; the plain form of a question cannot send the header.
+            if b"origin" not in headers or not (PAGE_HEADER in headers or path.startswith("/confirm/")):
+                return refuse_at(path, 403, "forbidden", "Only the page itself may write with this session.")
+        return None
+
+    def _challenge(self, scope: Scope, secret: str) -> Response:
+        """Return 401 with a challenge (RFC 6750, section 3; RFC 9728, section 5.1); no error code without a token."""
+        path = scope["path"]
+        response = refuse_at(path, 401, "unauthenticated", _REFUSED if secret else _MISSING)
+        metadata = f"{self._metadata}{MCP_PATH}" if path == MCP_PATH else self._metadata
+        error = ', error="invalid_token"' if secret else ""
+        response.headers["WWW-Authenticate"] = f'Bearer resource_metadata="{metadata}", scope="{READ} {WRITE}"{error}'
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    def _challenging(self, scope: Scope, send: Send) -> Send:
+        """Wrap `send`: what is somebody's is not kept by caches, and a call that lacks a scope is told which."""
+
+        async def challenging(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = list(message["headers"])
+                if not any(name.lower() == b"cache-control" for name, _ in headers):
+                    headers.append((b"cache-control", b"no-store"))
+                wanted = scope.get(WANTED_SCOPE)
+                if wanted:
+                    message = {**message, "status": 403}
+                    challenge = (
+                        f'Bearer error="insufficient_scope", scope="{wanted}", '
+                        f'resource_metadata="{self._metadata}{MCP_PATH}"'
+                    )
+                    headers.append((b"www-authenticate", challenge.encode()))
+                message = {**message, "headers": headers}
+            await send(message)
+
+        return challenging
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send, secret: str) -> None:
+        """Run a request; if it lasts, look again and again whether its credential still holds."""
+        is_started = False
+
+        async def noting(message: Message) -> None:
+            nonlocal is_started
+            is_started = True
+            await send(message)
+
+        watch = _Watch(self._door, secret)
+        try:
+            await self._app(scope, receive, noting)
+        except asyncio.CancelledError:
+            if not watch.has_cut:
+                raise
+            watch.serving.uncancel()
+            if is_started:
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+            else:
+                await self._challenge(scope, secret)(scope, receive, send)
+        finally:
+            watch.stop()
+
+
+class _Watch:
+    """Cancels the running request within a second of its credential's end.
+
+    Most requests end before the first look, and pay for a timer only.
+    """
+
+    def __init__(self, door: Door, secret: str) -> None:
+        serving = asyncio.current_task()
+        assert serving is not None  # noqa: S101  # a request runs in a task
+        self.serving = serving
+        self.has_cut = False
+        self._door = door
+        self._secret = secret
+        self._looking: asyncio.Task[None] | None = None
+        self._timer = asyncio.get_running_loop().call_later(TRUSTED_FOR.total_seconds(), self._look)
+
+    def stop(self) -> None:
+        """End the watch with its request."""
+        self._timer.cancel()
+        if self._looking is not None:
+            self._looking.cancel()
+
+    def _look(self) -> None:
+        self._looking = asyncio.create_task(self._cut_off(), name="gate")
+
+    async def _cut_off(self) -> None:
+        if await self._holds():
+            self._timer = asyncio.get_running_loop().call_later(TRUSTED_FOR.total_seconds(), self._look)
+            return
+        self.has_cut = True
+        self.serving.cancel()
+
+    async def _holds(self) -> bool:
+        try:
+            return await self._door.admit(self._secret) is not None
+        except StorageUnavailable:
+            return True  # whether it was revoked cannot be known now; calls are refused by the storage itself
+
+
+def name_cookie(url: str) -> str:
+    """Return the name of the session's cookie: browsers bind `__Host-` to this very host, and want https for it."""
+    return "__Host-todo" if url.startswith("https://") else "todo_session"
+
+
+def read_secret(scope: Scope, cookie: str) -> tuple[str, bool]:
+    """Return the secret that a request shows and whether it came as the page's cookie; "" without one.
+
+    A header wins over a cookie; two headers, or another scheme, show nothing that could be accepted.
+    """
+    given = [value for name, value in scope["headers"] if name == b"authorization"]
+    if given:
+        scheme, _, secret = given[0].decode("latin-1").partition(" ")
+        usable = len(given) == 1 and scheme.lower() == "bearer" and len(secret) < 16_384
+        return (secret.strip() if usable else "?") or "?", False
+    for name, value in scope["headers"]:
+        if name == b"cookie" and cookie.encode() in value:
+            jar: SimpleCookie = SimpleCookie()
+            try:
+                jar.load(value.decode("latin-1"))
+            except CookieError:
+                return "", False
+            if cookie in jar:
+                return jar[cookie].value, True
+    return "", False
+
+
+def _wants_reading(scope: Scope) -> bool:
+    return any(name == READ_ONLY and value.strip().lower() == b"true" for name, value in scope["headers"])

@@ -1,0 +1,146 @@
+"""The REST routes of personal tokens, and of the people of the service."""
+
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import Response
+
+from app.access import people
+from app.access.credentials import create_credential, list_credentials, revoke_credential
+from app.access.grants import grant_invitation, read_token
+from app.access.removal import remove_person
+from app.http.rest.requests import PATCHES, read_body, refuse_nul
+from app.http.rest.session import Draw, keep_out_of_caches, require_door
+from app.http.rest.tasks import PROBLEMS, write_json
+from app.identity import identify_rest
+from app.problems import HttpRefusal
+from app.service import Service
+from todo.record.scopes import ADMIN, CONFIRM
+from todo.record.work import Work
+
+
+def build_token_routes(service: Service, draw: Draw) -> APIRouter:
+    """Return the routes of a person's own tokens; who may decide what agents do may give out tokens."""
+    router = APIRouter(responses=PROBLEMS, dependencies=[Depends(refuse_nul)])
+    store = service.store
+
+    @router.get("/tokens", operation_id="list_tokens")
+    async def list_tokens(request: Request) -> Response:
+        who = identify_rest(request, CONFIRM)
+        tokens = await store.read(
+            who, lambda work: list_credentials(work.connection, who.user_id, "personal", work.now)
+        )
+        return write_json({"tokens": tokens})
+
+    @router.post("/tokens", operation_id="create_token", status_code=201)
+    async def create_token(request: Request) -> Response:
+        who = identify_rest(request, CONFIRM)
+        wanted = read_token(await read_body(request))
+
+        def create(work: Work) -> dict[str, Any]:
+            grant = wanted.make_grant(who, work.now)
+            made = create_credential(work.connection, grant, work.now, work.ids, draw)
+            return {"id": made.id, "token": made.secret, **wanted.view(grant)}
+
+        require_door(service)
+        return keep_out_of_caches(write_json(await store.write(who, create), status=201))
+
+    @router.delete("/tokens/{token_id}", operation_id="revoke_token", status_code=204)
+    async def revoke_token(token_id: str, request: Request) -> Response:
+        who = identify_rest(request, CONFIRM)
+
+        def revoke(work: Work) -> bool:
+            return revoke_credential(work.connection, who.user_id, token_id, work.now)
+
+        if not await store.write(who, revoke):
+            raise HttpRefusal(404, "not_found", "There is no such token, or it is revoked already.")
+        require_door(service).forget()
+        return Response(status_code=204)
+
+    return router
+
+
+def build_people_routes(service: Service, draw: Draw) -> APIRouter:
+    """Return the routes with which an admin looks after the people."""
+    router = APIRouter(prefix="/people", responses=PROBLEMS, dependencies=[Depends(refuse_nul)])
+    store = service.store
+
+    @router.get("", operation_id="list_people")
+    async def list_people(request: Request) -> Response:
+        who = identify_rest(request, ADMIN)
+        return write_json({"people": await store.read(who, lambda work: people.list_people(work.connection))})
+
+    @router.post("", operation_id="add_person", status_code=201)
+    async def add_person(request: Request) -> Response:
+        who = identify_rest(request, ADMIN)
+        body = await read_body(request)
+        name, zone, admin = body.get("name"), body.get("zone", service.settings.zone), body.get("admin", False)
+        if body.keys() - {"name", "zone", "admin"} or not isinstance(name, str) or not isinstance(admin, bool):
+            raise HttpRefusal(422, "invalid_arguments", 'Send {"name": "anna"}, and zone or admin if needed.')
+        require_door(service)
+
+        def add(work: Work) -> dict[str, Any]:
+            user_id = people.add_person(work.connection, name, str(zone), work.ids, work.now, admin=admin)
+            return {"user_id": user_id, **_invite(service, draw, work, user_id)}
+
+        return keep_out_of_caches(write_json(await store.write(who, add), status=201))
+
+    @router.post("/{name}/invitations", operation_id="invite_person", status_code=201)
+    async def invite_person(name: str, request: Request) -> Response:
+        who = identify_rest(request, ADMIN)
+        require_door(service)
+
+        def invite(work: Work) -> dict[str, Any]:
+            return _invite(service, draw, work, str(people.find_person(work.connection, name).id))
+
+        return keep_out_of_caches(write_json(await store.write(who, invite), status=201))
+
+    _add_ends(router, service)
+    return router
+
+
+def _add_ends(router: APIRouter, service: Service) -> None:
+    store = service.store
+
+    @router.patch("/{name}", operation_id="disable_person")
+    async def disable_person(name: str, request: Request) -> Response:
+        who = identify_rest(request, ADMIN)
+        body = await read_body(request, PATCHES)
+        disabled = body.get("disabled")
+        if body.keys() != {"disabled"} or not isinstance(disabled, bool):
+            raise HttpRefusal(422, "invalid_arguments", 'Send {"disabled": true} or {"disabled": false}.')
+
+        def change(work: Work) -> str:
+            _refuse_own(work, name)
+            return people.set_disabled(work.connection, name, work.now, disabled=disabled)
+
+        user_id = await store.write(who, change)
+        require_door(service).forget()
+        return write_json({"user_id": user_id, "disabled": disabled})
+
+    @router.delete("/{name}", operation_id="remove_person")
+    async def remove(name: str, request: Request) -> Response:
+        who = identify_rest(request, ADMIN)
+
+        def erase(work: Work) -> int:
+            _refuse_own(work, name)
+            return remove_person(work.connection, name)
+
+        removed = await store.write(who, erase)
+        require_door(service).forget()
+        return write_json({"removed": name, "tasks": removed, "message": "Events that were published stay."})
+
+
+def _invite(service: Service, draw: Draw, work: Work, user_id: str) -> dict[str, Any]:
+    grant = grant_invitation(user_id, work.now)
+    made = create_credential(work.connection, grant, work.now, work.ids, draw)
+    # A fragment is sent to no server, so that the secret is in no log.
+    link = f"{service.settings.url}/#invitation={made.secret}"
+    return {"invitation": link, "expires_at": grant.expires_at}
+
+
+def _refuse_own(work: Work, name: str) -> None:
+    if people.find_person(work.connection, name).id == work.who.user_id:
+        raise HttpRefusal(
+            409, "own_account", "This is your own account; another admin, or the command line, can do it."
+        )

@@ -1,0 +1,156 @@
+"""The REST routes for signing in and out on the page."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from sqlalchemy import Connection
+
+from app.access.credentials import (
+    SESSION_LASTS,
+    Found,
+    Grant,
+    create_credential,
+    revoke_all,
+    revoke_credential,
+    spend_invitation,
+)
+from app.access.door import Door
+from app.http.gate import PAGE_HEADER, name_cookie, read_secret
+from app.http.rest.requests import read_body, read_scalars
+from app.http.rest.tasks import PROBLEMS, write_json
+from app.problems import HttpRefusal
+from app.service import Service
+from events.instants import write_instant
+
+Draw = Callable[[], bytes]
+"""Draws 256 bits for a secret."""
+_UNKNOWN = "This token or invitation is unknown, used, revoked or expired. Ask for a new one."
+_ALONE = "One person uses this service, on this machine, so nobody signs in. TODO_AUTH=token changes that."
+
+
+def build_session_routes(service: Service, draw: Draw) -> APIRouter:
+    """Return the routes for signing in and out; the gate lets every request reach them."""
+    router = APIRouter(responses=PROBLEMS)
+
+    @router.get("/session", operation_id="get_session")
+    async def get_session(request: Request) -> Response:
+        if service.door is None:
+            return write_json({"auth": "local", "signed_in": True})
+        found = await Sessions(service, service.door, draw).find(request)
+        view = {"auth": "token", "signed_in": found is not None}
+        if found is not None:
+            view |= {"name": found.caller.name, "scopes": sorted(found.caller.scopes)}
+        return keep_out_of_caches(write_json(view))
+
+    @router.post("/session", operation_id="sign_in", status_code=201)
+    async def sign_in(request: Request) -> Response:
+        body = await read_body(request)
+        sessions = Sessions(service, require_door(service), draw)
+        secret = body.get("token")
+        if body.keys() != {"token"} or not isinstance(secret, str):
+            raise HttpRefusal(422, "invalid_arguments", 'Send {"token": "…"}: a personal token or an invitation.')
+        return await sessions.open(request, secret.strip())
+
+    @router.delete("/session", operation_id="sign_out", status_code=204)
+    async def sign_out(request: Request) -> Response:
+        everywhere = read_scalars(request, "everywhere").get("everywhere") == "true"
+        return await Sessions(service, require_door(service), draw).close(request, everywhere=everywhere)
+
+    return router
+
+
+@dataclass(frozen=True, slots=True)
+class Sessions:
+    """Opens and closes the sessions of the page; the secret of one is in a cookie that scripts cannot read."""
+
+    service: Service
+    door: Door
+    draw: Draw
+
+    async def find(self, request: Request) -> Found | None:
+        """Return the session of a request, if it has one that holds."""
+        secret, is_cookie = read_secret(request.scope, name_cookie(self.service.settings.url))
+        return await self.door.find(secret) if is_cookie else None
+
+    async def open(self, request: Request, secret: str) -> Response:
+        """Open a session by a personal token or an invitation; the one before ends. Raises `HttpRefusal` 401."""
+        found, before = await self.door.find(secret), await self.find(request)
+        if found is None or found.kind == "session":
+            raise HttpRefusal(401, "unauthenticated", _UNKNOWN)
+        now = self.service.store.clock.now()
+        made = await self.service.database.write(lambda connection: self._store(connection, found, before, now))
+        if made is None:
+            raise HttpRefusal(401, "unauthenticated", _UNKNOWN)
+        self.door.forget()
+        view = {"auth": "token", "signed_in": True, "name": found.caller.name, "scopes": sorted(found.caller.scopes)}
+        response = write_json(view, status=201)
+        self._set_cookie(response, made, int(SESSION_LASTS.total_seconds()))
+        return keep_out_of_caches(response)
+
+    async def close(self, request: Request, *, everywhere: bool) -> Response:
+        """Close the session of a request, or all of that person's; raises `HttpRefusal` 403 for a foreign page."""
+        found = await self.find(request)
+        if found is not None:
+            if PAGE_HEADER.decode() not in request.headers or "origin" not in request.headers:
+                raise HttpRefusal(403, "forbidden", "Only the page itself may write with this session.")
+            now, caller = self.service.store.clock.now(), found.caller
+
+            def end(connection: Connection) -> None:
+                if everywhere:
+                    revoke_all(connection, caller.user_id, ("session", "invitation"), now)
+                else:
+                    revoke_credential(connection, caller.user_id, caller.credential, now)
+
+            await self.service.database.write(end)
+            self.door.forget()
+        response = Response(status_code=204)
+        self._set_cookie(response, "", 0)
+        return keep_out_of_caches(response)
+
+    def _store(self, connection: Connection, found: Found, before: Found | None, now: datetime) -> str | None:
+        """Store a session and return its secret; None if the invitation was spent in the same moment.
+
+        A session that a token opened has the token's rights and ends with it.
+        """
+        caller, by_token = found.caller, found.kind == "personal"
+        if not by_token and not spend_invitation(connection, caller.credential, now):
+            return None
+        if before is not None:
+            revoke_credential(connection, before.caller.user_id, before.caller.credential, now)
+        grant = Grant(
+            caller.user_id,
+            "session",
+            caller.label if by_token else "",
+            caller.scopes if by_token else frozenset(),
+            write_instant(now + SESSION_LASTS),
+            caller.credential if by_token else None,
+        )
+        return create_credential(connection, grant, now, self.service.store.ids, self.draw).secret
+
+    def _set_cookie(self, response: Response, value: str, seconds: int) -> None:
+        url = self.service.settings.url
+        response.set_cookie(
+            name_cookie(url),
+            value,
+            max_age=seconds,
+            path="/",
+            secure=url.startswith("https://"),
+            httponly=True,
+            samesite="lax",
+        )
+
+
+def require_door(service: Service) -> Door:
+    """Return the door of a service; raises `HttpRefusal` 409 in `local` mode."""
+    if service.door is None:
+        raise HttpRefusal(409, "no_sign_in", _ALONE)
+    return service.door
+
+
+def keep_out_of_caches(response: Response) -> Response:
+    """Return a response that no cache may keep."""
+    response.headers["Cache-Control"] = "no-store"
+    return response
