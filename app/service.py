@@ -13,6 +13,8 @@ from mcp.server import MCPServer
 from sqlalchemy import Connection
 
 from app.access.door import Door
+from app.access.issuer import Issuer, Login
+from app.access.people import provision_login
 from app.background import Background
 from app.dapr.sidecar import Sidecar, open_sidecar
 from app.identity import ensure_local_user, note_wanted
@@ -31,6 +33,7 @@ from events.ports import Clock, Ids, Publisher
 from events.redelivery import Redelivery
 from events.relay import Relay
 from todo.activity.reactions import REACTIONS
+from todo.record.scopes import widen
 from todo.record.work import Who
 from todo.text.when import prefer_shipped_zones, read_zone, say_now
 from tools.server import build_server
@@ -80,6 +83,22 @@ def read_version() -> str:
         return installed_version("evolution-todo")
     except PackageNotFoundError:
         return "0.1.0"
+
+
+def build_door(settings: Settings, database: Database, clock: Clock, ids: Ids) -> Door:
+    """Return the door of a service of several people, with the outside issuer if one is set."""
+    if settings.oidc_issuer is None:
+        return Door(database, clock)
+    from app.access.json_fetcher import fetch_json
+
+    scopes = widen((settings.oidc_scopes or "").replace(",", " ").split())
+    audience = settings.oidc_audience or f"{settings.url}/mcp"
+    issuer = Issuer(settings.oidc_issuer, audience, fetch_json, clock, scopes)
+
+    def provision(connection: Connection, login: Login) -> None:
+        provision_login(connection, login.issuer, login.subject, settings.zone, ids, clock.now())
+
+    return Door(database, clock, issuer, provision if settings.oidc_provision else None)
 
 
 async def open_database(settings: Settings) -> tuple[Database, UserCache | None]:
@@ -137,7 +156,7 @@ async def open_service(
         if settings.auth == "local":
             at = write_instant(clock.now())
             await database.write(lambda connection: ensure_local_user(connection, read_zone(settings.zone).key, at))
-        door = None if settings.auth == "local" else Door(database, clock)
+        door = None if settings.auth == "local" else build_door(settings, database, clock, ids)
         wakeup, feed_wakeup = Wakeup(), Wakeup()
         wakeup.listeners.append(feed_wakeup.notify)
         store = DatabaseStore(database, clock, ids, wakeup, user_cache, settings.guarded)

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Iterator
 from functools import cached_property
 from ipaddress import ip_address
 from pathlib import Path
@@ -122,7 +123,15 @@ class Settings(BaseSettings):
     event handlers."""
     auth: Literal["local", "token"] = "local"
     """`local`: one person on this machine, without signing in. `token`: several people, each with personal tokens or a
-    session of the page ([people](people.md))."""
+    session of the page ([people](operating/people.md))."""
+    oidc_issuer: str | None = None
+    """The OpenID Connect issuer whose access tokens are accepted, exactly as its metadata names it."""
+    oidc_audience: str | None = None
+    """What such a token must name as its audience. Default: `TODO_PUBLIC_URL` followed by `/mcp`."""
+    oidc_scopes: str | None = None
+    """The scopes of such a token that names none of ours, with commas between them; by default it may do nothing."""
+    oidc_provision: bool = False
+    """Whether an unknown subject becomes a new person; otherwise `person link` decides."""
     host: str = "127.0.0.1"
     """The address to listen on; with `TODO_AUTH=local`, which serves one person on this machine, only loopback."""
     token: str | None = Field(None, repr=False)
@@ -181,6 +190,23 @@ class Settings(BaseSettings):
             raise ValueError("an address such as http://127.0.0.1:3500 is needed, with http:// or https://")
         return value or None
 
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _check_issuer(cls, value: str | None) -> str | None:
+        parts = urlsplit(value or "https://x")
+        if not parts.hostname or (parts.scheme != "https" and not _is_loopback(parts.hostname)):
+            raise ValueError("an address such as https://id.example/realms/home is needed, with https://")
+        return value or None
+
+    @field_validator("oidc_scopes")
+    @classmethod
+    def _check_scopes(cls, value: str | None) -> str | None:
+        from todo.record.scopes import AGENT
+
+        if _split(value) - AGENT:
+            raise ValueError(f"these can be given to an issuer's tokens: {', '.join(sorted(AGENT))}")
+        return value or None
+
     @field_validator("public_url")
     @classmethod
     def _check_public_url(cls, value: str | None) -> str | None:
@@ -224,26 +250,34 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _check_together(self) -> "Settings":
-        problems = []
-        if not self.database_url.startswith(("sqlite:///", *POSTGRESQL)):
-            problems.append("TODO_DATABASE_URL: sqlite:///… or postgresql://… is served")
-        if self.broker == "memory" and self.role != "all":
-            problems.append(f"TODO_ROLE={self.role}: needs a broker between the processes, TODO_BROKER=dapr")
-        if self.broker == "dapr" and not _is_loopback(self.host) and not (self.app_api_token and self.dapr_api_token):
-            problems.append(f"TODO_HOST={self.host}: with TODO_BROKER=dapr set APP_API_TOKEN and DAPR_API_TOKEN")
-        login = ("kafka_username", "kafka_password", "kafka_mechanism")
-        missing = [f"TODO_{name.upper()}" for name in login if not getattr(self, name)]
-        if missing and len(missing) < len(login):
-            problems.append(f"{' and '.join(missing)}: not set; a login at Kafka is name, password and mechanism")
-        if self.kafka_ca and self.kafka_tls is False:
-            problems.append("TODO_KAFKA_CA: is of no use with TODO_KAFKA_TLS=false")
-        if self.model and not (self.openai_api_key or self.openai_base_url):
-            problems.append("TODO_MODEL: set OPENAI_API_KEY, or OPENAI_BASE_URL for another server than OpenAI's")
-        if self.auth == "local" and not _is_loopback(self.host):
-            problems.append(f"TODO_HOST={self.host}: with TODO_AUTH=local only a loopback address is allowed")
+        problems = [*self._find_problems(), *self._find_door_problems()]
         if problems:
             raise ValueError("\n".join(problems))
         return self
+
+    def _find_problems(self) -> Iterator[str]:
+        if not self.database_url.startswith(("sqlite:///", *POSTGRESQL)):
+            yield "TODO_DATABASE_URL: sqlite:///… or postgresql://… is served"
+        if self.broker == "memory" and self.role != "all":
+            yield f"TODO_ROLE={self.role}: needs a broker between the processes, TODO_BROKER=dapr"
+        if self.broker == "dapr" and not _is_loopback(self.host) and not (self.app_api_token and self.dapr_api_token):
+            yield f"TODO_HOST={self.host}: with TODO_BROKER=dapr set APP_API_TOKEN and DAPR_API_TOKEN"
+        login = ("kafka_username", "kafka_password", "kafka_mechanism")
+        missing = [f"TODO_{name.upper()}" for name in login if not getattr(self, name)]
+        if missing and len(missing) < len(login):
+            yield f"{' and '.join(missing)}: not set; a login at Kafka is name, password and mechanism"
+        if self.kafka_ca and self.kafka_tls is False:
+            yield "TODO_KAFKA_CA: is of no use with TODO_KAFKA_TLS=false"
+        if self.model and not (self.openai_api_key or self.openai_base_url):
+            yield "TODO_MODEL: set OPENAI_API_KEY, or OPENAI_BASE_URL for another server than OpenAI's"
+
+    def _find_door_problems(self) -> Iterator[str]:
+        if self.oidc_issuer and self.auth != "token":
+            yield "TODO_OIDC_ISSUER: is of use with TODO_AUTH=token alone"
+        if self.oidc_issuer and not (self.oidc_audience or self.public_url):
+            yield "TODO_OIDC_ISSUER: set TODO_OIDC_AUDIENCE or TODO_PUBLIC_URL, or any token would do"
+        if self.auth == "local" and not _is_loopback(self.host):
+            yield f"TODO_HOST={self.host}: with TODO_AUTH=local only a loopback address is allowed"
 
     @property
     def guarded(self) -> frozenset[str]:

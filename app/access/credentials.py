@@ -19,6 +19,7 @@ from todo.record.models import User
 from todo.record.scopes import ADMIN, PERSON, widen
 
 Kind = Literal["personal", "invitation", "session"]
+"""The kinds that are stored."""
 
 PREFIXES: dict[Kind, str] = {"personal": "etp_", "invitation": "eti_", "session": "ets_"}
 INVITATION_LASTS = timedelta(hours=72)
@@ -78,10 +79,13 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A credential that holds, with the caller whom it admits; `is_stale` says that its last use should be noted."""
+    """A credential that holds, with the caller whom it admits; `issued` is a token of an outside issuer.
+
+    `is_stale` says that its last use should be noted.
+    """
 
     caller: Caller
-    kind: Kind
+    kind: Kind | Literal["issued"]
     is_stale: bool
 
 

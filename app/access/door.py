@@ -1,16 +1,20 @@
 """The door: recognises who a request comes from by the secret that it shows."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from hashlib import sha256
 
 from sqlalchemy import Connection
 
 from app.access.credentials import Found, digest_secret, find_credential, touch_credential
+from app.access.issuer import Issuer, Login
+from app.access.people import find_login
 from app.identity import LOCAL, Caller
 from app.storage.port import Database
 from events.instants import write_instant
 from events.ports import Clock
-from todo.errors import StorageUnavailable, TodoError
+from todo.errors import Forbidden, StorageUnavailable, TodoError
 
 TRUSTED_FOR = timedelta(seconds=0.8)
 """How long a look into the database is trusted: what is revoked anywhere is refused everywhere within a second."""
@@ -23,18 +27,23 @@ class Door:
 
     database: Database
     clock: Clock
+    issuer: Issuer | None = None
+    provision: Callable[[Connection, Login], None] | None = None
+    """Adds a person for an unknown subject of the issuer; None where operators alone add people."""
     _known: dict[str, tuple[Found, datetime]] = field(default_factory=dict)
 
     async def admit(self, secret: str) -> Caller | None:
         """Return the caller with this personal token or session, None for anything else.
 
-        An invitation admits nobody: it is good for one session. Raises `StorageUnavailable`.
+        An invitation does not admit: it only opens a session. Raises `StorageUnavailable`.
         """
         found = await self.find(secret)
         return found.caller if found is not None and found.kind != "invitation" else None
 
     async def find(self, secret: str) -> Found | None:
         """Return the credential behind a secret if it holds now. Raises `StorageUnavailable`."""
+        if self.issuer is not None and secret.count(".") == 2:
+            return await self._find_login(self.issuer, secret)
         digest = digest_secret(secret)
         if digest is None:
             return None
@@ -52,10 +61,44 @@ class Door:
             return None
         if found.is_stale:
             await self._touch(found, now)
+        self._keep(digest, found, now)
+        return found
+
+    async def _find_login(self, issuer: Issuer, token: str) -> Found | None:
+        """Return the caller behind an issuer's access token; raises `Forbidden` for an unknown subject."""
+        now, digest = self.clock.now(), sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+        known = self._known.get(digest)
+        if known is not None and now < known[1] and not _has_ended(known[0], now):
+            return known[0]
+        login = await issuer.verify(token)
+        if login is None:
+            return None
+        row = await self.database.read(lambda connection: find_login(connection, login.issuer, login.subject))
+        if row is None and self.provision is not None:
+            provision = self.provision
+            await self.database.write(lambda connection: provision(connection, login))
+            row = await self.database.read(lambda connection: find_login(connection, login.issuer, login.subject))
+        if row is None:
+            raise UnknownPerson(
+                "The issuer vouches for you, but nobody here knows you, or you are disabled.", "Ask the operator."
+            )
+        # An issuer's tokens are short-lived: what they have in common is the client that they were issued to.
+        caller = Caller(
+            row.id,
+            login.scopes,
+            credential=f"oidc:{login.client or login.issuer}",
+            label=login.client,
+            name=row.name or "",
+            expires_at=write_instant(login.expires_at),
+        )
+        found = Found(caller, "issued", is_stale=False)
+        self._keep(digest, found, now)
+        return found
+
+    def _keep(self, digest: str, found: Found, now: datetime) -> None:
         if len(self._known) >= MOST_KNOWN:
             self._known.clear()
         self._known[digest] = (found, now + TRUSTED_FOR)
-        return found
 
     def forget(self) -> None:
         """Forget whom the door knows, after a credential or a person has changed in this process."""
@@ -72,6 +115,10 @@ class Door:
 def _has_ended(found: Found, now: datetime) -> bool:
     end = found.caller.expires_at
     return bool(end) and end <= write_instant(now)
+
+
+class UnknownPerson(Forbidden):
+    """An issuer's token holds, but its subject is unknown here."""
 
 
 class Unauthenticated(TodoError):

@@ -1,4 +1,4 @@
-"""The table of credentials."""
+"""The tables of credentials and of outside logins."""
 
 from sqlalchemy import Index
 from sqlmodel import Field, SQLModel
@@ -29,3 +29,15 @@ class Credential(SQLModel, table=True):
     expires_at: str | None = None
     used_at: str | None = None
     revoked_at: str | None = None
+
+
+class OutsideLogin(SQLModel, table=True):
+    """A person as an OpenID Connect issuer knows them; e-mail addresses change hands, subjects do not."""
+
+    __tablename__ = "outside_login"
+    __table_args__ = (Index("ix_outside_login_user", "user_id"),)
+
+    issuer: str = Field(primary_key=True)
+    subject: str = Field(primary_key=True)
+    user_id: str
+    created_at: str

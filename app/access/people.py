@@ -1,11 +1,12 @@
 """The people of a service: added and invited by name, disabled, removed with all that is theirs."""
 
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
-from app.access.models import Credential
+from app.access.models import Credential, OutsideLogin
 from app.identity import LOCAL_USER
 from events.instants import write_instant
 from events.ports import Ids
@@ -17,6 +18,7 @@ from todo.text.when import read_zone
 
 _P = table_of(User)
 _C = table_of(Credential)
+_L = table_of(OutsideLogin)
 _TASK = table_of(Task)
 _CHANGE = table_of(Change)
 _BY_NAME = select(_P).where(_P.c.name_key == bindparam("key"))
@@ -125,8 +127,42 @@ def adopt_local(connection: Connection, name: str) -> str:
     if known is not None:
         if connection.execute(select(_CHANGE.c.id).where(_CHANGE.c.user_id == known.id).limit(1)).first() is not None:
             raise PersonExists(f"{name} has tasks already; two people's tasks are not mixed.", "Adopt by another name.")
-        connection.execute(update(_C).where(_C.c.user_id == known.id).values(user_id=LOCAL_USER))
+        for table in (_C, _L):
+            connection.execute(update(table).where(table.c.user_id == known.id).values(user_id=LOCAL_USER))
         connection.execute(delete(_P).where(_P.c.id == known.id))
         values |= {"is_admin": known.is_admin, "zone": known.zone, "disabled_at": known.disabled_at}
     connection.execute(update(_P).where(_P.c.id == LOCAL_USER).values(**values))
     return LOCAL_USER
+
+
+def link_login(connection: Connection, name: str, issuer: str, subject: str, now: datetime) -> None:
+    """Let an issuer's subject be this person.
+
+    Raises `PersonNotFound`, and `PersonExists` if the subject is another person already.
+    """
+    row = find_person(connection, name)
+    known = connection.execute(select(_L.c.user_id).where(_L.c.issuer == issuer, _L.c.subject == subject)).scalar()
+    if known == row.id:
+        return
+    if known is not None:
+        raise PersonExists("This subject is another person already.", "Remove that person first.")
+    connection.execute(
+        insert(_L), {"issuer": issuer, "subject": subject, "user_id": row.id, "created_at": write_instant(now)}
+    )
+
+
+def find_login(connection: Connection, issuer: str, subject: str) -> Any:
+    """Return the row of the person whom an issuer knows by this subject; None for an unknown or a disabled one."""
+    statement = select(_P).join(_L, _L.c.user_id == _P.c.id)
+    row = connection.execute(statement.where(_L.c.issuer == issuer, _L.c.subject == subject)).one_or_none()
+    return None if row is None or row.disabled_at is not None else row
+
+
+def provision_login(connection: Connection, issuer: str, subject: str, zone: str, ids: Ids, now: datetime) -> None:
+    """Add a person for an unknown subject, named after it until an operator says otherwise."""
+    if connection.execute(select(_L.c.user_id).where(_L.c.issuer == issuer, _L.c.subject == subject)).first():
+        return
+    # The mark keeps names apart, also of subjects that differ in case alone.
+    name = f"{subject[:40]} {sha256(f'{issuer} {subject}'.encode()).hexdigest()[:6]}"
+    add_person(connection, name, zone, ids, now)
+    link_login(connection, name, issuer, subject, now)

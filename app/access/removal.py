@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, Select, Table, delete, select, text
 
 from agent.models import ChatConversation, PendingCall, Turn, TurnStep
-from app.access.models import Credential
+from app.access.models import Credential, OutsideLogin
 from app.access.people import find_person
 from events.dead_letters import DeadLetter
 from events.embedded import Delivery
@@ -43,6 +43,7 @@ OWNED = tuple(
         DayCount,
         Notification,
         OutboxEntry,
+        OutsideLogin,
         PendingCall,
         Plan,
         Recurrence,
@@ -53,6 +54,10 @@ OWNED = tuple(
     )
 )
 """The tables whose rows name their person."""
+BELONGING = tuple(
+    table_of(model) for model in (ChangeItem, ChangeSeries, CountedTask, Delivery, InboxEntry, Turn, TurnStep)
+)
+"""The tables whose rows belong to a row of those."""
 BELONGING = tuple(
     table_of(model) for model in (ChangeItem, ChangeSeries, CountedTask, Delivery, InboxEntry, Turn, TurnStep)
 )

@@ -87,6 +87,22 @@ def adopt(name: Name) -> None:
     print(_invite(_write(lambda it: adopt_local(it, name))))
 
 
+@person_cli.command()
+def link(
+    name: Name,
+    subject: Annotated[str, typer.Argument(help="The issuer's id of this person: the claim `sub` of their tokens.")],
+) -> None:
+    """Let a subject of TODO_OIDC_ISSUER be this person."""
+    from app.access.people import link_login
+    from todo.errors import InvalidArguments
+
+    issuer, now = load_settings().oidc_issuer, _now()
+    if issuer is None:
+        raise InvalidArguments("TODO_OIDC_ISSUER is not set.", "Set it to the issuer that knows this subject.")
+    _write(lambda it: link_login(it, name, issuer, subject, now))
+    print(f"{name} is {subject[:60]} at {issuer} from now on.")
+
+
 @token_cli.command("create")
 def create(
     user: Annotated[str, typer.Option(help="Whose it is, as `person list` shows them.")],

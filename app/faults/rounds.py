@@ -17,11 +17,15 @@ WARM_SECONDS = 0.7
 class Round:
     """The result of one round; `published` and `seen` are seconds after healing.
 
-    `during_faults` counts the changes acknowledged during the faults.
+    `during_faults` counts the changes acknowledged in the `held_seconds` of faults during which the product serves,
+    `before_faults` those of the `calm_seconds` before them.
     """
 
     names: list[str]
     during_faults: int = 0
+    before_faults: int = 0
+    held_seconds: float = 0.0
+    calm_seconds: float = 0.0
     acknowledged: int = 0
     repeated: int = 0
     published: float = 0.0
@@ -29,6 +33,11 @@ class Round:
     slowest: float = 0.0
     refused: list[str] = field(default_factory=list)
     findings: Findings = field(default_factory=Findings)
+
+    def compare_rates(self) -> float:
+        """Return the rate of changes during the faults as a part of the rate before them."""
+        calm = self.before_faults / max(self.calm_seconds, 0.001)
+        return self.during_faults / max(self.held_seconds, 0.001) / max(calm, 0.001)
 
 
 def play(arena: Arena, faults: Sequence[Fault], chance: Chance, seconds: float | None = None) -> Round:
@@ -41,13 +50,17 @@ def play(arena: Arena, faults: Sequence[Fault], chance: Chance, seconds: float |
     arena.find_leader()  # a round begins with a healthy product
     with arena.drive(chance) as driver:
         for fault in faults:
+            began, at_first = time.monotonic(), driver.count()
             pause.wait(WARM_SECONDS + chance.uniform(0, 0.3))
             before = driver.count()
+            played.calm_seconds += time.monotonic() - began
+            played.before_faults += before - at_first
             heal = fault.strike(arena)
-            struck = driver.count()
+            began, struck = time.monotonic(), driver.count()
             pause.wait(chance.uniform(fault.shortest, fault.longest) if seconds is None else seconds)
             if fault.serves:
                 played.during_faults += driver.count() - struck
+                played.held_seconds += time.monotonic() - began
             heal()
             played.acknowledged += driver.count() - before
         pause.wait(WARM_SECONDS)

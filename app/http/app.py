@@ -20,6 +20,7 @@ from app.http.gate import Gate, LocalGate
 from app.http.health import add_health_routes
 from app.http.openai_api import build_openai_routes
 from app.http.page import build_page_routes
+from app.http.resource_metadata import build_metadata_routes
 from app.http.rest.feeds import Streams, build_feed_routes
 from app.http.rest.people import build_people_routes, build_token_routes
 from app.http.rest.recurring import build_recurring_routes
@@ -132,6 +133,8 @@ def _add_surfaces(app: FastAPI, service: Service, streams: Streams, conversation
     app.include_router(build_session_routes(service, draw_secret), prefix="/api", tags=["people"])
     app.include_router(build_token_routes(service, draw_secret), prefix="/api", tags=["people"])
     app.include_router(build_people_routes(service, draw_secret), prefix="/api", tags=["people"])
+    if service.door is not None:
+        app.include_router(build_metadata_routes(service.settings))
     app.include_router(build_confirm_routes(store))
     app.include_router(build_page_routes())
     app.include_router(build_api_page(app.openapi))

@@ -11,8 +11,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.access.door import TRUSTED_FOR, Door
 from app.http.edge import MCP_PATH
 from app.identity import CALLER_KEY, LOCAL, LOCAL_READING, READ_ONLY, WANTED_SCOPE, Caller
-from app.problems import refuse_at
-from todo.errors import StorageUnavailable
+from app.problems import refuse_at, status_of
+from todo.errors import StorageUnavailable, TodoError
 from todo.record.scopes import READ, WRITE
 
 PAGE_HEADER = b"x-todo-page"
@@ -61,8 +61,8 @@ class Gate:
         try:
             secret, is_cookie = read_secret(scope, self._cookie)
             caller = await self._door.admit(secret) if secret else None
-        except StorageUnavailable as error:
-            await refuse_at(scope["path"], 503, error.code, error.text)(scope, receive, send)
+        except TodoError as error:
+            await refuse_at(scope["path"], status_of(error.code), error.code, error.text)(scope, receive, send)
             return
         refusal = self._refuse(scope, secret, caller, is_cookie=is_cookie)
         if refusal is not None or caller is None:
@@ -98,7 +98,7 @@ class Gate:
         return response
 
     def _challenging(self, scope: Scope, send: Send) -> Send:
-        """Wrap `send`: what is somebody's is not kept by caches, and a call that lacks a scope is told which."""
+        """Wrap `send`: what is somebody's is not kept by caches, and a call that lacks a scope learns which."""
 
         async def challenging(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -179,6 +179,8 @@ class _Watch:
             return await self._door.admit(self._secret) is not None
         except StorageUnavailable:
             return True  # whether it was revoked cannot be known now; calls are refused by the storage itself
+        except TodoError:
+            return False
 
 
 def name_cookie(url: str) -> str:

@@ -12,12 +12,15 @@ from rich.console import Console
 
 from agent.messages import ChatModel
 from app.http.app import build_app
+from app.http.protocol import guard_connections
 from app.service import Service, open_service
 from app.settings import Settings
 from app.storage.wakeup import wait_until
 
 KEEP_ALIVE_SECONDS = 75
 """How long an unused connection stays open: longer than the pools of clients and proxies keep theirs (5 to 60 s)."""
+MOST_CONNECTIONS = 100
+"""The most connections of one address."""
 
 
 class PortTaken(Exception):
@@ -87,6 +90,8 @@ def build_server(service: Service, models: dict[str, ChatModel] | None = None) -
     app = build_app(service, models=models)
     config = uvicorn.Config(
         app,
+        # Several people come from several machines; one person's programs on this machine may be many.
+        http=guard_connections(MOST_CONNECTIONS if service.door is not None else 0),
         log_level="warning",
         access_log=False,
         timeout_graceful_shutdown=3,

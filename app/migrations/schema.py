@@ -3,7 +3,7 @@
 from sqlmodel import SQLModel
 
 from agent.models import ChatConversation, PendingCall, Turn, TurnStep
-from app.access.models import Credential
+from app.access.models import Credential, OutsideLogin
 from events.dead_letters import DeadLetter
 from events.embedded import Delivery
 from events.inbox import InboxEntry
@@ -44,6 +44,7 @@ _MODELS: tuple[type[SQLModel], ...] = (
     LeaseRow,
     Notification,
     OutboxEntry,
+    OutsideLogin,
     PendingCall,
     Plan,
     Recurrence,

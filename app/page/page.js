@@ -9,7 +9,10 @@ import "./list/add-task.js";
 import "./conversation/conversation-view.js";
 import "./foot-line.js";
 import "./settings/key-help.js";
+import "./settings/my-access.js";
 import "./settings/my-settings.js";
+import "./settings/people-list.js";
+import "./settings/sign-in.js";
 import "./list/reminder-lines.js";
 import "./list/search-field.js";
 import "./list/statistics-chart.js";
@@ -115,7 +118,16 @@ function drawDate() {
   if (find("#today").textContent !== heading) find("#today").textContent = heading;
 }
 
+function watchDoor() {
+  if (state.signedOut) find("sign-in").open();
+}
+
 async function begin() {
+  if (location.hash.startsWith("#invitation=")) {
+    find("sign-in").open();
+    return;
+  }
+  state.addEventListener("change", watchDoor);
   installPanels();
   installLook();
   installKeys();
@@ -127,6 +139,7 @@ async function begin() {
   watchNetwork(ring);
   watchWindow(ring);
   await load();
+  if (state.signedOut) return;
   document.documentElement.dataset.ready = "yes";
   find("conversation-view").open();
   keepFresh();

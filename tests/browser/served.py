@@ -2,25 +2,31 @@
 
 import asyncio
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx2
 from mcp import Client
 from mcp.types import Implementation
+from sqlalchemy import Connection
 
 from app.http.server import serve_aside
+from app.service import open_database
 from infra.live.ports import find_free_port
 from tests.postgres import run_aside
 from tests.world import lay_out_settings
+
+T = TypeVar("T")
 
 
 class Served:
     """One server that can be stopped and started again on the same data and port."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **overrides: Any) -> None:
         self._folder = folder
+        self._overrides = overrides
         self._port = find_free_port()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -44,7 +50,7 @@ class Served:
     async def _serve(self, ready: Future[None]) -> None:
         self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
         try:
-            settings = await lay_out_settings(self._folder, port=self._port)
+            settings = await lay_out_settings(self._folder, port=self._port, **self._overrides)
             async with serve_aside(settings):
                 ready.set_result(None)
                 await self._end.wait()
@@ -53,6 +59,18 @@ class Served:
                 ready.set_exception(error)
                 return
             raise
+
+    def write(self, use_case: Callable[[Connection], T]) -> T:
+        """Run a use case on the database, as the operator's commands do beside the server."""
+
+        async def run() -> T:
+            database, _ = await open_database(await lay_out_settings(self._folder))
+            try:
+                return await database.write(use_case)
+            finally:
+                await database.close()
+
+        return run_aside(run())
 
     def rest(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
         """Call REST as another program of the same person; it must succeed."""

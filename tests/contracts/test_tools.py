@@ -197,5 +197,7 @@ async def test_the_modern_list_may_be_cached_by_all_and_the_instructions_for_a_m
         return result
 
     listed, discovered = await ask("tools/list"), await ask("server/discover")
-    assert (listed["cacheScope"], listed["ttlMs"] >= 60_000) == ("public", True)
+    assert (listed["cacheScope"], listed["ttlMs"] >= 60_000) == ("private", True), (
+        "which tools there are depends on the token"
+    )
     assert (discovered["cacheScope"], discovered["ttlMs"] <= 60_000) == ("private", True)

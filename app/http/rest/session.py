@@ -78,7 +78,7 @@ class Sessions:
     async def open(self, request: Request, secret: str) -> Response:
         """Open a session by a personal token or an invitation; the one before ends. Raises `HttpRefusal` 401."""
         found, before = await self.door.find(secret), await self.find(request)
-        if found is None or found.kind == "session":
+        if found is None or found.kind not in ("personal", "invitation"):
             raise HttpRefusal(401, "unauthenticated", _UNKNOWN)
         now = self.service.store.clock.now()
         made = await self.service.database.write(lambda connection: self._store(connection, found, before, now))

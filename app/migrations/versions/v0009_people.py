@@ -34,3 +34,12 @@ def upgrade() -> None:
     op.create_index("ux_credential_digest", "credential", ["digest"], unique=True)
     op.create_index("ix_credential_user", "credential", ["user_id", "kind"], unique=False)
     op.create_index("ix_credential_parent", "credential", ["parent_id"], unique=False)
+    op.create_table(
+        "outside_login",
+        sa.Column("issuer", sa.String(), nullable=False),
+        sa.Column("subject", sa.String(), nullable=False),
+        sa.Column("user_id", sa.String(), nullable=False),
+        sa.Column("created_at", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("issuer", "subject"),
+    )
+    op.create_index("ix_outside_login_user", "outside_login", ["user_id"], unique=False)

@@ -1,9 +1,9 @@
 // One turn of the conversation over the wire: a message goes out, events come back as they happen.
-import { Problem, readAnswer } from "../data/service.js";
+import { OWN, Problem, readAnswer } from "../data/service.js";
 
 /** Send a message and hand each event to `on(name, data)`; throws `Problem`, or `AbortError` when stopped. */
 export async function sendMessage(body, on, signal) {
-  const headers = { "Content-Type": "application/json", Accept: "text/event-stream" };
+  const headers = { ...OWN, "Content-Type": "application/json", Accept: "text/event-stream" };
   let response;
   try {
     response = await fetch("/api/chat", { method: "POST", headers, body: JSON.stringify(body), signal });

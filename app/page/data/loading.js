@@ -73,7 +73,8 @@ async function loadOnce() {
     state.show();
     return true;
   } catch (problem) {
-    if (problem.unreachable || problem.status >= 500) state.connected = false;
+    if (problem.status === 401) state.signedOut = true;
+    else if (problem.unreachable || problem.status >= 500) state.connected = false;
     else state.say(problem.message, true);
     state.show();
     return false;
@@ -114,6 +115,7 @@ export function keepFresh() {
   setInterval(() => {
     const turned = today !== state.today;
     today = state.today;
+    if (state.signedOut) return;
     if ((!state.connected && navigator.onLine) || turned) load();
   }, HEAL_EVERY);
 }

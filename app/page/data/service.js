@@ -16,12 +16,14 @@ export class Problem extends Error {
 }
 
 const PATIENCE = 400;
+/** What our own writes carry: a form of another site cannot send a header. */
+export const OWN = { "X-Todo-Page": "1" };
 
 /** Return the JSON answer of a call. A write carries a key, so that it may be repeated when its answer was lost. */
 export async function call(method, path, { body, version } = {}) {
   const headers = { Accept: "application/json" };
   if (body !== undefined) headers["Content-Type"] = "application/json";
-  if (method !== "GET") headers["Idempotency-Key"] = makeKey();
+  if (method !== "GET") Object.assign(headers, OWN, { "Idempotency-Key": makeKey() });
   if (version !== undefined) headers["If-Match"] = `"${version}"`;
   const request = { method, headers, body: body === undefined ? undefined : JSON.stringify(body) };
   let response;

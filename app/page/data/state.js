@@ -19,6 +19,8 @@ class State extends EventTarget {
   models = null;
   loaded = false;
   connected = true;
+  /** Whether the service wants somebody to sign in first. */
+  signedOut = false;
   /** How often the network was lost. */
   losses = 0;
   said = null;

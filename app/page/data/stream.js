@@ -37,6 +37,9 @@ function lose(ring) {
     state.show();
   }
   clearTimeout(timer);
+  if (state.signedOut) return;
+  // A stream that ends may have ended with the session: a call finds out.
+  if (failures > 1) load();
   timer = setTimeout(() => follow(ring), WAITS[Math.min(failures, WAITS.length) - 1]);
 }
 

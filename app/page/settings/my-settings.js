@@ -75,5 +75,13 @@ class ZoneOffer extends HTMLElement {
   }
 }
 
+/** The panel under "me": each of its parts shows what it has when it opens. */
+class MePanel extends HTMLElement {
+  open() {
+    for (const part of this.children) part.open();
+  }
+}
+
+customElements.define("me-panel", MePanel);
 customElements.define("my-settings", MySettings);
 customElements.define("zone-offer", ZoneOffer);

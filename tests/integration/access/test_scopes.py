@@ -26,7 +26,7 @@ DELETES = (
     ("POST", "/plans", {"changes": [{"tool": "delete_task", "arguments": {"task_id": "{id}"}}]}),
     ("POST", "/plans", {"filter": {"text": "plants"}, "change": {"delete": True}}),
 )
-OWNERS = (
+OWNERS: tuple[tuple[str, str, object], ...] = (
     ("GET", "/tokens", None),
     ("POST", "/tokens", {}),
     ("DELETE", "/tokens/{id}", None),

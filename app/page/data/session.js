@@ -1,0 +1,29 @@
+// Who is signed in here, and the ways in and out.
+import { call } from "./service.js";
+
+/** What the service says of this window: `{auth, signed_in, name, scopes}`; `auth` is `local` where nobody signs in. */
+export function readSession() {
+  return call("GET", "/api/session");
+}
+
+/** Sign in by a personal token or an invitation, then go where the person wanted to. */
+export async function signIn(token) {
+  await call("POST", "/api/session", { body: { token } });
+  const wanted = new URLSearchParams(location.search).get("next") ?? "";
+  // Only our own pages: an address in a link may say anything.
+  location.replace(/^\/(docs|confirm\/[\w-]{1,64})$/.test(wanted) ? wanted : "/");
+}
+
+/** Sign out in this browser, or in all of them. */
+export async function signOut(everywhere) {
+  await call("DELETE", `/api/session${everywhere ? "?everywhere=true" : ""}`);
+  location.replace("/");
+}
+
+/** Return the invitation in this page's address, and take it out of the address. */
+export function takeInvitation() {
+  const found = /^#invitation=([\w-]+)$/.exec(location.hash);
+  if (!found) return "";
+  history.replaceState(null, "", location.pathname + location.search);
+  return found[1];
+}

@@ -1,0 +1,116 @@
+// Who I am here: my tokens for programs and agents, and signing out.
+import { make, makeButton } from "../text/elements.js";
+import { call } from "../data/service.js";
+import { readSession, signOut } from "../data/session.js";
+import { state } from "../data/state.js";
+
+const RIGHTS = [
+  ["tasks:delete", "read, change and delete tasks"],
+  ["tasks:write", "read and change tasks"],
+  ["tasks:read", "only read tasks"],
+];
+
+/** Return what a token may do, in words. */
+function sayRights(scopes) {
+  const right = RIGHTS.find(([scope]) => scopes.includes(scope));
+  const more = scopes.filter((scope) => !scope.startsWith("tasks:"));
+  return [right?.[1], ...more].filter(Boolean).join(", ");
+}
+
+class MyAccess extends HTMLElement {
+  #made = null;
+
+  /** Show the tokens of whoever is signed in; nothing where nobody signs in. */
+  async open() {
+    this.#made = null;
+    await this.#load();
+  }
+
+  async #load() {
+    const session = await readSession().catch(() => ({}));
+    if (session.auth !== "token" || !session.signed_in) {
+      this.replaceChildren();
+      return;
+    }
+    const mayDecide = session.scopes.includes("confirm");
+    const { tokens } = mayDecide ? await call("GET", "/api/tokens") : { tokens: [] };
+    this.replaceChildren(
+      make(
+        "div",
+        { class: "acts" },
+        make("p", {}, `Signed in as ${session.name}.`),
+        makeButton("Sign out", () => this.#try(() => signOut(false)), { class: "quiet" }),
+        makeButton("Sign out everywhere", () => this.#try(() => signOut(true)), { class: "quiet" }),
+      ),
+      ...(mayDecide ? this.#drawTokens(tokens) : []),
+    );
+  }
+
+  #drawTokens(tokens) {
+    const list = tokens.map((token) =>
+      make(
+        "li",
+        {},
+        make("span", {}, token.name || "without a name"),
+        make("span", { class: "fact" }, sayRights(token.scopes)),
+        make("span", { class: "fact" }, token.last_used_at ? `used ${token.last_used_at.slice(0, 10)}` : "never used"),
+        makeButton("Revoke", () => this.#revoke(token), { class: "quiet", "aria-label": `Revoke ${token.name}` }),
+      ),
+    );
+    return [
+      make("h3", {}, "Tokens for programs and agents"),
+      tokens.length ? make("ul", { class: "tokens" }, ...list) : make("p", { class: "fact" }, "None yet."),
+      this.#made ? this.#drawMade() : null,
+      this.#drawForm(),
+    ].filter(Boolean);
+  }
+
+  #drawMade() {
+    const shown = make("input", { readonly: true, value: this.#made.token, "aria-label": "The new token" });
+    const copy = () => navigator.clipboard.writeText(this.#made.token).then(() => state.say("Copied."));
+    return make(
+      "div",
+      { class: "made" },
+      make("p", {}, "This is shown only now. Give it to that program alone."),
+      make("span", { class: "acts" }, shown, makeButton("Copy", copy, { class: "quiet" })),
+    );
+  }
+
+  #drawForm() {
+    const name = make("input", { maxlength: "64", required: true, autocomplete: "off", placeholder: "my laptop" });
+    const may = make("select", {}, ...RIGHTS.map(([scope, words]) => make("option", { value: scope }, words)));
+    const submit = (event) => {
+      event.preventDefault();
+      this.#try(async () => {
+        this.#made = await call("POST", "/api/tokens", { body: { name: name.value.trim(), scopes: [may.value] } });
+        await this.#load();
+        this.querySelector(".made input").select();
+      });
+    };
+    return make(
+      "form",
+      { submit },
+      make("label", {}, "For", name),
+      make("label", {}, "It may", may),
+      make("button", { type: "submit" }, "Make a token"),
+    );
+  }
+
+  #revoke(token) {
+    return this.#try(async () => {
+      await call("DELETE", `/api/tokens/${token.id}`);
+      if (this.#made?.id === token.id) this.#made = null;
+      await this.#load();
+    });
+  }
+
+  async #try(act) {
+    try {
+      await act();
+    } catch (problem) {
+      state.say(problem.message, true);
+    }
+  }
+}
+
+customElements.define("my-access", MyAccess);
