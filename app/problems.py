@@ -31,6 +31,7 @@ _STATUS = {
     "conversation_not_found": 404,
     "conversation_busy": 409,
     "model_not_found": 404,
+    "rate_limited": 429,
     "model_rate_limited": 429,
     "model_unavailable": 503,
     "model_stalled": 504,

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from app.access.door import Door
 from app.access.issuer import Issuer, Login
 from app.access.people import provision_login
+from app.access.rates import Kind, Meter, Rate
 from app.background import Background
 from app.dapr.sidecar import Sidecar, open_sidecar
 from app.identity import ensure_local_user, note_wanted
@@ -37,7 +38,7 @@ from todo.record.scopes import widen
 from todo.record.work import Who
 from todo.text.when import prefer_shipped_zones, read_zone, say_now
 from tools.server import build_server
-from tools.tool import Identify
+from tools.tool import Host, Identify
 
 EMBEDDED_BATCH = 200
 MIGRATION_SECONDS = 3_600.0
@@ -59,6 +60,7 @@ class Service:
     feed_wakeup: Wakeup
     sidecar: Sidecar | None = None
     door: Door | None = None
+    meter: Meter | None = None
     """Who may come in; None in `local` mode, which serves one person on this machine."""
 
     def build_mcp(self, identify: Identify) -> MCPServer[Any]:
@@ -70,7 +72,13 @@ class Service:
         def link(confirmation_id: str) -> str:
             return f"{self.settings.url}/confirm/{confirmation_id}"
 
-        return build_server(self.store, identify, describe_now, read_version(), link, self.bus, note_wanted)
+        async def admit(who: Who, *, writes: bool) -> None:
+            if self.meter is not None:
+                token = who.origin.removeprefix("token:") if who.origin.startswith("token:") else ""
+                await self.meter.take(who.user_id, token, "writes" if writes else "reads")
+
+        host = Host(self.store, identify, link, note_wanted, admit)
+        return build_server(host, describe_now, read_version(), self.bus)
 
     def publish_updates(self) -> AbstractAsyncContextManager[None]:
         """Return a context that sends resource updates to MCP clients, whichever process made the change."""
@@ -99,6 +107,16 @@ def build_door(settings: Settings, database: Database, clock: Clock, ids: Ids) -
         provision_login(connection, login.issuer, login.subject, settings.zone, ids, clock.now())
 
     return Door(database, clock, issuer, provision if settings.oidc_provision else None)
+
+
+def build_meter(settings: Settings, database: Database, clock: Clock) -> Meter:
+    """Return the rates of a service of several people."""
+    rates: dict[Kind, Rate] = {
+        "writes": Rate(settings.rate_writes, 60),
+        "reads": Rate(settings.rate_reads, 60),
+        "turns": Rate(settings.rate_turns, 3_600),
+    }
+    return Meter(database, clock, rates)
 
 
 async def open_database(settings: Settings) -> tuple[Database, UserCache | None]:
@@ -172,8 +190,7 @@ async def open_service(
             redelivery = None if sidecar is None else Redelivery(database, REACTIONS, clock)
             lease = Lease(f"{os.getpid()}:{ids.new()}")
             background = Background(database, store, relay, broker, lease, clock, wakeup, redelivery)
-            yield Service(
-                settings, database, store, relay, broker, background, Subscribers(), feed_wakeup, sidecar, door
-            )
+            bus, meter = Subscribers(), None if door is None else build_meter(settings, database, clock)
+            yield Service(settings, database, store, relay, broker, background, bus, feed_wakeup, sidecar, door, meter)
     finally:
         await database.close()

@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Iterator
 from functools import cached_property
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
@@ -132,6 +132,16 @@ class Settings(BaseSettings):
     """The scopes of such a token that names none of ours, with commas between them; by default it may do nothing."""
     oidc_provision: bool = False
     """Whether an unknown subject becomes a new person; otherwise `person link` decides."""
+    rate_writes: int = Field(300, ge=0, le=1_000_000)
+    """The most writes a minute of one token, and of one person over all their tokens; 0 is without a bound. Rates are
+    off with `TODO_AUTH=local`."""
+    rate_reads: int = Field(1_200, ge=0, le=1_000_000)
+    """The most reads a minute, likewise."""
+    rate_turns: int = Field(60, ge=0, le=1_000_000)
+    """The most turns of the chat in an hour, likewise; two at once are answered."""
+    trusted_proxies: str | None = None
+    """Addresses or networks of the proxies before the service, with commas between them, such as `10.0.0.0/8`: their
+    `X-Forwarded-For` is believed."""
     host: str = "127.0.0.1"
     """The address to listen on; with `TODO_AUTH=local`, which serves one person on this machine, only loopback."""
     token: str | None = Field(None, repr=False)
@@ -196,6 +206,16 @@ class Settings(BaseSettings):
         parts = urlsplit(value or "https://x")
         if not parts.hostname or (parts.scheme != "https" and not _is_loopback(parts.hostname)):
             raise ValueError("an address such as https://id.example/realms/home is needed, with https://")
+        return value or None
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _check_proxies(cls, value: str | None) -> str | None:
+        for each in _split(value):
+            try:
+                ip_network(each, strict=False)
+            except ValueError:
+                raise ValueError("addresses or networks such as 10.0.0.0/8 are needed, with commas between") from None
         return value or None
 
     @field_validator("oidc_scopes")
@@ -288,6 +308,11 @@ class Settings(BaseSettings):
     def origins(self) -> frozenset[str]:
         """The further origins whose pages may call."""
         return _split(self.allowed_origins)
+
+    @property
+    def proxies(self) -> frozenset[str]:
+        """The networks of the proxies that are trusted."""
+        return _split(self.trusted_proxies)
 
     @property
     def on_server(self) -> bool:

@@ -15,6 +15,7 @@ TodoError
 ├── PlanExpired           plan_expired
 ├── ConfirmationRequired  confirmation_required
 ├── Forbidden             forbidden
+├── RateLimited           rate_limited
 ├── InternalError         internal_error
 └── StorageUnavailable    storage_unavailable
 """
@@ -128,6 +129,16 @@ class Forbidden(TodoError):
     """The caller lacks the permission."""
 
     code = "forbidden"
+
+
+class RateLimited(TodoError):
+    """The caller has called too often; `seconds` says when it may again."""
+
+    code = "rate_limited"
+
+    def __init__(self, what: str, seconds: int) -> None:
+        super().__init__(f"Too many {what} in a short time.", f"Try again in {seconds} s.", seconds=seconds)
+        self.seconds = seconds
 
 
 class InternalError(TodoError):

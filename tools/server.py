@@ -16,7 +16,7 @@ from todo.record.work import Store, Who
 from tools.catalog import TOOLS
 from tools.prompts import add_prompts
 from tools.resources import CALLER, add_resources, keep_own
-from tools.tool import Identify, Link, NoteScope, build_tool
+from tools.tool import Host, build_tool
 
 INSTRUCTIONS = (
     "Tasks and reminders of one person. Look ids up with find_tasks; never invent them. Give times in the person's "
@@ -27,19 +27,13 @@ _READING = ("resources/", "prompts/", "completion/", "subscriptions/")
 
 
 def build_server(
-    store: Store,
-    identify: Identify,
-    say_now: Callable[[Who], Awaitable[str]],
-    version: str,
-    link: Link,
-    bus: SubscriptionBus,
-    note_scope: NoteScope,
+    host: Host, say_now: Callable[[Who], Awaitable[str]], version: str, bus: SubscriptionBus
 ) -> MCPServer[Any]:
-    """Return a server on a store.
+    """Return a server on a host's store.
 
-    `identify` names the caller, `say_now` gives the time in words in their zone, `link` the address of a confirmation;
-    `bus` carries resource updates to subscribers, `note_scope` hears of calls that want more scopes.
+    `say_now` gives the time in words in a caller's zone; `bus` carries resource updates to subscribers.
     """
+    store, identify = host.store, host.identify
     scopes = {spec.name: spec.operation.scope for spec in TOOLS}
 
     async def answer_strictly(ctx: ServerRequestContext[Any, Any], call_next: Any) -> Any:
@@ -70,7 +64,7 @@ def build_server(
         title="Evolution Todo",
         version=version,
         instructions=INSTRUCTIONS,
-        tools=[build_tool(spec, store, identify, link, note_scope) for spec in TOOLS],
+        tools=[build_tool(spec, host) for spec in TOOLS],
         cache_hints={
             "tools/list": CacheHint(ttl_ms=300_000, scope="private"),
             "server/discover": CacheHint(ttl_ms=10_000, scope="private"),

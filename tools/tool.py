@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.tools import Tool
@@ -23,8 +23,29 @@ from tools.results import show_answer, show_refusal
 Identify = Callable[[Context[Any, Any]], Who]
 NoteScope = Callable[[Context[Any, Any], str], None]
 """Notes, for the transport, that a call was refused for want of scopes."""
+
+
+class Admit(Protocol):
+    """Counts a call of a caller; raises `RateLimited`."""
+
+    async def __call__(self, who: Who, *, writes: bool) -> None:
+        """Count one call."""
+
+
 Link = Callable[[str], str]
 """Makes the address of the page on which the person decides a question, from the question's id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What the tools need of the process that serves them."""
+
+    store: Store
+    identify: Identify
+    link: Link
+    note_scope: NoteScope
+    admit: Admit
+
 
 log = logging.getLogger(__name__)
 
@@ -62,27 +83,25 @@ class UseCaseTool(Tool):
 class UseCaseCall:
     """Runs the calls of one tool."""
 
-    def __init__(self, spec: ToolSpec, store: Store, identify: Identify, link: Link, note_scope: NoteScope) -> None:
+    def __init__(self, spec: ToolSpec, host: Host) -> None:
         self._spec = spec
-        self._note_scope = note_scope
-        self._store = store
-        self._identify = identify
-        self._link = link
+        self._host = host
 
     async def run(self, arguments: dict[str, Any], context: Context[Any, Any]) -> CallToolResult | InputRequiredResult:
         """Run the use case; raises nothing."""
         spec = self._spec
         try:
             call = read_call(spec.operation, arguments)
-            who = self._identify(context)
+            who = self._host.identify(context)
+            await self._host.admit(who, writes=spec.operation.effect.writes)
             if await self._has_refused(who, context):
                 return show_refusal(refuse_again())
-            answer = await run_call(self._store, who, call)
+            answer = await run_call(self._host.store, who, call)
         except ConfirmationRequired as error:
             return await self._ask(error, who, context)
         except TodoError as error:
             if isinstance(error, Forbidden) and "scope" in error.details:
-                self._note_scope(context, error.details["scope"])
+                self._host.note_scope(context, error.details["scope"])
             return show_refusal(error)
         except Exception:
             # Details go to the log only; the SDK would put the exception's text, SQL included, into the answer.
@@ -97,13 +116,13 @@ class UseCaseCall:
         summary = str(error.details["summary"])
         fingerprint, about = str(error.details["fingerprint"]), error.details["about"]
         ask = partial(ask_person, fingerprint=fingerprint, summary=summary, about=about)
-        confirmation_id = await self._store.write(who, ask)
+        confirmation_id = await self._host.store.write(who, ask)
         if can_ask(context):
             return InputRequiredResult(
                 input_requests={QUESTION: ask_form(f"{summary}? The assistant asks for it.")},
                 request_state=confirmation_id,
             )
-        link = self._link(confirmation_id)
+        link = self._host.link(confirmation_id)
         refusal = ConfirmationRequired(
             error.sentence,
             f"Give them this link; when they have agreed, repeat this very call: {link}",
@@ -122,11 +141,11 @@ class UseCaseCall:
         if not answers or asked is None or QUESTION not in answers:
             return False
         decision = "accept" if has_agreed(answers[QUESTION]) else "reject"
-        await self._store.write(who, lambda work: decide_confirmation(work, asked, decision))
+        await self._host.store.write(who, lambda work: decide_confirmation(work, asked, decision))
         return decision == "reject"
 
 
-def build_tool(spec: ToolSpec, store: Store, identify: Identify, link: Link, note_scope: NoteScope) -> UseCaseTool:
+def build_tool(spec: ToolSpec, host: Host) -> UseCaseTool:
     """Return the SDK's form of a tool."""
     effect = spec.operation.effect
     tool = UseCaseTool(
@@ -145,7 +164,7 @@ def build_tool(spec: ToolSpec, store: Store, identify: Identify, link: Link, not
             open_world_hint=False,
         ),
     )
-    tool._call = UseCaseCall(spec, store, identify, link, note_scope)  # noqa: SLF001  # private to pydantic, not to us
+    tool._call = UseCaseCall(spec, host)  # noqa: SLF001  # private to pydantic, not to us
     return tool
 
 

@@ -1,6 +1,6 @@
-"""The tables of credentials and of outside logins."""
+"""The tables of credentials, of outside logins, and of how much was called lately."""
 
-from sqlalchemy import Index
+from sqlalchemy import BigInteger, Index
 from sqlmodel import Field, SQLModel
 
 
@@ -41,3 +41,12 @@ class OutsideLogin(SQLModel, table=True):
     subject: str = Field(primary_key=True)
     user_id: str
     created_at: str
+
+
+class RateEntry(SQLModel, table=True):
+    """How far ahead of its rate a caller is: the "theoretical arrival time" of GCRA, in microseconds since 1970."""
+
+    __tablename__ = "rate"
+
+    key: str = Field(primary_key=True)
+    arrival: int = Field(sa_type=BigInteger)

@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, Select, Table, delete, select, text
 
 from agent.models import ChatConversation, PendingCall, Turn, TurnStep
-from app.access.models import Credential, OutsideLogin
+from app.access.models import Credential, OutsideLogin, RateEntry
 from app.access.people import find_person
 from events.dead_letters import DeadLetter
 from events.embedded import Delivery
@@ -82,6 +82,7 @@ def remove_person(connection: Connection, name: str) -> int:
     _delete_where(connection, table_of(InboxEntry), "event_id", events)
     _delete_where(connection, table_of(TurnStep), "turn_id", turns)
     _delete_where(connection, _TURN, "id", turns)
+    connection.execute(delete(table_of(RateEntry)).where(table_of(RateEntry).c.key.startswith(f"person:{user_id}:")))
     connection.execute(delete(_DEAD).where(_DEAD.c.payload.contains(f'"{user_id}"', autoescape=True)))
     if is_sqlite(connection):
         numbers = "SELECT number FROM task WHERE user_id = :user"

@@ -9,6 +9,7 @@ from starlette.types import ASGIApp
 
 from agent.conversation import Conversation
 from agent.messages import ChatModel
+from app.access.strangers import Strangers, read_networks
 from app.assistant import build_conversation
 from app.dapr.bindings import build_binding_routes
 from app.dapr.routes import AppToken, Reception, add_dapr_routes
@@ -114,10 +115,11 @@ def _add_middleware(app: FastAPI, service: Service, mcp_app: ASGIApp) -> None:
         app.add_middleware(Branch, path=MCP_PATH, branch=mcp_app)
     if settings.app_api_token:
         app.add_middleware(AppToken, token=settings.app_api_token)
-    if service.door is None:
+    if service.door is None or service.meter is None:
         app.add_middleware(LocalGate)
     else:
-        app.add_middleware(Gate, door=service.door, url=settings.url)
+        strangers = Strangers(service.store.clock, read_networks(settings.proxies))
+        app.add_middleware(Gate, door=service.door, meter=service.meter, strangers=strangers, url=settings.url)
     app.add_middleware(Edge, origins=_list_origins(settings))
 
 

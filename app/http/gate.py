@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections import Counter
 from dataclasses import replace
 from http.cookies import CookieError, SimpleCookie
 
@@ -9,12 +10,15 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.access.door import TRUSTED_FOR, Door
+from app.access.rates import Kind, Meter
+from app.access.strangers import Strangers
 from app.http.edge import MCP_PATH
 from app.identity import CALLER_KEY, LOCAL, LOCAL_READING, READ_ONLY, WANTED_SCOPE, Caller
 from app.problems import refuse_at, status_of
-from todo.errors import StorageUnavailable, TodoError
+from todo.errors import RateLimited, StorageUnavailable, TodoError
 from todo.record.scopes import READ, WRITE
 
+SIGN_IN = "/api/session"
 PAGE_HEADER = b"x-todo-page"
 """What the page's own writes carry: a form of another site cannot send a header."""
 _OPEN = re.compile(
@@ -24,6 +28,8 @@ _OPEN = re.compile(
 _SIGN_IN_FIRST = re.compile(r"/docs|/confirm/[0-9A-Za-z-]{1,64}")
 """What people open in a browser: without a session they are led to the page, which brings them back."""
 _SAFE = ("GET", "HEAD", "OPTIONS")
+MOST_TURNS = 2
+"""The most turns of one person's conversations that run at once."""
 _MISSING = "Sign in first: send Authorization: Bearer with a personal token, or open the page and sign in there."
 _REFUSED = "This token is not accepted: it is unknown, revoked or expired. Ask the person for another one."
 
@@ -47,16 +53,20 @@ class Gate:
     A request that lasts is cut off within a second of its credential's end.
     """
 
-    def __init__(self, app: ASGIApp, door: Door, url: str) -> None:
+    def __init__(self, app: ASGIApp, door: Door, meter: Meter, strangers: Strangers, url: str) -> None:
         self._app = app
         self._door = door
+        self._meter = meter
+        self._strangers = strangers
+        self._turns: Counter[str] = Counter()
         self._cookie = name_cookie(url)
         self._metadata = f"{url}/.well-known/oauth-protected-resource"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on with its caller, or refuse it."""
         if scope["type"] != "http" or _OPEN.fullmatch(scope["path"]):
-            await self._app(scope, receive, send)
+            is_sign_in = scope["type"] == "http" and scope["path"] == SIGN_IN and scope["method"] == "POST"
+            await (self._sign_in if is_sign_in else self._app)(scope, receive, send)
             return
         try:
             secret, is_cookie = read_secret(scope, self._cookie)
@@ -69,7 +79,39 @@ class Gate:
             await (refusal or self._challenge(scope, secret))(scope, receive, send)
             return
         scope[CALLER_KEY] = replace(caller, scopes=caller.scopes & {READ}) if _wants_reading(scope) else caller
-        await self._serve(scope, receive, self._challenging(scope, send), secret)
+        kind = _kind_of(scope)
+        try:
+            if kind is not None:
+                await self._take(caller, kind)
+        except TodoError as error:
+            await _refuse_for_now(scope, error)(scope, receive, send)
+            return
+        try:
+            await self._serve(scope, receive, self._challenging(scope, send), secret)
+        finally:
+            if kind == "turns":
+                self._turns[caller.user_id] -= 1
+
+    async def _sign_in(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass an attempt to sign in on, unless its address has failed too often."""
+        if wait := self._strangers.find_wait(scope):
+            await _refuse_for_now(scope, RateLimited("failed sign-ins", wait))(scope, receive, send)
+            return
+
+        async def counting(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] == 401:
+                self._strangers.count_failure(scope)
+            await send(message)
+
+        await self._app(scope, receive, counting)
+
+    async def _take(self, caller: Caller, kind: Kind) -> None:
+        """Count a call; raises `RateLimited`. A turn lasts, so those that run are counted too."""
+        if kind == "turns" and self._turns[caller.user_id] >= MOST_TURNS:
+            raise RateLimited("turns at once", 5)
+        await self._meter.take(caller.user_id, "" if caller.by_page else caller.credential, kind)
+        if kind == "turns":
+            self._turns[caller.user_id] += 1
 
     def _refuse(self, scope: Scope, secret: str, caller: Caller | None, *, is_cookie: bool) -> Response | None:
         path = scope["path"]
@@ -90,6 +132,10 @@ class Gate:
     def _challenge(self, scope: Scope, secret: str) -> Response:
         """Return 401 with a challenge (RFC 6750, section 3; RFC 9728, section 5.1); no error code without a token."""
         path = scope["path"]
+        if secret and (wait := self._strangers.find_wait(scope)):
+            return _refuse_for_now(scope, RateLimited("failed sign-ins", wait))
+        if secret:
+            self._strangers.count_failure(scope)
         response = refuse_at(path, 401, "unauthenticated", _REFUSED if secret else _MISSING)
         metadata = f"{self._metadata}{MCP_PATH}" if path == MCP_PATH else self._metadata
         error = ', error="invalid_token"' if secret else ""
@@ -208,6 +254,23 @@ def read_secret(scope: Scope, cookie: str) -> tuple[str, bool]:
             if cookie in jar:
                 return jar[cookie].value, True
     return "", False
+
+
+def _kind_of(scope: Scope) -> Kind | None:
+    """Return what a request counts as; None for MCP, whose calls are counted tool by tool."""
+    path = scope["path"]
+    if path == MCP_PATH:
+        return None
+    if path in ("/api/chat", "/v1/chat/completions"):
+        return "turns"
+    return "reads" if scope["method"] in _SAFE else "writes"
+
+
+def _refuse_for_now(scope: Scope, error: TodoError) -> Response:
+    response = refuse_at(scope["path"], status_of(error.code), error.code, error.text)
+    if isinstance(error, RateLimited):
+        response.headers["Retry-After"] = str(error.seconds)
+    return response
 
 
 def _wants_reading(scope: Scope) -> bool:

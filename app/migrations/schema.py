@@ -3,7 +3,7 @@
 from sqlmodel import SQLModel
 
 from agent.models import ChatConversation, PendingCall, Turn, TurnStep
-from app.access.models import Credential, OutsideLogin
+from app.access.models import Credential, OutsideLogin, RateEntry
 from events.dead_letters import DeadLetter
 from events.embedded import Delivery
 from events.inbox import InboxEntry
@@ -47,6 +47,7 @@ _MODELS: tuple[type[SQLModel], ...] = (
     OutsideLogin,
     PendingCall,
     Plan,
+    RateEntry,
     Recurrence,
     Reminder,
     RequestEntry,

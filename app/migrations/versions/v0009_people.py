@@ -1,4 +1,4 @@
-"""Several people: their names, who is an admin, who is disabled; and the credentials that they show at the door."""
+"""Several people: their names, admins, disabled ones; the credentials that they show at the door, and their rates."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -43,3 +43,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("issuer", "subject"),
     )
     op.create_index("ix_outside_login_user", "outside_login", ["user_id"], unique=False)
+    op.create_table(
+        "rate",
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("arrival", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("key"),
+    )

@@ -15,8 +15,8 @@ PROMISES = ("people",)
 
 pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
 
-SHARED = {"dead_letter", "lease"}
-"""Tables whose rows belong to the service; a dead letter may quote anybody, and goes with a person whom it names."""
+SHARED = {"dead_letter", "lease", "rate"}
+"""Tables whose rows belong to the service, or that name a person within a text; those rows go as well."""
 
 
 async def test_an_invitation_opens_one_session(house: House) -> None:
