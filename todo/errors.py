@@ -19,7 +19,31 @@ TodoError
 └── StorageUnavailable    storage_unavailable
 """
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
+
+from typing_extensions import TypedDict  # typing has one that pydantic reads from Python 3.12 on
+
+
+class ShownDetails(TypedDict, total=False):
+    """What a refusal may show to programs beside its code and its text."""
+
+    fields: dict[str, str]
+    version: int
+    changes: dict[str, list[Any]]
+    open_instance: dict[str, Any]
+    similar: list[Any]
+    deleted: bool
+    change_id: str
+    link: str
+    confirmation_id: str
+    summary: str
+
+
+class Details(ShownDetails, total=False):
+    """What a refusal may carry: what it shows, and what the question to the person needs."""
+
+    fingerprint: str
+    about: Any
 
 
 class TodoError(Exception):
@@ -31,7 +55,7 @@ class TodoError(Exception):
 
     code: ClassVar[str]
 
-    def __init__(self, sentence: str, next_step: str = "", **details: Any) -> None:
+    def __init__(self, sentence: str, next_step: str = "", **details: Unpack[Details]) -> None:
         super().__init__(sentence)
         self.sentence = sentence
         self.next_step = next_step
