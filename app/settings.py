@@ -12,12 +12,12 @@ from platformdirs import user_data_path
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.database_url import POSTGRESQL, SQLITE, check_database_url
 from app.origins import read_origin
 from events.catalog import TopicStyle
 from todo.errors import InvalidTime
 from todo.text.when import read_zone
 
-POSTGRESQL = ("postgresql://", "postgres://")
 _BROKER = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[^\s:,\[\]]+):[0-9]{1,5}")
 SECRETS = (
     ("database_url", "database_url_file", "TODO_DATABASE_URL"),
@@ -57,7 +57,8 @@ class Settings(BaseSettings):
     """The folder of the database. Default: the platform's user data directory."""
     database_url: str = Field("sqlite:///todo.db", repr=False)
     """A SQLite file, relative to `TODO_DATA_DIR`, which migrates itself after a copy; or
-    `postgresql://user:password@host:port/name` with libpq's options (`sslmode`, `host`, …)."""
+    `postgresql://user:password@host:port/name` with libpq's options (`sslmode`, `connect_timeout`, …); one that cannot
+    be kept is refused by its name."""
     database_url_file: Path | None = None
     """A file with that address, so that the password is in no environment."""
     broker: Literal["memory", "dapr"] = "memory"
@@ -168,6 +169,13 @@ class Settings(BaseSettings):
         except RuntimeError:
             raise ValueError("there is no home folder of that name") from None
 
+    @field_validator("database_url")
+    @classmethod
+    def _check_database(cls, value: str) -> str:
+        if problems := check_database_url(value):
+            raise ValueError("\n".join(problems))
+        return value
+
     @field_validator("dapr_http", "openai_base_url")
     @classmethod
     def _check_address(cls, value: str | None) -> str | None:
@@ -219,8 +227,6 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _check_together(self) -> "Settings":
         problems = []
-        if not self.database_url.startswith(("sqlite:///", *POSTGRESQL)):
-            problems.append("TODO_DATABASE_URL: sqlite:///… or postgresql://… is served")
         if self.broker == "memory" and self.role != "all":
             problems.append(f"TODO_ROLE={self.role}: needs a broker between the processes, TODO_BROKER=dapr")
         if self.broker == "dapr" and not _is_loopback(self.host) and not (self.app_api_token and self.dapr_api_token):
@@ -267,7 +273,7 @@ class Settings(BaseSettings):
     @cached_property
     def database_path(self) -> Path:
         """The SQLite file; a relative path starts at `TODO_DATA_DIR`."""
-        return self.data_dir / unquote(self.database_url.removeprefix("sqlite:///"))
+        return self.data_dir / unquote(self.database_url.removeprefix(SQLITE))
 
     @property
     def kafka_encrypted(self) -> bool:
