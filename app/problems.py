@@ -20,6 +20,7 @@ _STATUS = {
     "undo_conflict": 409,
     "plan_expired": 409,
     "confirmation_required": 409,
+    "too_early": 409,
     "request_id_reused": 422,
     "forbidden": 403,
     "internal_error": 500,
@@ -66,7 +67,7 @@ def write_problem(status: int, code: str, detail: str, details: dict[str, Any] |
         "detail": detail,
         "code": code,
     }
-    headers = {"Retry-After": "1"} if status == 503 else None
+    headers = {"Retry-After": "1"} if status == 503 or code == "too_early" else None
     return Response(to_json(body), status, headers, CONTENT_TYPE)
 
 

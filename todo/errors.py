@@ -10,11 +10,13 @@ TodoError
 ├── RuleNeverOccurs       rule_never_occurs
 ├── RuleTooFrequent       rule_too_frequent
 ├── VersionConflict       version_conflict
+│   └── ChangedMeanwhile
 ├── RequestIdReused       request_id_reused
 ├── UndoConflict          undo_conflict
 ├── PlanExpired           plan_expired
 ├── ConfirmationRequired  confirmation_required
 ├── Forbidden             forbidden
+├── TooEarly              too_early
 ├── InternalError         internal_error
 └── StorageUnavailable    storage_unavailable
 """
@@ -124,6 +126,13 @@ class VersionConflict(TodoError):
     code = "version_conflict"
 
 
+class ChangedMeanwhile(VersionConflict):
+    """Another transaction wrote the row between this one's reading and writing: run again, the same call succeeds."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"The {what} was changed at the same moment.", "Read it again and repeat the change.")
+
+
 class RequestIdReused(TodoError):
     """The `request_id` was already used for a different call."""
 
@@ -152,6 +161,12 @@ class Forbidden(TodoError):
     """The caller lacks the permission."""
 
     code = "forbidden"
+
+
+class TooEarly(TodoError):
+    """The call is right and something else has to end first; the sentence says what, and when it will have."""
+
+    code = "too_early"
 
 
 class InternalError(TodoError):

@@ -22,7 +22,7 @@ from app.storage.postgres_faults import (
     sqlstate_of,
     to_refusal,
 )
-from todo.errors import StorageUnavailable
+from todo.errors import ChangedMeanwhile, StorageUnavailable
 
 T = TypeVar("T")
 
@@ -232,6 +232,10 @@ class PostgresDatabase:
                     "The database went away while the change was being saved; it may be saved or not.",
                     "Look, or repeat the call with the same request_id.",
                 ) from error.__cause__
+            except ChangedMeanwhile:
+                if attempt == TRIES:
+                    raise
+                await asyncio.sleep(self._jitter(attempt))
             except FAULTS as error:
                 if is_conflict(error) and attempt < TRIES:
                     await asyncio.sleep(self._jitter(attempt))
