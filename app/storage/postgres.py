@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from app.database_url import read_server_address
 from app.storage.postgres_faults import (
+    CROWDED,
     FAULTS,
     GONE,
     MISCONFIGURED,
@@ -109,6 +110,7 @@ class PostgresDatabase:
         self._watches: dict[int, _Watch] = {}
         self._wait_limit, self._long_limit = wait_limit, long_limit
         self._closed = False
+        self._turns = asyncio.Semaphore(CONNECTIONS)
         self._engine = self._create_engine(url, wait_limit)
         self._reads = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
@@ -246,6 +248,21 @@ class PostgresDatabase:
 
     async def _transact(self, engine: AsyncEngine, transact: Callable[[Connection], T], limit: float) -> T:
         """Run the transaction once; raises `StorageUnavailable` if the server does not answer."""
+        await self._take_turn()
+        try:
+            return await self._transact_now(engine, transact, limit)
+        finally:
+            self._turns.release()
+
+    async def _take_turn(self) -> None:
+        """Wait for one of the connections in the order of arrival: the pool's own queue lets newcomers overtake."""
+        try:
+            async with asyncio.timeout(self._wait_limit):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise StorageUnavailable(*CROWDED) from None
+
+    async def _transact_now(self, engine: AsyncEngine, transact: Callable[[Connection], T], limit: float) -> T:
         async with asyncio.timeout(self._wait_limit + GRACE_SECONDS):
             connection = await engine.connect()
         inner = connection.sync_connection

@@ -16,6 +16,7 @@ FAULTS = (
 
 _HELD = ("Another call holds what this one needs.", "Try again in a moment.")
 _AWAY = ("The database cannot be reached.", "Try again in a moment; check that it runs.")
+CROWDED = ("Too many calls wait for the database.", "Try again in a moment.")
 SILENT = ("The database does not answer.", "Try again in a moment; check that it runs.")
 _REFUSED = ("The database refuses this program's user.", "Check TODO_DATABASE_URL and the user's rights.")
 _IO = ("The database's disk reported an error.", "Check the database server.")
