@@ -1,6 +1,7 @@
 """The PostgreSQL implementation of the database port: concurrent transactions on asyncpg."""
 
 import asyncio
+import logging
 import random
 from collections.abc import Callable, Coroutine
 from functools import partial
@@ -19,6 +20,7 @@ from app.storage.postgres_faults import (
     SILENT,
     is_conflict,
     is_gone,
+    name_cause,
     refuse_configuration,
     sqlstate_of,
     to_refusal,
@@ -26,6 +28,8 @@ from app.storage.postgres_faults import (
 from todo.errors import ChangedMeanwhile, StorageUnavailable
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 CONNECTIONS = 10
 """Concurrent transactions of one process; further ones queue."""
@@ -242,6 +246,7 @@ class PostgresDatabase:
                 if is_conflict(error) and attempt < TRIES:
                     await asyncio.sleep(self._jitter(attempt))
                 elif is_gone(error) and not reconnected:
+                    log.warning("a connection to the database was lost (%s); going on with another", name_cause(error))
                     reconnected = True
                 else:
                     raise to_refusal(error) from None

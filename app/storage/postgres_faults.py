@@ -91,6 +91,12 @@ def is_gone(error: BaseException) -> bool:
     return sqlstate_of(error).startswith(GONE)
 
 
+def name_cause(error: BaseException) -> str:
+    """Return the name of the driver's own error, such as `AdminShutdownError`: its text may hold a statement."""
+    inner = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    return type(inner.__cause__ or inner).__name__
+
+
 def to_refusal(error: Exception) -> Exception:
     """Return a storage fault as a `StorageUnavailable`, text that cannot be stored as `InvalidArguments`.
 

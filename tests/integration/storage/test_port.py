@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -210,3 +211,18 @@ async def test_a_commit_during_a_read_is_not_seen_by_it(db: Database, other: Dat
 
     assert await db.read(twice) == ([], [])
     await asyncio.gather(*tasks)
+
+
+async def test_x14_calls_run_in_the_order_in_which_they_came(db: Database) -> None:
+    """A crowd in which everybody calls again at once: no newcomer overtakes those who wait."""
+    came, ran = itertools.count(), list[int]()
+
+    async def call_again_and_again() -> None:
+        for _ in range(8):
+            ticket = next(came)
+            await db.write(lambda _: ran.append(ticket))  # noqa: B023  # it runs before the next is drawn
+
+    await asyncio.gather(*(call_again_and_again() for _ in range(60)))
+    late = max(position - ticket for position, ticket in enumerate(ran))
+    assert len(ran) == 480
+    assert late <= 10, "no more than the transactions that run side by side"
