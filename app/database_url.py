@@ -33,7 +33,7 @@ _HOLDS: dict[str, frozenset[str] | None] = {
     "sslcompression": frozenset(("0",)),
     "sslsni": frozenset(("1",)),
 }
-"""Options whose values, if they are these, ask for what is so anyway; None: whatever the value."""
+"""Options whose values, if they are these, ask for what is so anyway; None: any value."""
 _REFUSED = frozenset(
     (
         *("hostaddr", "min_protocol_version", "max_protocol_version", "require_auth", "requirepeer", "requiressl"),

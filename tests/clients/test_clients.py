@@ -49,6 +49,7 @@ OF_TOOLS = (
     Row("mcp_2.py", "newest"),
     Row("mcp_1.py", "adapters"),
     Row("mcp_1.py", "older"),
+    Row("sdk_2.mjs", "node"),
     Row("sdk_1.mjs", "node", package="@modelcontextprotocol/sdk"),
     Row("sdk_1.mjs", "node", package="sdk-older"),
     Row("inspector.mjs", "node"),

@@ -1,18 +1,16 @@
 // The MCP Inspector on the command line: one process for each step.
 
 import { spawnSync } from "node:child_process";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { command, over, play, url } from "./steps.mjs";
 
-const require = createRequire(process.env.CLIENT_NODE + "/");
-const found = require.resolve("@modelcontextprotocol/inspector/package.json");
-const { bin } = require("@modelcontextprotocol/inspector/package.json");
-const script = join(dirname(found), typeof bin === "string" ? bin : Object.values(bin)[0]);
+const folder = join(process.env.CLIENT_NODE, "node_modules", "@modelcontextprotocol", "inspector-cli");
+const script = join(folder, JSON.parse(readFileSync(join(folder, "package.json"), "utf8")).bin["mcp-inspector-cli"]);
 
 function inspect(...words) {
   const target = over === "http" ? [url, "--transport", "http"] : command;
-  const done = spawnSync(process.execPath, [script, "--cli", ...target, ...words], { encoding: "utf8", env: process.env });
+  const done = spawnSync(process.execPath, [script, ...target, ...words], { encoding: "utf8", env: process.env });
   return done.stdout + done.stderr;
 }
 
