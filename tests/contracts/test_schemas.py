@@ -83,7 +83,9 @@ async def play_plans(world: World, answers: Answers) -> None:
     await make(world, 10, tags=["x"])
     planned = await answers.done("plan_changes", filter={"tags": ["x"]}, change={"delete": True}, apply=True)
     await answers.refused("apply_plan", plan_id=planned["plan_id"])
-    applied = await answers.done("plan_changes", filter={"tags": ["x"]}, change={"shift": "1d", "due": ""}, apply=True)
+    applied = await answers.done(
+        "plan_changes", filter={"tags": ["dated"]}, change={"shift": "1d", "due": ""}, apply=True
+    )
     assert applied["plan_id"]
 
 
