@@ -88,7 +88,7 @@ def read_server_address(url: str) -> ServerAddress:
     """Read an address in which `check_database_url` finds nothing wrong."""
     parts = urlsplit(url)
     options = dict(parse_qsl(parts.query))
-    session = {name: options[name] for name in ("application_name", "options") if name in options}
+    session = {name: value for name, value in options.items() if name in ("application_name", "options")}
     seconds = int(options.get("connect_timeout", "0"))
     driver = {name: value for name, value in options.items() if name in _DRIVER}
     return ServerAddress(parts._replace(query=urlencode(driver)).geturl(), session, seconds or None)

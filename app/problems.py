@@ -1,5 +1,6 @@
 """Refusals over HTTP: RFC 9457 problem+json with the product's codes, and the status of each code."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -57,7 +58,7 @@ class HttpRefusal(Exception):
         self.detail = detail
 
 
-def write_problem(status: int, code: str, detail: str, details: dict[str, Any] | None = None) -> Response:
+def write_problem(status: int, code: str, detail: str, details: Mapping[str, Any] | None = None) -> Response:
     """Return a problem response (RFC 9457, section 3): `{type, title, status, detail, code, …}`."""
     body = {
         **(details or {}),

@@ -96,9 +96,9 @@ async def test_f5_each_member_of_a_real_answer_is_named_in_its_tools_output_sche
     await make(world, 1, tags=["dated", "x"], due="2026-11-27")
     await play_plans(world, answers)
     schemas = await list_schemas(world, "outputSchema")
-    for tool, seen in answers.seen.items():
-        assert seen <= schemas[tool]["properties"].keys(), tool
     seen = answers.seen
+    for tool, names in seen.items():
+        assert names <= schemas[tool]["properties"].keys(), tool
     assert {"plan_id", "diff", "expires_at", "needs_confirmation", "warnings"} <= seen["plan_changes"]
     assert {"upcoming", "also_completed", "also_completed_titles", "next_cursor", "warnings"} <= seen["find_tasks"]
     assert {"history", "occurrences", "deleted", "change_id", "similar"} <= seen["get_task"]
