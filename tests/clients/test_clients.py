@@ -47,7 +47,7 @@ class Row:
 
 OF_TOOLS = (
     Row("mcp_2.py", "newest"),
-    Row("mcp_1.py", "adapters"),
+    Row("mcp_1.py", "first"),
     Row("mcp_1.py", "older"),
     Row("sdk_2.mjs", "node"),
     Row("sdk_1.mjs", "node", package="@modelcontextprotocol/sdk"),
@@ -55,9 +55,9 @@ OF_TOOLS = (
     Row("inspector.mjs", "node"),
     Row("sdk_1.mjs", "node", ("stdio",), "@modelcontextprotocol/sdk", "mcp-remote"),
     Row("sdk_1.mjs", "node", ("http", "stdio"), "@modelcontextprotocol/sdk", "supergateway"),
-    Row("mcpo_client.py", "adapters"),
+    Row("mcpo_client.py", "first"),
     Row("fastmcp_client.py", "adapters"),
-    Row("langchain_client.py", "adapters"),
+    Row("langchain_client.py", "first"),
     Row("openai_agents.py", "adapters"),
     Row("google_genai.py", "adapters"),
 )
@@ -136,6 +136,7 @@ def put_between(row: Row, over: str, node: Path, url: str, command: list[str]) -
     else:
         port = find_free_port()
         words = [*proxy, "--stdio", " ".join(command), "--outputTransport", "streamableHttp", "--port", str(port)]
+        words += ["--healthEndpoint", "/healthz"]
         process = subprocess.Popen(words, env=describe_environment(), stdout=subprocess.DEVNULL)
         try:
             wait_for(f"http://127.0.0.1:{port}/healthz")

@@ -5,9 +5,8 @@ import os
 from typing import Any
 
 from google.genai import _mcp_utils
-from mcp import ClientSession, StdioServerParameters
-from mcp.client.stdio import stdio_client
-from mcp.client.streamable_http import streamablehttp_client
+from mcp import Client, StdioServerParameters
+from mcp.client.streamable_http import streamable_http_client
 from steps import COMMAND, OVER, URL, play
 
 
@@ -22,17 +21,15 @@ def list_empty(schema: Any) -> list[Any]:
 
 async def main() -> None:
     server = StdioServerParameters(command=COMMAND[0], args=COMMAND[1:], env=dict(os.environ))
-    over: Any = streamablehttp_client(URL) if OVER == "http" else stdio_client(server)
-    async with over as streams, ClientSession(streams[0], streams[1]) as session:
-        await session.initialize()
+    async with Client(streamable_http_client(URL) if OVER == "http" else server) as client:
 
         async def list_tools() -> list[str]:
-            converted = [_mcp_utils.mcp_to_gemini_tool(tool) for tool in (await session.list_tools()).tools]
+            converted = [_mcp_utils.mcp_to_gemini_tool(tool) for tool in (await client.list_tools()).tools]
             declared = [each for tool in converted for each in tool.function_declarations]
             return [each.name for each in declared if not list_empty(each.parameters)]
 
         async def call(name: str, arguments: dict[str, Any]) -> Any:
-            return (await session.call_tool(name, arguments)).content[0].text
+            return (await client.call_tool(name, arguments)).content[0].text
 
         await play(list_tools, call)
 

@@ -15,7 +15,7 @@ PORT = os.environ["CLIENT_PORT"]
 
 async def main() -> None:
     target = ["--server-type", "streamable-http", "--", URL] if OVER == "http" else ["--", *COMMAND]
-    words = [sys.executable, "-m", "mcpo", "--host", "127.0.0.1", "--port", PORT, *target]
+    words = [sys.executable, "-c", "from mcpo import app; app()", "--host", "127.0.0.1", "--port", PORT, *target]
     proxy = subprocess.Popen(words, stdout=subprocess.DEVNULL)  # noqa: ASYNC220  # nothing else runs yet
     try:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{PORT}", timeout=30) as http:

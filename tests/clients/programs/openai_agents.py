@@ -20,7 +20,7 @@ async def main() -> None:
 
         async def call(name: str, arguments: dict[str, Any]) -> Any:
             result = await server.call_tool(name, arguments)
-            assert result.isError == (name == "get_task"), result
+            assert result.is_error == (name == "get_task"), result
             return result.content[0].text
 
         await play(list_tools, call)
