@@ -5,12 +5,12 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { command, over, play, url } from "./steps.mjs";
 
-const folder = join(process.env.CLIENT_NODE, "node_modules", "@modelcontextprotocol", "inspector-cli");
-const script = join(folder, JSON.parse(readFileSync(join(folder, "package.json"), "utf8")).bin["mcp-inspector-cli"]);
+const folder = join(process.env.CLIENT_NODE, "node_modules", "@modelcontextprotocol", "inspector");
+const script = join(folder, JSON.parse(readFileSync(join(folder, "package.json"), "utf8")).bin["mcp-inspector"]);
 
 function inspect(...words) {
   const target = over === "http" ? [url, "--transport", "http"] : command;
-  const done = spawnSync(process.execPath, [script, ...target, ...words], { encoding: "utf8", env: process.env });
+  const done = spawnSync(process.execPath, [script, "--cli", ...target, ...words], { encoding: "utf8", env: process.env });
   return done.stdout || done.stderr; // a notice of its own age goes to the second
 }
 
