@@ -1,11 +1,12 @@
 """What a message says to a question of the agent: only a yes, only a no, or something else."""
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import Literal
+
+from todo.text.normal import normalize
 
 Decision = Literal["accept", "reject"]
 
@@ -45,7 +46,7 @@ def read_reply(message: str, *, with_code: bool = False) -> Reply | None:
     Each word has to be known, so that a message with another wish in it is none. With `with_code` the last word is the
     question's code.
     """
-    if any(mark in unicodedata.normalize("NFKC", message) for mark in _QUESTION_MARKS):
+    if any(mark in normalize("NFKC", message) for mark in _QUESTION_MARKS):
         return None
     words = split_words(message)
     code = words.pop() if with_code and words else None
@@ -77,7 +78,7 @@ def read_reply(message: str, *, with_code: bool = False) -> Reply | None:
 
 def split_words(message: str) -> list[str]:
     """Return the words of a message: folded, without punctuation, each sign such as 👍 a word of its own."""
-    text = unicodedata.normalize("NFKC", message).casefold()
+    text = normalize("NFKC", message).casefold()
     text = _DROPPED.sub("", text).replace("\u2019", "'")
     return _SPACING.sub(" ", _EMOJI.sub(r" \1 ", text)).split()
 

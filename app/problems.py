@@ -1,5 +1,6 @@
 """Refusals over HTTP: RFC 9457 problem+json with the product's codes, and the status of each code."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -21,6 +22,7 @@ _STATUS = {
     "undo_conflict": 409,
     "plan_expired": 409,
     "confirmation_required": 409,
+    "too_early": 409,
     "request_id_reused": 422,
     "forbidden": 403,
     "unauthenticated": 401,
@@ -61,7 +63,7 @@ class HttpRefusal(Exception):
         self.detail = detail
 
 
-def write_problem(status: int, code: str, detail: str, details: dict[str, Any] | None = None) -> Response:
+def write_problem(status: int, code: str, detail: str, details: Mapping[str, Any] | None = None) -> Response:
     """Return a problem response (RFC 9457, section 3): `{type, title, status, detail, code, …}`."""
     body = {
         **(details or {}),
@@ -71,7 +73,7 @@ def write_problem(status: int, code: str, detail: str, details: dict[str, Any] |
         "detail": detail,
         "code": code,
     }
-    headers = {"Retry-After": "1"} if status == 503 else None
+    headers = {"Retry-After": "1"} if status == 503 or code == "too_early" else None
     return Response(to_json(body), status, headers, CONTENT_TYPE)
 
 

@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Iterator
 from functools import cached_property
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
@@ -13,12 +13,12 @@ from platformdirs import user_data_path
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from app.origins import read_origin
+from app.database_url import POSTGRESQL, SQLITE, check_database_url
+from app.origins import is_loopback, read_origin
 from events.catalog import TopicStyle
 from todo.errors import InvalidTime
 from todo.text.when import read_zone
 
-POSTGRESQL = ("postgresql://", "postgres://")
 _BROKER = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[^\s:,\[\]]+):[0-9]{1,5}")
 SECRETS = (
     ("database_url", "database_url_file", "TODO_DATABASE_URL"),
@@ -59,7 +59,8 @@ class Settings(BaseSettings):
     """The folder of the database. Default: the platform's user data directory."""
     database_url: str = Field("sqlite:///todo.db", repr=False)
     """A SQLite file, relative to `TODO_DATA_DIR`, which migrates itself after a copy; or
-    `postgresql://user:password@host:port/name` with libpq's options (`sslmode`, `host`, …)."""
+    `postgresql://user:password@host:port/name` with libpq's options (`sslmode`, `connect_timeout`, …); one that cannot
+    be kept is refused by its name."""
     database_url_file: Path | None = None
     """A file with that address, so that the password is in no environment."""
     broker: Literal["memory", "dapr"] = "memory"
@@ -193,6 +194,13 @@ class Settings(BaseSettings):
         except RuntimeError:
             raise ValueError("there is no home folder of that name") from None
 
+    @field_validator("database_url")
+    @classmethod
+    def _check_database(cls, value: str) -> str:
+        if problems := check_database_url(value):
+            raise ValueError("\n".join(problems))
+        return value
+
     @field_validator("dapr_http", "openai_base_url")
     @classmethod
     def _check_address(cls, value: str | None) -> str | None:
@@ -204,7 +212,7 @@ class Settings(BaseSettings):
     @classmethod
     def _check_issuer(cls, value: str | None) -> str | None:
         parts = urlsplit(value or "https://x")
-        if not parts.hostname or (parts.scheme != "https" and not _is_loopback(parts.hostname)):
+        if not parts.hostname or (parts.scheme != "https" and not is_loopback(parts.hostname)):
             raise ValueError("an address such as https://id.example/realms/home is needed, with https://")
         return value or None
 
@@ -276,11 +284,9 @@ class Settings(BaseSettings):
         return self
 
     def _find_problems(self) -> Iterator[str]:
-        if not self.database_url.startswith(("sqlite:///", *POSTGRESQL)):
-            yield "TODO_DATABASE_URL: sqlite:///… or postgresql://… is served"
         if self.broker == "memory" and self.role != "all":
             yield f"TODO_ROLE={self.role}: needs a broker between the processes, TODO_BROKER=dapr"
-        if self.broker == "dapr" and not _is_loopback(self.host) and not (self.app_api_token and self.dapr_api_token):
+        if self.broker == "dapr" and not is_loopback(self.host) and not (self.app_api_token and self.dapr_api_token):
             yield f"TODO_HOST={self.host}: with TODO_BROKER=dapr set APP_API_TOKEN and DAPR_API_TOKEN"
         login = ("kafka_username", "kafka_password", "kafka_mechanism")
         missing = [f"TODO_{name.upper()}" for name in login if not getattr(self, name)]
@@ -296,7 +302,7 @@ class Settings(BaseSettings):
             yield "TODO_OIDC_ISSUER: is of use with TODO_AUTH=token alone"
         if self.oidc_issuer and not (self.oidc_audience or self.public_url):
             yield "TODO_OIDC_ISSUER: set TODO_OIDC_AUDIENCE or TODO_PUBLIC_URL, or any token would do"
-        if self.auth == "local" and not _is_loopback(self.host):
+        if self.auth == "local" and not is_loopback(self.host):
             yield f"TODO_HOST={self.host}: with TODO_AUTH=local only a loopback address is allowed"
 
     @property
@@ -330,7 +336,7 @@ class Settings(BaseSettings):
     @cached_property
     def database_path(self) -> Path:
         """The SQLite file; a relative path starts at `TODO_DATA_DIR`."""
-        return self.data_dir / unquote(self.database_url.removeprefix("sqlite:///"))
+        return self.data_dir / unquote(self.database_url.removeprefix(SQLITE))
 
     @property
     def kafka_encrypted(self) -> bool:
@@ -385,12 +391,3 @@ def _replace_bad(error: ValidationError) -> dict[str, Any]:
     fields = {str(field.validation_alias or name): field for name, field in Settings.model_fields.items()}
     bad = {str(problem["loc"][0]) for problem in error.errors() if problem["loc"]}
     return {name: fields[name].get_default(call_default_factory=True) for name in bad & fields.keys()}
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

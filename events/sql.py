@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import Any, cast
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, Insert, Integer, Table, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, PendingRollbackError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
 from sqlmodel import SQLModel
@@ -54,6 +54,8 @@ def is_storage_fault(error: BaseException) -> bool:
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
+    if isinstance(error, PendingRollbackError | ConnectionError | TimeoutError):
+        return True  # the first: a statement after the one that met the loss of the connection
     if isinstance(cause, sqlite3.Error):
         # SQLITE_ERROR is a wrong statement, or a table that is missing.
         return not isinstance(cause, _OWN_FAULTS) and getattr(cause, "sqlite_errorcode", 0) != sqlite3.SQLITE_ERROR

@@ -10,17 +10,43 @@ TodoError
 ├── RuleNeverOccurs       rule_never_occurs
 ├── RuleTooFrequent       rule_too_frequent
 ├── VersionConflict       version_conflict
+│   └── ChangedMeanwhile
 ├── RequestIdReused       request_id_reused
 ├── UndoConflict          undo_conflict
 ├── PlanExpired           plan_expired
 ├── ConfirmationRequired  confirmation_required
 ├── Forbidden             forbidden
 ├── RateLimited           rate_limited
+├── TooEarly              too_early
 ├── InternalError         internal_error
 └── StorageUnavailable    storage_unavailable
 """
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
+
+from typing_extensions import TypedDict  # typing has one that pydantic reads from Python 3.12 on
+
+
+class ShownDetails(TypedDict, total=False):
+    """What a refusal may show to programs beside its code and its text."""
+
+    fields: dict[str, str]
+    version: int
+    changes: dict[str, list[Any]]
+    open_instance: dict[str, Any]
+    similar: list[Any]
+    deleted: bool
+    change_id: str
+    link: str
+    confirmation_id: str
+    summary: str
+
+
+class Details(ShownDetails, total=False):
+    """What a refusal may carry: what it shows, and what the question to the person needs."""
+
+    fingerprint: str
+    about: Any
 
 
 class TodoError(Exception):
@@ -32,7 +58,7 @@ class TodoError(Exception):
 
     code: ClassVar[str]
 
-    def __init__(self, sentence: str, next_step: str = "", **details: Any) -> None:
+    def __init__(self, sentence: str, next_step: str = "", **details: Unpack[Details]) -> None:
         super().__init__(sentence)
         self.sentence = sentence
         self.next_step = next_step
@@ -101,6 +127,13 @@ class VersionConflict(TodoError):
     code = "version_conflict"
 
 
+class ChangedMeanwhile(VersionConflict):
+    """Another transaction wrote the row between this one's reading and writing: run again, the same call succeeds."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"The {what} was changed at the same moment.", "Read it again and repeat the change.")
+
+
 class RequestIdReused(TodoError):
     """The `request_id` was already used for a different call."""
 
@@ -139,6 +172,12 @@ class RateLimited(TodoError):
     def __init__(self, what: str, seconds: int) -> None:
         super().__init__(f"Too many {what} in a short time.", f"Try again in {seconds} s.", seconds=seconds)
         self.seconds = seconds
+
+
+class TooEarly(TodoError):
+    """The call is right and something else has to end first; the sentence says what, and when it will have."""
+
+    code = "too_early"
 
 
 class InternalError(TodoError):

@@ -7,7 +7,7 @@ from sqlalchemy import bindparam, update
 
 from events.consumer import savepoint
 from events.instants import write_instant
-from todo.errors import TodoError
+from todo.errors import ChangedMeanwhile, TodoError
 from todo.record.changes import Change
 from todo.record.queries import (
     RECURRENCE,
@@ -56,6 +56,8 @@ def make_due(work: Work, limit: int = MOST_SERIES) -> int:
         try:
             with savepoint(work.connection):
                 _make_next(owner, row)
+        except ChangedMeanwhile:
+            raise  # the series is as it should be: the whole step is run again
         except (TodoError, ValueError, LookupError, ArithmeticError):
             log.exception("series %s cannot go on; it is tried again in five minutes", row["task_id"])
             later = write_instant(add(work.now, Duration(0, 300), ZoneInfo("UTC")))

@@ -1,14 +1,15 @@
 """The tools in their fixed order: what models read of each operation."""
 
-from typing import Any
-
 from todo.operations import OPERATIONS
-from tools.results import FIND_SCHEMA, GET_SCHEMA, PREVIEW_SCHEMA, WRITE_SCHEMA
+from todo.record.shapes import WriteAnswer
+from todo.series.preview import PreviewAnswer
+from todo.tasks.search import FindAnswer
+from todo.tasks.tasks import TaskAnswer
 from tools.tool import ToolSpec
 
 
-def _describe(name: str, description: str, output: dict[str, Any] = WRITE_SCHEMA) -> ToolSpec:
-    return ToolSpec(OPERATIONS[name], name.replace("_", " ").capitalize(), description, output)
+def _describe(name: str, description: str, answer: type = WriteAnswer) -> ToolSpec:
+    return ToolSpec(OPERATIONS[name], name.replace("_", " ").capitalize(), description, answer)
 
 
 TOOLS = (
@@ -20,12 +21,12 @@ TOOLS = (
         "find_tasks",
         "List or search tasks by words, status, dates, tags or priority. Answers a page; pass next_cursor as "
         "cursor for more.",
-        FIND_SCHEMA,
+        FindAnswer,
     ),
     _describe(
         "get_task",
         "Show one task in full, with its reminders and version.",
-        GET_SCHEMA,
+        TaskAnswer,
     ),
     _describe(
         "update_task",
@@ -68,7 +69,7 @@ TOOLS = (
     _describe(
         "preview_occurrences",
         "Show the next dates of a recurrence rule, in words. Exactly one of task_id and rule.",
-        PREVIEW_SCHEMA,
+        PreviewAnswer,
     ),
     _describe(
         "plan_changes",

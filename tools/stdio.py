@@ -4,9 +4,10 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TextIO, cast
 
 import anyio
+import anyio.to_thread
 from mcp.server import MCPServer
 from mcp.server.stdio import stdio_server
 from mcp.shared._context_streams import create_context_streams
@@ -20,13 +21,41 @@ _LISTEN = "subscriptions/listen"
 """The one request that stays open until its client ends it."""
 
 
+class EndableInput:
+    """The lines of a stream until it ends, or until `end`: the SDK's own wait for a line cannot be given up."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.ended = False
+        self._stream = stream
+        self._scope = anyio.CancelScope()
+
+    def end(self) -> None:
+        """Let no further line come; the thread that waits for one is left behind."""
+        self.ended = True
+        self._scope.cancel()
+
+    def __aiter__(self) -> "EndableInput":
+        """Return itself: there is one reader."""
+        return self
+
+    async def __anext__(self) -> str:
+        """Return the next line, with its end."""
+        if not self.ended:
+            with anyio.CancelScope() as self._scope:
+                if line := await anyio.to_thread.run_sync(self._stream.readline, abandon_on_cancel=True):
+                    return line
+        raise StopAsyncIteration
+
+
 async def serve_lines(
-    server: MCPServer[Any], stdin: anyio.AsyncFile[str] | None = None, stdout: anyio.AsyncFile[str] | None = None
+    server: MCPServer[Any],
+    stdin: anyio.AsyncFile[str] | EndableInput | None = None,
+    stdout: anyio.AsyncFile[str] | None = None,
 ) -> None:
     """Serve until the input ends and what came in by then is answered; the default streams are the process's."""
     inner = server._lowlevel_server  # noqa: SLF001  # MCPServer runs on the process's streams only
     async with (
-        stdio_server(stdin, stdout) as (arriving, leaving),
+        stdio_server(cast("anyio.AsyncFile[str] | None", stdin), stdout) as (arriving, leaving),
         _keep_open(arriving, leaving) as (incoming, outgoing),
     ):
         await inner.run(incoming, outgoing, inner.create_initialization_options())

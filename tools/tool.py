@@ -14,11 +14,11 @@ from pydantic import PrivateAttr
 
 from todo.errors import ConfirmationRequired, Forbidden, InternalError, TodoError
 from todo.record.work import Store, Who
-from todo.requests.arguments import describe_model
 from todo.requests.confirmations import ask_person, decide_confirmation, refuse_again
 from todo.requests.operation import Operation, read_call, run_call
 from tools.elicitation import QUESTION, ask_form, can_ask, has_agreed
 from tools.results import show_answer, show_refusal
+from tools.schemas import describe_answer, describe_arguments
 
 Identify = Callable[[Context[Any, Any]], Who]
 NoteScope = Callable[[Context[Any, Any], str], None]
@@ -52,12 +52,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ToolSpec:
-    """A tool: an operation, with what models read of it and the JSON Schema of its answer."""
+    """A tool: an operation, with what models read of it and the typed dict of its answer."""
 
     operation: Operation
     title: str
     description: str
-    output: dict[str, Any]
+    answer: type
 
     @property
     def name(self) -> str:
@@ -148,13 +148,14 @@ class UseCaseCall:
 def build_tool(spec: ToolSpec, host: Host) -> UseCaseTool:
     """Return the SDK's form of a tool."""
     effect = spec.operation.effect
+    output = describe_answer(spec.answer, writes=effect.writes)
     tool = UseCaseTool(
         fn=_never_called,
         name=spec.name,
         title=spec.title,
         description=spec.description,
-        parameters=_leave_open(describe_model(spec.operation.request)),
-        fn_metadata=FuncMetadata(arg_model=ArgModelBase, output_schema=spec.output),
+        parameters=describe_arguments(spec.operation.request),
+        fn_metadata=FuncMetadata(arg_model=ArgModelBase, output_schema=output),
         is_async=True,
         context_kwarg=None,
         annotations=ToolAnnotations(
@@ -166,18 +167,6 @@ def build_tool(spec: ToolSpec, host: Host) -> UseCaseTool:
     )
     tool._call = UseCaseCall(spec, host)  # noqa: SLF001  # private to pydantic, not to us
     return tool
-
-
-def _leave_open(schema: Any) -> Any:
-    """Return a schema without `additionalProperties`, which converters for other models' APIs do not take.
-
-    The server refuses unknown arguments by itself.
-    """
-    if isinstance(schema, list):
-        return [_leave_open(each) for each in schema]
-    if not isinstance(schema, dict):
-        return schema
-    return {key: _leave_open(value) for key, value in schema.items() if key != "additionalProperties"}
 
 
 async def _never_called() -> None:

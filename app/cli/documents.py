@@ -18,6 +18,7 @@ from todo.record.shapes import TaskShape
 from todo.requests.arguments import describe_model
 from todo.requests.event_schemas import describe_event
 from tools.catalog import TOOLS
+from tools.schemas import Refusal
 
 
 def write_documents() -> dict[str, str]:
@@ -62,11 +63,50 @@ def _describe_tools() -> str:
         lines.append("")
     lines += ["## The shape of a task", "", "| field | meaning |", "|---|---|"]
     task = TypeAdapter(TaskShape).json_schema()
-    for name, shape in task["properties"].items():
-        always = "*" if name in task["required"] else ""
-        lines.append(f"| `{name}`{always} | {shape.get('description', '')} |")
-    lines += ["", "Fields marked * are always there; the others are left out when empty."]
-    return "\n".join(lines) + "\n"
+    lines += _list_members(task)
+    lines += ["", "Fields marked * are always there; the others are left out when empty.", ""]
+    return "\n".join(lines + _describe_answers())
+
+
+def _describe_answers() -> list[str]:
+    """Return the members of all answers and refusals, then each shape inside them but the task's."""
+    described: dict[str, Any] = {}
+    for answer in dict.fromkeys(spec.answer for spec in TOOLS):
+        schema = TypeAdapter(answer).json_schema()
+        described |= {answer.__name__: schema, **schema.get("$defs", {})}
+    described["Refusal"] = TypeAdapter(Refusal).json_schema()
+    lines = [
+        "## The shapes of answers",
+        "",
+        "Each tool answers with one of the first four; a refusal has the members of the last one.",
+        "",
+    ]
+    answers = [spec.answer.__name__ for spec in TOOLS]
+    order = [*dict.fromkeys(answers), *sorted(described.keys() - {*answers, "Refusal", "TaskShape"}), "Refusal"]
+    for name in order:
+        intro = described[name].get("description", "").partition("\n")[0]
+        lines += [f"### `{name}`", "", intro, "", "| member | meaning |", "|---|---|"]
+        lines += [*_list_members(described[name]), ""]
+    return lines
+
+
+def _list_members(shape: dict[str, Any]) -> list[str]:
+    """Return a row for each member of a shape: its name, and what it means or else its form."""
+    rows = []
+    for name, member in shape["properties"].items():
+        always = "*" if name in shape.get("required", []) else ""
+        rows.append(f"| `{name}`{always} | {member.get('description') or _say_shape(member)} |")
+    return rows
+
+
+def _say_shape(member: dict[str, Any]) -> str:
+    if "$ref" in member:
+        return f"`{member['$ref'].rpartition('/')[2]}`"
+    if "anyOf" in member:
+        return " or ".join(_say_shape(each) for each in member["anyOf"])
+    if member.get("type") == "array":
+        return f"list of {_say_shape(member['items'])}"
+    return _say_form(member)
 
 
 def _describe_settings() -> str:

@@ -1,6 +1,7 @@
 """The PostgreSQL implementation of the database port: concurrent transactions on asyncpg."""
 
 import asyncio
+import logging
 import random
 from collections.abc import Callable, Coroutine
 from functools import partial
@@ -8,13 +9,27 @@ from typing import Any, TypeVar
 
 import asyncpg  # type: ignore[import-untyped]  # it ships no types
 from sqlalchemy import Connection, ExceptionContext, event
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from todo.errors import InvalidArguments, StorageUnavailable
+from app.database_url import read_server_address
+from app.storage.postgres_faults import (
+    CROWDED,
+    FAULTS,
+    GONE,
+    MISCONFIGURED,
+    SILENT,
+    is_conflict,
+    is_gone,
+    name_cause,
+    refuse_configuration,
+    sqlstate_of,
+    to_refusal,
+)
+from todo.errors import ChangedMeanwhile, StorageUnavailable
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 CONNECTIONS = 10
 """Concurrent transactions of one process; further ones queue."""
@@ -28,76 +43,11 @@ CHECK_SECONDS = 1.0
 OLDEST = 150_000
 """The lowest supported `server_version_num`."""
 
-FAULTS = (DBAPIError, PoolTimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
-
-_HELD = ("Another call holds what this one needs.", "Try again in a moment.")
-_AWAY = ("The database cannot be reached.", "Try again in a moment; check that it runs.")
-_SILENT = ("The database does not answer.", "Try again in a moment; check that it runs.")
-_REFUSED = ("The database refuses this program's user.", "Check TODO_DATABASE_URL and the user's rights.")
-_IO = ("The database's disk reported an error.", "Check the database server.")
-# By SQLSTATE, or by its class: the first two characters (PostgreSQL, appendix A).
-_SENTENCES = {
-    "08": _AWAY,
-    "28": _REFUSED,
-    "3D": ("There is no such database.", "Create it, or correct TODO_DATABASE_URL."),
-    "40": _HELD,
-    "42501": _REFUSED,
-    "53": ("The database has no room or no memory left.", "Free some, then try again."),
-    "53300": ("The database has too many connections.", "Try again in a moment."),
-    "55P03": _HELD,
-    "57": _AWAY,
-    "57014": ("The database took too long.", "Try again in a moment."),
-    "58": _IO,
-    "25006": ("The database is read-only.", "Point TODO_DATABASE_URL at a server that takes writes."),
-    "25P03": _AWAY,
-    "XX": _IO,
-}
-_UNSTORABLE = ("A text holds a character that cannot be stored, such as NUL.", "Leave it out.")
-_GONE = ("08", "57P", "25P03")
-
 LONG_SECONDS = 30.0
 """Longest time of one statement of `read_apart` and `write_apart`."""
 _ALLOW_LONG = f"SET LOCAL statement_timeout = '{LONG_SECONDS:.0f}s'"
 GRACE_SECONDS = 0.25
 """How much longer than the server we wait for its answer, so that the server itself ends a slow statement."""
-
-
-def sqlstate_of(error: BaseException | None) -> str:
-    """Return the SQLSTATE of a database error, or "" if it has none."""
-    if isinstance(error, DBAPIError):
-        error = error.orig
-    return getattr(error, "sqlstate", None) or ""
-
-
-def is_conflict(error: BaseException) -> bool:
-    """Return whether a concurrent transaction caused the failure: a serialisation failure or a deadlock."""
-    return sqlstate_of(error) in ("40001", "40P01")
-
-
-def is_gone(error: BaseException) -> bool:
-    """Return whether the connection is lost."""
-    if isinstance(error, DBAPIError) and error.connection_invalidated:
-        return True
-    return sqlstate_of(error).startswith(_GONE)
-
-
-def to_refusal(error: Exception) -> Exception:
-    """Return a storage fault as a `StorageUnavailable`, text that cannot be stored as `InvalidArguments`.
-
-    Any other error is returned unchanged.
-    """
-    state = sqlstate_of(error)
-    sentence = _SENTENCES.get(state) or _SENTENCES.get(state[:2])
-    if sentence is None and isinstance(error, PoolTimeoutError):
-        sentence = _HELD
-    elif sentence is None and (isinstance(error, OSError | TimeoutError | asyncpg.InterfaceError) or is_gone(error)):
-        sentence = _AWAY
-    if sentence is None:
-        # A character that PostgreSQL cannot store, which no row can hold either: NUL, half a surrogate pair.
-        return InvalidArguments(*_UNSTORABLE) if state in ("22021", "22P05") else error
-    unavailable = StorageUnavailable(*sentence)
-    unavailable.__cause__ = error
-    return unavailable
 
 
 class _CommitUnknown(Exception):
@@ -164,6 +114,7 @@ class PostgresDatabase:
         self._watches: dict[int, _Watch] = {}
         self._wait_limit, self._long_limit = wait_limit, long_limit
         self._closed = False
+        self._turns = asyncio.Semaphore(CONNECTIONS)
         self._engine = self._create_engine(url, wait_limit)
         self._reads = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
@@ -211,8 +162,11 @@ class PostgresDatabase:
 
     def _create_engine(self, url: str, wait_limit: float) -> AsyncEngine:
         milliseconds = str(int(wait_limit * 1000))
+        address = read_server_address(url)
+        patience = min(wait_limit, address.connect_seconds or wait_limit)
         settings = {
             "application_name": "evolution-todo",
+            **address.session,
             "statement_timeout": str(int((wait_limit + GRACE_SECONDS) * 1000)),
             "lock_timeout": milliseconds,
             "idle_in_transaction_session_timeout": "30000",
@@ -220,7 +174,12 @@ class PostgresDatabase:
         }
 
         async def connect() -> Any:
-            return await asyncpg.connect(url, timeout=wait_limit, server_settings=settings)
+            try:
+                return await asyncpg.connect(address.dsn, timeout=patience, server_settings=settings)
+            except MISCONFIGURED as error:
+                if (refusal := refuse_configuration(error)) is None:
+                    raise
+                raise refusal from error
 
         engine = create_async_engine(
             "postgresql+asyncpg://",
@@ -248,7 +207,7 @@ class PostgresDatabase:
         if context.connection is not None:
             self._failed.add(id(context.connection))
             # The server announces its shutdown a moment before the connection breaks.
-            if sqlstate_of(context.sqlalchemy_exception).startswith(_GONE):
+            if sqlstate_of(context.sqlalchemy_exception).startswith(GONE):
                 context.is_disconnect = True
 
     async def _shield(self, work: Coroutine[Any, Any, T]) -> T:
@@ -279,16 +238,36 @@ class PostgresDatabase:
                     "The database went away while the change was being saved; it may be saved or not.",
                     "Look, or repeat the call with the same request_id.",
                 ) from error.__cause__
+            except ChangedMeanwhile:
+                if attempt == TRIES:
+                    raise
+                await asyncio.sleep(self._jitter(attempt))
             except FAULTS as error:
                 if is_conflict(error) and attempt < TRIES:
                     await asyncio.sleep(self._jitter(attempt))
                 elif is_gone(error) and not reconnected:
+                    log.warning("a connection to the database was lost (%s); going on with another", name_cause(error))
                     reconnected = True
                 else:
                     raise to_refusal(error) from None
 
     async def _transact(self, engine: AsyncEngine, transact: Callable[[Connection], T], limit: float) -> T:
         """Run the transaction once; raises `StorageUnavailable` if the server does not answer."""
+        await self._take_turn()
+        try:
+            return await self._transact_now(engine, transact, limit)
+        finally:
+            self._turns.release()
+
+    async def _take_turn(self) -> None:
+        """Wait for one of the connections in the order of arrival: the pool's own queue lets newcomers overtake."""
+        try:
+            async with asyncio.timeout(self._wait_limit):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise StorageUnavailable(*CROWDED) from None
+
+    async def _transact_now(self, engine: AsyncEngine, transact: Callable[[Connection], T], limit: float) -> T:
         async with asyncio.timeout(self._wait_limit + GRACE_SECONDS):
             connection = await engine.connect()
         inner = connection.sync_connection
@@ -299,7 +278,7 @@ class PostgresDatabase:
             return await connection.run_sync(transact)
         except FAULTS as error:
             if watch.fired:
-                raise StorageUnavailable(*_SILENT) from error
+                raise StorageUnavailable(*SILENT) from error
             raise
         finally:
             try:

@@ -9,6 +9,7 @@ import httpx2
 from sqlalchemy import insert
 
 from events.sql import table_of
+from tests.contracts.named import list_unnamed
 from tests.world import World
 from todo.record.models import User
 from todo.record.scopes import EVERYTHING
@@ -77,7 +78,10 @@ async def call(
     """Call a tool, or its REST route, with arguments in the tool's form."""
     if surface == "rest":
         return await _call_rest(world, tool, dict(arguments))
-    return read_rpc(await post_rpc(world, surface, tool, write_json(arguments), client, agent_id))
+    reply = read_rpc(await post_rpc(world, surface, tool, write_json(arguments), client, agent_id))
+    if reply.answer:
+        assert list_unnamed(tool, reply.answer) == []
+    return reply
 
 
 async def post_rpc(

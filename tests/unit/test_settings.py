@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from app.database_url import read_server_address
 from app.settings import BadSettings, Settings, load_settings
 
 
@@ -182,3 +183,64 @@ def test_x17_all_problems_come_in_one_message(tmp_path: Path) -> None:
     said = str(refused.value)
     for name in ("TODO_HOST", "TODO_PORT", "TODO_ZONE"):
         assert said.count(name) == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("postgresql://u@h/db?channel_binding=require", "channel_binding can only be disable or prefer"),
+        ("postgresql://u@h/db?gssencmode=require", "gssencmode can only be"),
+        ("postgresql://u@h/db?client_encoding=latin1", "client_encoding can only be"),
+        ("postgresql://u@h/db?requirepeer=postgres", "requirepeer is not supported here"),
+        ("postgresql://u@h/db?pgbouncer=true", "pgbouncer is no option of an address"),
+        ("postgresql://u@h/db?statement_timeout=5s", "statement_timeout is no option of an address"),
+        ("postgresql://u@h/db?sslmod=require", "did you mean sslmode?"),
+        ("postgresql://u@h/db?sslmode=on", "sslmode is one of disable, allow, prefer, require"),
+        ("postgresql://u@h/db?connect_timeout=soon", "connect_timeout is a whole number"),
+        ("postgresql://u@h/db?sslrootcert=/no/such/file", "sslrootcert: the file cannot be read"),
+        ("postgresql://u@h/db?host=/tmp&port=0", "port is a number"),
+        ("postgresql://u@h/db?sslmode", "name=value"),
+        ("postgresql://u@h:port/db", "a port is a number"),
+        ("postgresql://u@[::1/db", "cannot be read"),
+        ("postgresql://u:sec/ret@h/db", "/ is written %2F"),
+        ("postgresql://u:sec#ret@h/db", "# is %23"),
+        ("postgresql://u:sec@ret@h/db", "@ is %40"),
+        ("sqlite:///f?mode=ro", "a SQLite file takes no options"),
+        ("sqlite:///:memory:", "a file is needed"),
+        ("sqlite:///", "a file is needed"),
+        ("mysql://h/db", "sqlite:///… or postgresql://… is served"),
+    ],
+)
+def test_f10_what_an_address_cannot_have_is_refused_by_name_in_one_sentence(load: Any, url: str, said: str) -> None:
+    with pytest.raises(BadSettings) as refused:
+        load(TODO_DATABASE_URL=url)
+    [line] = [line for line in str(refused.value).splitlines() if "TODO_DATABASE_URL: " in line]
+    assert said in line
+    assert "ret" not in line.replace("secret", "").replace("required", "")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u@h/db?connect_timeout=10&keepalives=1&keepalives_idle=30&tcp_user_timeout=0",
+        "postgresql://u@h/db?gssencmode=disable&channel_binding=prefer&client_encoding=UTF8&sslsni=1",
+        "postgresql://u@h/db?sslmode=verify-full&target_session_attrs=read-write",
+        "postgresql://u@h/db?application_name=mine&options=-c%20search_path%3Dtodo",
+        "postgresql://u@a:1,b:2/db",
+        "postgresql:///db?host=/tmp&port=5433",
+        "postgres://u:%2F%3F%23%40%3A@[::1]:5432/db",
+        "sqlite:////tmp/a b%3F.db",
+    ],
+)
+def test_f10_what_an_address_may_have_is_taken(load: Any, url: str) -> None:
+    assert load(TODO_DATABASE_URL=url).database_url == url
+
+
+def test_f10_the_driver_gets_only_what_it_knows_and_the_session_the_rest() -> None:
+    address = read_server_address(
+        "postgresql://u@h/db?sslmode=disable&connect_timeout=3&application_name=mine&options=-c%20jit%3Don&keepalives=1"
+    )
+    assert address.dsn == "postgresql://u@h/db?sslmode=disable"
+    assert address.session == {"application_name": "mine", "options": "-c jit=on"}
+    assert address.connect_seconds == 3
+    assert read_server_address("postgresql://h/db?connect_timeout=0").connect_seconds is None

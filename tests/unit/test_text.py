@@ -1,10 +1,14 @@
 """Text folded for search, and user text embedded in sentences."""
 
+import time
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from todo.text.display import quote_title, show_text
+from todo.text.normal import normalize
 from todo.text.search_words import TITLE_END, fold_tag, fold_task, fold_words
 
 
@@ -41,6 +45,43 @@ def test_a_task_has_a_key_and_words_that_each_follow_a_space() -> None:
         f" buy milk {TITLE_END} two bottles home a la carte ",
     )
     assert fold_task("Buy", "", []) == ("buy", f" buy {TITLE_END}  ")
+
+
+HOSTILE = {
+    "marks in turn": "a" + "\u0301\u0316" * 9_999,
+    "marks that decompose": "a" + "\u0344\u0316" * 9_999,
+    "marks that are made by NFKD": "a" + "\uff9e\u0301" * 9_999,
+    "many short runs": ("a" + "\u0301\u0316" * 5) * 1_800,
+    "ligatures of eighteen letters": "\ufdfa" * 20_000,
+    "Hebrew points": "\u05d0" + "\u05b0\u0591" * 9_999,
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_x15_no_text_takes_much_longer_to_fold_than_an_ordinary_one_of_its_length(name: str) -> None:
+    def measure(text: str) -> float:
+        spent = []
+        for _ in range(5):
+            begun = time.process_time()
+            fold_task("title", text, [])
+            fold_tag(text)
+            spent.append(time.process_time() - begun)
+        return min(spent)
+
+    assert measure(HOSTILE[name]) < 10 * measure("é " * 10_000), "cut, it is two or three times; whole, fifty"
+
+
+def test_x15_words_are_found_whatever_hangs_on_their_letters() -> None:
+    assert fold_words("Zalgo" + "\u0301\u0316" * 5_000 + " ends here") == [
+        "zalgo",
+        *fold_words("\u0316"),
+        "ends",
+        "here",
+    ]
+    assert fold_words("שָׁל֥וֹם") == fold_words("שָׁל֥וֹם "), "Hebrew with points and accents keeps them"
+    for form in ("NFC", "NFKC", "NFKD"):
+        text = "e\u0323\u0302\u0301 각 ﬁ \u05e9\u05c1\u05b8 " + "\u0bb8\u0bcd\u0bb0\u0bc0"
+        assert normalize(form, text) == unicodedata.normalize(form, text)
 
 
 def test_tags_are_compared_without_case_but_with_accents() -> None:

@@ -1,15 +1,16 @@
 """History: who changed what and when, a task as it was at a time, and permanent erasure."""
 
-from typing import Any, NotRequired, TypedDict, cast
+from typing import Any, NotRequired, cast
 
 from pydantic_core import from_json
 from sqlalchemy import bindparam, delete, select, update
+from typing_extensions import TypedDict  # typing has one that pydantic reads from Python 3.12 on
 
 from events.embedded import Delivery
 from events.inbox import InboxEntry
 from events.outbox import OutboxEntry
 from events.sql import table_of
-from todo.errors import InvalidArguments, TaskNotFound
+from todo.errors import TaskNotFound, TooEarly
 from todo.record.models import (
     Activity,
     Change,
@@ -32,6 +33,12 @@ from todo.text.display import quote_title, say_actor
 _C = table_of(Change)
 _I = table_of(ChangeItem)
 _O = table_of(OutboxEntry)
+_UNPUBLISHED = (
+    select(_O.c.parked_at)
+    .where(_O.c.task_id == bindparam("task"), _O.c.published_at.is_(None))
+    .order_by(_O.c.seq)
+    .limit(1)
+)
 _COLUMNS = select(
     _C.c.seq,
     _C.c.id,
@@ -188,15 +195,15 @@ def erase_task(work: Work, task_id: str) -> dict[str, Any]:
 
     This covers its reminders, history, notifications, activity, and the plans and questions that name it. It is the
     only hard delete. Pending events must be published first; published ones stay with their consumers. A series is
-    erased without its instances. Raises `TaskNotFound`.
+    erased without its instances. Raises `TaskNotFound`, and `TooEarly` while an event of it is unpublished.
     """
     found = load_any_tasks(work, [task_id])
     if task_id not in found:
         raise TaskNotFound("There is no task with this id.", "Look the task up with find_tasks and use its id.")
     run = work.connection.execute
     mine = _O.c.task_id == task_id
-    if run(select(_O.c.seq).where(mine, _O.c.published_at.is_(None))).first() is not None:
-        raise InvalidArguments("Its last events are still being published.", "Repeat this in a moment.")
+    if (waiting := run(_UNPUBLISHED, {"task": task_id}).first()) is not None:
+        raise _refuse_early(waiting.parked_at is not None)
     for table in (table_of(TaskTag), REMINDER, RECURRENCE, table_of(Notification), table_of(Activity)):
         run(delete(table).where(table.c.task_id == task_id))
     for table in (table_of(CountedTask), table_of(Delivery)):
@@ -218,3 +225,15 @@ def erase_task(work: Work, task_id: str) -> dict[str, Any]:
         work.connection.exec_driver_sql("DELETE FROM task_search WHERE rowid = ?", (forget,))
     run(delete(TASK).where(TASK.c.id == task_id))
     return {"erased": task_id, "message": "The task is erased, with its history. Events that were published stay."}
+
+
+def _refuse_early(parked: bool) -> TooEarly:
+    if parked:
+        return TooEarly(
+            "The task cannot be erased yet: the broker has refused one of its events, which waits.",
+            "Publish it first: evolution-todo events replay --parked. Then repeat this.",
+        )
+    return TooEarly(
+        "The task cannot be erased yet: its last change is still being published, which takes about a second.",
+        "Repeat this in a second; while the broker is away, when /readyz names it no more.",
+    )

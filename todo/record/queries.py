@@ -1,10 +1,11 @@
 """Every SELECT on tasks and what belongs to them; each begins at its owner."""
 
 import re
-from typing import TypedDict, cast
+from typing import cast
 
 from pydantic_core import from_json
 from sqlalchemy import bindparam, case, func, literal, or_, select
+from typing_extensions import TypedDict  # typing has one that pydantic reads from Python 3.12 on
 
 from events.sql import table_of
 from todo.errors import IsSeries, TaskNotFound

@@ -6,7 +6,7 @@ from pydantic_core import from_json, to_json
 from sqlalchemy import bindparam, delete, insert, update
 
 from events.sql import HotInsert, table_of
-from todo.errors import VersionConflict
+from todo.errors import ChangedMeanwhile
 from todo.record.models import NO_DEADLINE, TaskTag
 from todo.record.queries import TASK, load_recurrence, load_reminders
 from todo.record.shapes import NewTask, TaskColumns, TaskRow, TaskShape
@@ -64,7 +64,7 @@ def insert_task(work: Work, values: NewTask) -> TaskRow:
 def update_task_row(work: Work, task: TaskRow, changes: TaskColumns) -> TaskRow:
     """Write changed columns and raise the version by one; return the new row.
 
-    Raises `VersionConflict` if the row has changed since it was read.
+    Raises `ChangedMeanwhile` if another transaction has changed the row since it was read.
     """
     values: TaskColumns = {**changes, "version": task["version"] + 1, "updated_at": work.at}
     row: TaskRow = {**task, **values}
@@ -78,7 +78,7 @@ def update_task_row(work: Work, task: TaskRow, changes: TaskColumns) -> TaskRow:
         {**values, "key": task["id"], "owner": work.who.user_id, "seen": task["version"]},
     )
     if result.rowcount != 1:
-        raise VersionConflict("The task was changed at the same moment.", "Read it again and repeat the change.")
+        raise ChangedMeanwhile("task")
     if _TAGGED & values.keys() and not task["tags"] == row["tags"] == "[]":
         work.connection.execute(_DELETE_TAGS, {"key": task["id"]})
         if row["deleted_at"] is None:

@@ -205,13 +205,14 @@ def _split_months(days: list[int]) -> Iterator[list[int]]:
 
 
 def walk_wall_times(rule: Rule, first: datetime, begin: date) -> Iterator[datetime]:
-    """Yield the wall times of a DAILY or slower rule in ascending order, from the interval that holds `begin` on.
+    """Yield the wall times of a DAILY or slower rule in ascending order, from the day `begin` on.
 
-    `first` is the naive local time of the first due; earlier times in its interval are left out.
+    `first` is the naive local time of the first due; earlier times are left out.
     """
     times = times_of_day(rule, first)
     for members, chosen in _walk_chosen(rule, first.date(), begin.toordinal(), len(times)):
-        for index in chosen:
+        passed = bisect_left(members, begin.toordinal()) * len(times)
+        for index in chosen[bisect_left(chosen, passed) :]:
             day, at = divmod(index, len(times))
             wall = datetime.combine(date.fromordinal(members[day]), times[at])
             if wall >= first:

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, from_json, to_json
 
 from todo.errors import InvalidArguments
-from todo.requests.request import Request
+from todo.requests.request import Request, check_combinations
 from todo.requests.synonyms import NEAR_NAMES, SYNONYMS
 
 MAX_DEPTH, MAX_ECHO, MAX_PROBLEMS = 32, 60, 5
@@ -61,8 +61,7 @@ def read_arguments(model: type[R], raw: object) -> Arguments[R]:
                 if detail["loc"] or not reading.places:
                     reading.refuse(detail["loc"], partial(_say_invalid, detail))
         if not reading.places:
-            for combination in model.combinations:
-                combination.check(request)
+            check_combinations(request)
             return Arguments(request, tuple(reading.warnings))
     raise reading.refusal()
 

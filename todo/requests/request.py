@@ -142,3 +142,13 @@ class Request(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, hide_input_in_errors=True)
 
     combinations: ClassVar[tuple[Combination, ...]] = ()
+
+
+def check_combinations(request: Request) -> None:
+    """Raise `InvalidArguments` if a request, or a request inside it, breaks one of its rules."""
+    for combination in request.combinations:
+        combination.check(request)
+    for name in type(request).model_fields:
+        inner = getattr(request, name)
+        if isinstance(inner, Request):
+            check_combinations(inner)

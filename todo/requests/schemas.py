@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from todo.recurrence.schedule import CatchUp, Mode
+from todo.requests.arguments import describe_model
 from todo.requests.request import (
     AtMostOne,
     Combination,
@@ -72,7 +73,7 @@ class WriteRequest(Request):
 class ChangeRequest(WriteRequest):
     """A change of one task that exists."""
 
-    task_id: Annotated[Id, Field(description="Id of the task")]
+    task_id: Id
     expected_version: Annotated[int | None, Field(ge=1, description="Refuse if the task is not at this version")] = None
 
 
@@ -230,46 +231,29 @@ class Undo(WriteRequest):
         return self.change_ids is not None
 
 
+STEPS: tuple[type[WriteRequest], ...] = (
+    *(CreateTask, UpdateTask, CompleteTask, ReopenTask, DeleteTask),
+    *(SetReminder, SnoozeReminder, CancelReminder),
+    *(CreateRecurringTask, UpdateRecurringTask),
+)
+"""The arguments that a step of a plan may have: those of every write except plans and undo."""
+
+
+def _name_step_arguments(schema: dict[str, Any]) -> None:
+    """Name the arguments of all steps in one schema; of a list with different choices the first has them all."""
+    described = [describe_model(model)["properties"] for model in STEPS]
+    schema["properties"] = {
+        name: each for properties in described[::-1] for name, each in properties.items() if name != "request_id"
+    }
+
+
 class PlannedCall(BaseModel):
     """One step of a plan: a writing tool and its arguments."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     tool: str
-    arguments: dict[str, Any] = Field(default_factory=dict)
-
-
-class PlanChange(TaskEdits):
-    """What to do with each task that a plan's filter hits: fields as in `update_task`, or complete, or delete."""
-
-    complete: bool | None = None
-    delete: bool | None = None
-
-
-class PlanChanges(WriteRequest):
-    """Arguments of `plan_changes`."""
-
-    combinations: ClassVar[tuple[Combination, ...]] = (
-        ExactlyOne("changes", "filter", "Give changes, or a filter with change."),
-        Together("filter", "change", "Give both: which tasks, and what to do with each."),
-    )
-
-    changes: Annotated[list[PlannedCall] | None, Field(max_length=100, description="Writes, in order")] = None
-    filter: Annotated[dict[str, Any] | None, Field(description="Which tasks: filters of find_tasks")] = None
-    change: Annotated[
-        dict[str, Any] | None,
-        Field(description='For each: fields of update_task, or {"complete": true}, or {"delete": true}'),
-    ] = None
-    apply: Annotated[bool | None, Field(description="Apply at once if nothing needs the person")] = None
-
-
-class ApplyPlan(WriteRequest):
-    """Arguments of `apply_plan`."""
-
-    plan_id: Id
-    except_: Annotated[
-        list[int] | None, Field(alias="except", max_length=100, description="Numbers of the diff to leave out")
-    ] = None
+    arguments: dict[str, Any] = Field(default_factory=dict, json_schema_extra=_name_step_arguments)
 
 
 class TaskFilter(Request):
@@ -289,6 +273,41 @@ class TaskFilter(Request):
     has_reminder: Annotated[bool | None, Field(description="Whether a reminder waits")] = None
 
 
+class PlanChange(TaskEdits):
+    """What to do with each task that a plan's filter hits: fields as in `update_task`, or complete, or delete."""
+
+    complete: bool | None = None
+    delete: bool | None = None
+
+
+class PlanChanges(WriteRequest):
+    """Arguments of `plan_changes`."""
+
+    combinations: ClassVar[tuple[Combination, ...]] = (
+        ExactlyOne("changes", "filter", "Give changes, or a filter with change."),
+        Together("filter", "change", "Give both: which tasks, and what to do with each."),
+    )
+
+    changes: Annotated[list[PlannedCall] | None, Field(max_length=100, description="Writes, in order; at most 100")] = (
+        None
+    )
+    filter: Annotated[TaskFilter | None, Field(description="Which tasks: filters of find_tasks")] = None
+    change: Annotated[
+        PlanChange | None,
+        Field(description='For each: fields of update_task, or {"complete": true}, or {"delete": true}'),
+    ] = None
+    apply: Annotated[bool | None, Field(description="Apply at once if nothing needs the person")] = None
+
+
+class ApplyPlan(WriteRequest):
+    """Arguments of `apply_plan`."""
+
+    plan_id: Id
+    except_: Annotated[
+        list[int] | None, Field(alias="except", max_length=100, description="Numbers of the diff to leave out")
+    ] = None
+
+
 class FindTasks(TaskFilter):
     """Arguments of `find_tasks`."""
 
@@ -300,7 +319,7 @@ class FindTasks(TaskFilter):
 class GetTask(Request):
     """Arguments of `get_task`."""
 
-    task_id: Annotated[Id, Field(description="Id of the task")]
+    task_id: Id
     include: Annotated[
         list[Literal["history", "occurrences"]] | None, Field(max_length=2, description="More to show")
     ] = None

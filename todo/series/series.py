@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, insert, update
 
 from events.instants import write_instant
 from todo import reminders
-from todo.errors import InvalidArguments, VersionConflict
+from todo.errors import ChangedMeanwhile, InvalidArguments
 from todo.record.changes import Change
 from todo.record.queries import (
     RECURRENCE,
@@ -144,7 +144,7 @@ def insert_series(work: Work, task: TaskRow, values: RecurrenceColumns) -> Serie
 def save_series(change: Change, series: Series, values: RecurrenceColumns) -> Series:
     """Write changed columns of a recurrence and the search keys derived from them; return the series.
 
-    Raises `VersionConflict` if another transaction has advanced the series in the same moment.
+    Raises `ChangedMeanwhile` if another transaction has advanced the series in the same moment.
     """
     change.keep_series(series.row)
     moved = read_series(series.task, {**series.row, **values})
@@ -154,7 +154,7 @@ def save_series(change: Change, series: Series, values: RecurrenceColumns) -> Se
         {**values, "key": series.row["task_id"], "seen": series.row["revision"]},
     )
     if result.rowcount != 1:
-        raise VersionConflict("The series was changed at the same moment.", "Read it again and repeat the change.")
+        raise ChangedMeanwhile("series")
     return replace(moved, row={**moved.row, **values})
 
 

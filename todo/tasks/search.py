@@ -49,6 +49,7 @@ class FindAnswer(NowShape):
     next_cursor: NotRequired[str]
     total: int
     total_is_minimum: NotRequired[bool]
+    warnings: NotRequired[list[str]]
 
 
 _TAG = table_of(TaskTag)

@@ -33,6 +33,7 @@ class TaskAnswer(NowShape):
     occurrences: NotRequired[list[DateShape]]
     history: NotRequired[list[HistoryEntry]]
     history_cut: NotRequired[bool]
+    warnings: NotRequired[list[str]]
 
 
 def create_task(work: Work, request: CreateTask) -> WriteAnswer:

@@ -3,9 +3,10 @@
 from collections.abc import Container, Iterator
 from heapq import merge
 from itertools import islice
-from typing import TypedDict, cast
+from typing import cast
 
 from sqlalchemy import ColumnElement, select
+from typing_extensions import TypedDict  # typing has one that pydantic reads from Python 3.12 on
 
 from todo.record.queries import RECURRENCE, TASK, load_taken_ahead
 from todo.record.shapes import RecurrenceRow, TaskRow

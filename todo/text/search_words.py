@@ -1,7 +1,8 @@
 """Text folded for search: split into words without case and accents."""
 
 import re
-import unicodedata
+
+from todo.text.normal import normalize
 
 TITLE_END = "\x1f"
 """Separates the title's words from the rest; folding never yields it as a word."""
@@ -17,8 +18,8 @@ _WORD = re.compile(r"(?:[^\W_]|[\u0590-\u05bd\u0610-\u061a\u064b-\u065f\u0900-\u
 def fold_words(text: str) -> list[str]:
     """Return the folded words of a text: `"Café, BUY"` gives `["cafe", "buy"]`."""
     if not text.isascii():
-        text = _ACCENT.sub("", unicodedata.normalize("NFKD", text.casefold()))
-        text = unicodedata.normalize("NFC", text.casefold())
+        text = _ACCENT.sub("", normalize("NFKD", text.casefold()))
+        text = normalize("NFC", text.casefold())
         text = _SPLIT_CJK.sub(r" \1 ", text)
     return _WORD.findall(text.lower())
 
@@ -32,4 +33,4 @@ def fold_task(title: str, notes: str, tags: list[str]) -> tuple[str, str]:
 
 def fold_tag(tag: str) -> str:
     """Return the form by which tags are compared (NFKC, case-folded)."""
-    return unicodedata.normalize("NFKC", tag).casefold()
+    return normalize("NFKC", tag).casefold()

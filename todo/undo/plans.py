@@ -24,7 +24,7 @@ from todo.record.work import Work
 from todo.requests.arguments import read_arguments
 from todo.requests.confirmations import require_agreement, require_person
 from todo.requests.operation import WRITES, Effect, Operation
-from todo.requests.schemas import ApplyPlan, FindTasks, PlanChange, PlanChanges, TaskFilter
+from todo.requests.schemas import ApplyPlan, FindTasks, PlanChanges
 from todo.series import create as create_series
 from todo.series import update as update_series
 from todo.tasks import search, tasks
@@ -173,8 +173,9 @@ OPERATIONS = (
 def _list_steps(work: Work, request: PlanChanges) -> list[Step]:
     if request.changes is not None:
         return [{"tool": each.tool, "arguments": each.arguments} for each in request.changes]
-    which = read_arguments(TaskFilter, request.filter).request
-    wanted = FindTasks(**which.model_dump(), limit=50)
+    assert request.filter is not None  # noqa: S101  # one of the two is given
+    assert request.change is not None  # noqa: S101  # it goes with the filter
+    wanted = FindTasks(**request.filter.model_dump(), limit=50)
     found = search.find_tasks(work, wanted)
     if found["total"] > MOST or found.get("total_is_minimum"):
         raise InvalidArguments(f"The filter hits {found['total']} tasks; a plan has at most {MOST}.", "Narrow it.")
@@ -182,7 +183,7 @@ def _list_steps(work: Work, request: PlanChanges) -> list[Step]:
     while "next_cursor" in found:
         found = search.find_tasks(work, wanted.model_copy(update={"cursor": found["next_cursor"]}))
         rows += found["tasks"]
-    fields = read_arguments(PlanChange, request.change).request.model_dump(exclude_none=True)
+    fields = request.change.model_dump(exclude_none=True)
     complete, gone = fields.pop("complete", False), fields.pop("delete", False)
     if bool(fields) + bool(complete) + bool(gone) != 1:
         raise InvalidArguments("change must be one thing: fields, complete or delete.", "Give one of the three.")

@@ -2,7 +2,10 @@
 
 import asyncio
 import contextlib
+import itertools
+import random
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -210,3 +213,24 @@ async def test_a_commit_during_a_read_is_not_seen_by_it(db: Database, other: Dat
 
     assert await db.read(twice) == ([], [])
     await asyncio.gather(*tasks)
+
+
+async def test_x14_calls_run_in_the_order_in_which_they_came(db: Database) -> None:
+    """A crowd in which everybody comes back after a moment: no newcomer overtakes those who wait."""
+    came, ran = itertools.count(), list[int]()
+    chance = random.Random(5)  # noqa: S311  # pauses, not secrets
+
+    def note(ticket: int, connection: Connection) -> None:
+        connection.exec_driver_sql("SELECT 1").close()
+        ran.append(ticket)
+
+    async def call_again_and_again() -> None:
+        for _ in range(10):
+            for _ in range(chance.randint(0, 12)):
+                await asyncio.sleep(0)
+            await db.write(partial(note, next(came)))
+
+    await asyncio.gather(*(call_again_and_again() for _ in range(80)))
+    assert len(ran) == 800
+    # The transactions that run side by side may pass each other; overtaken by newcomers, one waits for hundreds.
+    assert max(abs(position - ticket) for position, ticket in enumerate(ran)) <= 20

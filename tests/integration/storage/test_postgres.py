@@ -292,3 +292,34 @@ async def test_a_missing_database_is_reported(cluster: Cluster, tmp_path: Path) 
         with pytest.raises(StorageUnavailable, match=said) as refused:
             await open_database(make_settings(tmp_path, database_url=url))
         assert "secret" not in str(refused.value)
+
+
+async def test_f10_a_server_without_tls_is_not_called_away(tmp_path: Path) -> None:
+    async def answer_no(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(8)
+        writer.write(b"N")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer_no, "127.0.0.1", 0)
+    async with server:
+        url = f"postgresql://u:secret@127.0.0.1:{server.sockets[0].getsockname()[1]}/x"
+        for more, said in (("require", "offers no TLS"), ("disable", "cannot be reached")):
+            with pytest.raises(StorageUnavailable, match=said) as refused:
+                await open_database(make_settings(tmp_path, database_url=f"{url}?sslmode={more}"))
+            assert "secret" not in str(refused.value)
+
+
+async def test_f10_settings_of_the_session_are_kept_and_unknown_ones_told(cluster: Cluster, tmp_path: Path) -> None:
+    url = await cluster.open_for(tmp_path)
+    with pytest.raises(StorageUnavailable, match="does not know a setting that options"):
+        await open_database(make_settings(tmp_path, database_url=f"{url}&options=-c%20colour%3Dred"))
+    database, _ = await open_database(
+        make_settings(tmp_path, database_url=f"{url}&options=-c%20search_path%3Dpublic,other&application_name=mine")
+    )
+    try:
+        asked = "SELECT current_setting('search_path'), current_setting('application_name'), current_setting('jit')"
+        kept = await database.read(lambda connection: connection.exec_driver_sql(asked).one())
+    finally:
+        await database.close()
+    assert tuple(kept) == ("public,other", "mine", "off")

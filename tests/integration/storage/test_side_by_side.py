@@ -60,6 +60,45 @@ async def test_of_two_that_saw_the_same_version_one_is_refused(world: World, sec
     assert sorted(statuses) == [200, 412, 412, 412]
 
 
+async def test_x17_a_call_on_a_series_meets_no_conflict_that_it_did_not_ask_for(world: World, second: World) -> None:
+    """The open instance is changed after the call has read it and before the call writes it."""
+    made = (await world.rest.post("/recurring-tasks", json={"title": "Water", "rule": "FREQ=DAILY"})).json()
+    series, instance = made["recurring_id"], made["task"]["id"]
+    written, waits = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def hold(connection: Connection) -> None:
+        touch = text("UPDATE task SET version = version + 1, notes = 'meanwhile' WHERE id = :key")
+        connection.execute(touch, {"key": instance})
+        loop.call_soon(written.set)
+        blocked = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        while not connection.execute(blocked).scalar_one():
+            connection.exec_driver_sql("SELECT pg_sleep(0.01)")
+        waits.set()
+
+    holding = asyncio.create_task(second.service.database.write(hold))
+    await written.wait()
+    changed = await world.rest.patch(f"/recurring-tasks/{series}", json={"title": "Water the plants"})
+    await holding
+    assert waits.is_set()
+    assert changed.status_code == 200, changed.text
+    found = (await world.rest.get(f"/tasks/{instance}")).json()
+    assert (found["title"], found["notes"], found["version"]) == ("Water the plants", "meanwhile", 3)
+
+
+async def test_x17_six_calls_on_one_series_at_the_same_moment_all_succeed(world: World, second: World) -> None:
+    made = (await world.rest.post("/recurring-tasks", json={"title": "Water", "rule": "FREQ=DAILY"})).json()
+    series = made["recurring_id"]
+    for number in range(8):
+        calls = [
+            each.rest.patch(f"/recurring-tasks/{series}", json=fields)
+            for each in (world, second)
+            for fields in ({"title": f"Water {number}"}, {"skip": "1"}, {"notes": f"{number}"})
+        ]
+        responses = await asyncio.gather(*calls)
+        assert {response.status_code for response in responses} == {200}, [each.text for each in responses]
+
+
 async def test_two_processes_with_one_request_id_have_one_effect(world: World, second: World) -> None:
     calls = [
         each.rest.post("/tasks", json={"title": "Once"}, headers={"Idempotency-Key": f"{number}"})

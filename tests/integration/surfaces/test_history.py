@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import inspect
+from sqlalchemy import inspect, text
 
 from tests.contracts.surfaces import make_foreign_task
 from tests.integration.safety.agent_calls import do, fail, make, see
@@ -103,7 +103,7 @@ async def test_erasing_leaves_no_word_behind(world: World) -> None:
     await do(world, "plan_changes", changes=steps, apply=True, request_id="p")
     await do(world, "update_task", task_id=task, title=f"{word} 2")
     refused = await world.rest.delete(f"/tasks/{task}/permanently")
-    assert refused.status_code == 422, "its events have not left yet"
+    assert (refused.status_code, refused.json()["code"]) == (409, "too_early"), "its events have not left yet"
     await world.tick(hours=1)
     await world.index()
     assert (await read(world, "/notifications"))["notifications"]
@@ -123,6 +123,22 @@ async def test_erasing_leaves_no_word_behind(world: World) -> None:
         assert word.lower() not in str([tuple(row) for row in rows]).lower(), table
     changes = await read(world, "/changes")
     assert "erased" in str(changes)
+
+
+async def test_x17_what_is_erased_too_early_says_when_it_can_be(world: World) -> None:
+    [task] = await make(world, 1)
+    path = f"/tasks/{task}/permanently"
+    refused = await world.rest.delete(path)
+    assert (refused.status_code, refused.json()["code"], refused.headers["Retry-After"]) == (409, "too_early", "1")
+    assert "Repeat this in a second" in refused.json()["detail"]
+    park = text("UPDATE outbox_entry SET parked_at = recorded_at WHERE task_id = :task")
+    await world.service.database.write(lambda connection: connection.execute(park, {"task": task}))
+    assert "events replay --parked" in (await world.rest.delete(path)).json()["detail"]
+    assert await see(world, task) is not None
+    clear = text("UPDATE outbox_entry SET parked_at = NULL WHERE task_id = :task")
+    await world.service.database.write(lambda connection: connection.execute(clear, {"task": task}))
+    await world.settle()
+    assert (await world.rest.delete(path)).is_success
 
 
 async def test_no_tool_erases(world: World) -> None:

@@ -1,0 +1,78 @@
+"""A connection to PostgreSQL that is lost under a reaction: storage is away, and the reaction is not at fault."""
+
+import contextlib
+import logging
+
+import pytest
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from events.catalog import EventType, TaskEvent
+from events.consumer import Consumer
+from events.embedded import EmbeddedBroker
+from events.ports import Outgoing
+from tests.world import World
+from todo.errors import StorageUnavailable
+
+pytestmark = [pytest.mark.anyio, pytest.mark.database("postgresql")]
+
+LOSE = "SELECT pg_terminate_backend(pg_backend_pid())"
+
+
+class Fragile:
+    """A reaction whose connection is lost the first few times; it may go on as if nothing had been."""
+
+    def __init__(self, losses: int, *, goes_on: bool) -> None:
+        self.left, self.reacted, self._goes_on = losses, 0, goes_on
+
+    def __call__(self, connection: Connection, _event: TaskEvent) -> None:
+        if self.left:
+            self.left -= 1
+            with contextlib.suppress(*([SQLAlchemyError] if self._goes_on else [])):
+                connection.exec_driver_sql(LOSE)
+            connection.exec_driver_sql("SELECT 1")
+        self.reacted += 1
+
+
+async def publish(world: World, reaction: Fragile) -> EmbeddedBroker:
+    await world.rest.post("/tasks", json={"title": "Milk"})
+    [event] = await world.events()
+    broker = EmbeddedBroker(
+        world.service.database, [Consumer("fragile", frozenset(EventType), reaction)], world.service.store.clock
+    )
+    [payload] = [row[0] for row in await world.query("SELECT payload FROM outbox_entry")]
+    await broker.publish([Outgoing(event["id"], event["type"], event["data"]["task_id"], payload)])
+    return broker
+
+
+@pytest.mark.parametrize("goes_on", [False, True])
+async def test_x13_a_lost_connection_is_no_attempt_of_a_reaction(
+    world: World, goes_on: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    reaction = Fragile(12, goes_on=goes_on)
+    broker = await publish(world, reaction)
+    with caplog.at_level(logging.INFO):
+        while reaction.left:
+            with contextlib.suppress(StorageUnavailable):
+                await broker.step()
+            assert await world.query("SELECT attempts, last_error, parked_at FROM delivery") == [(0, None, None)]
+        while await broker.step():
+            pass
+    assert reaction.reacted == 1
+    assert await world.query("SELECT attempts FROM delivery WHERE delivered_at IS NOT NULL") == [(0,)]
+    assert not [record for record in caplog.records if record.exc_info], "no traceback for what is replaced at once"
+    lines = [record.getMessage() for record in caplog.records]
+    assert 0 < len(lines) <= 12, "at most a line for each loss"
+    assert all("connection" in line and "\n" not in line for line in lines)
+
+
+async def test_x13_a_reaction_that_fails_by_itself_still_counts(world: World) -> None:
+    class Clumsy(Fragile):
+        def __call__(self, connection: Connection, _event: TaskEvent) -> None:
+            connection.exec_driver_sql("SELECT 1 FROM no_such_table")
+
+    broker = await publish(world, Clumsy(0, goes_on=False))
+    await broker.step()
+    [(attempts, reason)] = await world.query("SELECT attempts, last_error FROM delivery")
+    assert attempts == 1
+    assert "no_such_table" in reason
