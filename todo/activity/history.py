@@ -10,6 +10,7 @@ from events.inbox import InboxEntry
 from events.outbox import OutboxEntry
 from events.sql import table_of
 from todo.errors import InvalidArguments, TaskNotFound
+from todo.record.differences import list_fields, tell_differences
 from todo.record.models import (
     Activity,
     Change,
@@ -23,7 +24,6 @@ from todo.record.models import (
 )
 from todo.record.queries import RECURRENCE, REMINDER, TASK, load_any_tasks
 from todo.record.shapes import TaskShape
-from todo.record.views import diff_views, shorten_differences
 from todo.record.work import Work
 from todo.requests import paging
 from todo.text import when
@@ -89,7 +89,7 @@ class History(TypedDict):
 
 
 def list_changes(work: Work, limit: int = 50, cursor: str | None = None) -> dict[str, Any]:
-    """Return `{changes: [{change_id, kind, at, actor, undone_by?, tasks: […], text}], next_cursor?}`, newest first."""
+    """Return `{changes: [{change_id, kind, at, at_text, actor, undone_by?, tasks, text}], next_cursor?}`, from the end."""
     key = {"user": work.who.user_id, "before": paging.read_number(cursor), "limit": limit + 1}
     rows = [row._asdict() for row in work.connection.execute(_NEWEST, key)]
     page, next_cursor = paging.cut_page(rows, limit, lambda row: str(row["seq"]))
@@ -100,7 +100,7 @@ def list_changes(work: Work, limit: int = 50, cursor: str | None = None) -> dict
 def _view_change(work: Work, row: dict[str, Any]) -> dict[str, Any]:
     items = [item._asdict() for item in work.connection.execute(_ITEMS, {"key": row["id"]})]
     tasks = [
-        {"task_id": item["task_id"], "title": title, "version": item["version"], **_tell_difference(item)}
+        {"task_id": item["task_id"], "title": title, "version": item["version"], **_tell_difference(work, item)}
         for item in items[:_SHOWN]
         if (title := _title_of(item)) is not None
     ]
@@ -108,6 +108,7 @@ def _view_change(work: Work, row: dict[str, Any]) -> dict[str, Any]:
         "change_id": row["id"],
         "kind": row["kind"],
         "at": row["at"],
+        "at_text": when.say_instant(row["at"], work.zone),
         "actor": from_json(row["actor"]),
     }
     if row["undone_by"] is not None:
@@ -134,8 +135,8 @@ def list_history(work: Work, task_id: str, limit: int = 200) -> History:
 
 
 def _view_entry(work: Work, row: dict[str, Any]) -> HistoryEntry:
-    difference = _tell_difference(row)
-    names = ", ".join(difference.get("changes", {}))
+    difference = _tell_difference(work, row)
+    names = ", ".join(list_fields(difference.get("changes", {})))
     said = _SAID.get(row["kind"], "changed")
     if row["before"] is not None and row["after"] is not None and names:
         said = f"{said} ({names})"
@@ -154,10 +155,10 @@ def _view_entry(work: Work, row: dict[str, Any]) -> HistoryEntry:
     return cast("HistoryEntry", view)
 
 
-def _tell_difference(item: dict[str, Any]) -> dict[str, Any]:
+def _tell_difference(work: Work, item: dict[str, Any]) -> dict[str, Any]:
     if item["before"] is None or item["after"] is None:
         return {}
-    return {"changes": shorten_differences(diff_views(from_json(item["before"]), from_json(item["after"])))}
+    return {"changes": tell_differences(from_json(item["before"]), from_json(item["after"]), work.zone)}
 
 
 def _title_of(item: dict[str, Any]) -> str | None:

@@ -189,6 +189,7 @@ class ReminderShape(TypedDict):
 
     id: Id
     remind_at: Instant
+    remind_text: NotRequired[Annotated[str, Field(description="The same in words, in the person's zone")]]
     before: NotRequired[Annotated[str, Field(description="Duration before the due, for relative ones: 30m, 1d")]]
     status: ReminderStatus
     sequence: Annotated[int, Field(ge=1, description="Rises with every re-arming")]
@@ -221,7 +222,9 @@ class TaskShape(TypedDict):
     due: NotRequired[Due]
     due_local: NotRequired[Annotated[str, Field(description="The due in the person's zone, the form to send back")]]
     due_text: NotRequired[Annotated[str, Field(description="The due in words")]]
-    zone: NotRequired[Annotated[str, Field(description="IANA zone of a due with a time")]]
+    zone: NotRequired[
+        Annotated[str, Field(description="IANA zone of a due with a time; answers leave out the person's own")]
+    ]
     priority: PriorityName
     tags: list[str]
     reminders: NotRequired[list[ReminderShape]]
@@ -233,6 +236,7 @@ class TaskShape(TypedDict):
     created_at: Instant
     updated_at: Instant
     completed_at: NotRequired[Instant]
+    completed_text: NotRequired[Annotated[str, Field(description="The same in words, in the person's zone")]]
     deleted: NotRequired[Annotated[Literal[True], Field(description="Only of a task that is deleted")]]
 
 
@@ -251,7 +255,7 @@ class BriefTask(TypedDict):
     title: str
     status: str
     due: NotRequired[str]
-    version: int
+    due_text: NotRequired[str]
     deleted: NotRequired[bool]
 
 
@@ -272,7 +276,7 @@ class DateShape(TypedDict):
 
 
 class NowShape(TypedDict, total=False):
-    """The present in the caller's zone, in words and as an instant (ISO 8601, to the minute); ends every answer."""
+    """The present in the caller's zone, in words, and in what is read as an instant too (ISO 8601, to the minute)."""
 
     now: str
     now_at: str

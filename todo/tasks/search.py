@@ -12,43 +12,42 @@ from events.instants import write_instant
 from events.sql import WithoutIndex, is_sqlite, table_of
 from todo.errors import InvalidArguments
 from todo.record.models import NO_DEADLINE, TaskTag
-from todo.record.queries import REMINDER, TASK, SimilarTask, load_recurrences_of, load_reminders_of
-from todo.record.shapes import NowShape, TaskRow, TaskShape
-from todo.record.views import PRIORITIES, say_rule, view_task
+from todo.record.queries import REMINDER, TASK, SimilarTask, name_similar
+from todo.record.shapes import NowShape, TaskRow
+from todo.record.views import PRIORITIES
 from todo.record.work import Work
 from todo.requests import paging
 from todo.requests.operation import READS, Operation
 from todo.requests.schemas import FindTasks
+from todo.tasks.found import FoundTask, view_rows
+from todo.tasks.near_titles import find_near_titles
 from todo.tasks.upcoming import UpcomingDate, find_upcoming
 from todo.text import when
 from todo.text.search_words import TITLE_END, fold_tag, fold_words
 
 COUNTED = 1_000
 """`total` is exact up to here; beyond, it is a minimum."""
-NOTES_SHOWN = 300
 MOST_BYTES = 45_000
 """JSON of a page's rows; an answer is sent as text and as structure, together below 25,000 tokens."""
 FEW_HITS = 2_000
 """Up to so many hits the index leads and the hits are sorted; beyond, the order leads and each row is checked."""
 
 
-class FoundTask(TaskShape):
-    """A task in a page of results: with its rule in words, and long notes cut."""
-
-    rule_text: NotRequired[str]
-    notes_cut: NotRequired[bool]
-
-
 class FindAnswer(NowShape):
-    """A page of results; `also_completed` counts completed tasks with the same words."""
+    """A page of results; `also_completed` counts completed tasks with the same words.
+
+    `near_titles` stands where no task has the words, `total_leaves_out` where there is more than `total` counts.
+    """
 
     tasks: list[FoundTask]
     upcoming: NotRequired[list[UpcomingDate]]
     also_completed: NotRequired[int]
     also_completed_titles: NotRequired[list[SimilarTask]]
+    near_titles: NotRequired[list[SimilarTask]]
     next_cursor: NotRequired[str]
     total: int
     total_is_minimum: NotRequired[bool]
+    total_leaves_out: NotRequired[str]
 
 
 _TAG = table_of(TaskTag)
@@ -143,7 +142,7 @@ def _order(sort: str, lead: _Lead) -> _Order:
 
 
 def find_tasks(work: Work, request: FindTasks) -> FindAnswer:
-    """Return a page: `{tasks, upcoming?, also_completed?, also_completed_titles?, next_cursor?, total, …, now}`.
+    """Return a page: `{tasks, upcoming?, also_completed?, near_titles?, next_cursor?, total, …, now}`.
 
     `total_is_minimum` stands beside a `total` that was not counted out. Rows carry their reminders and their rule in
     words; long notes are cut and marked with `notes_cut`. `upcoming` goes with `due_until` and the first page of open
@@ -165,6 +164,10 @@ def find_tasks(work: Work, request: FindTasks) -> FindAnswer:
     hides = (request.status or "open") in ("open", "overdue")
     if words and hides and (hidden := _hidden(work, request.kind, reach, hits_few)):
         view["also_completed"], view["also_completed_titles"] = hidden
+    if words and not total and (near := find_near_titles(work, words, request.kind or "task")):
+        view["near_titles"] = near
+    if left_out := _say_left_out(len(view.get("upcoming", [])), view.get("also_completed", 0)):
+        view["total_leaves_out"] = left_out
     if next_cursor is not None:
         view["next_cursor"] = next_cursor
     if total > COUNTED:
@@ -284,7 +287,7 @@ def _read_rows(work: Work, request: FindTasks, search: _Search, words: list[str]
 
 def _fit_page(work: Work, request: FindTasks, found: list[_Found]) -> tuple[list[FoundTask], str | None]:
     """Return the views of a page that fits an answer, and the cursor of its last row if more rows follow."""
-    views = _view_rows(work, [cast("TaskRow", values) for _, values, _ in found[: request.limit]])
+    views = view_rows(work, [cast("TaskRow", values) for _, values, _ in found[: request.limit]])
     size, fits = 0, 0
     for view in views:
         size += len(to_json(view))
@@ -331,10 +334,21 @@ def _hidden(
     count = _count(work, search)
     if not count:
         return None
+    columns = (TASK.c.id, TASK.c.title, TASK.c.title_key, TASK.c.due, TASK.c.completed_at, TASK.c.created_at)
     rows = work.connection.execute(
-        select(TASK.c.id, TASK.c.title).where(*search.conditions()).order_by(lead.deadline, lead.id).limit(3)
+        select(*columns).where(*search.conditions()).order_by(lead.deadline, lead.id).limit(3)
     )
-    return min(count, COUNTED), [{"task_id": row.id, "title": row.title} for row in rows]
+    return min(count, COUNTED), name_similar(work, rows.all())
+
+
+def _say_left_out(upcoming: int, completed: int) -> str:
+    """Return what a total does not count, in words; empty if it counts all."""
+    parts = []
+    if upcoming:
+        parts.append(f"{upcoming} upcoming occurrence{'s' if upcoming > 1 else ''}")
+    if completed:
+        parts.append(f"{completed} completed task{'s' if completed > 1 else ''}")
+    return " and ".join(parts)
 
 
 def _find_upcoming(work: Work, request: FindTasks, lead: _Lead, reach: Condition | None) -> list[UpcomingDate]:
@@ -347,22 +361,6 @@ def _find_upcoming(work: Work, request: FindTasks, lead: _Lead, reach: Condition
     since = None if request.due_from is None else _edge(work, request.due_from, last=False)
     until = _edge(work, request.due_until, last=True)
     return find_upcoming(work, filters, since, until, reminded=request.has_reminder)
-
-
-def _view_rows(work: Work, rows: list[TaskRow]) -> list[FoundTask]:
-    reminders = load_reminders_of(work, [row["id"] for row in rows])
-    series_ids = {row["recurring_id"] or row["id"] for row in rows if row["recurring_id"] or row["kind"] != "task"}
-    recurrences = load_recurrences_of(work, sorted(series_ids))
-    views = []
-    for row in rows:
-        view = cast("FoundTask", view_task(row, reminders.get(row["id"], []), work.zone, recurrences.get(row["id"])))
-        if (recurrence := recurrences.get(row["recurring_id"] or row["id"])) is not None:
-            view["rule_text"] = say_rule(recurrence, work.zone)
-        if len(view.get("notes", "")) > NOTES_SHOWN:
-            view["notes"] = f"{view['notes'][:NOTES_SHOWN]}…"
-            view["notes_cut"] = True
-        views.append(view)
-    return views
 
 
 def wants_indexing(connection: Connection) -> bool:
