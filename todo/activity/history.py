@@ -89,7 +89,10 @@ class History(TypedDict):
 
 
 def list_changes(work: Work, limit: int = 50, cursor: str | None = None) -> dict[str, Any]:
-    """Return `{changes: [{change_id, kind, at, at_text, actor, undone_by?, tasks, text}], next_cursor?}`, from the end."""
+    """Return `{changes: [{change_id, kind, at, at_text, actor, undone_by?, tasks, text}], next_cursor?}`.
+
+    The newest change comes first.
+    """
     key = {"user": work.who.user_id, "before": paging.read_number(cursor), "limit": limit + 1}
     rows = [row._asdict() for row in work.connection.execute(_NEWEST, key)]
     page, next_cursor = paging.cut_page(rows, limit, lambda row: str(row["seq"]))

@@ -19,7 +19,7 @@ from todo.text.when import say_due, say_instant, say_short
 
 
 class SimilarTask(TypedDict):
-    """A task whose title is near to what was given; of several with one title, `which` says when each is due or done."""
+    """A task whose title is near to what was given; of several with one title, `which` tells each by a time."""
 
     task_id: str
     title: str

@@ -34,6 +34,7 @@ TimeText = Annotated[str, Field(max_length=64)]
 Id = Annotated[str, Field(min_length=1, max_length=200)]
 RULE = "RFC 5545 RRULE, such as FREQ=WEEKLY;BYDAY=MO,TH;BYHOUR=9"
 TIME = "Date 2026-11-27, local time 2026-11-27T17:00, or instant with offset"
+ZONE = "IANA zone of the due, if not the person's"
 
 Status = Literal["open", "completed", "overdue", "all"]
 Sort = Literal["due", "-due", "priority", "created", "completed", "title"]
@@ -79,9 +80,12 @@ class ChangeRequest(WriteRequest):
 class CreateTask(WriteRequest):
     """Arguments of `create_task`."""
 
+    combinations: ClassVar[tuple[Combination, ...]] = (OnlyWith(("zone",), "due", "Give a due with a time."),)
+
     title: Annotated[Title, Field(description="What to do, in the person's words")]
     notes: Annotated[Notes | None, Field(description="Details")] = None
     due: Annotated[TimeText | None, Field(description=TIME)] = None
+    zone: Annotated[str | None, Field(max_length=64, description=ZONE)] = None
     priority: Priority | None = None
     tags: Tags | None = None
     reminders: Annotated[
@@ -95,6 +99,7 @@ class TaskEdits(Request):
 
     combinations: ClassVar[tuple[Combination, ...]] = (
         AtMostOne(("due", "shift")),
+        AtMostOne(("zone", "shift")),
         AtMostOne(("notes", "append_notes")),
         NotCleared(("due", "notes", "priority", "tags"), moved_by=(("due", "shift"),)),
     )
@@ -102,6 +107,7 @@ class TaskEdits(Request):
     title: Title | None = None
     notes: Annotated[Notes | None, Field(description="Replaces the notes")] = None
     due: Annotated[TimeText | None, Field(description=TIME)] = None
+    zone: Annotated[str | None, Field(max_length=64, description=ZONE)] = None
     priority: Priority | None = None
     append_notes: Annotated[Notes | None, Field(description="Added below the notes")] = None
     shift: Annotated[
@@ -133,11 +139,15 @@ class SetReminder(ChangeRequest):
     """Arguments of `set_reminder`."""
 
     combinations: ClassVar[tuple[Combination, ...]] = (
-        ExactlyOne("at", "before", "Give a time, or a duration before the due."),
+        ExactlyOne("at", "before", "Give times, or durations before the due."),
     )
 
-    at: Annotated[TimeText | None, Field(description=TIME)] = None
-    before: Annotated[str | None, Field(max_length=64, description="Duration before the due: 30m, 2h, 1d")] = None
+    at: Annotated[
+        list[TimeText] | None, Field(min_length=1, max_length=20, description="Times, written as a due is")
+    ] = None
+    before: Annotated[
+        list[TimeText] | None, Field(min_length=1, max_length=20, description="Durations before the due: 30m, 2h, 1d")
+    ] = None
 
 
 class SnoozeReminder(WriteRequest):

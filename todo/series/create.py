@@ -63,7 +63,8 @@ def create_recurring_task(work: Work, request: CreateRecurringTask) -> WriteAnsw
     a rule entirely in the past.
     """
     task = None if request.task_id is None else _load_convertible(work, request)
-    zone = work.zone if request.zone is None else when.read_zone(request.zone)
+    own = request.zone or (task["zone"] if task is not None and request.first_due is None else None)
+    zone = work.zone if own is None else when.read_zone(own)
     first_due = request.first_due
     if first_due is None and task is not None:
         first_due = task["due"]
@@ -174,10 +175,10 @@ def _say_created(work: Work, series: Series, instance: TaskShape) -> str:
 
 def edit_template(work: Work, task: TaskRow, request: UpdateTask) -> WriteAnswer:
     """Change the fields that the instances of a series share, as `update_task` on the series' id."""
-    if request.due is not None or request.shift is not None or "due" in (request.clear or []):
+    if request.due or request.shift or request.zone or "due" in (request.clear or []):
         raise InvalidArguments(
             "A series has no due of its own.",
-            "Move one occurrence by its own id, or all with update_recurring_task and first_due.",
+            "Move one occurrence by its own id, or all with update_recurring_task and first_due or zone.",
         )
     check_version(work, task, request.expected_version)
     values = pick_changed(task, read_edits(task, request))

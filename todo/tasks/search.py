@@ -1,26 +1,26 @@
 """The use case that finds tasks: filters, order, stable pages, and search by words."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal, NotRequired, cast
 
 from pydantic_core import to_json
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, literal, select, text, tuple_
+from sqlalchemy import Connection, and_, bindparam, func, literal, select, text
 
 from events.instants import write_instant
-from events.sql import WithoutIndex, is_sqlite, table_of
+from events.sql import is_sqlite
 from todo.errors import InvalidArguments
-from todo.record.models import NO_DEADLINE, TaskTag
+from todo.record.models import NO_DEADLINE
 from todo.record.queries import REMINDER, TASK, SimilarTask, name_similar
 from todo.record.shapes import NowShape, TaskRow
 from todo.record.views import PRIORITIES
 from todo.record.work import Work
 from todo.requests import paging
 from todo.requests.operation import READS, Operation
-from todo.requests.schemas import FindTasks
+from todo.requests.schemas import FindTasks, TaskFilter
 from todo.tasks.found import FoundTask, view_rows
 from todo.tasks.near_titles import find_near_titles
+from todo.tasks.orders import BY_DUE, BY_NUMBER, BY_TAG, TAG, Condition, Lead, choose_order
 from todo.tasks.upcoming import UpcomingDate, find_upcoming
 from todo.text import when
 from todo.text.search_words import TITLE_END, fold_tag, fold_words
@@ -50,8 +50,7 @@ class FindAnswer(NowShape):
     total_leaves_out: NotRequired[str]
 
 
-_TAG = table_of(TaskTag)
-_OTHER = _TAG.alias("other_tag")
+_OTHER = TAG.alias("other_tag")
 _HITS = text("SELECT rowid FROM task_search WHERE task_search MATCH :match LIMIT :limit")
 # PostgreSQL keeps this index itself, and knows by its statistics which way to go. The expression is the migration's.
 _VECTOR = (
@@ -61,43 +60,12 @@ _VECTOR = (
 _LONGEST = 250
 _UNINDEXED = select(TASK.c.number).where(TASK.c.unindexed == 1)
 
-Condition = ColumnElement[bool]
-
-
-@dataclass(frozen=True, slots=True)
-class _Lead:
-    """The index that leads a search: the columns through which owner, status and due are read.
-
-    SQLite has no statistics here and would always choose the index on dues.
-    """
-
-    user: ColumnElement[Any]
-    kind: ColumnElement[Any]
-    status: ColumnElement[Any]
-    deadline: ColumnElement[Any]
-    id: ColumnElement[Any]
-    join: tuple[Condition, ...] = ()
-
-
-def _lead(columns: Sequence[ColumnElement[Any]], *join: Condition) -> _Lead:
-    user, kind, status, deadline, id_ = columns
-    return _Lead(user, kind, status, deadline, id_, join)
-
-
-_WALKED = (TASK.c.user_id, TASK.c.kind, TASK.c.status, TASK.c.deadline, TASK.c.id)
-_BY_DUE = _lead(_WALKED)
-_BY_NUMBER = _lead([WithoutIndex(column) for column in _WALKED])
-# Only living tasks have rows here.
-_BY_TAG = _lead(
-    (_TAG.c.user_id, _TAG.c.kind, _TAG.c.status, _TAG.c.deadline, _TAG.c.task_id), TASK.c.id == _TAG.c.task_id
-)
-
 
 @dataclass(frozen=True, slots=True)
 class _Search:
     """The conditions of a search: `narrow` reads the lead's columns alone, `wide` the task's row."""
 
-    lead: _Lead
+    lead: Lead
     narrow: list[Condition]
     wide: list[Condition]
 
@@ -106,56 +74,21 @@ class _Search:
         return [*self.narrow, *self.lead.join, *self.wide]
 
 
-@dataclass(frozen=True, slots=True)
-class _Order:
-    """A sort: its key columns, all ascending or all descending, ending in a unique one; `parts` follow each other."""
-
-    columns: tuple[ColumnElement[Any], ...]
-    descending: bool = False
-    parts: tuple[tuple[Condition, ...], ...] = ((),)
-
-    def after(self, keys: Sequence[Any]) -> Condition:
-        """Return the condition that a row comes after the one with these keys."""
-        row, seen = tuple_(*self.columns), tuple_(*(literal(key) for key in keys))
-        return row < seen if self.descending else row > seen
-
-    def apply(self, statement: Select[Any]) -> Select[Any]:
-        """Return the statement in this order."""
-        return statement.order_by(*(column.desc() if self.descending else column for column in self.columns))
-
-
-def _order(sort: str, lead: _Lead) -> _Order:
-    match sort:
-        case "due":
-            return _Order((lead.deadline, lead.id))
-        case "-due":
-            undated = lead.deadline == NO_DEADLINE
-            return _Order((lead.deadline, lead.id), True, ((lead.deadline < NO_DEADLINE,), (undated,)))
-        case "priority":
-            return _Order((TASK.c.priority, lead.id), descending=True)
-        case "created":
-            return _Order((TASK.c.created_at, lead.id), descending=True)
-        case "completed":
-            return _Order((func.coalesce(TASK.c.completed_at, ""), lead.id), descending=True)
-        case _:
-            return _Order((TASK.c.title_key, lead.id))
-
-
-def find_tasks(work: Work, request: FindTasks) -> FindAnswer:
+def find_tasks(work: Work, request: FindTasks, besides: TaskFilter | None = None) -> FindAnswer:
     """Return a page: `{tasks, upcoming?, also_completed?, near_titles?, next_cursor?, total, …, now}`.
 
     `total_is_minimum` stands beside a `total` that was not counted out. Rows carry their reminders and their rule in
     words; long notes are cut and marked with `notes_cut`. `upcoming` goes with `due_until` and the first page of open
-    tasks. Raises `InvalidTime` and `InvalidArguments`.
+    tasks. Tasks that `besides` hits are left out. Raises `InvalidTime` and `InvalidArguments`.
     """
-    words = fold_words(request.text) if request.text else []
-    if request.text and not words:
-        raise InvalidArguments("text has no letter or digit to search for.", "Give at least one word.")
+    words = _read_words(request.text)
     reach, hits_few = _reach(work, words) if words else (None, False)
     # Tasks with a waiting reminder are few beside all: better sorted than looked for on the way through all.
     few = hits_few or bool(request.has_reminder and (request.status == "all" or request.sort not in ("due", "-due")))
-    lead = _BY_TAG if request.tags else _BY_NUMBER if few else _BY_DUE
+    lead = BY_TAG if request.tags else BY_NUMBER if few else BY_DUE
     search = _search(work, request, lead, reach)
+    if besides is not None:
+        search.wide.append(_leave_out(work, besides, request.kind))
     tasks, next_cursor = _fit_page(work, request, _read_rows(work, request, search, words))
     total = _count(work, search)
     view: FindAnswer = {"tasks": tasks, "total": min(total, COUNTED)}
@@ -178,7 +111,25 @@ def find_tasks(work: Work, request: FindTasks) -> FindAnswer:
 OPERATIONS = (Operation("find_tasks", FindTasks, find_tasks, READS),)
 
 
-def _search(work: Work, request: FindTasks, lead: _Lead, reach: Condition | None) -> _Search:
+def _read_words(given: str | None) -> list[str]:
+    """Return the folded words of a search; raises `InvalidArguments` if the text holds none."""
+    words = fold_words(given) if given else []
+    if given and not words:
+        raise InvalidArguments("text has no letter or digit to search for.", "Give at least one word.")
+    return words
+
+
+def _leave_out(work: Work, besides: TaskFilter, kind: Literal["task", "recurring"] | None) -> Condition:
+    """Return the condition that a row is none of those that another filter hits, completed ones included."""
+    words = _read_words(besides.text)
+    given = besides.model_dump(exclude_none=True)
+    inner = FindTasks(**{"status": "all", "kind": kind, **given})
+    reach = _reach(work, words)[0] if words else None
+    hit = _search(work, inner, BY_TAG if inner.tags else BY_DUE, reach).conditions()
+    return TASK.c.id.not_in(select(TASK.c.id).where(*hit).correlate(None))
+
+
+def _search(work: Work, request: FindTasks, lead: Lead, reach: Condition | None) -> _Search:
     narrow: list[Condition] = [lead.user == work.who.user_id, lead.kind == (request.kind or "task")]
     narrow += _status_filter(work, request, lead)
     narrow += _due_filters(work, request, lead)
@@ -193,13 +144,13 @@ def _search(work: Work, request: FindTasks, lead: _Lead, reach: Condition | None
         waiting = select(REMINDER.c.task_id).where(REMINDER.c.status == "scheduled")
         wide.append(TASK.c.id.in_(waiting) if request.has_reminder else TASK.c.id.not_in(waiting))
     tags = [fold_tag(tag) for tag in request.tags or []]
-    narrow.append(_TAG.c.folded == tags[0] if tags else TASK.c.deleted_at.is_(None))
+    narrow.append(TAG.c.folded == tags[0] if tags else TASK.c.deleted_at.is_(None))
     for tag in tags[1:]:
         wide.append(select(_OTHER.c.task_id).where(_OTHER.c.task_id == TASK.c.id, _OTHER.c.folded == tag).exists())
     return _Search(lead, narrow, wide)
 
 
-def _status_filter(work: Work, request: FindTasks, lead: _Lead) -> list[Condition]:
+def _status_filter(work: Work, request: FindTasks, lead: Lead) -> list[Condition]:
     completed_window = request.completed_from or request.completed_until
     status = request.status or ("completed" if completed_window else "open")
     if status == "overdue":
@@ -207,7 +158,7 @@ def _status_filter(work: Work, request: FindTasks, lead: _Lead) -> list[Conditio
     return [] if status == "all" else [lead.status == status]
 
 
-def _due_filters(work: Work, request: FindTasks, lead: _Lead) -> list[Condition]:
+def _due_filters(work: Work, request: FindTasks, lead: Lead) -> list[Condition]:
     conditions: list[Condition] = []
     if request.due_from:
         conditions.append(lead.deadline >= _edge(work, request.due_from, last=False))
@@ -243,7 +194,7 @@ def _reach(work: Work, words: list[str]) -> tuple[Condition, bool]:
     if not is_sqlite(work.connection):
         match = " & ".join(f"'{word[:_LONGEST]}':*" for word in words)
         holds = and_(*(func.instr(TASK.c.words, f" {word}") > 0 for word in words))
-        return and_(text(_VECTOR).bindparams(match=match), holds), False
+        return and_(text(_VECTOR).bindparams(bindparam("match", match, unique=True)), holds), False
     match = " AND ".join(f'"{word}"*' for word in words)
     holds = and_(*(func.instr(TASK.c.words, f" {word}") > 0 for word in words))
     hits = [row[0] for row in work.connection.execute(_HITS, {"match": match, "limit": FEW_HITS + 1})]
@@ -268,7 +219,7 @@ _Found = tuple[int, dict[str, Any], list[Any]]
 
 def _read_rows(work: Work, request: FindTasks, search: _Search, words: list[str]) -> list[_Found]:
     """Return up to one row more than the limit; with words, tasks with exactly that title come first."""
-    order, base = _order(request.sort, search.lead), search.conditions()
+    order, base = choose_order(request.sort, search.lead), search.conditions()
     titles = _exact_phases(work, words) if words else [()]
     phases = [(*title, *part) for title in titles for part in order.parts]
     phase, keys = _read_cursor(request, len(phases), len(order.columns))
@@ -329,7 +280,7 @@ def _hidden(
     work: Work, kind: Literal["task", "recurring"] | None, reach: Condition | None, few: bool
 ) -> tuple[int, list[SimilarTask]] | None:
     """Return how many completed tasks hold the words, and up to three of them; None if none does."""
-    lead = _BY_NUMBER if few else _BY_DUE
+    lead = BY_NUMBER if few else BY_DUE
     search = _search(work, FindTasks(status="completed", kind=kind), lead, reach)
     count = _count(work, search)
     if not count:
@@ -351,7 +302,7 @@ def _say_left_out(upcoming: int, completed: int) -> str:
     return " and ".join(parts)
 
 
-def _find_upcoming(work: Work, request: FindTasks, lead: _Lead, reach: Condition | None) -> list[UpcomingDate]:
+def _find_upcoming(work: Work, request: FindTasks, lead: Lead, reach: Condition | None) -> list[UpcomingDate]:
     """Return what is still to come of the series that the same words, tags and priority name."""
     others = request.kind == "recurring" or request.cursor or request.completed_from or request.completed_until
     if others or request.status not in (None, "open", "all") or request.due_until is None:

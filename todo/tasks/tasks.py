@@ -1,6 +1,7 @@
 """The use cases on tasks: create, get, update, complete, reopen, delete."""
 
 from typing import NotRequired
+from zoneinfo import ZoneInfo
 
 from todo import reminders
 from todo.activity.history import HistoryEntry, list_history
@@ -42,17 +43,19 @@ def create_task(work: Work, request: CreateTask) -> WriteAnswer:
     if request.priority is not None:
         values["priority"] = PRIORITIES.index(request.priority)
     if request.due is not None:
-        due = _read_due(work, request.due, warnings)
+        due = _read_due(work, request.due, request.zone, warnings)
         values["due"], values["zone"] = due["due"], due["zone"]
     change = Change(work, "create_task", request.request_id)
     row = change.create(values)
     added = [reminders.add_reminder(work, row, spec.at, spec.before) for spec in request.reminders or []]
     task = change.view(row, reminded=bool(added))
     saved = f"{quote_title(task['title'])} is saved"
-    if "due_text" in task:
-        saved += f", due {task['due_text']}"
-    if scheduled := [each["remind_at"] for each in task.get("reminders", []) if each["status"] == "scheduled"]:
-        saved += f"; you will be reminded {when.say_due(min(scheduled), work.zone)}"
+    if "due" in task:
+        # The zone is named where it is not the person's own.
+        own = task.get("zone", work.zone.key) == work.zone.key
+        saved += f", due {when.say_short(task['due'], work.zone) if own else task['due_text']}"
+    if scheduled := [each for each in task.get("reminders", []) if each["status"] == "scheduled"]:
+        saved += f"; you will be reminded {scheduled[0]['remind_text']}"
     return change.answer(row, f"{saved}.", warnings)
 
 
@@ -186,21 +189,38 @@ def _list_others(work: Work, row: TaskRow) -> list[TaskRow]:
     return [each for each in load_open_instances(work, row["recurring_id"]) if each["id"] != row["id"]]
 
 
-def _read_due(work: Work, text: str, warnings: list[str]) -> TaskColumns:
-    reading = when.read_time(text, work.zone, work.now)
+def _read_due(work: Work, text: str, zone_name: str | None, warnings: list[str]) -> TaskColumns:
+    """Return the columns of a due that is given with a zone of its own, or in the person's."""
+    zone = work.zone if zone_name is None else when.read_zone(zone_name)
+    reading = when.read_time(text, zone, work.now)
+    if zone_name is not None and when.is_date(reading.due):
+        raise _refuse_zone()
+    return _take_due(work, reading, zone.key, warnings)
+
+
+def _take_due(work: Work, reading: when.Reading, zone_key: str, warnings: list[str]) -> TaskColumns:
+    """Return the columns of a due, and add what should be known about it to the warnings."""
     warnings.extend(reading.warnings)
     if when.deadline_of(reading.due, work.zone) < work.at:
         warnings.append(
             f"That due is in the past: {when.say_due(reading.due, work.zone)}; now is "
             f"{when.say_now(work.now, work.zone)}."
         )
-    return {"due": reading.due, "zone": None if when.is_date(reading.due) else work.zone.key}
+    return {"due": reading.due, "zone": None if when.is_date(reading.due) else zone_key}
+
+
+def _refuse_zone() -> InvalidArguments:
+    return InvalidArguments("zone goes with a due that has a time.", "Give due as 2026-11-27T09:00, or leave zone out.")
 
 
 def _read_edits(work: Work, task: TaskRow, request: UpdateTask, warnings: list[str]) -> TaskColumns:
     values = read_edits(task, request)
+    if request.zone is not None and "due" in (request.clear or ()):
+        raise _refuse_zone()
     if request.due is not None:
-        values |= _read_due(work, request.due, warnings)
+        values |= _read_due(work, request.due, request.zone, warnings)
+    elif request.zone is not None:
+        values |= _read_zone_change(work, task, request.zone, warnings)
     if request.shift is not None:
         values |= _read_shift(work, task, request.shift, warnings)
     if "due" in (request.clear or ()):
@@ -212,5 +232,17 @@ def _read_shift(work: Work, task: TaskRow, text: str, warnings: list[str]) -> Ta
     if task["due"] is None:
         raise InvalidArguments(f"{quote_title(task['title'])} has no due that could be moved.", "Set one with due.")
     by = when.read_duration(text, signed=True)
-    zone = work.zone if task["zone"] is None else when.read_zone(task["zone"])
-    return _read_due(work, when.shift(task["due"], by, zone).due, warnings)
+    zone = _zone_of(work, task)
+    return _take_due(work, when.shift(task["due"], by, zone), zone.key, warnings)
+
+
+def _read_zone_change(work: Work, task: TaskRow, zone_name: str, warnings: list[str]) -> TaskColumns:
+    """Return the columns of a due that keeps its local time in another zone."""
+    if task["due"] is None or when.is_date(task["due"]):
+        raise _refuse_zone()
+    zone = when.read_zone(zone_name)
+    return _take_due(work, when.rezone(task["due"], _zone_of(work, task), zone), zone.key, warnings)
+
+
+def _zone_of(work: Work, task: TaskRow) -> ZoneInfo:
+    return work.zone if task["zone"] is None else when.read_zone(task["zone"])

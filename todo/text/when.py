@@ -208,6 +208,12 @@ def shift(due: str, by: Duration, zone: ZoneInfo) -> Reading:
         raise InvalidTime("That moves the date out of the calendar.", "Give fewer days.") from None
 
 
+def rezone(due: str, was: ZoneInfo, zone: ZoneInfo) -> Reading:
+    """Return a due with a time at the same local time in another zone, with warnings like `read_time`."""
+    at, warnings = _resolve(read_instant(due).astimezone(was).replace(tzinfo=None), zone)
+    return Reading(shorten_instant(write_instant(at)), warnings)
+
+
 def before(due: str, ahead: Duration, zone: ZoneInfo, day_start: str = "09:00") -> datetime:
     """Return the instant `ahead` earlier than a due; a date counts from `day_start` on that day."""
     return add(instant_of(due, zone, day_start), -ahead, zone)
