@@ -97,9 +97,9 @@ class Work:
         """Return the same work for a call to which the person has agreed."""
         return replace(self, agreed=True)
 
-    def in_plan(self, collected: Collected) -> "Work":
-        """Return the same work for a step of a plan, which collects what its steps touch."""
-        return replace(self, collected=collected)
+    def in_plan(self, collected: Collected, ids: Ids) -> "Work":
+        """Return the same work for a step of a plan, which collects what its steps touch, with ids of its own."""
+        return replace(self, collected=collected, ids=ids)
 
     def stamp(self, answer: A) -> A:
         """Return an answer with the present in the caller's zone: `now` in words, `now_at` as an instant."""

@@ -299,6 +299,14 @@ class TaskFilter(Request):
     has_reminder: Annotated[bool | None, Field(description="Whether a reminder waits")] = None
 
 
+class PlanFilter(TaskFilter):
+    """Which tasks a plan means."""
+
+    not_: Annotated[
+        dict[str, Any] | None, Field(alias="not", description="But not those: filters of find_tasks, of any status")
+    ] = None
+
+
 class FindTasks(TaskFilter):
     """Arguments of `find_tasks`."""
 

@@ -95,7 +95,8 @@ def update_task(work: Work, request: UpdateTask) -> WriteAnswer:
         warnings += reminders.follow_due(work, row)
     require_person(change, task["id"])
     after = change.view(row)
-    due = f", due {after['due_text']}" if "due" in values and "due_text" in after else ""
+    moved = {"due", "zone"} & values.keys() and "due_text" in after
+    due = f", due {after['due_text']}" if moved else ""
     said = {"zone", "due"} if due else {"zone"}
     names = ", ".join(name for name in diff_views(change.was(row), after) if name not in said)
     sentence = f"{quote_title(after['title'])} is changed{f' ({names})' if names else ''}{due}."
@@ -163,7 +164,7 @@ def delete_task(work: Work, request: DeleteTask) -> WriteAnswer:
         f"This occurrence of {quote_title(task['title'])} is skipped.{advance.tell()}",
         advance.warnings,
         advance.next,
-        hint="To end the series, delete its id.",
+        hint=f"To end the series, delete {task['recurring_id']}.",
     )
 
 

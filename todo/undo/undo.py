@@ -30,6 +30,7 @@ from todo.requests.operation import Effect, Operation
 from todo.requests.schemas import Undo
 from todo.series.series import read_series, save_series
 from todo.text.display import quote_title
+from todo.undo.effects import list_counted
 from todo.undo.restore import Fields, is_same, read_fields, read_present, restore_task
 
 _C = table_of(models.Change)
@@ -107,8 +108,9 @@ def undo(work: Work, request: Undo) -> WriteAnswer:
     answer |= {"change_id": recorded.change_id, "events": recorded.events}
     if warnings:
         answer["warnings"] = warnings
-    said = "; ".join(_tell(each) for each in touched[:_SHOWN])
-    more = f"; and {len(touched) - _SHOWN} more" if len(touched) > _SHOWN else ""
+    counted = list_counted(touched)
+    said = "; ".join(_tell(each) for each in counted[:_SHOWN])
+    more = f"; and {len(counted) - _SHOWN} more" if len(counted) > _SHOWN else ""
     sentence = f"Undone: {said}{more}." if touched else "Undone; nothing looks different."
     return finish_answer(work, answer, sentence, f'To take that back, undo with change_ids=["{recorded.change_id}"].')
 

@@ -1,0 +1,81 @@
+"""The effects of many changes in words: how many tasks are changed, and which come to stand at the same time."""
+
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import select
+
+from events.catalog import EventType
+from todo.record.queries import TASK
+from todo.record.touched import Touched
+from todo.record.work import Work
+from todo.text import when
+from todo.text.display import quote_title
+
+_VERBS = {
+    EventType.TASK_CREATED: "created",
+    EventType.TASK_UPDATED: "changed",
+    EventType.TASK_COMPLETED: "completed",
+    EventType.TASK_DELETED: "deleted",
+}
+_SHOWN = 5
+
+
+def list_counted(touched: Iterable[Touched]) -> list[Touched]:
+    """Return the parts that count as one task each: a series counts together with its occurrences."""
+    touched = list(touched)
+    ids = {each.row["id"] for each in touched}
+    return [each for each in touched if each.row["recurring_id"] not in ids]
+
+
+def count_effects(touched: Iterable[Touched], *, planned: bool = False) -> str:
+    """Return what is done, or would be, to how many tasks: `3 tasks are changed and 1 task is deleted`."""
+    counts: dict[str, int] = {}
+    for each in list_counted(touched):
+        done = _VERBS[each.event_type]
+        counts[done] = counts.get(done, 0) + 1
+    parts = []
+    for done, count in counts.items():
+        are = "would be" if planned else "is" if count == 1 else "are"
+        parts.append(f"{count} task{'' if count == 1 else 's'} {are} {done}")
+    if not parts:
+        return "no task would look different" if planned else "No task is changed"
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+
+
+def list_clashes(work: Work, touched: Sequence[Touched]) -> list[str]:
+    """Return warnings about open tasks with a time that a move brings to the same time as another.
+
+    Tasks that were at one time before and move together are no clash.
+    """
+    moved = {each.row["id"]: each for each in touched if _is_moved(each)}
+    if not moved:
+        return []
+    deadlines = sorted({each.row["deadline"] for each in moved.values()})
+    rows = work.connection.execute(
+        select(TASK.c.id, TASK.c.title, TASK.c.due)
+        .where(
+            *(TASK.c.user_id == work.who.user_id, TASK.c.kind == "task", TASK.c.status == "open"),
+            *(TASK.c.deadline.in_(deadlines), TASK.c.deleted_at.is_(None)),
+        )
+        .order_by(TASK.c.deadline, TASK.c.id)
+    )
+    at_once: dict[str, dict[str, str]] = {}
+    for row in rows:
+        if not when.is_date(row.due):
+            at_once.setdefault(row.due, {})[row.id] = row.title
+    clashes = []
+    for due, titles in at_once.items():
+        before = {task_id: (moved[task_id].before or {}).get("due") if task_id in moved else due for task_id in titles}
+        if len(set(before.values())) > 1:
+            more = f" and {len(titles) - _SHOWN} more" if len(titles) > _SHOWN else ""
+            named = ", ".join(quote_title(title) for title in [*titles.values()][:_SHOWN])
+            clashes.append(f"At the same time, {when.say_short(due, work.zone)}: {named}{more}.")
+    return clashes
+
+
+def _is_moved(part: Touched) -> bool:
+    """Return whether a change moves an open task to another time."""
+    due = part.row["due"]
+    if part.before is None or part.is_gone or part.row["status"] != "open" or part.row["kind"] != "task":
+        return False
+    return due is not None and not when.is_date(due) and part.before.get("due") != due
