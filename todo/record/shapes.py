@@ -298,6 +298,7 @@ class WriteAnswer(NowShape, total=False):
     change_id: str
     events: list[EventRef]
     next_occurrence: DateShape
+    passed_over: list[DateShape]
     warnings: list[str]
     replayed: bool
     message: str

@@ -110,6 +110,8 @@ def create_recurring_task(work: Work, request: CreateRecurringTask) -> WriteAnsw
         warnings += advance.warnings
         row = advance.made[0]
     else:
+        if request.reminders is None:
+            warnings += _warn_of_fixed(work, task)
         series, row, more = _join(change, series, task, shared, replace=request.reminders is not None)
         warnings += more
     return change.answer(row, _say_created(work, series, change.view(row)), warnings)
@@ -232,6 +234,16 @@ def read_befores(specs: list[ReminderSpec]) -> list[str]:
     if len(befores) > MOST_PER_TASK:
         raise InvalidArguments(f"A task has at most {MOST_PER_TASK} reminders.", "Give fewer.")
     return list(dict.fromkeys(befores))
+
+
+def _warn_of_fixed(work: Work, task: TaskRow) -> list[str]:
+    """Return warnings about a task's reminders at a fixed time, which its series cannot have."""
+    return [
+        f"The reminder of {when.say_instant(each['remind_at'], work.zone)} stays on the first occurrence alone: those "
+        "of a series count from each due. To have one each time, give reminders such as 1h."
+        for each in load_reminders(work, task["id"])
+        if each["before"] is None and each["status"] == "scheduled"
+    ]
 
 
 def _carried_before(reminder: ReminderRow) -> str | None:

@@ -121,9 +121,10 @@ def complete_task(work: Work, request: CompleteTask) -> WriteAnswer:
     advance = go_on(change, row, done=True)
     return change.answer(
         row,
-        f"{quote_title(row['title'])} is completed{_say_cancelled(cancelled)}.{advance.tell()}",
+        f"{quote_title(row['title'])} is completed{_say_cancelled(cancelled)}.{advance.tell(work.zone)}",
         advance.warnings,
         advance.next,
+        passed_over=advance.view_missed(work.zone),
     )
 
 
@@ -161,9 +162,10 @@ def delete_task(work: Work, request: DeleteTask) -> WriteAnswer:
     advance = go_on(change, task, done=False)
     return change.answer(
         row,
-        f"This occurrence of {quote_title(task['title'])} is skipped.{advance.tell()}",
+        f"This occurrence of {quote_title(task['title'])} is skipped.{advance.tell(work.zone)}",
         advance.warnings,
         advance.next,
+        passed_over=advance.view_missed(work.zone),
         hint=f"To end the series, delete {task['recurring_id']}.",
     )
 
