@@ -1,5 +1,6 @@
 """History: who changed what and when, a task as it was at a time, and permanent erasure."""
 
+from datetime import timedelta
 from typing import Any, NotRequired, TypedDict, cast
 
 from pydantic_core import from_json
@@ -7,6 +8,7 @@ from sqlalchemy import bindparam, delete, select, update
 
 from events.embedded import Delivery
 from events.inbox import InboxEntry
+from events.instants import read_instant, write_instant
 from events.outbox import OutboxEntry
 from events.sql import table_of
 from todo.errors import InvalidArguments, TaskNotFound
@@ -51,6 +53,14 @@ _NEWEST = (
     .order_by(_C.c.seq.desc())
     .limit(bindparam("limit"))
 )
+_N = table_of(Notification)
+_RINGS = (
+    select(_N.c.remind_at, _N.c.late_by_seconds)
+    .where(_N.c.user_id == bindparam("user"), _N.c.task_id == bindparam("task_id"))
+    .order_by(_N.c.seq.desc())
+)
+_LATE = 60
+"""Seconds from which on a reminder is called late."""
 _ITEMS = select(_I).where(_I.c.change_id == bindparam("key")).order_by(_I.c.task_id)
 _AT = _OF_TASK.where(_C.c.at <= bindparam("at")).order_by(_C.c.seq.desc()).limit(1)
 _SHOWN = 10
@@ -67,10 +77,13 @@ _SAID = {
 
 
 class HistoryEntry(TypedDict):
-    """One change of a task: its fields as [old, new] if it was there before and after, and a sentence."""
+    """One change of a task: its fields as [old, new] if it was there before and after, and a sentence.
 
-    change_id: str
-    version: int
+    A reminder that rang is an entry of the kind `reminder_rang`; it changes nothing, so it has no change and version.
+    """
+
+    change_id: NotRequired[str]
+    version: NotRequired[int]
     kind: str
     at: str
     at_text: str
@@ -123,7 +136,7 @@ def _view_change(work: Work, row: dict[str, Any]) -> dict[str, Any]:
 
 
 def list_history(work: Work, task_id: str, limit: int = 200) -> History:
-    """Return `{task_id, history: [{change_id, version, kind, at, at_text, actor, changes?, text}]}`, newest first.
+    """Return `{task_id, history: [{change_id?, version?, kind, at, at_text, actor, changes?, text}]}`, newest first.
 
     A deleted task still has its history. Raises `TaskNotFound`.
     """
@@ -131,8 +144,11 @@ def list_history(work: Work, task_id: str, limit: int = 200) -> History:
         raise TaskNotFound("There is no task with this id.", "Look the task up with find_tasks and use its id.")
     key = {"user": work.who.user_id, "task_id": task_id}
     rows = work.connection.execute(_OF_TASK.order_by(_C.c.seq.desc()).limit(limit + 1), key).all()
-    answer: History = {"task_id": task_id, "history": [_view_entry(work, row._asdict()) for row in rows[:limit]]}
-    if len(rows) > limit:
+    changes = [_view_entry(work, row._asdict()) for row in rows]
+    rings = [_view_ring(work, row) for row in work.connection.execute(_RINGS.limit(limit + 1), key)]
+    entries = sorted([*changes, *rings], key=lambda entry: entry["at"], reverse=True)
+    answer: History = {"task_id": task_id, "history": entries[:limit]}
+    if len(entries) > limit:
         answer["history_cut"] = True
     return answer
 
@@ -156,6 +172,19 @@ def _view_entry(work: Work, row: dict[str, Any]) -> HistoryEntry:
     if row["undone_by"] is not None:
         view["undone_by"] = row["undone_by"]
     return cast("HistoryEntry", view)
+
+
+def _view_ring(work: Work, row: Any) -> HistoryEntry:
+    """Return a notification as the entry that its reminder rang."""
+    at = write_instant(read_instant(row.remind_at) + timedelta(seconds=row.late_by_seconds))
+    late = ", late" if row.late_by_seconds >= _LATE else ""
+    return {
+        "kind": "reminder_rang",
+        "at": at,
+        "at_text": when.say_instant(at, work.zone),
+        "actor": {"kind": "scheduler", "surface": "scheduler"},
+        "text": f"The reminder of {when.say_short(row.remind_at, work.zone)} rang{late}",
+    }
 
 
 def _tell_difference(work: Work, item: dict[str, Any]) -> dict[str, Any]:

@@ -61,7 +61,7 @@ class WriteRequest(Request):
 
     request_id: Annotated[
         str | None,
-        Field(min_length=1, max_length=255, description="Leave out, except to repeat a call whose answer was lost"),
+        Field(min_length=1, max_length=255, description="Only to repeat a lost call"),
     ] = None
 
     @property
@@ -183,7 +183,9 @@ class CreateRecurringTask(WriteRequest):
     title: Annotated[Title | None, Field(description="What to do, in the person's words")] = None
     task_id: Annotated[Id | None, Field(description="Instead: a task that becomes the first occurrence")] = None
     rule: Annotated[str, Field(description=RULE)]
-    first_due: Annotated[TimeText | None, Field(description="Date or local time; gives the time of day")] = None
+    first_due: Annotated[
+        TimeText | None, Field(description="First date or local time; sets the phase and the time of day")
+    ] = None
     zone: Annotated[str | None, Field(max_length=64, description="IANA zone; default the person's")] = None
     mode: Annotated[Mode | None, Field(description="Default one_at_a_time")] = None
     catch_up: Annotated[CatchUp | None, Field(description="Missed dates of every_occurrence; default latest")] = None
@@ -222,7 +224,7 @@ class UpdateRecurringTask(ChangeRequest):
     catch_up: CatchUp | None = None
     paused: bool | None = None
     pause_until: Annotated[TimeText | None, Field(description="Skips all before this date")] = None
-    skip: Annotated[str | None, Field(max_length=64, description="A number of occurrences, or a date")] = None
+    skip: Annotated[str | None, Field(max_length=64, description="How many occurrences, or the date of one")] = None
     ends: Annotated[str | None, Field(max_length=64, description="A date, how many are left, or never")] = None
 
 
@@ -265,7 +267,9 @@ class PlanChanges(WriteRequest):
     )
 
     changes: Annotated[list[PlannedCall] | None, Field(max_length=100, description="Writes, in order")] = None
-    filter: Annotated[dict[str, Any] | None, Field(description="Which tasks: filters of find_tasks")] = None
+    filter: Annotated[dict[str, Any] | None, Field(description="Which tasks: filters of find_tasks, and not: {…}")] = (
+        None
+    )
     change: Annotated[
         dict[str, Any] | None,
         Field(description='For each: fields of update_task, or {"complete": true}, or {"delete": true}'),
@@ -310,7 +314,9 @@ class PlanFilter(TaskFilter):
 class FindTasks(TaskFilter):
     """Arguments of `find_tasks`."""
 
-    sort: Annotated[Sort, Field(description="Undated last")] = "due"
+    sort: Annotated[
+        Sort, Field(description="Exact titles come first, undated last; created and completed: newest first")
+    ] = "due"
     limit: Annotated[int, Field(ge=1, le=50)] = 20
     cursor: Annotated[str | None, Field(max_length=1000, description="next_cursor of the page before")] = None
 
