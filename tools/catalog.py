@@ -74,8 +74,8 @@ TOOLS = (
     _describe(
         "plan_changes",
         "Make many changes in one call: with apply true at once, as one change that undo takes back; else only a "
-        "numbered diff is shown. Either changes, or one change for every task that a filter hits, occurrences of series "
-        "too. Ten deletions or overwritten texts, or four ended series, wait for the person.",
+        "numbered diff is shown. Either changes, or one change for every task that a filter hits, occurrences of "
+        "series too. Ten deletions or overwritten texts, or four ended series, wait for the person.",
     ),
     _describe(
         "apply_plan",

@@ -31,7 +31,7 @@ Title = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_chec
 Notes = Annotated[str, Field(max_length=20_000)]
 Tags = Annotated[list[Tag], Field(max_length=50)]
 TimeText = Annotated[str, Field(max_length=64)]
-Id = Annotated[str, Field(min_length=1, max_length=200)]
+Id = Annotated[str, Field(max_length=200)]
 RULE = "RFC 5545 RRULE, such as FREQ=WEEKLY;BYDAY=MO,TH;BYHOUR=9"
 TIME = "Date 2026-11-27, local time 2026-11-27T17:00, or instant with offset"
 ZONE = "IANA zone of the due, if not the person's"
@@ -61,7 +61,7 @@ class WriteRequest(Request):
 
     request_id: Annotated[
         str | None,
-        Field(min_length=1, max_length=255, description="Only to repeat a lost call"),
+        Field(max_length=255, description="Only to repeat a lost call"),
     ] = None
 
     @property
@@ -74,7 +74,7 @@ class ChangeRequest(WriteRequest):
     """A change of one task that exists."""
 
     task_id: Annotated[Id, Field(description="Id of the task")]
-    expected_version: Annotated[int | None, Field(ge=1, description="Refuse if the task is not at this version")] = None
+    expected_version: Annotated[int | None, Field(ge=1, description="Refuse at another version")] = None
 
 
 class CreateTask(WriteRequest):
@@ -267,9 +267,7 @@ class PlanChanges(WriteRequest):
     )
 
     changes: Annotated[list[PlannedCall] | None, Field(max_length=100, description="Writes, in order")] = None
-    filter: Annotated[dict[str, Any] | None, Field(description="Which tasks: filters of find_tasks, and not: {…}")] = (
-        None
-    )
+    filter: Annotated[dict[str, Any] | None, Field(description="Filters of find_tasks, and not: {...}")] = None
     change: Annotated[
         dict[str, Any] | None,
         Field(description='For each: fields of update_task, or {"complete": true}, or {"delete": true}'),
