@@ -206,8 +206,10 @@ class RecurrenceShape(TypedDict):
     catch_up: CatchUpName
     paused: bool
     first_due: Annotated[Due, Field(description="Sets the phase of the rule")]
+    first_due_text: NotRequired[Annotated[str, Field(description="The same in words, if it has a time")]]
     reminders: NotRequired[Annotated[list[str], Field(description="Durations before the due")]]
     skipped: NotRequired[Annotated[list[Due], Field(description="Dates that are left out")]]
+    skipped_text: NotRequired[Annotated[list[str], Field(description="The same in words")]]
 
 
 @with_config(OPEN)
@@ -230,6 +232,7 @@ class TaskShape(TypedDict):
     reminders: NotRequired[list[ReminderShape]]
     recurring_id: NotRequired[Annotated[Id, Field(description="The series of an instance")]]
     occurrence: NotRequired[Annotated[Due, Field(description="The nominal date of an instance; it never moves")]]
+    occurrence_text: NotRequired[Annotated[str, Field(description="The same in words, if the due is another one")]]
     edited: NotRequired[Annotated[list[str], Field(description="Fields changed on this instance alone")]]
     recurrence: NotRequired[RecurrenceShape]
     version: Annotated[int, Field(ge=1)]
@@ -307,3 +310,4 @@ class WriteAnswer(NowShape, total=False):
     diff: list[dict[str, Any]]
     needs_confirmation: str
     expires_at: str
+    expires_text: str

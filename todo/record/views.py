@@ -22,7 +22,9 @@ from todo.text import when
 
 PRIORITIES = ("none", "low", "medium", "high")
 
-_DERIVED = frozenset({"version", "updated_at", "due_local", "due_text", "completed_text", "edited", "deleted"})
+_DERIVED = frozenset(
+    {"version", "updated_at", "due_local", "due_text", "occurrence_text", "completed_text", "edited", "deleted"}
+)
 
 
 def view_reminder(row: ReminderRow, zone: ZoneInfo, *, names_zone: bool = False) -> ReminderShape:
@@ -54,10 +56,13 @@ def view_recurrence(row: RecurrenceRow, zone: ZoneInfo) -> RecurrenceShape:
         "paused": bool(row["paused"]),
         "first_due": row["first"],
     }
+    if not when.is_date(row["first"]):
+        view["first_due_text"] = when.say_due(row["first"], zone)
     if row["reminders"] != "[]":
         view["reminders"] = from_json(row["reminders"])
     if row["skipped"] != "[]":
         view["skipped"] = from_json(row["skipped"])
+        view["skipped_text"] = [when.say_short(due, zone) for due in view["skipped"]]
     return view
 
 
@@ -89,10 +94,7 @@ def view_task(
         foreign = row["zone"] not in (None, zone.key)
         view["reminders"] = [view_reminder(reminder, zone, names_zone=foreign) for reminder in reminders]
     if row["recurring_id"] is not None:
-        view["recurring_id"] = row["recurring_id"]
-        view["occurrence"] = row["occurrence"]
-        if row["edited"]:
-            view["edited"] = row["edited"].split()
+        view |= _view_instance(row, zone)
     if recurrence is not None:
         view["recurrence"] = view_recurrence(recurrence, zone)
     view["version"] = row["version"]
@@ -103,6 +105,16 @@ def view_task(
         view["completed_text"] = when.say_short(row["completed_at"], zone)
     # Written in the order of the contract, which a typed literal with optional fields cannot keep.
     return cast("TaskShape", view)
+
+
+def _view_instance(row: TaskRow, zone: ZoneInfo) -> dict[str, Any]:
+    """Return the fields that only an instance of a series has; `occurrence` has words where the due has others."""
+    view: dict[str, Any] = {"recurring_id": row["recurring_id"], "occurrence": row["occurrence"]}
+    if row["occurrence"] is not None and row["occurrence"] != row["due"]:
+        view["occurrence_text"] = when.say_due(row["occurrence"], zone)
+    if row["edited"]:
+        view["edited"] = row["edited"].split()
+    return view
 
 
 def diff_views(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[Any]]:

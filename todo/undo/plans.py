@@ -30,6 +30,7 @@ from todo.series import create as create_series
 from todo.series import update as update_series
 from todo.tasks import search, tasks
 from todo.text.display import quote_title
+from todo.text.when import say_short
 from todo.undo.effects import count_effects, list_clashes
 from todo.undo.kept_ids import KeptIds
 
@@ -139,6 +140,7 @@ def plan_changes(work: Work, request: PlanChanges) -> WriteAnswer:
     if rehearsal.warnings:
         answer["warnings"] = rehearsal.warnings
     answer["expires_at"] = write_instant(work.now + KEPT)
+    answer["expires_text"] = say_short(answer["expires_at"], work.zone)
     hint = "apply_plan does it all; except leaves numbers out."
     return finish_answer(work, answer, f"Nothing is changed yet: {rehearsal.effects}.", hint)
 
