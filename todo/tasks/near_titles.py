@@ -28,10 +28,15 @@ def find_near_titles(work: Work, words: list[str], kind: str) -> list[SimilarTas
     )
     rows = work.connection.execute(statement).all()
     known = sorted({word for row in rows for word in row.title_key.split()})
-    meant = [_list_forms(word, known) for word in dict.fromkeys(words[:MOST_WORDS])]
-    scored = [(sum(any(form in row.title_key for form in forms) for forms in meant), row) for row in rows]
+    meant = {word: _list_forms(word, known) for word in words[:MOST_WORDS]}
+    # Long words say more than short ones.
+    scored = [(sum(len(word) for word, forms in meant.items() if _holds(row.title_key, forms)), row) for row in rows]
     nearest = sorted((pair for pair in scored if pair[0]), key=lambda pair: -pair[0])
     return name_similar(work, [row for _, row in nearest[:MOST_SHOWN]])
+
+
+def _holds(title_key: str, forms: list[str]) -> bool:
+    return any(form in title_key for form in forms)
 
 
 def _list_forms(word: str, known: list[str]) -> list[str]:

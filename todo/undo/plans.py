@@ -36,6 +36,8 @@ from todo.undo.kept_ids import KeptIds
 
 KEPT = timedelta(hours=1)
 MOST = 100
+MOST_BYTES = 45_000
+"""JSON of a diff; an answer is sent as text and as structure, together below 25,000 tokens."""
 _SHOWN = 5
 
 PLANNABLE = {
@@ -244,7 +246,19 @@ def _rehearse(work: Work, steps: Sequence[Step]) -> _Rehearsal:
             raise _TakenBack
     except _TakenBack:
         pass
+    found.warnings += _shorten_diff(found.diff)
     return found
+
+
+def _shorten_diff(diff: list[DiffEntry]) -> list[str]:
+    """Leave out the differences that do not fit an answer; return a warning that says so, if there is one to give."""
+    left = MOST_BYTES - sum(len(to_json({**entry, "changes": {}})) for entry in diff)
+    cut: list[int] = []
+    for entry in diff:
+        left -= len(to_json(entry.get("changes", {})))
+        if left < 0 and entry.pop("changes", None) is not None:
+            cut.append(entry["number"])
+    return [f"The differences from number {cut[0]} on are left out; the texts say what changes."] if cut else []
 
 
 def _run(work: Work, number: int, step: Step, ids: KeptIds) -> tuple[WriteAnswer, Collected]:
