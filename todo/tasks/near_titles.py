@@ -7,9 +7,9 @@ from sqlalchemy import select
 from todo.record.queries import TASK, SimilarTask, name_similar
 from todo.record.work import Work
 
-MOST_TITLES = 1_000
+MOST_TITLES = 500
 """Open tasks that are compared, by due, which bounds the time."""
-MOST_WORDS = 6
+MOST_WORDS = 4
 MOST_SHOWN = 3
 _SHORTEST_PART, _SHORTEST_TYPO = 3, 4
 _CLOSE = 0.75
