@@ -76,6 +76,10 @@ _SAID = {
 }
 
 
+_SAY_ALL = ("complete_task", "reopen_task")
+"""Kinds of changes whose verb says all that a person wants to know."""
+
+
 class HistoryEntry(TypedDict):
     """One change of a task: its fields as [old, new] if it was there before and after, and a sentence.
 
@@ -157,7 +161,7 @@ def _view_entry(work: Work, row: dict[str, Any]) -> HistoryEntry:
     difference = _tell_difference(work, row)
     names = ", ".join(list_fields(difference.get("changes", {})))
     said = _SAID.get(row["kind"], "changed")
-    if row["before"] is not None and row["after"] is not None and names:
+    if row["before"] is not None and row["after"] is not None and names and row["kind"] not in _SAY_ALL:
         said = f"{said} ({names})"
     view = {
         "change_id": row["id"],

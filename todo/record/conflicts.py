@@ -61,7 +61,8 @@ def list_since(work: Work, task_id: str, version: int) -> list[Since]:
     key = {"task_id": task_id, "version": version, "user": work.who.user_id}
     found = []
     for before, after, actor, at in work.connection.execute(_SINCE, key):
-        changed = tell_differences(*(None if view is None else from_json(view) for view in (before, after)), work.zone)
+        was, now = (None if view is None else from_json(view) for view in (before, after))
+        changed = tell_differences(was, now, work.zone)
         found.append(Since(changed, say_actor(from_json(actor)), at))
     return found
 

@@ -80,7 +80,7 @@ def _describe_value(value: Any) -> str:
     if value is None or value in ("", []):
         return "nothing"
     if isinstance(value, dict):
-        value = value.get("rule_text") or value.get("remind_text", "")
+        value = f"{value.get('rule_text', '')}{', paused' if value.get('paused') else ''}"
     if isinstance(value, list):
         value = ", ".join(_describe_item(each) for each in value)
     text = str(value)

@@ -123,7 +123,7 @@ def _leave_out(work: Work, besides: TaskFilter, kind: Literal["task", "recurring
     """Return the condition that a row is none of those that another filter hits, completed ones included."""
     words = _read_words(besides.text)
     given = besides.model_dump(exclude_none=True)
-    inner = FindTasks(**{"status": "all", "kind": kind, **given})
+    inner = FindTasks.model_validate({"status": "all", "kind": kind, **given})
     reach = _reach(work, words)[0] if words else None
     hit = _search(work, inner, BY_TAG if inner.tags else BY_DUE, reach).conditions()
     return TASK.c.id.not_in(select(TASK.c.id).where(*hit).correlate(None))

@@ -65,12 +65,15 @@ def list_clashes(work: Work, touched: Sequence[Touched]) -> list[str]:
             at_once.setdefault(row.due, {})[row.id] = row.title
     clashes = []
     for due, titles in at_once.items():
-        before = {task_id: (moved[task_id].before or {}).get("due") if task_id in moved else due for task_id in titles}
-        if len(set(before.values())) > 1:
+        if len({_due_before(moved[task_id]) if task_id in moved else due for task_id in titles}) > 1:
             more = f" and {len(titles) - _SHOWN} more" if len(titles) > _SHOWN else ""
             named = ", ".join(quote_title(title) for title in [*titles.values()][:_SHOWN])
             clashes.append(f"At the same time, {when.say_short(due, work.zone)}: {named}{more}.")
     return clashes
+
+
+def _due_before(part: Touched) -> str | None:
+    return None if part.before is None else part.before.get("due")
 
 
 def _is_moved(part: Touched) -> bool:
@@ -78,4 +81,4 @@ def _is_moved(part: Touched) -> bool:
     due = part.row["due"]
     if part.before is None or part.is_gone or part.row["status"] != "open" or part.row["kind"] != "task":
         return False
-    return due is not None and not when.is_date(due) and part.before.get("due") != due
+    return due is not None and not when.is_date(due) and _due_before(part) != due

@@ -61,7 +61,8 @@ async def test_conflicts_and_history_tell_times_as_they_are_for_the_person(world
     history = (await do(world, "get_task", task_id=task, include=["history"]))["history"]
     assert history[1]["changes"]["due_text"] == words
     assert history[0]["changes"]["completed_text"] == [None, "Mon 23 Nov 2026, 10:00"]
-    assert history[0]["text"].startswith("Completed (status, reminders, completed_at) by")
+    assert history[0]["text"] == "Completed by agent (an assistant)"
+    assert history[1]["text"] == "Changed (due, reminders) by another app"
     changes = (await world.rest.get("/changes")).json()["changes"]
     assert changes[0]["at_text"] == "Mon 23 Nov 2026, 10:00 Europe/Berlin"
 
