@@ -20,6 +20,7 @@ from todo.requests.schemas import CompleteTask, CreateTask, DeleteTask, GetTask,
 from todo.series.create import delete_series, edit_template
 from todo.series.preview import list_ahead
 from todo.series.series import delete_row, go_on, load_series
+from todo.tasks.clashes import list_clashes
 from todo.text import when
 from todo.text.display import quote_title
 
@@ -97,6 +98,9 @@ def update_task(work: Work, request: UpdateTask) -> WriteAnswer:
     after = change.view(row)
     moved = {"due", "zone"} & values.keys() and "due_text" in after
     due = f", due {after['due_text']}" if moved else ""
+    if moved and work.collected is None:
+        # A plan looks for clashes when all of its steps are done.
+        warnings += list_clashes(work, change.list_touched())
     said = {"zone", "due"} if due else {"zone"}
     names = ", ".join(name for name in diff_views(change.was(row), after) if name not in said)
     sentence = f"{quote_title(after['title'])} is changed{f' ({names})' if names else ''}{due}."

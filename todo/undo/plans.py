@@ -29,9 +29,10 @@ from todo.requests.schemas import ApplyPlan, FindTasks, PlanChange, PlanChanges,
 from todo.series import create as create_series
 from todo.series import update as update_series
 from todo.tasks import search, tasks
+from todo.tasks.clashes import list_clashes
 from todo.text.display import quote_title
 from todo.text.when import say_short
-from todo.undo.effects import count_effects, list_clashes
+from todo.undo.effects import count_effects
 from todo.undo.kept_ids import KeptIds
 
 KEPT = timedelta(hours=1)

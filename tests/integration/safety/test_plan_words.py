@@ -91,6 +91,11 @@ async def test_a_move_to_the_time_of_another_task_is_a_warning(world: World) -> 
     assert plan["warnings"] == [clash]
     applied = await do(world, "apply_plan", plan_id=plan["plan_id"])
     assert applied["warnings"] == [clash]
+    await do(world, "undo")
+    moved = await do(world, "update_task", task_id=task, due="2026-11-25T10:00")
+    assert moved["warnings"] == [clash], "a single move says so too"
+    renamed = await do(world, "update_task", task_id=task, title="See the dentist")
+    assert "warnings" not in renamed
 
 
 async def test_tasks_that_move_together_clash_only_if_they_did_not_before(world: World) -> None:
