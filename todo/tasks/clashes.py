@@ -16,7 +16,7 @@ _SHOWN = 5
 def list_clashes(work: Work, touched: Sequence[Touched]) -> list[str]:
     """Return warnings about open tasks with a time that a move brings to the same time as another.
 
-    Tasks that were at one time before and move together are no clash.
+    Tasks that were at one time before and move together do not clash.
     """
     moved = {each.row["id"]: each for each in touched if _is_moved(each)}
     if not moved:

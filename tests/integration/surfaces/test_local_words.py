@@ -107,6 +107,13 @@ async def test_history_tells_when_reminders_rang(world: World) -> None:
     assert len((await do(world, "get_task", task_id=other, include=["history"]))["history"]) == 1
 
 
+async def test_an_undo_names_what_it_removes_by_its_date(world: World) -> None:
+    made = await do(world, "create_recurring_task", title="Plants", rule="FREQ=DAILY;BYHOUR=12")
+    await do(world, "complete_task", task_id=made["task"]["id"])
+    undone = await do(world, "undo")
+    assert '"Plants", due Tue 24 Nov 2026, 12:00, is gone' in undone["message"]
+
+
 async def test_no_words_have_seconds(world: World) -> None:
     world.clock.move(seconds=37)
     made = await do(
