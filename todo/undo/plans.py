@@ -295,7 +295,7 @@ def _describe_step(work: Work, number: int, step: Step, answer: WriteAnswer, col
 
 
 def _drop_older(work: Work, plan_id: str, seen: dict[str, Seen]) -> None:
-    """Forget the older plans from the same origin over any of these tasks: what they show is no longer so."""
+    """Forget the older plans from the same origin over any of these tasks: what they show has changed."""
     since = write_instant(work.now - KEPT)
     key = {"key": plan_id, "user": work.who.user_id, "origin": work.who.origin, "since": since}
     void = [row.id for row in work.connection.execute(_OLDER, key) if seen.keys() & from_json(row.seen).keys()]
