@@ -252,11 +252,11 @@ class TriggerShape(TypedDict):
 
 
 class BriefTask(TypedDict):
-    """A task in the answer of a plan: enough to name it; get_task shows all of it."""
+    """A task in the answer of a plan: enough to name it; get_task shows all of it. One without `status` is open."""
 
     id: str
     title: str
-    status: str
+    status: NotRequired[str]
     due: NotRequired[str]
     due_text: NotRequired[str]
     deleted: NotRequired[bool]

@@ -128,7 +128,9 @@ def diff_views(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str,
 
 def view_briefly(view: TaskShape, zone: ZoneInfo) -> BriefTask:
     """Return the few fields of a view that name a task among many; the due's words are in `zone`."""
-    brief: BriefTask = {"id": view["id"], "title": view["title"], "status": view["status"]}
+    brief: BriefTask = {"id": view["id"], "title": view["title"]}
+    if view["status"] != "open":
+        brief["status"] = view["status"]
     if "due" in view:
         brief["due"] = view["due"]
         brief["due_text"] = when.say_short(view["due"], zone)

@@ -282,7 +282,7 @@ def _describe_step(work: Work, number: int, step: Step, answer: WriteAnswer, col
     entry: DiffEntry = {"number": number, "tool": step["tool"], "task_id": brief["id"]}
     if "recurring_id" in answer:
         entry["recurring_id"] = answer["recurring_id"]
-    entry |= {"title": brief["title"], "status": brief["status"]}
+    entry |= {"title": brief["title"], "status": answer["task"]["status"]}
     if "due" in brief:
         entry |= {"due": brief["due"], "due_text": brief["due_text"]}
     if "deleted" in brief:

@@ -158,7 +158,7 @@ async def test_an_older_plan_over_the_same_tasks_is_void_once_a_later_one_is_app
 
 async def test_an_applied_plan_has_at_most_60_tokens_a_change(world: World) -> None:
     for number in range(20):
-        body = {"title": f"Meeting {number}", "due": f"2026-11-24T10:{number:02}", "tags": ["meeting"]}
+        body = {"title": f"Meeting with team {number}", "due": f"2026-11-24T10:{number:02}", "tags": ["meeting"]}
         assert (await world.rest.post("/tasks", json=body)).status_code == 201
     answer = await do(world, "plan_changes", filter={"tags": ["meeting"]}, change={"shift": "1d"}, apply=True)
     assert len(answer["tasks"]) == len(answer["events"]) == len(answer["diff"]) == 20
