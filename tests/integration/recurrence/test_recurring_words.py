@@ -1,5 +1,7 @@
 """What answers about series say: dates after a change, missed ones, reminders that cannot repeat, a last day."""
 
+from typing import Any
+
 import pytest
 
 from tests.integration.recurrence.series_calls import complete, create, instances, read, revise, send
@@ -64,7 +66,7 @@ async def test_an_occurrence_stands_for_its_series_and_a_date_is_skipped(world: 
 
 
 async def test_t29_a_reminder_at_a_fixed_time_that_cannot_repeat_is_told(world: World) -> None:
-    body = {"title": "Gym", "due": "2026-12-03T15:30", "reminders": ["2026-12-03T08:00", "1h"]}
+    body: dict[str, Any] = {"title": "Gym", "due": "2026-12-03T15:30", "reminders": ["2026-12-03T08:00", "1h"]}
     task = (await send(world, "POST", "/tasks", **body))["task"]["id"]
     made = await create(world, "FREQ=WEEKLY", task_id=task)
     [warning] = made["warnings"]
@@ -77,7 +79,7 @@ async def test_t29_a_reminder_at_a_fixed_time_that_cannot_repeat_is_told(world: 
 
 async def test_t29_reminders_that_are_given_or_repeat_need_no_warning(world: World) -> None:
     for reminders in (["1h"], ["2026-12-03T08:00"]):
-        body = {"title": "Gym", "due": "2026-12-03T15:30", "reminders": reminders}
+        body: dict[str, Any] = {"title": "Gym", "due": "2026-12-03T15:30", "reminders": reminders}
         task = (await send(world, "POST", "/tasks", **body))["task"]["id"]
         given = {} if reminders == ["1h"] else {"reminders": ["30m"]}
         assert "warnings" not in await create(world, "FREQ=WEEKLY", task_id=task, **given)

@@ -10,7 +10,7 @@ from tests.world import World
 
 pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
 
-TOKYO = {"title": "Call Kenji", "due": "2026-11-27T09:00", "zone": "Asia/Tokyo"}
+TOKYO: dict[str, Any] = {"title": "Call Kenji", "due": "2026-11-27T09:00", "zone": "Asia/Tokyo"}
 BOTH = "Fri 27 Nov 2026, 01:00 Europe/Berlin (09:00 Asia/Tokyo)"
 
 
