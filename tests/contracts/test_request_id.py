@@ -169,6 +169,17 @@ async def test_a_new_id_on_a_call_that_the_agent_made_without_one_is_its_repeat(
     assert await count_events(world) == 1
 
 
+async def test_what_the_instructions_say_of_a_lost_answer_holds(world: World) -> None:
+    client = await world.connect()
+    said = "repeat the very same call with a request_id of your own: within ten minutes it is done only once"
+    assert said in str(client.instructions)
+    await world.call(client, "create_task", title="Buy milk")
+    world.clock.move(minutes=9)
+    again = await world.call(client, "create_task", title="Buy milk", request_id="of my own")
+    assert again["replayed"] is True
+    assert await titles(world) == ["Buy milk"]
+
+
 async def test_after_eleven_minutes_it_is_a_call_of_its_own(world: World) -> None:
     await call(world, "modern", "create_task", MILK)
     world.clock.move(minutes=11)

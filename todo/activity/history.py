@@ -1,10 +1,11 @@
 """History: who changed what and when, a task as it was at a time, and permanent erasure."""
 
 from datetime import timedelta
-from typing import Any, NotRequired, TypedDict, cast
+from typing import Any, NotRequired, cast
 
 from pydantic_core import from_json
 from sqlalchemy import bindparam, delete, select, update
+from typing_extensions import TypedDict  # typing has one that pydantic reads from Python 3.12 on
 
 from events.embedded import Delivery
 from events.inbox import InboxEntry

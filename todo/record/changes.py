@@ -169,7 +169,6 @@ class Change:
         warnings: list[str] | None = None,
         next_occurrence: DateShape | None = None,
         hint: str = "",
-        passed_over: list[DateShape] | None = None,
     ) -> WriteAnswer:
         """Record the change and return its answer about one of its tasks.
 
@@ -182,8 +181,6 @@ class Change:
             answer["recurring_id"] = task["recurring_id"]
         if next_occurrence is not None:
             answer["next_occurrence"] = next_occurrence
-        if passed_over:
-            answer["passed_over"] = passed_over
         if warnings:
             answer["warnings"] = warnings
         return finish_answer(self.work, answer, sentence, hint)

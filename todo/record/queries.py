@@ -3,10 +3,11 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, NotRequired, TypedDict, cast
+from typing import Any, NotRequired, cast
 
 from pydantic_core import from_json
 from sqlalchemy import bindparam, case, func, literal, or_, select
+from typing_extensions import TypedDict  # typing has one that pydantic reads from Python 3.12 on
 
 from events.sql import table_of
 from todo.errors import IsSeries, TaskNotFound

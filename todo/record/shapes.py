@@ -269,19 +269,35 @@ class EventRef(TypedDict):
     type: str
 
 
+class PassedDate(TypedDict):
+    """A date of a series that went by without an instance."""
+
+    due: str
+    due_text: str
+
+
 class DateShape(TypedDict):
-    """A date of a series: exact, in the form to send back, and in words; with the open instance's id if it has one."""
+    """A date of a series: exact, in the form to send back, and in words; with the open instance's id if it has one.
+
+    `passed_over` are missed dates before it, the first of many.
+    """
 
     task_id: NotRequired[str]
     due: str
     due_local: NotRequired[str]
     due_text: str
+    passed_over: NotRequired[list[PassedDate]]
 
 
-class NowShape(TypedDict, total=False):
-    """The present in the caller's zone, in words, and in what is read as an instant too (ISO 8601, to the minute)."""
+class NowWords(TypedDict, total=False):
+    """The present in the caller's zone in words, which ends the answer of a write."""
 
     now: str
+
+
+class NowShape(NowWords, total=False):
+    """The present in the caller's zone, in words and as an instant (ISO 8601, to the minute); ends what is read."""
+
     now_at: str
 
 
@@ -289,7 +305,7 @@ Answer = Mapping[str, Any]
 """What any use case returns; JSON-like, with string keys."""
 
 
-class WriteAnswer(NowShape, total=False):
+class WriteAnswer(NowWords, total=False):
     """What a write returns: what is now true, in data and in one sentence.
 
     `message` is for people and ends with `hint`, the next step for a program, where there is one.
@@ -301,7 +317,6 @@ class WriteAnswer(NowShape, total=False):
     change_id: str
     events: list[EventRef]
     next_occurrence: DateShape
-    passed_over: list[DateShape]
     warnings: list[str]
     replayed: bool
     message: str
@@ -310,4 +325,3 @@ class WriteAnswer(NowShape, total=False):
     diff: list[dict[str, Any]]
     needs_confirmation: str
     expires_at: str
-    expires_text: str

@@ -23,7 +23,7 @@ from todo.record.queries import (
     load_task,
     open_due,
 )
-from todo.record.shapes import DateShape, NewTask, RecurrenceColumns, RecurrenceRow, TaskRow, TriggerShape
+from todo.record.shapes import DateShape, NewTask, PassedDate, RecurrenceColumns, RecurrenceRow, TaskRow, TriggerShape
 from todo.record.work import Work
 from todo.recurrence import expansion as rules
 from todo.recurrence.schedule import (
@@ -94,9 +94,12 @@ class Advance:
         more = f" and {len(self.missed) - MOST_NAMED} more" if len(self.missed) > MOST_NAMED else ""
         return f" Passed over: {'; '.join(when.say_short(due, zone) for due in self.missed[:MOST_NAMED])}{more}."
 
-    def view_missed(self, zone: ZoneInfo) -> list[DateShape]:
-        """Return the missed dates that were passed over, the first of many."""
-        return [{"due": due, "due_text": when.say_due(due, zone)} for due in self.missed[:MOST_LISTED]]
+    def note_missed(self, missed: list[str], zone: ZoneInfo) -> None:
+        """Note the dates that were missed before the next one, and list the first of them beside it."""
+        self.missed = missed
+        if missed and self.next is not None:
+            listed: list[PassedDate] = [{"due": due, "due_text": when.say_due(due, zone)} for due in missed]
+            self.next = {**self.next, "passed_over": listed[:MOST_LISTED]}
 
 
 def read_series(task: TaskRow, row: RecurrenceRow) -> Series:
@@ -255,7 +258,7 @@ def go_on(change: Change, instance: TaskRow, *, done: bool) -> Advance:
         return Advance(next=view_next(work, open_ones[0]) if open_ones else None, ended=True)
     missed = list_missed(work, series, date.due)
     advance = make_instances(change, series, [date], {})[1]
-    advance.missed = missed
+    advance.note_missed(missed, work.zone)
     return advance
 
 

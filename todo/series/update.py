@@ -183,7 +183,7 @@ def _carry_out(plan: SeriesDraft, request: UpdateRecurringTask) -> WriteAnswer:
     if dates:
         missed = list_missed(work, series, dates[0].due) if request.paused is False else []
         series, advance = make_instances(change, series, dates, {})
-        advance.missed = missed
+        advance.note_missed(missed, work.zone)
     require_person(change, task["id"])
     recorded = change.record()
     sentence = " ".join(
@@ -196,8 +196,6 @@ def _carry_out(plan: SeriesDraft, request: UpdateRecurringTask) -> WriteAnswer:
     }
     if advance.next is not None:
         answer["next_occurrence"] = advance.next
-    if advance.missed:
-        answer["passed_over"] = advance.view_missed(work.zone)
     if warnings := [*plan.warnings, *advance.warnings]:
         answer["warnings"] = warnings
     is_redated = not plan.values.keys().isdisjoint(_DATES)

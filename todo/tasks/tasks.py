@@ -128,7 +128,6 @@ def complete_task(work: Work, request: CompleteTask) -> WriteAnswer:
         f"{quote_title(row['title'])} is completed{_say_cancelled(cancelled)}.{advance.tell(work.zone)}",
         advance.warnings,
         advance.next,
-        passed_over=advance.view_missed(work.zone),
     )
 
 
@@ -169,7 +168,6 @@ def delete_task(work: Work, request: DeleteTask) -> WriteAnswer:
         f"This occurrence of {quote_title(task['title'])} is skipped.{advance.tell(work.zone)}",
         advance.warnings,
         advance.next,
-        passed_over=advance.view_missed(work.zone),
         hint=f"To end the series, delete {task['recurring_id']}.",
     )
 

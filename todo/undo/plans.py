@@ -143,8 +143,8 @@ def plan_changes(work: Work, request: PlanChanges) -> WriteAnswer:
     if rehearsal.warnings:
         answer["warnings"] = rehearsal.warnings
     answer["expires_at"] = write_instant(work.now + KEPT)
-    answer["expires_text"] = say_short(answer["expires_at"], work.zone)
-    hint = "apply_plan does it all; except leaves numbers out."
+    until = say_short(answer["expires_at"], work.zone).rpartition(", ")[2]
+    hint = f"apply_plan does it all, until {until}; except leaves numbers out."
     return finish_answer(work, answer, f"Nothing is changed yet: {rehearsal.effects}.", hint)
 
 

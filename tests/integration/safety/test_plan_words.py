@@ -73,6 +73,7 @@ async def test_numbers_in_plan_apply_and_undo_agree(world: World) -> None:
     assert plan["message"].startswith(
         "Nothing is changed yet: 1 task would be deleted, 1 task would be changed and 2 tasks would be completed."
     )
+    assert plan["hint"] == "apply_plan does it all, until 11:00; except leaves numbers out."
     applied = await do(world, "apply_plan", plan_id=plan["plan_id"])
     assert applied["message"].startswith("1 task is deleted, 1 task is changed and 2 tasks are completed in one go")
     undone = await do(world, "undo")

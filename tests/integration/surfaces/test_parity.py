@@ -142,10 +142,10 @@ async def test_the_chat_gives_the_same_answers_events_and_effects(tmp_path: Path
         conversation: list[str] = []
 
         async def call(tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
-            model.lines += [[(tool, arguments)], "That is all."]
+            model.lines += [[(tool, arguments)], "Here you are."]
             answer = await say(world, f"please {tool}", conversation[0] if conversation else None)
             conversation.append(answer["conversation_id"])
-            assert answer["text"] == "That is all."
+            assert answer["text"] == "Here you are."
             result: dict[str, Any] = answer["calls"][0]["result"]
             return result
 
