@@ -40,6 +40,7 @@ class ShownDetails(TypedDict, total=False):
     link: str
     confirmation_id: str
     summary: str
+    seconds: int
 
 
 class Details(ShownDetails, total=False):
@@ -47,6 +48,7 @@ class Details(ShownDetails, total=False):
 
     fingerprint: str
     about: Any
+    scope: str
 
 
 class TodoError(Exception):

@@ -64,23 +64,47 @@ _FIRE = (
 
 
 def set_reminder(work: Work, request: SetReminder) -> WriteAnswer:
-    """Add a reminder at a time or before the due; the same one twice changes nothing. Emits `task.updated`."""
+    """Add reminders at times or before the due; what is set already stays. Emits `task.updated`."""
     task = load_single_task(work, request.task_id)
     check_version(work, task, request.expected_version)
     if task["status"] == "completed":
         raise InvalidArguments(f"{quote_title(task['title'])} is completed.", "Reopen it with reopen_task first.")
-    remind_at, ahead, warnings = resolve_time(work, task, request.at, request.before)
-    text = when.say_instant(remind_at, work.zone)
-    if any(
-        each["status"] == "scheduled" and each["remind_at"] == remind_at for each in load_reminders(work, task["id"])
-    ):
-        return answer_nothing(work, task, f"A reminder is set for {text} already; nothing was changed.", warnings)
+    wanted, warnings = _resolve_all(work, task, request)
+    present = {each["remind_at"] for each in load_reminders(work, task["id"]) if each["status"] == "scheduled"}
+    fresh = {at: ahead for at, ahead in wanted.items() if at not in present}
+    if not fresh:
+        one = "A reminder is" if len(wanted) == 1 else "Reminders are"
+        said = _say_times(work, dict.fromkeys(wanted))
+        return answer_nothing(work, task, f"{one} set for {said} already; nothing was changed.", warnings)
     change = Change(work, "set_reminder", request.request_id)
     row = change.update(task, note_edited(task, "reminders"))
-    add_reminder(work, row, request.at, request.before)
-    relative = f" ({ahead} before the due)" if ahead and ahead != "0m" else ""
-    sentence = f"You will be reminded of {quote_title(task['title'])} on {text}{relative}."
+    _refuse_too_many(work, task, len(fresh))
+    for remind_at, ahead in fresh.items():
+        _insert_reminder(work, row, remind_at, ahead)
+    sentence = f"You will be reminded of {quote_title(task['title'])} on {_say_times(work, fresh)}."
     return change.answer(row, sentence, warnings, hint=hint_series(task))
+
+
+def _resolve_all(work: Work, task: TaskRow, request: SetReminder) -> tuple[dict[str, str | None], list[str]]:
+    """Return each wanted instant, in order, with its duration before the due if it has one; and warnings."""
+    wanted: dict[str, str | None] = {}
+    warnings: list[str] = []
+    given: list[tuple[str | None, str | None]] = [(at, None) for at in request.at or ()]
+    given += [(None, before) for before in request.before or ()]
+    for at, before in given:
+        remind_at, ahead, more = resolve_time(work, task, at, before)
+        wanted.setdefault(remind_at, ahead)
+        warnings += more
+    return dict(sorted(wanted.items())), warnings
+
+
+def _say_times(work: Work, times: dict[str, str | None]) -> str:
+    """Return instants in words, each with its distance from the due if it has one: `… (1h before the due) and …`."""
+    said = [
+        f"{when.say_instant(at, work.zone)}{f' ({ahead} before the due)' if ahead and ahead != '0m' else ''}"
+        for at, ahead in times.items()
+    ]
+    return f"{', '.join(said[:-1])} and {said[-1]}" if len(said) > 1 else said[0]
 
 
 def snooze_reminder(work: Work, request: SnoozeReminder) -> WriteAnswer:
@@ -140,13 +164,17 @@ def add_reminder(work: Work, task: TaskRow, at: str | None, before: str | None) 
     if (at is None) == (before is None):
         raise InvalidArguments("A reminder has exactly one of at and before.", "Give a time or a duration.")
     remind_at, ahead, _ = resolve_time(work, task, at, before)
-    present = load_reminders(work, task["id"])
-    for each in present:
+    for each in load_reminders(work, task["id"]):
         if each["status"] == "scheduled" and each["remind_at"] == remind_at:
             return each
-    if sum(each["cancelled_by"] != "series" for each in present) >= MOST_PER_TASK:
-        raise InvalidArguments(f"A task has at most {MOST_PER_TASK} reminders.", "Snooze one of them instead.")
+    _refuse_too_many(work, task, 1)
     return _insert_reminder(work, task, remind_at, ahead)
+
+
+def _refuse_too_many(work: Work, task: TaskRow, more: int) -> None:
+    """Refuse if a task would have more reminders than it may."""
+    if sum(each["cancelled_by"] != "series" for each in load_reminders(work, task["id"])) + more > MOST_PER_TASK:
+        raise InvalidArguments(f"A task has at most {MOST_PER_TASK} reminders.", "Snooze one of them instead.")
 
 
 def _insert_reminder(

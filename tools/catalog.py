@@ -19,8 +19,8 @@ TOOLS = (
     ),
     _describe(
         "find_tasks",
-        "List or search tasks by words, status, dates, tags or priority. Answers a page; pass next_cursor as "
-        "cursor for more.",
+        "List or search tasks by words, status, dates, tags or priority. With due_until also upcoming dates of series, "
+        "which total does not count. Answers a page; pass next_cursor as cursor for more.",
         FindAnswer,
     ),
     _describe(
@@ -46,7 +46,7 @@ TOOLS = (
     ),
     _describe(
         "set_reminder",
-        "Remind the person of a task at a time, or some time before its due. Exactly one of at and before.",
+        "Remind the person of a task at times, or some time before its due. Exactly one of at and before.",
     ),
     _describe(
         "snooze_reminder",
@@ -59,12 +59,13 @@ TOOLS = (
     _describe(
         "create_recurring_task",
         "Add a task that comes again by a rule; the answer's task is its first occurrence. Modes: one_at_a_time "
-        "(the next comes when this one is done), every_occurrence (on each date, done or not), after_completion "
-        "(an interval after doing).",
+        "(chores: the next comes when this one is done), every_occurrence (appointments, medicine: on each date, done "
+        "or not), after_completion (an interval after doing).",
     ),
     _describe(
         "update_recurring_task",
-        "Change, pause, skip or end all occurrences from now on. One occurrence alone: update_task with its id.",
+        "Change, pause, skip or end all occurrences from now on, by the id of the series or of any occurrence. One "
+        "occurrence alone: update_task with its id.",
     ),
     _describe(
         "preview_occurrences",
@@ -73,8 +74,9 @@ TOOLS = (
     ),
     _describe(
         "plan_changes",
-        "Rehearse many changes and show what they would do, as a numbered diff; nothing is changed. Either "
-        "changes, or one change for every task that a filter hits.",
+        "Make many changes in one call: with apply true at once, as one change that undo takes back; else only a "
+        "numbered diff is shown. Either changes, or one change for every task that a filter hits, occurrences of "
+        "series too. Ten deletions or overwritten texts, or four ended series, wait for the person.",
     ),
     _describe(
         "apply_plan",

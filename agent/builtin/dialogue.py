@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from agent.messages import Message, ToolCall
 
@@ -59,11 +60,15 @@ def split_exchanges(messages: Sequence[Message]) -> list[Exchange]:
 def read_now(exchange: Exchange, zone: tzinfo | None) -> datetime | None:
     """Return the time of an exchange, to the minute, from the answers of its calls; None if none names it."""
     for call in exchange.calls:
-        if "now_at" in call.data:
-            try:
+        try:
+            if "now_at" in call.data:
                 return datetime.fromisoformat(str(call.data["now_at"])).astimezone(zone)
-            except (ValueError, OverflowError):
-                return None
+            if "now" in call.data:
+                # Answers of writes have the time in words alone: `Wed 25 Nov 2026, 07:12 Europe/Berlin`.
+                words, _, key = str(call.data["now"]).rpartition(" ")
+                return datetime.strptime(words, "%a %d %b %Y, %H:%M").replace(tzinfo=ZoneInfo(key)).astimezone(zone)
+        except (ValueError, OverflowError, LookupError):
+            return None
     return None
 
 

@@ -1,5 +1,6 @@
 """History: who changed what and when, a task as it was at a time, and permanent erasure."""
 
+from datetime import timedelta
 from typing import Any, NotRequired, cast
 
 from pydantic_core import from_json
@@ -8,9 +9,11 @@ from typing_extensions import TypedDict  # typing has one that pydantic reads fr
 
 from events.embedded import Delivery
 from events.inbox import InboxEntry
+from events.instants import read_instant, write_instant
 from events.outbox import OutboxEntry
 from events.sql import table_of
 from todo.errors import TaskNotFound, TooEarly
+from todo.record.differences import list_fields, tell_differences
 from todo.record.models import (
     Activity,
     Change,
@@ -24,7 +27,6 @@ from todo.record.models import (
 )
 from todo.record.queries import RECURRENCE, REMINDER, TASK, load_any_tasks
 from todo.record.shapes import TaskShape
-from todo.record.views import diff_views, shorten_differences
 from todo.record.work import Work
 from todo.requests import paging
 from todo.text import when
@@ -58,6 +60,14 @@ _NEWEST = (
     .order_by(_C.c.seq.desc())
     .limit(bindparam("limit"))
 )
+_N = table_of(Notification)
+_RINGS = (
+    select(_N.c.remind_at, _N.c.late_by_seconds)
+    .where(_N.c.user_id == bindparam("user"), _N.c.task_id == bindparam("task_id"))
+    .order_by(_N.c.seq.desc())
+)
+_LATE = 60
+"""Seconds from which on a reminder is called late."""
 _ITEMS = select(_I).where(_I.c.change_id == bindparam("key")).order_by(_I.c.task_id)
 _AT = _OF_TASK.where(_C.c.at <= bindparam("at")).order_by(_C.c.seq.desc()).limit(1)
 _SHOWN = 10
@@ -73,11 +83,18 @@ _SAID = {
 }
 
 
-class HistoryEntry(TypedDict):
-    """One change of a task: its fields as [old, new] if it was there before and after, and a sentence."""
+_SAY_ALL = ("complete_task", "reopen_task")
+"""Kinds of changes whose verb says all that a person wants to know."""
 
-    change_id: str
-    version: int
+
+class HistoryEntry(TypedDict):
+    """One change of a task: its fields as [old, new] if it was there before and after, and a sentence.
+
+    A reminder that rang is an entry of the kind `reminder_rang`; it changes nothing, so it has no change and version.
+    """
+
+    change_id: NotRequired[str]
+    version: NotRequired[int]
     kind: str
     at: str
     at_text: str
@@ -96,7 +113,10 @@ class History(TypedDict):
 
 
 def list_changes(work: Work, limit: int = 50, cursor: str | None = None) -> dict[str, Any]:
-    """Return `{changes: [{change_id, kind, at, actor, undone_by?, tasks: […], text}], next_cursor?}`, newest first."""
+    """Return `{changes: [{change_id, kind, at, at_text, actor, undone_by?, tasks, text}], next_cursor?}`.
+
+    The newest change comes first.
+    """
     key = {"user": work.who.user_id, "before": paging.read_number(cursor), "limit": limit + 1}
     rows = [row._asdict() for row in work.connection.execute(_NEWEST, key)]
     page, next_cursor = paging.cut_page(rows, limit, lambda row: str(row["seq"]))
@@ -107,7 +127,7 @@ def list_changes(work: Work, limit: int = 50, cursor: str | None = None) -> dict
 def _view_change(work: Work, row: dict[str, Any]) -> dict[str, Any]:
     items = [item._asdict() for item in work.connection.execute(_ITEMS, {"key": row["id"]})]
     tasks = [
-        {"task_id": item["task_id"], "title": title, "version": item["version"], **_tell_difference(item)}
+        {"task_id": item["task_id"], "title": title, "version": item["version"], **_tell_difference(work, item)}
         for item in items[:_SHOWN]
         if (title := _title_of(item)) is not None
     ]
@@ -115,6 +135,7 @@ def _view_change(work: Work, row: dict[str, Any]) -> dict[str, Any]:
         "change_id": row["id"],
         "kind": row["kind"],
         "at": row["at"],
+        "at_text": when.say_instant(row["at"], work.zone),
         "actor": from_json(row["actor"]),
     }
     if row["undone_by"] is not None:
@@ -126,7 +147,7 @@ def _view_change(work: Work, row: dict[str, Any]) -> dict[str, Any]:
 
 
 def list_history(work: Work, task_id: str, limit: int = 200) -> History:
-    """Return `{task_id, history: [{change_id, version, kind, at, at_text, actor, changes?, text}]}`, newest first.
+    """Return `{task_id, history: [{change_id?, version?, kind, at, at_text, actor, changes?, text}]}`, newest first.
 
     A deleted task still has its history. Raises `TaskNotFound`.
     """
@@ -134,17 +155,20 @@ def list_history(work: Work, task_id: str, limit: int = 200) -> History:
         raise TaskNotFound("There is no task with this id.", "Look the task up with find_tasks and use its id.")
     key = {"user": work.who.user_id, "task_id": task_id}
     rows = work.connection.execute(_OF_TASK.order_by(_C.c.seq.desc()).limit(limit + 1), key).all()
-    answer: History = {"task_id": task_id, "history": [_view_entry(work, row._asdict()) for row in rows[:limit]]}
-    if len(rows) > limit:
+    changes = [_view_entry(work, row._asdict()) for row in rows]
+    rings = [_view_ring(work, row) for row in work.connection.execute(_RINGS.limit(limit + 1), key)]
+    entries = sorted([*changes, *rings], key=lambda entry: entry["at"], reverse=True)
+    answer: History = {"task_id": task_id, "history": entries[:limit]}
+    if len(entries) > limit:
         answer["history_cut"] = True
     return answer
 
 
 def _view_entry(work: Work, row: dict[str, Any]) -> HistoryEntry:
-    difference = _tell_difference(row)
-    names = ", ".join(difference.get("changes", {}))
+    difference = _tell_difference(work, row)
+    names = ", ".join(list_fields(difference.get("changes", {})))
     said = _SAID.get(row["kind"], "changed")
-    if row["before"] is not None and row["after"] is not None and names:
+    if row["before"] is not None and row["after"] is not None and names and row["kind"] not in _SAY_ALL:
         said = f"{said} ({names})"
     view = {
         "change_id": row["id"],
@@ -161,10 +185,23 @@ def _view_entry(work: Work, row: dict[str, Any]) -> HistoryEntry:
     return cast("HistoryEntry", view)
 
 
-def _tell_difference(item: dict[str, Any]) -> dict[str, Any]:
+def _view_ring(work: Work, row: Any) -> HistoryEntry:
+    """Return a notification as the entry that its reminder rang."""
+    at = write_instant(read_instant(row.remind_at) + timedelta(seconds=row.late_by_seconds))
+    late = ", late" if row.late_by_seconds >= _LATE else ""
+    return {
+        "kind": "reminder_rang",
+        "at": at,
+        "at_text": when.say_instant(at, work.zone),
+        "actor": {"kind": "scheduler", "surface": "scheduler"},
+        "text": f"The reminder of {when.say_short(row.remind_at, work.zone)} rang{late}",
+    }
+
+
+def _tell_difference(work: Work, item: dict[str, Any]) -> dict[str, Any]:
     if item["before"] is None or item["after"] is None:
         return {}
-    return {"changes": shorten_differences(diff_views(from_json(item["before"]), from_json(item["after"])))}
+    return {"changes": tell_differences(from_json(item["before"]), from_json(item["after"]), work.zone)}
 
 
 def _title_of(item: dict[str, Any]) -> str | None:

@@ -194,7 +194,7 @@ def finish_answer(work: Work, answer: WriteAnswer, sentence: str, hint: str = ""
     answer["message"] = f"{sentence} {hint}" if hint else sentence
     if hint:
         answer["hint"] = hint
-    return work.stamp(answer)
+    return work.stamp_briefly(answer)
 
 
 def answer_nothing(work: Work, task: TaskRow, sentence: str, warnings: list[str] | None = None) -> WriteAnswer:

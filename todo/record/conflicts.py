@@ -8,9 +8,9 @@ from sqlalchemy import bindparam, select
 
 from events.sql import table_of
 from todo.errors import VersionConflict
+from todo.record.differences import describe_differences, list_fields, tell_differences
 from todo.record.models import Change, ChangeItem
 from todo.record.shapes import TaskRow
-from todo.record.views import diff_views, shorten_differences
 from todo.record.work import Work
 from todo.text.display import quote_title, say_actor
 from todo.text.when import say_instant
@@ -27,7 +27,7 @@ _SINCE = (
 
 @dataclass(frozen=True, slots=True)
 class Since:
-    """One change of a task since some version: its differences `{field: [old, new]}`, who made it, and when."""
+    """One change of a task since some version: its differences (see `tell_differences`), who made it, and when."""
 
     changes: dict[str, list[Any]]
     who: str
@@ -36,7 +36,7 @@ class Since:
     @property
     def fields(self) -> list[str]:
         """The names of the fields that changed."""
-        return list(self.changes)
+        return list_fields(self.changes)
 
 
 def check_version(work: Work, task: TaskRow, expected: int | None) -> None:
@@ -51,7 +51,7 @@ def check_version(work: Work, task: TaskRow, expected: int | None) -> None:
         f"{quote_title(task['title'])} is at version {task['version']}, not {expected}.{changed}",
         "Read it with get_task, and ask the person before changing what somebody else has changed.",
         version=task["version"],
-        fields={name: each.who for each in since for name in each.changes},
+        fields={name: each.who for each in since for name in each.fields},
         changes={name: values for each in since for name, values in each.changes.items()},
     )
 
@@ -61,25 +61,13 @@ def list_since(work: Work, task_id: str, version: int) -> list[Since]:
     key = {"task_id": task_id, "version": version, "user": work.who.user_id}
     found = []
     for before, after, actor, at in work.connection.execute(_SINCE, key):
-        changed = diff_views(from_json(before) if before else {}, from_json(after) if after else {})
-        found.append(Since(shorten_differences(changed), say_actor(from_json(actor)), at))
+        was, now = (None if view is None else from_json(view) for view in (before, after))
+        changed = tell_differences(was, now, work.zone)
+        found.append(Since(changed, say_actor(from_json(actor)), at))
     return found
 
 
 def describe_change(work: Work, since: Since) -> str:
     """Return a change in words: fields with old and new values, who, and the local time."""
-    fields = ", ".join(_describe_field(name, *values) for name, values in since.changes.items())
+    fields = describe_differences(since.changes)
     return f"{fields or 'nothing visible'} by {since.who}, {say_instant(since.at, work.zone)}"
-
-
-def _describe_field(name: str, old: Any, new: Any) -> str:
-    if name == "reminders":
-        return "reminders"
-    return f"{name} from {_describe_value(old)} to {_describe_value(new)}"
-
-
-def _describe_value(value: Any) -> str:
-    if value is None or value == "" or value == []:
-        return "nothing"
-    text = ", ".join(str(each) for each in value) if isinstance(value, list) else str(value)
-    return quote_title(text[:60] + ("…" if len(text) > 60 else ""))

@@ -1,7 +1,9 @@
 """Every SELECT on tasks and what belongs to them; each begins at its owner."""
 
 import re
-from typing import cast
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, NotRequired, cast
 
 from pydantic_core import from_json
 from sqlalchemy import bindparam, case, func, literal, or_, select
@@ -14,14 +16,15 @@ from todo.record.shapes import RecurrenceRow, ReminderRow, TaskRow
 from todo.record.work import Work
 from todo.text.display import quote_title, say_actor
 from todo.text.search_words import fold_words
-from todo.text.when import say_due, say_instant
+from todo.text.when import say_due, say_instant, say_short
 
 
 class SimilarTask(TypedDict):
-    """A task whose title is near to what was given for an id."""
+    """A task whose title is near to what was given; of several with one title, `which` tells each by a time."""
 
     task_id: str
     title: str
+    which: NotRequired[str]
 
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -257,7 +260,7 @@ def _not_found(work: Work, task_id: str) -> TaskNotFound:
         )
     similar = _list_similar(work, task_id)
     if similar:
-        near = "; ".join(f"{quote_title(each['title'])} ({each['task_id']})" for each in similar)
+        near = "; ".join(_name_one(each) for each in similar)
         return TaskNotFound("There is no task with this id.", f"Did you mean {near}?", similar=similar)
     return TaskNotFound("There is no task with this id.", "Look the task up with find_tasks and use its id.")
 
@@ -272,10 +275,31 @@ def _list_similar(work: Work, text: str) -> list[SimilarTask]:
     title = literal(" ") + TASK.c.title_key
     matched = sum((case((func.instr(title, f" {word}") > 0, 1), else_=0) for word in words), literal(0))
     statement = (
-        select(TASK.c.id, TASK.c.title)
+        select(TASK.c.id, TASK.c.title, TASK.c.title_key, TASK.c.due, TASK.c.completed_at, TASK.c.created_at)
         .where(_OWNED, _ALIVE, or_(*(func.instr(title, f" {word}") > 0 for word in words)))
         .order_by(matched.desc(), TASK.c.status.desc(), TASK.c.deadline, TASK.c.id)
         .limit(3)
     )
-    rows = work.connection.execute(statement, {"user": work.who.user_id})
-    return [{"task_id": row.id, "title": row.title} for row in rows]
+    return name_similar(work, work.connection.execute(statement, {"user": work.who.user_id}).all())
+
+
+def name_similar(work: Work, rows: Sequence[Any]) -> list[SimilarTask]:
+    """Return rows of (id, title, title_key, due, completed_at, created_at) as tasks to choose from."""
+    titles = Counter(row.title_key for row in rows)
+    found: list[SimilarTask] = []
+    for row in rows:
+        one: SimilarTask = {"task_id": row.id, "title": row.title}
+        if titles[row.title_key] > 1:
+            kind, at = next((kind, at) for kind, at in _list_times(row) if at is not None)
+            one["which"] = f"{kind} {say_short(at, work.zone)}"
+        found.append(one)
+    return found
+
+
+def _list_times(row: Any) -> tuple[tuple[str, str | None], ...]:
+    return (("completed", row.completed_at), ("due", row.due), ("created", row.created_at))
+
+
+def _name_one(task: SimilarTask) -> str:
+    which = f", {task['which']}" if "which" in task else ""
+    return f"{quote_title(task['title'])}{which} ({task['task_id']})"

@@ -189,6 +189,7 @@ class ReminderShape(TypedDict):
 
     id: Id
     remind_at: Instant
+    remind_text: NotRequired[Annotated[str, Field(description="The same in words, in the person's zone")]]
     before: NotRequired[Annotated[str, Field(description="Duration before the due, for relative ones: 30m, 1d")]]
     status: ReminderStatus
     sequence: Annotated[int, Field(ge=1, description="Rises with every re-arming")]
@@ -205,8 +206,10 @@ class RecurrenceShape(TypedDict):
     catch_up: CatchUpName
     paused: bool
     first_due: Annotated[Due, Field(description="Sets the phase of the rule")]
+    first_due_text: NotRequired[Annotated[str, Field(description="The same in words, if it has a time")]]
     reminders: NotRequired[Annotated[list[str], Field(description="Durations before the due")]]
     skipped: NotRequired[Annotated[list[Due], Field(description="Dates that are left out")]]
+    skipped_text: NotRequired[Annotated[list[str], Field(description="The same in words")]]
 
 
 @with_config(OPEN)
@@ -221,18 +224,22 @@ class TaskShape(TypedDict):
     due: NotRequired[Due]
     due_local: NotRequired[Annotated[str, Field(description="The due in the person's zone, the form to send back")]]
     due_text: NotRequired[Annotated[str, Field(description="The due in words")]]
-    zone: NotRequired[Annotated[str, Field(description="IANA zone of a due with a time")]]
+    zone: NotRequired[
+        Annotated[str, Field(description="IANA zone of a due with a time; answers leave out the person's own")]
+    ]
     priority: PriorityName
     tags: list[str]
     reminders: NotRequired[list[ReminderShape]]
     recurring_id: NotRequired[Annotated[Id, Field(description="The series of an instance")]]
     occurrence: NotRequired[Annotated[Due, Field(description="The nominal date of an instance; it never moves")]]
+    occurrence_text: NotRequired[Annotated[str, Field(description="The same in words, if the due is another one")]]
     edited: NotRequired[Annotated[list[str], Field(description="Fields changed on this instance alone")]]
     recurrence: NotRequired[RecurrenceShape]
     version: Annotated[int, Field(ge=1)]
     created_at: Instant
     updated_at: Instant
     completed_at: NotRequired[Instant]
+    completed_text: NotRequired[Annotated[str, Field(description="The same in words, in the person's zone")]]
     deleted: NotRequired[Annotated[Literal[True], Field(description="Only of a task that is deleted")]]
 
 
@@ -245,13 +252,13 @@ class TriggerShape(TypedDict):
 
 
 class BriefTask(TypedDict):
-    """A task in the answer of a plan: enough to name it; get_task shows all of it."""
+    """A task in the answer of a plan: enough to name it; get_task shows all of it. One without `status` is open."""
 
     id: str
     title: str
-    status: str
+    status: NotRequired[str]
     due: NotRequired[str]
-    version: int
+    due_text: NotRequired[str]
     deleted: NotRequired[bool]
 
 
@@ -262,19 +269,35 @@ class EventRef(TypedDict):
     type: str
 
 
+class PassedDate(TypedDict):
+    """A date of a series that went by without an instance."""
+
+    due: str
+    due_text: str
+
+
 class DateShape(TypedDict):
-    """A date of a series: exact, in the form to send back, and in words; with the open instance's id if it has one."""
+    """A date of a series: exact, in the form to send back, and in words; with the open instance's id if it has one.
+
+    `passed_over` are missed dates before it, the first of many.
+    """
 
     task_id: NotRequired[str]
     due: str
     due_local: NotRequired[str]
     due_text: str
+    passed_over: NotRequired[list[PassedDate]]
 
 
-class NowShape(TypedDict, total=False):
-    """The present in the caller's zone, in words and as an instant (ISO 8601, to the minute); ends every answer."""
+class NowWords(TypedDict, total=False):
+    """The present in the caller's zone in words, which ends the answer of a write."""
 
     now: str
+
+
+class NowShape(NowWords, total=False):
+    """The present in the caller's zone, in words and as an instant (ISO 8601, to the minute); ends what is read."""
+
     now_at: str
 
 
@@ -282,7 +305,7 @@ Answer = Mapping[str, Any]
 """What any use case returns; JSON-like, with string keys."""
 
 
-class WriteAnswer(NowShape, total=False):
+class WriteAnswer(NowWords, total=False):
     """What a write returns: what is now true, in data and in one sentence.
 
     `message` is for people and ends with `hint`, the next step for a program, where there is one.

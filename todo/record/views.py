@@ -22,12 +22,16 @@ from todo.text import when
 
 PRIORITIES = ("none", "low", "medium", "high")
 
-_DERIVED = frozenset({"version", "updated_at", "due_local", "due_text", "edited", "deleted"})
+_DERIVED = frozenset(
+    {"version", "updated_at", "due_local", "due_text", "occurrence_text", "completed_text", "edited", "deleted"}
+)
 
 
-def view_reminder(row: ReminderRow) -> ReminderShape:
-    """Return `{id, remind_at, before?, status, sequence}`; `remind_at` is an instant."""
-    view = {"id": row["id"], "remind_at": shorten_instant(row["remind_at"])}
+def view_reminder(row: ReminderRow, zone: ZoneInfo, *, names_zone: bool = False) -> ReminderShape:
+    """Return `{id, remind_at, remind_text, before?, status, sequence}`; `remind_at` is an instant."""
+    at = shorten_instant(row["remind_at"])
+    said = when.say_due(at, zone) if names_zone else when.say_short(at, zone)
+    view = {"id": row["id"], "remind_at": at, "remind_text": said}
     if row["before"] is not None:
         view["before"] = row["before"]
     return cast("ReminderShape", {**view, "status": row["status"], "sequence": row["sequence"]})
@@ -52,10 +56,13 @@ def view_recurrence(row: RecurrenceRow, zone: ZoneInfo) -> RecurrenceShape:
         "paused": bool(row["paused"]),
         "first_due": row["first"],
     }
+    if not when.is_date(row["first"]):
+        view["first_due_text"] = when.say_due(row["first"], zone)
     if row["reminders"] != "[]":
         view["reminders"] = from_json(row["reminders"])
     if row["skipped"] != "[]":
         view["skipped"] = from_json(row["skipped"])
+        view["skipped_text"] = [when.say_short(due, zone) for due in view["skipped"]]
     return view
 
 
@@ -64,7 +71,8 @@ def view_task(
 ) -> TaskShape:
     """Return a task as the contract shows it; empty fields are left out, tags and priority never.
 
-    `due` is the exact value, `due_local` the form to send back, `due_text` the words, both in the caller's zone.
+    `due` is the exact value, `due_local` the form to send back, `due_text` the words, both in the caller's zone; the
+    words add the time in the due's own zone. The times of reminders name a zone only where the due has one of its own.
     `recurrence` is that of a series.
     """
     view: dict[str, Any] = {"id": row["id"], "title": row["title"]}
@@ -77,27 +85,36 @@ def view_task(
     if due is not None:
         view["due"] = due
         view["due_local"] = when.local_form(due, zone)
-        view["due_text"] = when.say_due(due, zone)
+        view["due_text"] = when.say_with_own(due, zone, row["zone"])
     if row["zone"] is not None:
         view["zone"] = row["zone"]
     view["priority"] = PRIORITIES[row["priority"]]
     view["tags"] = from_json(row["tags"]) if row["tags"] != "[]" else []
     if reminders:
-        view["reminders"] = [view_reminder(reminder) for reminder in reminders]
+        foreign = row["zone"] not in (None, zone.key)
+        view["reminders"] = [view_reminder(reminder, zone, names_zone=foreign) for reminder in reminders]
     if row["recurring_id"] is not None:
-        view["recurring_id"] = row["recurring_id"]
-        view["occurrence"] = row["occurrence"]
-        if row["edited"]:
-            view["edited"] = row["edited"].split()
+        view |= _view_instance(row, zone)
     if recurrence is not None:
         view["recurrence"] = view_recurrence(recurrence, zone)
     view["version"] = row["version"]
-    view["created_at"] = row["created_at"]
-    view["updated_at"] = row["updated_at"]
+    view["created_at"] = f"{row['created_at'][:19]}Z"
+    view["updated_at"] = f"{row['updated_at'][:19]}Z"
     if row["completed_at"] is not None:
         view["completed_at"] = row["completed_at"]
+        view["completed_text"] = when.say_short(row["completed_at"], zone)
     # Written in the order of the contract, which a typed literal with optional fields cannot keep.
     return cast("TaskShape", view)
+
+
+def _view_instance(row: TaskRow, zone: ZoneInfo) -> dict[str, Any]:
+    """Return the fields that only an instance of a series has; `occurrence` has words where the due has others."""
+    view: dict[str, Any] = {"recurring_id": row["recurring_id"], "occurrence": row["occurrence"]}
+    if row["occurrence"] is not None and row["occurrence"] != row["due"]:
+        view["occurrence_text"] = when.say_due(row["occurrence"], zone)
+    if row["edited"]:
+        view["edited"] = row["edited"].split()
+    return view
 
 
 def diff_views(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[Any]]:
@@ -109,39 +126,14 @@ def diff_views(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str,
     }
 
 
-def view_briefly(view: TaskShape) -> BriefTask:
-    """Return the few fields of a view that name a task among many."""
-    brief: BriefTask = {
-        "id": view["id"],
-        "title": view["title"],
-        "status": view["status"],
-        "version": view["version"],
-    }
+def view_briefly(view: TaskShape, zone: ZoneInfo) -> BriefTask:
+    """Return the few fields of a view that name a task among many; the due's words are in `zone`."""
+    brief: BriefTask = {"id": view["id"], "title": view["title"]}
+    if view["status"] != "open":
+        brief["status"] = view["status"]
     if "due" in view:
         brief["due"] = view["due"]
+        brief["due_text"] = when.say_short(view["due"], zone)
     if "deleted" in view:
         brief["deleted"] = True
     return brief
-
-
-MOST_SHOWN = 200
-"""Characters of a text that a shortened difference shows."""
-
-
-def shorten_differences(changes: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
-    """Return differences in which long texts are cut: added text is shown alone, other text by its beginning."""
-    shown: dict[str, list[Any]] = {}
-    for name, (old, new) in changes.items():
-        if isinstance(old, str) and isinstance(new, str) and len(new) > MOST_SHOWN and old and new.startswith(old):
-            shown[name] = [f"({len(old)} characters)", f"(the same, and then) {_cut(new[len(old) :].strip())}"]
-        else:
-            shown[name] = [_cut(old), _cut(new)]
-    return shown
-
-
-def _cut(value: Any) -> Any:
-    if isinstance(value, str) and len(value) > MOST_SHOWN:
-        return f"{value[:MOST_SHOWN]}… ({len(value)} characters)"
-    if isinstance(value, list) and len(value) > MOST_SHOWN // 10:
-        return [*value[: MOST_SHOWN // 10], f"… ({len(value)} in all)"]
-    return value

@@ -1,9 +1,9 @@
 """Work: one transaction of one caller, with everything that a use case may touch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Literal, Protocol, TypeVar, cast
+from typing import Any, Literal, Protocol, TypeVar, cast
 from zoneinfo import ZoneInfo
 
 from pydantic_core import to_json
@@ -114,14 +114,23 @@ class Work:
         """Return the same work for a call to which the person has agreed."""
         return replace(self, agreed=True)
 
-    def in_plan(self, collected: Collected) -> "Work":
-        """Return the same work for a step of a plan, which collects what its steps touch."""
-        return replace(self, collected=collected)
+    def in_plan(self, collected: Collected, ids: Ids) -> "Work":
+        """Return the same work for a step of a plan, which collects what its steps touch, with ids of its own."""
+        return replace(self, collected=collected, ids=ids)
 
     def stamp(self, answer: A) -> A:
         """Return an answer with the present in the caller's zone: `now` in words, `now_at` as an instant."""
         now_at = self.now.astimezone(self.zone).isoformat(timespec="minutes")
-        return cast("A", {**answer, "now": when.say_now(self.now, self.zone), "now_at": now_at})
+        return cast("A", {**self.stamp_briefly(answer), "now_at": now_at})
+
+    def stamp_briefly(self, answer: A) -> A:
+        """Return an answer with the present in words alone; they name the zone, so that its tasks need not."""
+        own, stamped = self.zone.key, {**answer, "now": when.say_now(self.now, self.zone)}
+        if (task := answer.get("task")) is not None:
+            stamped["task"] = _leave_out_zone(task, own)
+        if (tasks := answer.get("tasks")) is not None:
+            stamped["tasks"] = [_leave_out_zone(each, own) for each in tasks]
+        return cast("A", stamped)
 
     def _settings(self) -> tuple[ZoneInfo, str]:
         known = self.people.get(self.who.user_id)
@@ -130,6 +139,11 @@ class Work:
             row = self.connection.execute(statement, {"id": self.who.user_id}).one()
             known = self.people[self.who.user_id] = (read_zone(row.zone), row.day_start)
         return known
+
+
+def _leave_out_zone(task: Mapping[str, Any], own: str) -> Mapping[str, Any]:
+    """Return a task without its zone if that is the person's own."""
+    return {name: value for name, value in task.items() if name != "zone"} if task.get("zone") == own else task
 
 
 class Store(Protocol):

@@ -339,6 +339,8 @@ def _warn_of_skipped(rule: Rule, first: date) -> tuple[str, ...]:
     months = set(parts.bymonth or range(1, 13))
     if rule.freq == "MONTHLY":
         months &= {(first.month - 1 + number * rule.interval) % 12 + 1 for number in range(12)}
+    # Without its month, a yearly rule would come on the last day of every month.
+    within = f"BYMONTH={','.join(str(month) for month in sorted(months))};" if parts.bymonth else ""
     warnings = []
     for day in sorted({abs(day) for day in parts.bymonthday if abs(day) > 28}):
         short_months = {2} if day < 31 else {2, 4, 6, 9, 11}
@@ -347,5 +349,5 @@ def _warn_of_skipped(rule: Rule, first: date) -> tuple[str, ...]:
                 skipped = "Years without a 29 February are skipped"
             else:
                 skipped = f"Months without a {day}{'st' if day == 31 else 'th'} are skipped"
-            warnings.append(f"{skipped}; BYMONTHDAY=-1 is the last day.")
+            warnings.append(f"{skipped}; {within}BYMONTHDAY=-1 is the last day.")
     return tuple(warnings)

@@ -115,6 +115,9 @@ def _say_yearly(rule: Rule) -> str:
             for month, day in product(rule.bymonth, rule.bymonthday)
         )
         return f"on {_join(dates)}"
+    if rule.bymonthday and not rule.byday:
+        # RFC 5545, section 3.3.10: BYMONTHDAY without BYMONTH means that day of every month.
+        return f"on the {_say_month_days(rule.bymonthday)} of every month"
     if rule.byday and not rule.bymonthday:
         within = f"of {_join(_MONTHS[month - 1] for month in rule.bymonth)}" if rule.bymonth else "of the year"
         if len(rule.bymonth) > 1:

@@ -135,4 +135,4 @@ def _replay(work: Work, answer: str, at: str) -> Answer:
     view.pop("hint", None)
     view["replayed"] = True
     view["message"] = f"Already done at {local[11:16]}; nothing new was saved."
-    return work.stamp(view)
+    return work.stamp_briefly(view)

@@ -107,7 +107,8 @@ class OnlyWith:
     def check(self, request: BaseModel) -> None:
         """Raise `InvalidArguments` if one of them is given without the other."""
         if getattr(request, self.other) is None and _list_given(request, self.names):
-            raise InvalidArguments(f"{' and '.join(self.names)} go with {self.other}.", self.advice)
+            go = "goes" if len(self.names) == 1 else "go"
+            raise InvalidArguments(f"{' and '.join(self.names)} {go} with {self.other}.", self.advice)
 
     def describe(self) -> str:
         """Return the rule as a sentence of the docs."""

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
 
 from todo.recurrence.schedule import CatchUp, Mode
 from todo.requests.arguments import describe_model
@@ -32,9 +32,10 @@ Title = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_chec
 Notes = Annotated[str, Field(max_length=20_000)]
 Tags = Annotated[list[Tag], Field(max_length=50)]
 TimeText = Annotated[str, Field(max_length=64)]
-Id = Annotated[str, Field(min_length=1, max_length=200)]
+Id = Annotated[str, Field(max_length=200)]
 RULE = "RFC 5545 RRULE, such as FREQ=WEEKLY;BYDAY=MO,TH;BYHOUR=9"
 TIME = "Date 2026-11-27, local time 2026-11-27T17:00, or instant with offset"
+ZONE = "IANA zone of the due, if not the person's"
 
 Status = Literal["open", "completed", "overdue", "all"]
 Sort = Literal["due", "-due", "priority", "created", "completed", "title"]
@@ -61,7 +62,7 @@ class WriteRequest(Request):
 
     request_id: Annotated[
         str | None,
-        Field(min_length=1, max_length=255, description="Leave out, except to repeat a call whose answer was lost"),
+        Field(max_length=255, description="To repeat a lost call"),
     ] = None
 
     @property
@@ -74,15 +75,18 @@ class ChangeRequest(WriteRequest):
     """A change of one task that exists."""
 
     task_id: Id
-    expected_version: Annotated[int | None, Field(ge=1, description="Refuse if the task is not at this version")] = None
+    expected_version: Annotated[int | None, Field(ge=1, description="Refuse at another version")] = None
 
 
 class CreateTask(WriteRequest):
     """Arguments of `create_task`."""
 
+    combinations: ClassVar[tuple[Combination, ...]] = (OnlyWith(("zone",), "due", "Give a due with a time."),)
+
     title: Annotated[Title, Field(description="What to do, in the person's words")]
     notes: Annotated[Notes | None, Field(description="Details")] = None
     due: Annotated[TimeText | None, Field(description=TIME)] = None
+    zone: Annotated[str | None, Field(max_length=64, description=ZONE)] = None
     priority: Priority | None = None
     tags: Tags | None = None
     reminders: Annotated[
@@ -96,6 +100,7 @@ class TaskEdits(Request):
 
     combinations: ClassVar[tuple[Combination, ...]] = (
         AtMostOne(("due", "shift")),
+        AtMostOne(("zone", "shift")),
         AtMostOne(("notes", "append_notes")),
         NotCleared(("due", "notes", "priority", "tags"), moved_by=(("due", "shift"),)),
     )
@@ -103,6 +108,7 @@ class TaskEdits(Request):
     title: Title | None = None
     notes: Annotated[Notes | None, Field(description="Replaces the notes")] = None
     due: Annotated[TimeText | None, Field(description=TIME)] = None
+    zone: Annotated[str | None, Field(max_length=64, description=ZONE)] = None
     priority: Priority | None = None
     append_notes: Annotated[Notes | None, Field(description="Added below the notes")] = None
     shift: Annotated[
@@ -134,11 +140,15 @@ class SetReminder(ChangeRequest):
     """Arguments of `set_reminder`."""
 
     combinations: ClassVar[tuple[Combination, ...]] = (
-        ExactlyOne("at", "before", "Give a time, or a duration before the due."),
+        ExactlyOne("at", "before", "Give times, or durations before the due."),
     )
 
-    at: Annotated[TimeText | None, Field(description=TIME)] = None
-    before: Annotated[str | None, Field(max_length=64, description="Duration before the due: 30m, 2h, 1d")] = None
+    at: Annotated[
+        list[TimeText] | None, Field(min_length=1, max_length=20, description="Times, written as a due is")
+    ] = None
+    before: Annotated[
+        list[TimeText] | None, Field(min_length=1, max_length=20, description="Durations before the due: 30m, 2h, 1d")
+    ] = None
 
 
 class SnoozeReminder(WriteRequest):
@@ -174,7 +184,9 @@ class CreateRecurringTask(WriteRequest):
     title: Annotated[Title | None, Field(description="What to do, in the person's words")] = None
     task_id: Annotated[Id | None, Field(description="Instead: a task that becomes the first occurrence")] = None
     rule: Annotated[str, Field(description=RULE)]
-    first_due: Annotated[TimeText | None, Field(description="Date or local time; gives the time of day")] = None
+    first_due: Annotated[
+        TimeText | None, Field(description="First date or local time; sets the phase and the time of day")
+    ] = None
     zone: Annotated[str | None, Field(max_length=64, description="IANA zone; default the person's")] = None
     mode: Annotated[Mode | None, Field(description="Default one_at_a_time")] = None
     catch_up: Annotated[CatchUp | None, Field(description="Missed dates of every_occurrence; default latest")] = None
@@ -213,7 +225,7 @@ class UpdateRecurringTask(ChangeRequest):
     catch_up: CatchUp | None = None
     paused: bool | None = None
     pause_until: Annotated[TimeText | None, Field(description="Skips all before this date")] = None
-    skip: Annotated[str | None, Field(max_length=64, description="A number of occurrences, or a date")] = None
+    skip: Annotated[str | None, Field(max_length=64, description="How many occurrences, or the date of one")] = None
     ends: Annotated[str | None, Field(max_length=64, description="A date, how many are left, or never")] = None
 
 
@@ -273,6 +285,20 @@ class TaskFilter(Request):
     has_reminder: Annotated[bool | None, Field(description="Whether a reminder waits")] = None
 
 
+_EXCLUDED = {
+    "type": "object",
+    "description": "But not those",
+    "properties": {"text": {"type": "string"}},
+}
+"""What is published of the filter inside a filter: the whole again would cost as much as a tool."""
+
+
+class PlanFilter(TaskFilter):
+    """Which tasks a plan means."""
+
+    not_: Annotated[TaskFilter | None, Field(alias="not"), WithJsonSchema(_EXCLUDED)] = None
+
+
 class PlanChange(TaskEdits):
     """What to do with each task that a plan's filter hits: fields as in `update_task`, or complete, or delete."""
 
@@ -288,10 +314,8 @@ class PlanChanges(WriteRequest):
         Together("filter", "change", "Give both: which tasks, and what to do with each."),
     )
 
-    changes: Annotated[list[PlannedCall] | None, Field(max_length=100, description="Writes, in order; at most 100")] = (
-        None
-    )
-    filter: Annotated[TaskFilter | None, Field(description="Which tasks: filters of find_tasks")] = None
+    changes: Annotated[list[PlannedCall] | None, Field(max_length=100, description="Writes, in order")] = None
+    filter: Annotated[PlanFilter | None, Field(description="Filters of find_tasks, and not")] = None
     change: Annotated[
         PlanChange | None,
         Field(description='For each: fields of update_task, or {"complete": true}, or {"delete": true}'),
@@ -311,7 +335,9 @@ class ApplyPlan(WriteRequest):
 class FindTasks(TaskFilter):
     """Arguments of `find_tasks`."""
 
-    sort: Annotated[Sort, Field(description="Undated last")] = "due"
+    sort: Annotated[
+        Sort, Field(description="Exact titles come first, undated last; created and completed: newest first")
+    ] = "due"
     limit: Annotated[int, Field(ge=1, le=50)] = 20
     cursor: Annotated[str | None, Field(max_length=1000, description="next_cursor of the page before")] = None
 

@@ -63,7 +63,8 @@ def create_recurring_task(work: Work, request: CreateRecurringTask) -> WriteAnsw
     a rule entirely in the past.
     """
     task = None if request.task_id is None else _load_convertible(work, request)
-    zone = work.zone if request.zone is None else when.read_zone(request.zone)
+    own = request.zone or (task["zone"] if task is not None and request.first_due is None else None)
+    zone = work.zone if own is None else when.read_zone(own)
     first_due = request.first_due
     if first_due is None and task is not None:
         first_due = task["due"]
@@ -109,6 +110,8 @@ def create_recurring_task(work: Work, request: CreateRecurringTask) -> WriteAnsw
         warnings += advance.warnings
         row = advance.made[0]
     else:
+        if request.reminders is None:
+            warnings += _warn_of_fixed(work, task)
         series, row, more = _join(change, series, task, shared, replace=request.reminders is not None)
         warnings += more
     return change.answer(row, _say_created(work, series, change.view(row)), warnings)
@@ -174,10 +177,10 @@ def _say_created(work: Work, series: Series, instance: TaskShape) -> str:
 
 def edit_template(work: Work, task: TaskRow, request: UpdateTask) -> WriteAnswer:
     """Change the fields that the instances of a series share, as `update_task` on the series' id."""
-    if request.due is not None or request.shift is not None or "due" in (request.clear or []):
+    if request.due or request.shift or request.zone or "due" in (request.clear or []):
         raise InvalidArguments(
             "A series has no due of its own.",
-            "Move one occurrence by its own id, or all with update_recurring_task and first_due.",
+            "Move one occurrence by its own id, or all with update_recurring_task and first_due or zone.",
         )
     check_version(work, task, request.expected_version)
     values = pick_changed(task, read_edits(task, request))
@@ -231,6 +234,16 @@ def read_befores(specs: list[ReminderSpec]) -> list[str]:
     if len(befores) > MOST_PER_TASK:
         raise InvalidArguments(f"A task has at most {MOST_PER_TASK} reminders.", "Give fewer.")
     return list(dict.fromkeys(befores))
+
+
+def _warn_of_fixed(work: Work, task: TaskRow) -> list[str]:
+    """Return warnings about a task's reminders at a fixed time, which its series cannot have."""
+    return [
+        f"The reminder of {when.say_instant(each['remind_at'], work.zone)} stays on the first occurrence alone: those "
+        "of a series count from each due. To have one each time, give reminders such as 1h."
+        for each in load_reminders(work, task["id"])
+        if each["before"] is None and each["status"] == "scheduled"
+    ]
 
 
 def _carried_before(reminder: ReminderRow) -> str | None:

@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from itertools import islice, takewhile
 from typing import cast
+from zoneinfo import ZoneInfo
 
 from pydantic_core import from_json
 from sqlalchemy import bindparam, insert, update
@@ -21,7 +23,7 @@ from todo.record.queries import (
     load_task,
     open_due,
 )
-from todo.record.shapes import DateShape, NewTask, RecurrenceColumns, RecurrenceRow, TaskRow, TriggerShape
+from todo.record.shapes import DateShape, NewTask, PassedDate, RecurrenceColumns, RecurrenceRow, TaskRow, TriggerShape
 from todo.record.work import Work
 from todo.recurrence import expansion as rules
 from todo.recurrence.schedule import (
@@ -38,6 +40,10 @@ from todo.recurrence.schedule import (
 )
 from todo.text import when
 from todo.text.display import quote_title
+
+MOST_NAMED, MOST_LISTED = 3, 20
+"""Missed dates that a sentence names, and that an answer lists."""
+_MOST_MISSED = 1_000
 
 _INSERT = insert(RECURRENCE)
 _GUARDED = update(RECURRENCE).where(
@@ -72,12 +78,28 @@ class Advance:
     warnings: list[str] = field(default_factory=list)
     next: DateShape | None = None
     ended: bool = False
+    missed: list[str] = field(default_factory=list)
 
-    def tell(self) -> str:
-        """Return the next date as a sentence that follows another; empty if there is none."""
+    def tell(self, zone: ZoneInfo) -> str:
+        """Return the next date and what was passed over as sentences that follow another; empty if there is neither."""
         if self.ended:
             return " That was the last occurrence: the series is completed."
-        return f" Next: {self.next['due_text']}." if self.next is not None else ""
+        ahead = f" Next: {self.next['due_text']}." if self.next is not None else ""
+        return f"{ahead}{self.tell_missed(zone)}"
+
+    def tell_missed(self, zone: ZoneInfo) -> str:
+        """Return the missed dates that were passed over as a sentence that follows another; empty if there are none."""
+        if not self.missed:
+            return ""
+        more = f" and {len(self.missed) - MOST_NAMED} more" if len(self.missed) > MOST_NAMED else ""
+        return f" Passed over: {'; '.join(when.say_short(due, zone) for due in self.missed[:MOST_NAMED])}{more}."
+
+    def note_missed(self, missed: list[str], zone: ZoneInfo) -> None:
+        """Note the dates that were missed before the next one, and list the first of them beside it."""
+        self.missed = missed
+        if missed and self.next is not None:
+            listed: list[PassedDate] = [{"due": due, "due_text": when.say_due(due, zone)} for due in missed]
+            self.next = {**self.next, "passed_over": listed[:MOST_LISTED]}
 
 
 def read_series(task: TaskRow, row: RecurrenceRow) -> Series:
@@ -234,7 +256,20 @@ def go_on(change: Change, instance: TaskRow, *, done: bool) -> Advance:
     if date is None:
         end_series(change, series)
         return Advance(next=view_next(work, open_ones[0]) if open_ones else None, ended=True)
-    return make_instances(change, series, [date], {})[1]
+    missed = list_missed(work, series, date.due)
+    advance = make_instances(change, series, [date], {})[1]
+    advance.note_missed(missed, work.zone)
+    return advance
+
+
+def list_missed(work: Work, series: Series, due: str) -> list[str]:
+    """Return the dates after the newest one and before `due` that had no instance and were not skipped on purpose."""
+    newest, schedule = series.row["newest"], series.schedule
+    if newest is None or schedule.mode == "after_completion":
+        return []
+    taken = load_taken(work, series.task["id"], newest)
+    before = takewhile(lambda each: each < due, islice(schedule.walk(newest), _MOST_MISSED))
+    return [each for each in before if each not in schedule.skipped and each not in taken]
 
 
 def _wants_next(work: Work, series: Series, instance: TaskRow, open_ones: list[TaskRow], *, done: bool) -> bool:

@@ -12,7 +12,7 @@ from todo.record.changes import Change, answer_nothing, finish_answer
 from todo.record.conflicts import check_version
 from todo.record.queries import find_made_last, load_open_instances, load_taken, nominal_of
 from todo.record.rows import pick_changed, show_task
-from todo.record.shapes import RecurrenceColumns, TaskColumns, TaskRow, WriteAnswer
+from todo.record.shapes import DateShape, RecurrenceColumns, TaskColumns, TaskRow, WriteAnswer
 from todo.record.views import say_rule, view_recurrence
 from todo.record.work import Work
 from todo.recurrence import expansion as rules
@@ -33,12 +33,14 @@ from todo.requests.operation import Operation
 from todo.requests.schemas import UpdateRecurringTask
 from todo.series.create import inherit_edits, read_befores
 from todo.series.draft import SeriesDraft, pause, pause_until, resume, skip
+from todo.series.preview import list_ahead
 from todo.series.reschedule import set_end, set_schedule
 from todo.series.series import (
     Advance,
     Series,
     delete_row,
     find_next,
+    list_missed,
     load_series,
     make_instances,
     save_series,
@@ -46,6 +48,9 @@ from todo.series.series import (
 )
 from todo.text import when
 from todo.text.display import quote_title
+
+_DATES = ("rule", "rule_text", "first", "zone", "mode")
+"""The columns of a recurrence that decide its dates."""
 
 
 def update_recurring_task(work: Work, request: UpdateRecurringTask) -> WriteAnswer:
@@ -168,6 +173,7 @@ def _carry_out(plan: SeriesDraft, request: UpdateRecurringTask) -> WriteAnswer:
     before, after = (view_recurrence(each.row, work.zone) for each in (plan.series, plan.revised))
     looks_new = bool(plan.shared) or before != after
     row = change.update(task, plan.shared) if looks_new else task
+    was_next = tell_next(work, plan.series, plan.open_ones)
     series = save_series(change, Series(row, plan.series.row, plan.series.schedule), plan.values)
     for each in plan.gone:
         delete_row(change, each)
@@ -175,7 +181,9 @@ def _carry_out(plan: SeriesDraft, request: UpdateRecurringTask) -> WriteAnswer:
         _bring_along(change, plan, each, series)
     advance = Advance(next=tell_next(work, series, load_open_instances(work, task["id"])), ended=dates is None)
     if dates:
-        _, advance = make_instances(change, series, dates, {})
+        missed = list_missed(work, series, dates[0].due) if request.paused is False else []
+        series, advance = make_instances(change, series, dates, {})
+        advance.note_missed(missed, work.zone)
     require_person(change, task["id"])
     recorded = change.record()
     sentence = " ".join(
@@ -190,7 +198,20 @@ def _carry_out(plan: SeriesDraft, request: UpdateRecurringTask) -> WriteAnswer:
         answer["next_occurrence"] = advance.next
     if warnings := [*plan.warnings, *advance.warnings]:
         answer["warnings"] = warnings
-    return {**finish_answer(work, answer, f"{sentence}{advance.tell()}"), "recurring_id": task["id"]}
+    is_redated = not plan.values.keys().isdisjoint(_DATES)
+    ahead = _tell_ahead(plan, series, advance, was_next) if is_redated else advance.tell(work.zone)
+    return {**finish_answer(work, answer, f"{sentence}{ahead}"), "recurring_id": task["id"]}
+
+
+def _tell_ahead(plan: SeriesDraft, series: Series, advance: Advance, was_next: DateShape | None) -> str:
+    """Return the next dates of a series with new dates as a sentence; says whether the first one is as it was."""
+    work, coming = plan.work, advance.next
+    if advance.ended or coming is None:
+        return advance.tell(work.zone)
+    same = " (as before)" if was_next is not None and was_next["due"] == coming["due"] else ""
+    later = [] if series.schedule.mode == "after_completion" else list_ahead(work, series, None, 3)
+    then = " and ".join([when.say_due(each["due"], work.zone) for each in later if each["due"] > coming["due"]][:2])
+    return f" Next: {coming['due_text']}{same}{f', then {then}' if then else ''}.{advance.tell_missed(work.zone)}"
 
 
 OPERATIONS = (Operation("update_recurring_task", UpdateRecurringTask, update_recurring_task),)

@@ -1,59 +1,57 @@
 """The use case that finds tasks: filters, order, stable pages, and search by words."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal, NotRequired, cast
 
 from pydantic_core import to_json
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, literal, select, text, tuple_
+from sqlalchemy import Connection, and_, bindparam, func, literal, select, text
 
 from events.instants import write_instant
-from events.sql import WithoutIndex, is_sqlite, table_of
+from events.sql import is_sqlite
 from todo.errors import InvalidArguments
-from todo.record.models import NO_DEADLINE, TaskTag
-from todo.record.queries import REMINDER, TASK, SimilarTask, load_recurrences_of, load_reminders_of
-from todo.record.shapes import NowShape, TaskRow, TaskShape
-from todo.record.views import PRIORITIES, say_rule, view_task
+from todo.record.models import NO_DEADLINE
+from todo.record.queries import REMINDER, TASK, SimilarTask, name_similar
+from todo.record.shapes import NowShape, TaskRow
+from todo.record.views import PRIORITIES
 from todo.record.work import Work
 from todo.requests import paging
 from todo.requests.operation import READS, Operation
-from todo.requests.schemas import FindTasks
+from todo.requests.schemas import FindTasks, TaskFilter
+from todo.tasks.found import FoundTask, view_rows
+from todo.tasks.near_titles import find_near_titles
+from todo.tasks.orders import BY_DUE, BY_NUMBER, BY_TAG, TAG, Condition, Lead, choose_order
 from todo.tasks.upcoming import UpcomingDate, find_upcoming
 from todo.text import when
 from todo.text.search_words import TITLE_END, fold_tag, fold_words
 
 COUNTED = 1_000
 """`total` is exact up to here; beyond, it is a minimum."""
-NOTES_SHOWN = 300
 MOST_BYTES = 45_000
 """JSON of a page's rows; an answer is sent as text and as structure, together below 25,000 tokens."""
 FEW_HITS = 2_000
 """Up to so many hits the index leads and the hits are sorted; beyond, the order leads and each row is checked."""
 
 
-class FoundTask(TaskShape):
-    """A task in a page of results: with its rule in words, and long notes cut."""
-
-    rule_text: NotRequired[str]
-    notes_cut: NotRequired[bool]
-
-
 class FindAnswer(NowShape):
-    """A page of results; `also_completed` counts completed tasks with the same words."""
+    """A page of results; `also_completed` counts completed tasks with the same words.
+
+    `near_titles` stands where no task has the words, `total_leaves_out` where there is more than `total` counts.
+    """
 
     tasks: list[FoundTask]
     upcoming: NotRequired[list[UpcomingDate]]
     also_completed: NotRequired[int]
     also_completed_titles: NotRequired[list[SimilarTask]]
+    near_titles: NotRequired[list[SimilarTask]]
     next_cursor: NotRequired[str]
     total: int
     total_is_minimum: NotRequired[bool]
     warnings: NotRequired[list[str]]
+    total_leaves_out: NotRequired[str]
 
 
-_TAG = table_of(TaskTag)
-_OTHER = _TAG.alias("other_tag")
+_OTHER = TAG.alias("other_tag")
 _HITS = text("SELECT rowid FROM task_search WHERE task_search MATCH :match LIMIT :limit")
 # PostgreSQL keeps this index itself, and knows by its statistics which way to go. The expression is the migration's.
 _VECTOR = (
@@ -63,43 +61,12 @@ _VECTOR = (
 _LONGEST = 250
 _UNINDEXED = select(TASK.c.number).where(TASK.c.unindexed == 1)
 
-Condition = ColumnElement[bool]
-
-
-@dataclass(frozen=True, slots=True)
-class _Lead:
-    """The index that leads a search: the columns through which owner, status and due are read.
-
-    SQLite has no statistics here and would always choose the index on dues.
-    """
-
-    user: ColumnElement[Any]
-    kind: ColumnElement[Any]
-    status: ColumnElement[Any]
-    deadline: ColumnElement[Any]
-    id: ColumnElement[Any]
-    join: tuple[Condition, ...] = ()
-
-
-def _lead(columns: Sequence[ColumnElement[Any]], *join: Condition) -> _Lead:
-    user, kind, status, deadline, id_ = columns
-    return _Lead(user, kind, status, deadline, id_, join)
-
-
-_WALKED = (TASK.c.user_id, TASK.c.kind, TASK.c.status, TASK.c.deadline, TASK.c.id)
-_BY_DUE = _lead(_WALKED)
-_BY_NUMBER = _lead([WithoutIndex(column) for column in _WALKED])
-# Only living tasks have rows here.
-_BY_TAG = _lead(
-    (_TAG.c.user_id, _TAG.c.kind, _TAG.c.status, _TAG.c.deadline, _TAG.c.task_id), TASK.c.id == _TAG.c.task_id
-)
-
 
 @dataclass(frozen=True, slots=True)
 class _Search:
     """The conditions of a search: `narrow` reads the lead's columns alone, `wide` the task's row."""
 
-    lead: _Lead
+    lead: Lead
     narrow: list[Condition]
     wide: list[Condition]
 
@@ -108,56 +75,21 @@ class _Search:
         return [*self.narrow, *self.lead.join, *self.wide]
 
 
-@dataclass(frozen=True, slots=True)
-class _Order:
-    """A sort: its key columns, all ascending or all descending, ending in a unique one; `parts` follow each other."""
-
-    columns: tuple[ColumnElement[Any], ...]
-    descending: bool = False
-    parts: tuple[tuple[Condition, ...], ...] = ((),)
-
-    def after(self, keys: Sequence[Any]) -> Condition:
-        """Return the condition that a row comes after the one with these keys."""
-        row, seen = tuple_(*self.columns), tuple_(*(literal(key) for key in keys))
-        return row < seen if self.descending else row > seen
-
-    def apply(self, statement: Select[Any]) -> Select[Any]:
-        """Return the statement in this order."""
-        return statement.order_by(*(column.desc() if self.descending else column for column in self.columns))
-
-
-def _order(sort: str, lead: _Lead) -> _Order:
-    match sort:
-        case "due":
-            return _Order((lead.deadline, lead.id))
-        case "-due":
-            undated = lead.deadline == NO_DEADLINE
-            return _Order((lead.deadline, lead.id), True, ((lead.deadline < NO_DEADLINE,), (undated,)))
-        case "priority":
-            return _Order((TASK.c.priority, lead.id), descending=True)
-        case "created":
-            return _Order((TASK.c.created_at, lead.id), descending=True)
-        case "completed":
-            return _Order((func.coalesce(TASK.c.completed_at, ""), lead.id), descending=True)
-        case _:
-            return _Order((TASK.c.title_key, lead.id))
-
-
-def find_tasks(work: Work, request: FindTasks) -> FindAnswer:
-    """Return a page: `{tasks, upcoming?, also_completed?, also_completed_titles?, next_cursor?, total, …, now}`.
+def find_tasks(work: Work, request: FindTasks, besides: TaskFilter | None = None) -> FindAnswer:
+    """Return a page: `{tasks, upcoming?, also_completed?, near_titles?, next_cursor?, total, …, now}`.
 
     `total_is_minimum` stands beside a `total` that was not counted out. Rows carry their reminders and their rule in
     words; long notes are cut and marked with `notes_cut`. `upcoming` goes with `due_until` and the first page of open
-    tasks. Raises `InvalidTime` and `InvalidArguments`.
+    tasks. Tasks that `besides` hits are left out. Raises `InvalidTime` and `InvalidArguments`.
     """
-    words = fold_words(request.text) if request.text else []
-    if request.text and not words:
-        raise InvalidArguments("text has no letter or digit to search for.", "Give at least one word.")
+    words = _read_words(request.text)
     reach, hits_few = _reach(work, words) if words else (None, False)
     # Tasks with a waiting reminder are few beside all: better sorted than looked for on the way through all.
     few = hits_few or bool(request.has_reminder and (request.status == "all" or request.sort not in ("due", "-due")))
-    lead = _BY_TAG if request.tags else _BY_NUMBER if few else _BY_DUE
+    lead = BY_TAG if request.tags else BY_NUMBER if few else BY_DUE
     search = _search(work, request, lead, reach)
+    if besides is not None:
+        search.wide.append(_leave_out(work, besides, request.kind))
     tasks, next_cursor = _fit_page(work, request, _read_rows(work, request, search, words))
     total = _count(work, search)
     view: FindAnswer = {"tasks": tasks, "total": min(total, COUNTED)}
@@ -166,6 +98,10 @@ def find_tasks(work: Work, request: FindTasks) -> FindAnswer:
     hides = (request.status or "open") in ("open", "overdue")
     if words and hides and (hidden := _hidden(work, request.kind, reach, hits_few)):
         view["also_completed"], view["also_completed_titles"] = hidden
+    if words and not total and (near := find_near_titles(work, words, request.kind or "task")):
+        view["near_titles"] = near
+    if left_out := _say_left_out(len(view.get("upcoming", [])), view.get("also_completed", 0)):
+        view["total_leaves_out"] = left_out
     if next_cursor is not None:
         view["next_cursor"] = next_cursor
     if total > COUNTED:
@@ -176,7 +112,25 @@ def find_tasks(work: Work, request: FindTasks) -> FindAnswer:
 OPERATIONS = (Operation("find_tasks", FindTasks, find_tasks, READS),)
 
 
-def _search(work: Work, request: FindTasks, lead: _Lead, reach: Condition | None) -> _Search:
+def _read_words(given: str | None) -> list[str]:
+    """Return the folded words of a search; raises `InvalidArguments` if the text holds none."""
+    words = fold_words(given) if given else []
+    if given and not words:
+        raise InvalidArguments("text has no letter or digit to search for.", "Give at least one word.")
+    return words
+
+
+def _leave_out(work: Work, besides: TaskFilter, kind: Literal["task", "recurring"] | None) -> Condition:
+    """Return the condition that a row is none of those that another filter hits, completed ones included."""
+    words = _read_words(besides.text)
+    given = besides.model_dump(exclude_none=True)
+    inner = FindTasks.model_validate({"status": "all", "kind": kind, **given})
+    reach = _reach(work, words)[0] if words else None
+    hit = _search(work, inner, BY_TAG if inner.tags else BY_DUE, reach).conditions()
+    return TASK.c.id.not_in(select(TASK.c.id).where(*hit).correlate(None))
+
+
+def _search(work: Work, request: FindTasks, lead: Lead, reach: Condition | None) -> _Search:
     narrow: list[Condition] = [lead.user == work.who.user_id, lead.kind == (request.kind or "task")]
     narrow += _status_filter(work, request, lead)
     narrow += _due_filters(work, request, lead)
@@ -191,13 +145,13 @@ def _search(work: Work, request: FindTasks, lead: _Lead, reach: Condition | None
         waiting = select(REMINDER.c.task_id).where(REMINDER.c.status == "scheduled")
         wide.append(TASK.c.id.in_(waiting) if request.has_reminder else TASK.c.id.not_in(waiting))
     tags = [fold_tag(tag) for tag in request.tags or []]
-    narrow.append(_TAG.c.folded == tags[0] if tags else TASK.c.deleted_at.is_(None))
+    narrow.append(TAG.c.folded == tags[0] if tags else TASK.c.deleted_at.is_(None))
     for tag in tags[1:]:
         wide.append(select(_OTHER.c.task_id).where(_OTHER.c.task_id == TASK.c.id, _OTHER.c.folded == tag).exists())
     return _Search(lead, narrow, wide)
 
 
-def _status_filter(work: Work, request: FindTasks, lead: _Lead) -> list[Condition]:
+def _status_filter(work: Work, request: FindTasks, lead: Lead) -> list[Condition]:
     completed_window = request.completed_from or request.completed_until
     status = request.status or ("completed" if completed_window else "open")
     if status == "overdue":
@@ -205,7 +159,7 @@ def _status_filter(work: Work, request: FindTasks, lead: _Lead) -> list[Conditio
     return [] if status == "all" else [lead.status == status]
 
 
-def _due_filters(work: Work, request: FindTasks, lead: _Lead) -> list[Condition]:
+def _due_filters(work: Work, request: FindTasks, lead: Lead) -> list[Condition]:
     conditions: list[Condition] = []
     if request.due_from:
         conditions.append(lead.deadline >= _edge(work, request.due_from, last=False))
@@ -241,7 +195,7 @@ def _reach(work: Work, words: list[str]) -> tuple[Condition, bool]:
     if not is_sqlite(work.connection):
         match = " & ".join(f"'{word[:_LONGEST]}':*" for word in words)
         holds = and_(*(func.instr(TASK.c.words, f" {word}") > 0 for word in words))
-        return and_(text(_VECTOR).bindparams(match=match), holds), False
+        return and_(text(_VECTOR).bindparams(bindparam("match", match, unique=True)), holds), False
     match = " AND ".join(f'"{word}"*' for word in words)
     holds = and_(*(func.instr(TASK.c.words, f" {word}") > 0 for word in words))
     hits = [row[0] for row in work.connection.execute(_HITS, {"match": match, "limit": FEW_HITS + 1})]
@@ -266,7 +220,7 @@ _Found = tuple[int, dict[str, Any], list[Any]]
 
 def _read_rows(work: Work, request: FindTasks, search: _Search, words: list[str]) -> list[_Found]:
     """Return up to one row more than the limit; with words, tasks with exactly that title come first."""
-    order, base = _order(request.sort, search.lead), search.conditions()
+    order, base = choose_order(request.sort, search.lead), search.conditions()
     titles = _exact_phases(work, words) if words else [()]
     phases = [(*title, *part) for title in titles for part in order.parts]
     phase, keys = _read_cursor(request, len(phases), len(order.columns))
@@ -285,7 +239,7 @@ def _read_rows(work: Work, request: FindTasks, search: _Search, words: list[str]
 
 def _fit_page(work: Work, request: FindTasks, found: list[_Found]) -> tuple[list[FoundTask], str | None]:
     """Return the views of a page that fits an answer, and the cursor of its last row if more rows follow."""
-    views = _view_rows(work, [cast("TaskRow", values) for _, values, _ in found[: request.limit]])
+    views = view_rows(work, [cast("TaskRow", values) for _, values, _ in found[: request.limit]])
     size, fits = 0, 0
     for view in views:
         size += len(to_json(view))
@@ -327,18 +281,29 @@ def _hidden(
     work: Work, kind: Literal["task", "recurring"] | None, reach: Condition | None, few: bool
 ) -> tuple[int, list[SimilarTask]] | None:
     """Return how many completed tasks hold the words, and up to three of them; None if none does."""
-    lead = _BY_NUMBER if few else _BY_DUE
+    lead = BY_NUMBER if few else BY_DUE
     search = _search(work, FindTasks(status="completed", kind=kind), lead, reach)
     count = _count(work, search)
     if not count:
         return None
+    columns = (TASK.c.id, TASK.c.title, TASK.c.title_key, TASK.c.due, TASK.c.completed_at, TASK.c.created_at)
     rows = work.connection.execute(
-        select(TASK.c.id, TASK.c.title).where(*search.conditions()).order_by(lead.deadline, lead.id).limit(3)
+        select(*columns).where(*search.conditions()).order_by(lead.deadline, lead.id).limit(3)
     )
-    return min(count, COUNTED), [{"task_id": row.id, "title": row.title} for row in rows]
+    return min(count, COUNTED), name_similar(work, rows.all())
 
 
-def _find_upcoming(work: Work, request: FindTasks, lead: _Lead, reach: Condition | None) -> list[UpcomingDate]:
+def _say_left_out(upcoming: int, completed: int) -> str:
+    """Return what a total does not count, in words; empty if it counts all."""
+    parts = []
+    if upcoming:
+        parts.append(f"{upcoming} upcoming occurrence{'s' if upcoming > 1 else ''}")
+    if completed:
+        parts.append(f"{completed} completed task{'s' if completed > 1 else ''}")
+    return " and ".join(parts)
+
+
+def _find_upcoming(work: Work, request: FindTasks, lead: Lead, reach: Condition | None) -> list[UpcomingDate]:
     """Return what is still to come of the series that the same words, tags and priority name."""
     others = request.kind == "recurring" or request.cursor or request.completed_from or request.completed_until
     if others or request.status not in (None, "open", "all") or request.due_until is None:
@@ -348,22 +313,6 @@ def _find_upcoming(work: Work, request: FindTasks, lead: _Lead, reach: Condition
     since = None if request.due_from is None else _edge(work, request.due_from, last=False)
     until = _edge(work, request.due_until, last=True)
     return find_upcoming(work, filters, since, until, reminded=request.has_reminder)
-
-
-def _view_rows(work: Work, rows: list[TaskRow]) -> list[FoundTask]:
-    reminders = load_reminders_of(work, [row["id"] for row in rows])
-    series_ids = {row["recurring_id"] or row["id"] for row in rows if row["recurring_id"] or row["kind"] != "task"}
-    recurrences = load_recurrences_of(work, sorted(series_ids))
-    views = []
-    for row in rows:
-        view = cast("FoundTask", view_task(row, reminders.get(row["id"], []), work.zone, recurrences.get(row["id"])))
-        if (recurrence := recurrences.get(row["recurring_id"] or row["id"])) is not None:
-            view["rule_text"] = say_rule(recurrence, work.zone)
-        if len(view.get("notes", "")) > NOTES_SHOWN:
-            view["notes"] = f"{view['notes'][:NOTES_SHOWN]}…"
-            view["notes_cut"] = True
-        views.append(view)
-    return views
 
 
 def wants_indexing(connection: Connection) -> bool:

@@ -1,6 +1,7 @@
 """The use cases on tasks: create, get, update, complete, reopen, delete."""
 
 from typing import NotRequired
+from zoneinfo import ZoneInfo
 
 from todo import reminders
 from todo.activity.history import HistoryEntry, list_history
@@ -19,6 +20,7 @@ from todo.requests.schemas import CompleteTask, CreateTask, DeleteTask, GetTask,
 from todo.series.create import delete_series, edit_template
 from todo.series.preview import list_ahead
 from todo.series.series import delete_row, go_on, load_series
+from todo.tasks.clashes import list_clashes
 from todo.text import when
 from todo.text.display import quote_title
 
@@ -43,17 +45,19 @@ def create_task(work: Work, request: CreateTask) -> WriteAnswer:
     if request.priority is not None:
         values["priority"] = PRIORITIES.index(request.priority)
     if request.due is not None:
-        due = _read_due(work, request.due, warnings)
+        due = _read_due(work, request.due, request.zone, warnings)
         values["due"], values["zone"] = due["due"], due["zone"]
     change = Change(work, "create_task", request.request_id)
     row = change.create(values)
     added = [reminders.add_reminder(work, row, spec.at, spec.before) for spec in request.reminders or []]
     task = change.view(row, reminded=bool(added))
     saved = f"{quote_title(task['title'])} is saved"
-    if "due_text" in task:
-        saved += f", due {task['due_text']}"
-    if scheduled := [each["remind_at"] for each in task.get("reminders", []) if each["status"] == "scheduled"]:
-        saved += f"; you will be reminded {when.say_due(min(scheduled), work.zone)}"
+    if "due" in task:
+        # The zone is named where it is not the person's own.
+        own = task.get("zone", work.zone.key) == work.zone.key
+        saved += f", due {when.say_short(task['due'], work.zone) if own else task['due_text']}"
+    if scheduled := [each for each in task.get("reminders", []) if each["status"] == "scheduled"]:
+        saved += f"; you will be reminded {scheduled[0]['remind_text']}"
     return change.answer(row, f"{saved}.", warnings)
 
 
@@ -93,7 +97,11 @@ def update_task(work: Work, request: UpdateTask) -> WriteAnswer:
         warnings += reminders.follow_due(work, row)
     require_person(change, task["id"])
     after = change.view(row)
-    due = f", due {after['due_text']}" if "due" in values and "due_text" in after else ""
+    moved = {"due", "zone"} & values.keys() and "due_text" in after
+    due = f", due {after['due_text']}" if moved else ""
+    if moved and work.collected is None:
+        # A plan looks for clashes when all of its steps are done.
+        warnings += list_clashes(work, change.list_touched())
     said = {"zone", "due"} if due else {"zone"}
     names = ", ".join(name for name in diff_views(change.was(row), after) if name not in said)
     sentence = f"{quote_title(after['title'])} is changed{f' ({names})' if names else ''}{due}."
@@ -118,7 +126,7 @@ def complete_task(work: Work, request: CompleteTask) -> WriteAnswer:
     advance = go_on(change, row, done=True)
     return change.answer(
         row,
-        f"{quote_title(row['title'])} is completed{_say_cancelled(cancelled)}.{advance.tell()}",
+        f"{quote_title(row['title'])} is completed{_say_cancelled(cancelled)}.{advance.tell(work.zone)}",
         advance.warnings,
         advance.next,
     )
@@ -158,10 +166,10 @@ def delete_task(work: Work, request: DeleteTask) -> WriteAnswer:
     advance = go_on(change, task, done=False)
     return change.answer(
         row,
-        f"This occurrence of {quote_title(task['title'])} is skipped.{advance.tell()}",
+        f"This occurrence of {quote_title(task['title'])} is skipped.{advance.tell(work.zone)}",
         advance.warnings,
         advance.next,
-        hint="To end the series, delete its id.",
+        hint=f"To end the series, delete {task['recurring_id']}.",
     )
 
 
@@ -187,21 +195,38 @@ def _list_others(work: Work, row: TaskRow) -> list[TaskRow]:
     return [each for each in load_open_instances(work, row["recurring_id"]) if each["id"] != row["id"]]
 
 
-def _read_due(work: Work, text: str, warnings: list[str]) -> TaskColumns:
-    reading = when.read_time(text, work.zone, work.now)
+def _read_due(work: Work, text: str, zone_name: str | None, warnings: list[str]) -> TaskColumns:
+    """Return the columns of a due that is given with a zone of its own, or in the person's."""
+    zone = work.zone if zone_name is None else when.read_zone(zone_name)
+    reading = when.read_time(text, zone, work.now)
+    if zone_name is not None and when.is_date(reading.due):
+        raise _refuse_zone()
+    return _take_due(work, reading, zone.key, warnings)
+
+
+def _take_due(work: Work, reading: when.Reading, zone_key: str, warnings: list[str]) -> TaskColumns:
+    """Return the columns of a due, and add what should be known about it to the warnings."""
     warnings.extend(reading.warnings)
     if when.deadline_of(reading.due, work.zone) < work.at:
         warnings.append(
             f"That due is in the past: {when.say_due(reading.due, work.zone)}; now is "
             f"{when.say_now(work.now, work.zone)}."
         )
-    return {"due": reading.due, "zone": None if when.is_date(reading.due) else work.zone.key}
+    return {"due": reading.due, "zone": None if when.is_date(reading.due) else zone_key}
+
+
+def _refuse_zone() -> InvalidArguments:
+    return InvalidArguments("zone goes with a due that has a time.", "Give due as 2026-11-27T09:00, or leave zone out.")
 
 
 def _read_edits(work: Work, task: TaskRow, request: UpdateTask, warnings: list[str]) -> TaskColumns:
     values = read_edits(task, request)
+    if request.zone is not None and "due" in (request.clear or ()):
+        raise _refuse_zone()
     if request.due is not None:
-        values |= _read_due(work, request.due, warnings)
+        values |= _read_due(work, request.due, request.zone, warnings)
+    elif request.zone is not None:
+        values |= _read_zone_change(work, task, request.zone, warnings)
     if request.shift is not None:
         values |= _read_shift(work, task, request.shift, warnings)
     if "due" in (request.clear or ()):
@@ -213,5 +238,17 @@ def _read_shift(work: Work, task: TaskRow, text: str, warnings: list[str]) -> Ta
     if task["due"] is None:
         raise InvalidArguments(f"{quote_title(task['title'])} has no due that could be moved.", "Set one with due.")
     by = when.read_duration(text, signed=True)
-    zone = work.zone if task["zone"] is None else when.read_zone(task["zone"])
-    return _read_due(work, when.shift(task["due"], by, zone).due, warnings)
+    zone = _zone_of(work, task)
+    return _take_due(work, when.shift(task["due"], by, zone), zone.key, warnings)
+
+
+def _read_zone_change(work: Work, task: TaskRow, zone_name: str, warnings: list[str]) -> TaskColumns:
+    """Return the columns of a due that keeps its local time in another zone."""
+    if task["due"] is None or when.is_date(task["due"]):
+        raise _refuse_zone()
+    zone = when.read_zone(zone_name)
+    return _take_due(work, when.rezone(task["due"], _zone_of(work, task), zone), zone.key, warnings)
+
+
+def _zone_of(work: Work, task: TaskRow) -> ZoneInfo:
+    return work.zone if task["zone"] is None else when.read_zone(task["zone"])

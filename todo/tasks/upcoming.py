@@ -10,6 +10,7 @@ from typing_extensions import TypedDict  # typing has one that pydantic reads fr
 
 from todo.record.queries import RECURRENCE, TASK, load_taken_ahead
 from todo.record.shapes import RecurrenceRow, TaskRow
+from todo.record.views import say_rule
 from todo.record.work import Work
 from todo.recurrence.schedule import dates_ahead
 from todo.series.series import Series, read_series
@@ -24,6 +25,7 @@ class UpcomingDate(TypedDict):
     due: str
     due_local: str
     due_text: str
+    rule_text: str
 
 
 MOST_SHOWN = 50
@@ -75,6 +77,7 @@ def _walk_window(
                     "title": series.task["title"],
                     "due": due,
                     "due_local": when.local_form(due, work.zone),
-                    "due_text": when.say_due(due, work.zone),
+                    "due_text": when.say_with_own(due, work.zone, series.row["zone"]),
+                    "rule_text": say_rule(series.row, work.zone),
                 },
             )

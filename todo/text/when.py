@@ -208,6 +208,12 @@ def shift(due: str, by: Duration, zone: ZoneInfo) -> Reading:
         raise InvalidTime("That moves the date out of the calendar.", "Give fewer days.") from None
 
 
+def rezone(due: str, was: ZoneInfo, zone: ZoneInfo) -> Reading:
+    """Return a due with a time at the same local time in another zone, with warnings like `read_time`."""
+    at, warnings = _resolve(read_instant(due).astimezone(was).replace(tzinfo=None), zone)
+    return Reading(shorten_instant(write_instant(at)), warnings)
+
+
 def before(due: str, ahead: Duration, zone: ZoneInfo, day_start: str = "09:00") -> datetime:
     """Return the instant `ahead` earlier than a due; a date counts from `day_start` on that day."""
     return add(instant_of(due, zone, day_start), -ahead, zone)
@@ -216,17 +222,36 @@ def before(due: str, ahead: Duration, zone: ZoneInfo, day_start: str = "09:00") 
 @lru_cache(4096)
 def say_due(due: str, zone: ZoneInfo) -> str:
     """Return a due in words: `Fri 27 Nov 2026, 17:00 Europe/Berlin`, or `Fri 27 Nov 2026` for a date."""
-    if is_date(due):
-        return _say_day(date.fromisoformat(due))
-    local = read_instant(due).astimezone(zone)
-    clock = f"{local:%H:%M:%S}" if local.second else f"{local:%H:%M}"
-    offset = f" (UTC{_say_offset(local)})" if _is_ambiguous(local) else ""
-    return f"{_say_day(local.date())}, {clock}{offset} {zone.key}"
+    return say_short(due, zone) if is_date(due) else f"{say_short(due, zone)} {zone.key}"
 
 
 @lru_cache(4096)
+def say_short(due: str, zone: ZoneInfo) -> str:
+    """Return a due or an instant in words without its zone: `Fri 27 Nov 2026, 17:00`. Seconds are never said."""
+    if is_date(due):
+        return _say_day(date.fromisoformat(due))
+    local = read_instant(due).astimezone(zone)
+    offset = f" (UTC{_say_offset(local)})" if _is_ambiguous(local) else ""
+    return f"{_say_day(local.date())}, {local:%H:%M}{offset}"
+
+
+def say_with_own(due: str, zone: ZoneInfo, own: str | None) -> str:
+    """Return a due in words, and in brackets as it is in its own zone, if the clocks there show another time.
+
+    `Fri 27 Nov 2026, 01:00 Europe/Berlin (09:00 Asia/Tokyo)`.
+    """
+    said = say_due(due, zone)
+    if own is None or own == zone.key or is_date(due):
+        return said
+    here, there = say_short(due, zone), say_short(due, read_zone(own))
+    if here == there:
+        return said
+    day, _, clock = there.rpartition(", ")
+    return f"{said} ({clock if here.startswith(f'{day},') else there} {own})"
+
+
 def say_instant(instant: str, zone: ZoneInfo) -> str:
-    """Return an instant in words; its fraction of a second, which words never show, is dropped."""
+    """Return an instant, which may have a fraction of a second, in words with its zone."""
     return say_due(f"{instant[:19]}Z", zone)
 
 

@@ -1,13 +1,13 @@
 """The use cases that plan many changes, show them, and apply them as one."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, NotRequired, TypedDict, cast
 
 from pydantic_core import from_json, to_json
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
-from events.catalog import EventType
 from events.consumer import savepoint
 from events.instants import read_instant, write_instant
 from events.sql import table_of
@@ -15,11 +15,12 @@ from todo import reminders
 from todo.errors import ConfirmationRequired, InvalidArguments, PlanExpired, TodoError, VersionConflict
 from todo.record.changes import Change, finish_answer
 from todo.record.conflicts import describe_change, list_since
+from todo.record.differences import tell_differences
 from todo.record.models import Plan
 from todo.record.queries import load_any_tasks
 from todo.record.shapes import WriteAnswer
-from todo.record.touched import Collected, Touched
-from todo.record.views import diff_views, shorten_differences, view_briefly
+from todo.record.touched import Collected
+from todo.record.views import view_briefly
 from todo.record.work import Work
 from todo.requests.arguments import read_arguments
 from todo.requests.confirmations import require_agreement, require_person
@@ -28,10 +29,16 @@ from todo.requests.schemas import ApplyPlan, FindTasks, PlanChanges
 from todo.series import create as create_series
 from todo.series import update as update_series
 from todo.tasks import search, tasks
+from todo.tasks.clashes import list_clashes
 from todo.text.display import quote_title
+from todo.text.when import say_short
+from todo.undo.effects import count_effects
+from todo.undo.kept_ids import KeptIds
 
 KEPT = timedelta(hours=1)
 MOST = 100
+MOST_BYTES = 45_000
+"""JSON of a diff; an answer is sent as text and as structure, together below 25,000 tokens."""
 _SHOWN = 5
 
 PLANNABLE = {
@@ -47,14 +54,20 @@ _INSERT = insert(_P)
 _BY_ID = select(_P).where(
     _P.c.id == bindparam("key"), _P.c.user_id == bindparam("user"), _P.c.origin == bindparam("origin")
 )
+_OLDER = select(_P.c.id, _P.c.seen).where(
+    *(_P.c.user_id == bindparam("user"), _P.c.origin == bindparam("origin"), _P.c.id < bindparam("key")),
+    *(_P.c.answer.is_(None), _P.c.made_at >= bindparam("since")),
+)
+_DROP = delete(_P).where(_P.c.id.in_(bindparam("keys", expanding=True)))
 _APPLIED = update(_P).where(_P.c.id == bindparam("key")).values(answer=bindparam("given"))
 
 
 class Step(TypedDict):
-    """One step of a plan, as it is stored: a writing operation and its raw arguments."""
+    """One step of a plan, as it is stored: a writing operation, its raw arguments, and the ids of what it makes."""
 
     tool: str
     arguments: dict[str, Any]
+    ids: NotRequired[list[str]]
 
 
 class Seen(TypedDict):
@@ -65,14 +78,29 @@ class Seen(TypedDict):
 
 
 class DiffEntry(TypedDict):
-    """What one step would do."""
+    """What one step would do, and the task as it would be then; once a plan is applied, the number alone."""
 
     number: int
-    tool: str
-    task_id: NotRequired[str | None]
-    title: str | None
+    tool: NotRequired[str]
+    task_id: NotRequired[str]
+    recurring_id: NotRequired[str]
+    title: NotRequired[str]
+    status: NotRequired[str]
+    due: NotRequired[str]
+    due_text: NotRequired[str]
+    deleted: NotRequired[bool]
     changes: NotRequired[dict[str, list[Any]]]
-    text: str
+    text: NotRequired[str]
+
+
+@dataclass(slots=True)
+class _Rehearsal:
+    """What a rehearsal found: the diff, the versions seen, warnings, and the effects in words."""
+
+    diff: list[DiffEntry] = field(default_factory=list)
+    seen: dict[str, Seen] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    effects: str = ""
 
 
 class _TakenBack(Exception):
@@ -90,37 +118,34 @@ def plan_changes(work: Work, request: PlanChanges) -> WriteAnswer:
         raise InvalidArguments(f"{len(steps)} tasks are meant; a plan has at most {MOST}.", "Narrow the filter.")
     if not steps:
         raise InvalidArguments("No task matches, so there is nothing to plan.", "Check the filter with find_tasks.")
-    diff, seen, warnings = _rehearse(work, steps)
+    rehearsal = _rehearse(work, steps)
     plan_id = work.ids.new()
     row = {
         "id": plan_id,
         "user_id": work.who.user_id,
         "origin": work.who.origin,
         "calls": to_json(steps).decode(),
-        "seen": to_json(seen).decode(),
+        "seen": to_json(rehearsal.seen).decode(),
         "made_at": work.at,
         "answer": None,
     }
     work.connection.execute(_INSERT, row)
-    answer: WriteAnswer = {"plan_id": plan_id, "diff": cast("list[dict[str, Any]]", diff)}
+    answer: WriteAnswer = {"plan_id": plan_id, "diff": cast("list[dict[str, Any]]", rehearsal.diff)}
     if request.apply:
         try:
             with savepoint(work.connection):
                 applied = apply_plan(work, ApplyPlan(plan_id=plan_id))
-                numbers = [{"number": each["number"], "text": each["text"]} for each in diff]
-                return {**applied, "plan_id": plan_id, "diff": cast("list[dict[str, Any]]", numbers)}
+                # The tasks say the rest.
+                numbers: list[dict[str, Any]] = [{"number": each["number"]} for each in rehearsal.diff]
+                return {**applied, "plan_id": plan_id, "diff": numbers}
         except ConfirmationRequired as error:
             answer["needs_confirmation"] = error.details["summary"]
-    if warnings:
-        answer["warnings"] = warnings
+    if rehearsal.warnings:
+        answer["warnings"] = rehearsal.warnings
     answer["expires_at"] = write_instant(work.now + KEPT)
-    many = "1 change" if len(diff) == 1 else f"{len(diff)} changes"
-    return finish_answer(
-        work,
-        answer,
-        f"{many} planned, nothing is changed yet.",
-        "apply_plan does them all; except leaves numbers out.",
-    )
+    until = say_short(answer["expires_at"], work.zone).rpartition(", ")[2]
+    hint = f"apply_plan does it all, until {until}; except leaves numbers out."
+    return finish_answer(work, answer, f"Nothing is changed yet: {rehearsal.effects}.", hint)
 
 
 def apply_plan(work: Work, request: ApplyPlan) -> WriteAnswer:
@@ -132,7 +157,10 @@ def apply_plan(work: Work, request: ApplyPlan) -> WriteAnswer:
     key = {"key": request.plan_id, "user": work.who.user_id, "origin": work.who.origin}
     row = work.connection.execute(_BY_ID.with_for_update(), key).one_or_none()
     if row is None or read_instant(row.made_at) + KEPT < work.now:
-        raise PlanExpired("There is no such plan any more: a plan is kept for an hour.", "Make it again: plan_changes.")
+        raise PlanExpired(
+            "There is no such plan any more: it is over an hour old, or a later one over its tasks was applied.",
+            "Make it again: plan_changes.",
+        )
     if row.answer is not None:
         known: WriteAnswer = from_json(row.answer)
         return {**known, "replayed": True, "message": "This plan was applied already; nothing new was saved."}
@@ -146,21 +174,23 @@ def apply_plan(work: Work, request: ApplyPlan) -> WriteAnswer:
     change = Change(work, "apply_plan", request.request_id)
     warnings = []
     for number, step in steps:
-        answer, collected = _run(work, number, step)
+        answer, collected = _run(work, number, step, KeptIds(work.ids, step.get("ids", ())))
         warnings += [f"{number}: {warning}" for warning in answer.get("warnings", [])]
         change.add(collected)
     touched = change.list_touched()
     require_person(change, request.plan_id)
-    answer = {"tasks": [view_briefly(each.view) for each in touched], "events": []}
+    warnings += list_clashes(work, touched)
+    answer = {"tasks": [view_briefly(each.view, work.zone) for each in touched], "events": []}
     sentence = "All was so already: nothing changed."
     if not change.is_empty:
         recorded = change.record()
         answer |= {"change_id": recorded.change_id, "events": recorded.events}
-        sentence = f"{_count_effects(touched)} in one go; undo takes all of it back."
+        sentence = f"{count_effects(touched)} in one go; undo takes all of it back."
     if warnings:
         answer["warnings"] = warnings
     answer = finish_answer(work, answer, sentence)
     work.connection.execute(_APPLIED, {"key": request.plan_id, "given": to_json(answer).decode()})
+    _drop_older(work, request.plan_id, from_json(row.seen))
     return answer
 
 
@@ -175,13 +205,14 @@ def _list_steps(work: Work, request: PlanChanges) -> list[Step]:
         return [{"tool": each.tool, "arguments": each.arguments} for each in request.changes]
     assert request.filter is not None  # noqa: S101  # one of the two is given
     assert request.change is not None  # noqa: S101  # it goes with the filter
-    wanted = FindTasks(**request.filter.model_dump(), limit=50)
-    found = search.find_tasks(work, wanted)
+    besides = request.filter.not_
+    wanted = FindTasks(**request.filter.model_dump(exclude={"not_"}), limit=50)
+    found = search.find_tasks(work, wanted, besides)
     if found["total"] > MOST or found.get("total_is_minimum"):
         raise InvalidArguments(f"The filter hits {found['total']} tasks; a plan has at most {MOST}.", "Narrow it.")
     rows = list(found["tasks"])
     while "next_cursor" in found:
-        found = search.find_tasks(work, wanted.model_copy(update={"cursor": found["next_cursor"]}))
+        found = search.find_tasks(work, wanted.model_copy(update={"cursor": found["next_cursor"]}), besides)
         rows += found["tasks"]
     fields = request.change.model_dump(exclude_none=True)
     complete, gone = fields.pop("complete", False), fields.pop("delete", False)
@@ -191,31 +222,48 @@ def _list_steps(work: Work, request: PlanChanges) -> list[Step]:
     return [{"tool": tool, "arguments": {"task_id": row["id"], **fields}} for row in rows]
 
 
-def _rehearse(work: Work, steps: Sequence[Step]) -> tuple[list[DiffEntry], dict[str, Seen], list[str]]:
-    """Run all steps and roll them back; return the diff, the versions seen, and the warnings."""
-    diff: list[DiffEntry] = []
-    seen: dict[str, Seen] = {}
+def _rehearse(work: Work, steps: Sequence[Step]) -> _Rehearsal:
+    """Run all steps and roll them back; each step keeps the ids that it drew."""
+    found = _Rehearsal()
+    whole = Collected()
     made: set[str] = set()
-    warnings: list[str] = []
     try:
         with savepoint(work.connection):
             for number, step in enumerate(steps, 1):
-                answer, collected = _run(work, number, step)
+                ids = KeptIds(work.ids)
+                answer, collected = _run(work, number, step, ids)
+                step["ids"] = ids.drawn
                 touched = list(collected.tasks.values())
-                warnings += [f"{number}: {warning}" for warning in answer.get("warnings", [])]
-                diff.append(_describe_step(number, step, answer, collected))
+                found.warnings += [f"{number}: {warning}" for warning in answer.get("warnings", [])]
+                found.diff.append(_describe_step(work, number, step, answer, collected))
                 made |= {each.row["id"] for each in touched if each.before is None}
                 views = [each.before or each.view for each in touched] or [answer["task"]]
                 for view in views:
                     if view["id"] not in made:
-                        seen.setdefault(view["id"], {"version": view["version"], "numbers": []})["numbers"] += [number]
+                        known = found.seen.setdefault(view["id"], {"version": view["version"], "numbers": []})
+                        known["numbers"].append(number)
+                whole.add(collected)
+            found.warnings += list_clashes(work, whole.list_touched())
+            found.effects = count_effects(whole.list_touched(), planned=True)
             raise _TakenBack
     except _TakenBack:
         pass
-    return diff, seen, warnings
+    found.warnings += _shorten_diff(found.diff)
+    return found
 
 
-def _run(work: Work, number: int, step: Step) -> tuple[WriteAnswer, Collected]:
+def _shorten_diff(diff: list[DiffEntry]) -> list[str]:
+    """Leave out the differences that do not fit an answer; return a warning that says so, if there is one to give."""
+    left = MOST_BYTES - sum(len(to_json({**entry, "changes": {}})) for entry in diff)
+    cut: list[int] = []
+    for entry in diff:
+        left -= len(to_json(entry.get("changes", {})))
+        if left < 0 and entry.pop("changes", None) is not None:
+            cut.append(entry["number"])
+    return [f"The differences from number {cut[0]} on are left out; the texts say what changes."] if cut else []
+
+
+def _run(work: Work, number: int, step: Step, ids: KeptIds) -> tuple[WriteAnswer, Collected]:
     """Run one step; return its answer and what it touched, which it does not record itself."""
     tool = step["tool"]
     if (operation := PLANNABLE.get(tool)) is None:
@@ -224,42 +272,37 @@ def _run(work: Work, number: int, step: Step) -> tuple[WriteAnswer, Collected]:
     try:
         work.who.require(operation.scope)
         given = read_arguments(operation.request, step["arguments"])
-        answer = operation.use_case(work.in_plan(collected), given.request)
+        answer = operation.use_case(work.in_plan(collected, ids), given.request)
     except TodoError as error:
         error.sentence = f"{number} ({tool}): {error.sentence}"
         raise
     return cast("WriteAnswer", answer), collected
 
 
-def _describe_step(number: int, step: Step, answer: WriteAnswer, collected: Collected) -> DiffEntry:
-    first = next(iter(collected.tasks.values()), None)
-    task = first.view if first is not None else answer.get("task")
-    entry: DiffEntry = {
-        "number": number,
-        "tool": step["tool"],
-        "title": None if task is None else task["title"],
-        "text": answer["message"],
-    }
-    if step["tool"] not in ("create_task", "create_recurring_task"):
-        entry["task_id"] = None if task is None else task["id"]
-    if first is not None and first.before is not None and not first.is_gone:
-        entry["changes"] = shorten_differences(diff_views(first.before, first.view))
+def _describe_step(work: Work, number: int, step: Step, answer: WriteAnswer, collected: Collected) -> DiffEntry:
+    brief = view_briefly(answer["task"], work.zone)
+    entry: DiffEntry = {"number": number, "tool": step["tool"], "task_id": brief["id"]}
+    if "recurring_id" in answer:
+        entry["recurring_id"] = answer["recurring_id"]
+    entry |= {"title": brief["title"], "status": answer["task"]["status"]}
+    if "due" in brief:
+        entry |= {"due": brief["due"], "due_text": brief["due_text"]}
+    if "deleted" in brief:
+        entry["deleted"] = True
+    part = collected.tasks.get(brief["id"])
+    if part is not None and part.before is not None and not part.is_gone:
+        entry["changes"] = tell_differences(part.before, part.view, work.zone)
+    entry["text"] = answer["message"]
     return entry
 
 
-def _count_effects(touched: Sequence[Touched]) -> str:
-    """Return what was done to how many tasks: `3 tasks are changed and 1 is deleted`; a series counts once."""
-    counts: dict[str, int] = {}
-    ids = {each.row["id"] for each in touched}
-    for each in touched:
-        if each.row["recurring_id"] in ids:
-            continue
-        kind = each.event_type
-        done = "deleted" if each.is_gone else "created" if kind == EventType.TASK_CREATED else "changed"
-        done = "completed" if kind == EventType.TASK_COMPLETED else done
-        counts[done] = counts.get(done, 0) + 1
-    parts = [f"{count} {'task is' if count == 1 else 'tasks are'} {done}" for done, count in counts.items()]
-    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts) or "No task is changed"
+def _drop_older(work: Work, plan_id: str, seen: dict[str, Seen]) -> None:
+    """Forget the older plans from the same origin over any of these tasks: what they show has changed."""
+    since = write_instant(work.now - KEPT)
+    key = {"key": plan_id, "user": work.who.user_id, "origin": work.who.origin, "since": since}
+    void = [row.id for row in work.connection.execute(_OLDER, key) if seen.keys() & from_json(row.seen).keys()]
+    if void:
+        work.connection.execute(_DROP, {"keys": void})
 
 
 def _leave_out(steps: list[Step], numbers: Sequence[int]) -> list[tuple[int, Step]]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 from pydantic_core import from_json
 from sqlalchemy import bindparam, select, update
@@ -31,6 +32,8 @@ from todo.requests.operation import Effect, Operation
 from todo.requests.schemas import Undo
 from todo.series.series import read_series, save_series
 from todo.text.display import quote_title
+from todo.text.when import say_short
+from todo.undo.effects import list_counted
 from todo.undo.restore import Fields, is_same, read_fields, read_present, restore_task
 
 _C = table_of(models.Change)
@@ -111,8 +114,9 @@ def undo(work: Work, request: Undo) -> WriteAnswer:
     answer |= {"change_id": recorded.change_id, "events": recorded.events}
     if warnings:
         answer["warnings"] = warnings
-    said = "; ".join(_tell(each) for each in touched[:_SHOWN])
-    more = f"; and {len(touched) - _SHOWN} more" if len(touched) > _SHOWN else ""
+    counted = list_counted(touched)
+    said = "; ".join(_tell(each, work.zone) for each in counted[:_SHOWN])
+    more = f"; and {len(counted) - _SHOWN} more" if len(counted) > _SHOWN else ""
     sentence = f"Undone: {said}{more}." if touched else "Undone; nothing looks different."
     return finish_answer(work, answer, sentence, f'To take that back, undo with change_ids=["{recorded.change_id}"].')
 
@@ -256,11 +260,13 @@ def _mark(work: Work, change: ChangeRow, by: str | None) -> None:
             _mark(work, inner, None if by is not None else change["id"])
 
 
-def _tell(touched: Touched) -> str:
+def _tell(touched: Touched, zone: ZoneInfo) -> str:
+    """Return what undo did to a task; one that it removed is named with its due."""
     title = quote_title(touched.view["title"])
     match touched.event_type.value:
         case "task.deleted":
-            return f"{title} is gone"
+            due = touched.view.get("due")
+            return f"{title}{f', due {say_short(due, zone)},' if due else ''} is gone"
         case "task.created":
             return f"{title} is back"
         case "task.completed":

@@ -47,7 +47,7 @@ async def test_creating_emits_the_series_then_its_first_instance_in_one_change(w
     assert data[0]["change_id"] == data[1]["change_id"] == made["change_id"]
     assert data[2] == {
         "version": 1,
-        "task": task,
+        "task": {**task, "zone": "Europe/Berlin"},
         "actor": data[0]["actor"],
         "recurring_id": series_id,
         "occurrence": task["occurrence"],

@@ -320,7 +320,21 @@ def test_a_rule_that_cannot_come_is_refused() -> None:
     [
         ("FREQ=MONTHLY;BYMONTHDAY=31", FIRST, "Months without a 31st are skipped; BYMONTHDAY=-1 is the last day."),
         ("FREQ=MONTHLY", "2026-01-30", "Months without a 30th are skipped; BYMONTHDAY=-1 is the last day."),
-        ("FREQ=YEARLY", "2028-02-29", "Years without a 29 February are skipped; BYMONTHDAY=-1 is the last day."),
+        (
+            "FREQ=YEARLY",
+            "2028-02-29",
+            "Years without a 29 February are skipped; BYMONTH=2;BYMONTHDAY=-1 is the last day.",
+        ),
+        (
+            "FREQ=YEARLY;BYMONTH=2,4;BYMONTHDAY=30",
+            "2026-04-30",
+            "Months without a 30th are skipped; BYMONTH=2,4;BYMONTHDAY=-1 is the last day.",
+        ),
+        (
+            "FREQ=YEARLY;BYMONTHDAY=31",
+            "2026-01-31",
+            "Months without a 31st are skipped; BYMONTHDAY=-1 is the last day.",
+        ),
         ("FREQ=MONTHLY;BYMONTHDAY=-1", FIRST, None),
         ("FREQ=YEARLY", "2026-12-31", None),
         ("FREQ=MONTHLY;INTERVAL=12", "2026-01-31", None),

@@ -1,0 +1,77 @@
+"""The indexes that can lead a search, and the orders of its pages."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, func, literal, tuple_
+
+from events.sql import WithoutIndex, table_of
+from todo.record.models import NO_DEADLINE, TaskTag
+from todo.record.queries import TASK
+
+TAG = table_of(TaskTag)
+Condition = ColumnElement[bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """The index that leads a search: the columns through which owner, status and due are read.
+
+    SQLite has no statistics here and would always choose the index on dues.
+    """
+
+    user: ColumnElement[Any]
+    kind: ColumnElement[Any]
+    status: ColumnElement[Any]
+    deadline: ColumnElement[Any]
+    id: ColumnElement[Any]
+    join: tuple[Condition, ...] = ()
+
+
+def _lead(columns: Sequence[ColumnElement[Any]], *join: Condition) -> Lead:
+    user, kind, status, deadline, id_ = columns
+    return Lead(user, kind, status, deadline, id_, join)
+
+
+_WALKED = (TASK.c.user_id, TASK.c.kind, TASK.c.status, TASK.c.deadline, TASK.c.id)
+BY_DUE = _lead(_WALKED)
+BY_NUMBER = _lead([WithoutIndex(column) for column in _WALKED])
+# Only living tasks have rows here.
+BY_TAG = _lead((TAG.c.user_id, TAG.c.kind, TAG.c.status, TAG.c.deadline, TAG.c.task_id), TASK.c.id == TAG.c.task_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A sort: its key columns, all ascending or all descending, ending in a unique one; `parts` follow each other."""
+
+    columns: tuple[ColumnElement[Any], ...]
+    descending: bool = False
+    parts: tuple[tuple[Condition, ...], ...] = ((),)
+
+    def after(self, keys: Sequence[Any]) -> Condition:
+        """Return the condition that a row comes after the one with these keys."""
+        row, seen = tuple_(*self.columns), tuple_(*(literal(key) for key in keys))
+        return row < seen if self.descending else row > seen
+
+    def apply(self, statement: Select[Any]) -> Select[Any]:
+        """Return the statement in this order."""
+        return statement.order_by(*(column.desc() if self.descending else column for column in self.columns))
+
+
+def choose_order(sort: str, lead: Lead) -> Order:
+    """Return the order of a `sort` of `find_tasks`."""
+    match sort:
+        case "due":
+            return Order((lead.deadline, lead.id))
+        case "-due":
+            undated = lead.deadline == NO_DEADLINE
+            return Order((lead.deadline, lead.id), True, ((lead.deadline < NO_DEADLINE,), (undated,)))
+        case "priority":
+            return Order((TASK.c.priority, lead.id), descending=True)
+        case "created":
+            return Order((TASK.c.created_at, lead.id), descending=True)
+        case "completed":
+            return Order((func.coalesce(TASK.c.completed_at, ""), lead.id), descending=True)
+        case _:
+            return Order((TASK.c.title_key, lead.id))
