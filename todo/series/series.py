@@ -234,7 +234,21 @@ def go_on(change: Change, instance: TaskRow, *, done: bool) -> Advance:
     if date is None:
         end_series(change, series)
         return Advance(next=view_next(work, open_ones[0]) if open_ones else None, ended=True)
-    return make_instances(change, series, [date], {})[1]
+    advance = make_instances(change, series, [date], {})[1]
+    advance.warnings += _explain_taken(work, series, date.due) if done else []
+    return advance
+
+
+def _explain_taken(work: Work, series: Series, due: str) -> list[str]:
+    """Return the sentence on a next date after completion that lies further away than one interval."""
+    schedule = series.schedule
+    nearest = next_after_completion(schedule, work.now, 0) if schedule.mode == "after_completion" else None
+    if nearest is None or nearest.due >= due:
+        return []
+    if nearest.due not in load_taken(work, series.task["id"], just_before(nearest.due)):
+        return []
+    said = when.say_due(nearest.due, schedule.zone)
+    return [f"{said} has had its occurrence already, so the next one is an interval later."]
 
 
 def _wants_next(work: Work, series: Series, instance: TaskRow, open_ones: list[TaskRow], *, done: bool) -> bool:
