@@ -9,7 +9,7 @@ from agent.builtin import list_intents, series_intents, task_intents
 from agent.builtin.intent import Intent, Slots, Target
 from agent.builtin.language import Language
 from agent.builtin.reader import Reader
-from agent.builtin.sentences import Utterance, hide_quotations, is_quotation
+from agent.builtin.sentences import Match, Utterance, hide_quotations, is_quotation
 
 LONGEST_TEXT = 600
 """Characters of a message that are read; no title is longer than a third of that."""
@@ -27,6 +27,7 @@ COMPLETE: dict[str, Callable[[Reader, Intent], Intent]] = {
     "remind_it_before": task_intents.remind_it_before,
     "check": task_intents.check,
     "report_past": task_intents.report_past,
+    "report_undone": task_intents.report_undone,
     "called_off": task_intents.call_off,
     "make_it": task_intents.make_it,
     "complete_many": list_intents.complete_many,
@@ -65,6 +66,8 @@ question for what is missing, or a refusal. How to add a command stands above `i
 """
 
 
+_LEADS = ("remind_before",)
+"""Intents with a duration before a task."""
 _AFTER_GERUND = ("pause", "resume", "stop_series", "skip", "report_done")
 """Intents whose verb wants another one: "pause watering the plants"."""
 
@@ -86,7 +89,7 @@ class Intents:
         if message is None or not message.text:
             return Intent(name="miss")
         reader = self._open(message)
-        matches = self._language.sentences.match(reader.sentence)
+        matches = _prefer_time(reader, self._language.sentences.match(reader.sentence))
         # A sentence that matches fewer words of its own does not override one that matches more.
         best = [_build(reader, match.intent, match.slots) for match in matches if match.weight == matches[0].weight]
         if not best:
@@ -129,6 +132,21 @@ class Intents:
 
     def _open(self, message: Utterance) -> Reader:
         return Reader(self._language, self._now, message, _strip(self._language, message.text))
+
+
+def _prefer_time(reader: Reader, matches: tuple[Match, ...]) -> tuple[Match, ...]:
+    """Leave out matches that take "before" for a lead: "2 days before christmas to wrap", "check it before leaving".
+
+    They stay if a duration stands before it and no other match reads the words as a time.
+    """
+    if not matches or matches[0].intent not in _LEADS:
+        return matches
+    others = tuple(match for match in matches if match.intent not in _LEADS)
+    timed = tuple(match for match in others if "what" in match.slots and reader.read_time(match.slots.get("when", "")))
+    leads = [match.slots["lead"] for match in matches if match.intent in _LEADS and "lead" in match.slots]
+    if leads and not any(reader.read_duration(lead) for lead in leads):
+        return timed or others or matches
+    return timed or matches
 
 
 def _strip(language: Language, text: str) -> str:

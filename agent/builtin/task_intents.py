@@ -130,6 +130,17 @@ def report_past(reader: Reader, draft: Intent) -> Intent:
     return report_done(reader, aimed) if reader.is_question else _beware(aimed, f"verb {verb}")
 
 
+def report_undone(reader: Reader, draft: Intent) -> Intent:
+    """Reopen the task of which a person says that it was not done after all."""
+    past: dict[str, str] = reader.language.reading["past"]
+    said = reader.sentence[: len(reader.sentence) - len(draft.slots["target"])].lower().rstrip()
+    verbs = sorted({*past.items(), *((verb, verb) for verb in past.values())}, key=lambda pair: -len(pair[0]))
+    verb = next((base for form, base in verbs if said.endswith(f" {form}")), "")
+    words = re.sub(f"{reader.language.reading['past_end']}$", "", draft.slots["target"], flags=re.IGNORECASE)
+    aimed = replace(draft, target=reader.read_target(words))
+    return Intent(name="miss") if reader.is_question else _beware(aimed, f"verb {verb}")
+
+
 def call_off(reader: Reader, draft: Intent) -> Intent:
     """Offer to delete a task of which a person says that it was cancelled."""
     return report_done(reader, draft) if reader.is_question else _beware(draft, "delete_it")

@@ -1,7 +1,7 @@
 """Phrases of time in a person's words, read with the tables of a language into the forms that tools take."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -125,7 +125,10 @@ class Phrases:
             if when is not None and when.is_unclear:
                 return Split(text, doubt=" ".join(words[start:]))
             if when is not None:
-                return self._check(words[:start], folded[:start], when)
+                split = self._check(words[:start], folded[:start], when)
+                hangs = start and split.doubt == words[start - 1] and folded[start - 1] in self.table["dangling"]
+                # "Before the 15th" says more than "before".
+                return replace(split, doubt=" ".join(words[start - 1 :])) if hangs else split
         return self.split_lead(text, now) or self._check(words, folded, None)
 
     def split_lead(self, text: str, now: datetime) -> Split | None:

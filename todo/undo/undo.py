@@ -109,7 +109,8 @@ def undo(work: Work, request: Undo) -> WriteAnswer:
         answer["warnings"] = warnings
     said = "; ".join(_tell(each) for each in touched[:_SHOWN])
     more = f"; and {len(touched) - _SHOWN} more" if len(touched) > _SHOWN else ""
-    sentence = f"Undone: {said}{more}." if touched else "Undone; nothing looks different."
+    done = "Done again" if all(each["kind"] == "undo" for each in changes) else "Undone"
+    sentence = f"{done}: {said}{more}." if touched else f"{done}; nothing looks different."
     return finish_answer(work, answer, sentence, f'To take that back, undo with change_ids=["{recorded.change_id}"].')
 
 
