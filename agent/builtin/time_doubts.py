@@ -19,6 +19,7 @@ class Doubts:
         self._table = table
         words = {name: {str(word) for word in entries} for name, entries in table["words"].items()}
         self._units, self._counts, self._shorts = words["unit"], words["count"], words["short_weekday"]
+        self._hours = words["hour"] - {"one"}
         self._weekdays, self._months = words["weekday"], words["month"]
         self._patterns = [re.compile(rf"(?<!\S){row}") for row in table["doubts"]]
         self._time_words = [*words["weekday"], *words["month"], *table["strong"], *table["weak"]]
@@ -61,10 +62,11 @@ class Doubts:
         if len(folded) == 1 and last in self._table["takes_time"]:
             return words[0]
         is_tied = before in self._table["tied"].get(last, ())
-        if (last in self._beside and not is_tied) or self._is_number_of_time(last, before):
+        is_number = last in self._hours and before not in self._table["numbered"]
+        if (last in self._beside and not is_tied) or is_number or self._is_number_of_time(last, before):
             return words[-1]
         is_counted = before in self._counts or before in self._beside or before.isdigit()
-        is_length = folded[-3:-2] == [self._table["lasting"]]
+        is_length = len(folded) > 2 and folded[-3] in self._table["lasting"]
         if last in self._units and is_counted and not is_length:
             return " ".join(words[-2:])
         if not is_rule and folded[0] in self._table["adverbs"]:
@@ -94,14 +96,17 @@ class Doubts:
         after = place + 1
         if after < len(folded) and folded[after] in self._table["articles"]:
             after += 1
-        if after >= len(folded):
+        is_named = after == place + 2 and folded[place] in self._table["naming"] and after + 1 < len(folded)
+        if after >= len(folded) or is_named:
             return 0
         word = folded[after]
         if word[0].isdigit() and folded[place] in self._table["number_openers"]:
             return after + 1
         if after + 1 < len(folded) and (word.isdigit() or word in self._counts):
             # "Walk for 20 minutes" says how long, not when.
-            is_unit = folded[place] != self._table["lasting"] and self._is_near(folded[after + 1], self._units, 0.75)
+            is_unit = folded[place] not in self._table["lasting"] and self._is_near(
+                folded[after + 1], self._units, 0.75
+            )
             return after + 2 if is_unit else 0
         if word in self._units and after == place + 2 and folded[place] == "in":
             return after + 1

@@ -81,6 +81,7 @@ MEANINGS: dict[str, Meaning] = {
     "month_workday": lambda found, which, now: {"day": find_month_workday(found, which, now.date())},
     "in_month": lambda found, which, now: {"day": find_month_ahead(found, which, now.date())},
     "unclear": lambda _found, _value, _now: {"unclear": True},
+    "span": lambda found, _value, _now: {"span": (found["count"], found["unit"])},
     "times": lambda found, _value, _now: {"count": found["count"]},
     "until": lambda _found, _value, _now: {"waiting": "until"},
     "start": lambda _found, _value, _now: {"waiting": "start"},
@@ -105,6 +106,11 @@ MEANINGS: dict[str, Meaning] = {
     "ahead_both_short": lambda found, _value, now: move(found["digits"] * 60 + found["digits2"], "m", now),
     "ahead_decimal": lambda found, _value, now: move(round(found["decimal"] * 60), "m", now),
     "ahead_half": lambda found, _value, now: move(found["count"] * 60 + 30, "m", now),
+    "ahead_months": lambda _found, months, now: move(months, "month", now),
+    "same_time": lambda _found, days, now: {
+        "day": now.date() + timedelta(days=days),
+        "clock": Clock(now.hour, now.minute, is_sure=True),
+    },
     "ahead_minutes": lambda _found, minutes, now: move(minutes, "m", now),
     "days_after": lambda found, days, now: {
         "day": move_day(found["count"], found["unit"], now.date() + timedelta(days=days))

@@ -252,7 +252,9 @@ class Phrases:
     def _walk(self, text: str, place: int, fields: Fields, now: datetime) -> Any:
         """Yield the fields of every sequence of pieces that covers the text from `place` to its end."""
         if place >= len(text):
-            yield fields
+            # "No later than" alone names no time.
+            if fields:
+                yield fields
             return
         place += 2 if text[place : place + 2] in self.table["pauses"] else 0
         for piece in self._pieces:
@@ -294,8 +296,12 @@ class Phrases:
             case "times" if "rule" not in fields:
                 # "Three times weekly" does not say when to end.
                 return None
-            case "span":
-                return {"span": (found["count"], found["unit"])} if "rule" in fields else None
+            case "span" if "rule" not in fields:
+                return {"is_range": True} if fields.keys() & {"clock", "day"} else None
+            case "before":
+                return None if fields else {}
+            case "after":
+                return {} if fields.keys() & {"clock", "day"} else None
             case "until_to":
                 return {"waiting": "until"} if "start" in fields else None
             case "start_clock":

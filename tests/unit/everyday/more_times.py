@@ -64,6 +64,8 @@ MONTHS_AND_PERIODS: list[tuple[str, str]] = [
     ("last thing tonight", "?"),
     ("close of business", "?"),
     ("after school", "?"),
+    ("next week or the week after", "?"),
+    ("end of the week or so", "?"),
     ("in the middle of the night", "?"),
 ]
 """Months, quarters and weeks."""
@@ -96,6 +98,17 @@ COUNTED_FROM_A_DAY: list[tuple[str, str]] = [
     ("in less than two hours", "?"),
     ("in 3 more days", "?"),
     ("in 1/2 hour", "?"),
+    ("half an hour from now", "2026-12-02T15:55"),
+    ("in half a year", "2027-06-02"),
+    ("in half a day", "?"),
+    ("in a year's time", "2027-12-02"),
+    ("in three weeks' time", "2026-12-23"),
+    ("this time tomorrow", "2026-12-03T15:25"),
+    ("same time tomorrow", "?"),
+    ("in 7", "?"),
+    ("in five to ten minutes", "?"),
+    ("fortnight on monday", "?"),
+    ("monday fortnight", "?"),
 ]
 """Days and hours counted from now or from another day."""
 
@@ -118,6 +131,16 @@ SAID_CLOCK_TIMES: list[tuple[str, str]] = [
     ("at four forty-five", "2026-12-02T16:45"),
     ("nine twenty pm", "2026-12-02T21:20"),
     ("six am", "2026-12-03T06:00"),
+    ("friday three in the afternoon", "2026-12-04T15:00"),
+    ("friday three", "?"),
+    ("just after 6", "2026-12-02T18:00"),
+    ("shortly before noon tomorrow", "2026-12-03T12:00"),
+    ("nearly noon", "?"),
+    ("maybe tomorrow", "?"),
+    ("20:30h", "2026-12-02T20:30"),
+    ("8 o clock", "2026-12-02T20:00"),
+    ("eight thirty", "?"),
+    ("0815", "?"),
     ("at 4 oclock", "2026-12-02T16:00"),
     ("9 o'clock am tomorrow", "2026-12-03T09:00"),
     ("half past 9 am", "2026-12-03T09:30"),
@@ -168,6 +191,9 @@ SAID_CLOCK_TIMES: list[tuple[str, str]] = [
     ("friday or so", "?"),
     ("fri eve", "?"),
     ("december 9 earliest", "?"),
+    ("6pm sharp", "2026-12-02T18:00"),
+    ("tomorrow 6pm at the latest", "2026-12-03T18:00"),
+    ("not later than noon tomorrow", "2026-12-03T12:00"),
 ]
 """Clock times as they are said, and what only looks like one."""
 
@@ -183,5 +209,13 @@ RANGES: list[tuple[str, str]] = [
     ("from the 28th of december until the 2nd of january", "2026-12-28"),
     ("3/14-3/16", "?"),
     ("from friday until sunday", "?"),
+    ("at 6pm for 2 hours", "2026-12-02T18:00"),
+    ("tomorrow at 9 for half an hour", "?"),
+    ("friday for 2 days", "2026-12-04"),
+    ("fri 9 to 5", "?"),
+    ("m/w/f at 8", "?"),
+    ("summer 2027", "?"),
+    ("last sunday of the year", "?"),
+    ("1st and 3rd sunday of the month", "?"),
 ]
 """Ranges, of which the start is kept."""

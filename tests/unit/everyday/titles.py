@@ -119,6 +119,11 @@ TITLES: list[tuple[str, str, str | None]] = [
     ("charge the EV", "charge the EV", None),
     ("sell 2 of 3 bikes", "sell 2 of 3 bikes", None),
     ("write to Mr Friday", "?", None),
+    ("book a hotel for 2 nights", "book a hotel for 2 nights", None),
+    ("prepare slides for the monday meeting", "prepare slides for the monday meeting", None),
+    ("buy two tomorrow", "?", None),
+    ("read chapter two tomorrow", "read chapter two", "2026-12-03"),
+    ("pick that one tomorrow", "pick that one", "2026-12-03"),
     ("sort photos 2019-2021", "sort photos 2019-2021", None),
     ("clear the table between 2 courses", "clear the table between 2 courses", None),
 ]
