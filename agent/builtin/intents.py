@@ -89,13 +89,15 @@ class Intents:
         if message is None or not message.text:
             return Intent(name="miss")
         reader = self._open(message)
-        matches = _prefer_time(reader, self._language.sentences.match(reader.sentence))
-        # A sentence that matches fewer words of its own does not override one that matches more.
-        best = [_build(reader, match.intent, match.slots) for match in matches if match.weight == matches[0].weight]
-        if not best:
-            return _read_lead(reader)
-        understood = [intent for intent in best if intent.tool or not intent.say]
-        return _choose(reader, understood) if understood else best[0]
+        matches = self._language.sentences.match(reader.sentence)
+        best: list[Intent] = []
+        for tried in (_beat_lead(reader, matches), matches):
+            # A sentence that matches fewer words of its own does not override one that matches more.
+            best = [_build(reader, match.intent, match.slots) for match in tried if match.weight == tried[0].weight]
+            understood = [intent for intent in best if intent.tool or (tried is matches and not intent.say)]
+            if understood:
+                return _choose(reader, understood)
+        return best[0] if best else _read_lead(reader)
 
     def is_time(self, text: str) -> bool:
         """Return whether the whole message is a time."""
@@ -134,19 +136,19 @@ class Intents:
         return Reader(self._language, self._now, message, _strip(self._language, message.text))
 
 
-def _prefer_time(reader: Reader, matches: tuple[Match, ...]) -> tuple[Match, ...]:
-    """Leave out matches that take "before" for a lead: "2 days before christmas to wrap", "check it before leaving".
+def _beat_lead(reader: Reader, matches: tuple[Match, ...]) -> tuple[Match, ...]:
+    """Return the matches to try before one that takes "before" for a lead; empty if that one is the best.
 
-    They stay if a duration stands before it and no other match reads the words as a time.
+    A time comes first, "2 days before christmas to wrap"; so does any other where no duration stands before it, "check
+    it before leaving".
     """
     if not matches or matches[0].intent not in _LEADS:
-        return matches
+        return ()
     others = tuple(match for match in matches if match.intent not in _LEADS)
     timed = tuple(match for match in others if "what" in match.slots and reader.read_time(match.slots.get("when", "")))
     leads = [match.slots["lead"] for match in matches if match.intent in _LEADS and "lead" in match.slots]
-    if leads and not any(reader.read_duration(lead) for lead in leads):
-        return timed or others or matches
-    return timed or matches
+    is_lead = not leads or any(reader.read_duration(lead) for lead in leads)
+    return timed or (() if is_lead else others)
 
 
 def _strip(language: Language, text: str) -> str:
