@@ -58,6 +58,7 @@ COMPLETE: dict[str, Callable[[Reader, Intent], Intent]] = {
     "list_completed": list_intents.list_completed,
     "list_due": list_intents.list_due,
     "list_due_by": list_intents.list_due_by,
+    "show": list_intents.show,
 }
 """The functions that turn slots into arguments, for intents that need more than their entry in the language file.
 
@@ -94,9 +95,11 @@ class Intents:
         for tried in (_beat_lead(reader, matches), matches):
             # A sentence that matches fewer words of its own does not override one that matches more.
             best = [_build(reader, match.intent, match.slots) for match in tried if match.weight == tried[0].weight]
-            understood = [intent for intent in best if intent.tool or (tried is matches and not intent.say)]
+            understood = [intent for intent in best if intent.tool or not intent.say]
             if understood:
                 return _choose(reader, understood)
+            if best:
+                break
         return best[0] if best else _read_lead(reader)
 
     def is_time(self, text: str) -> bool:
@@ -148,7 +151,7 @@ def _beat_lead(reader: Reader, matches: tuple[Match, ...]) -> tuple[Match, ...]:
     timed = tuple(match for match in others if "what" in match.slots and reader.read_time(match.slots.get("when", "")))
     leads = [match.slots["lead"] for match in matches if match.intent in _LEADS and "lead" in match.slots]
     is_lead = not leads or any(reader.read_duration(lead) for lead in leads)
-    return timed or (() if is_lead else others)
+    return timed or (() if is_lead else tuple(match for match in others if "what" in match.slots))
 
 
 def _strip(language: Language, text: str) -> str:

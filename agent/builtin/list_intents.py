@@ -19,6 +19,14 @@ def search(reader: Reader, draft: Intent) -> Intent:
     return replace(draft, args={"text": reader.read_target(draft.slots["text"]).text, "status": "all"})
 
 
+def show(reader: Reader, draft: Intent) -> Intent:
+    """Show one task, or what is due if a span of days is named instead: "show me next week"."""
+    if _read_span(reader, draft.slots["target"], past=False) is None:
+        return draft
+    span = replace(draft, name="list_due", heading="list_due", tool="find_tasks", scope={}, target=None)
+    return list_due(reader, replace(span, slots={"span": draft.slots["target"]}))
+
+
 def list_tagged(reader: Reader, draft: Intent) -> Intent:
     """List the tasks with a tag."""
     return replace(draft, args={"tags": [reader.restore(draft.slots["tag"]).lstrip("#")]})

@@ -13,6 +13,8 @@ from agent.builtin.time_values import When, begin_ahead
 
 def create(reader: Reader, draft: Intent) -> Intent:
     """Create a task, or a series if a repetition stands with the title."""
+    if match := re.fullmatch(reader.language.reading["tag_to"], draft.slots.get("what", "")):
+        return replace(draft, tool="update_task", target=reader.read_target(match[2]), args={"add_tags": [match[1]]})
     return _create(reader, draft, ())
 
 
