@@ -79,6 +79,8 @@ COUNTED_FROM_A_DAY: list[tuple[str, str]] = [
     ("the day before christmas eve", "2026-12-23"),
     ("day after christmas", "2026-12-26"),
     ("two weeks before friday", "?"),
+    ("in two weeks on tuesday", "?"),
+    ("two weeks on tuesday", "2026-12-22"),
     ("an hour before christmas", "?"),
     ("a few days before christmas", "?"),
     ("the week before christmas", "?"),
@@ -123,6 +125,11 @@ HOLIDAYS: list[tuple[str, str]] = [
     ("mother's day", "?"),
     ("thanksgiving at 4pm", "?"),
     ("next labor day", "?"),
+    ("over christmas", "?"),
+    ("after new year", "?"),
+    ("during the christmas holidays", "?"),
+    ("by new year", "2027-01-01"),
+    ("nye at 10pm", "2026-12-31T22:00"),
 ]
 """Days with a name; those without a fixed date are asked."""
 
