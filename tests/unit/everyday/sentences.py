@@ -366,6 +366,8 @@ ASKED: list[tuple[str, str]] = [
     ("if it rains remind me to call Ann", "I cannot read “if it rains” as a time,"),
     ("pause gym for a while", "How long? Say for example “10 minutes”"),
     ("call Ann done", "I did not understand that, and nothing"),
+    ("remind me friday to sunday to rest", "I am not sure what “friday to sunday” m"),
+    ("remind me at 4 to 7 o'clock to call Ann", "I am not sure what “at 4 to 7 o'clock”"),
     ("remind me tomorrow", "What shall I remind you of? Nothing wa"),
     ("remind me in an hour", "What shall I remind you of? Nothing wa"),
     ("remind me to feed the cat twice a day", "I am not sure what “twice a day” means"),
