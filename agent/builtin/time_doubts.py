@@ -65,7 +65,7 @@ class Doubts:
         is_number = last in self._hours and before not in self._table["numbered"]
         if (last in self._beside and not is_tied) or is_number or self._is_number_of_time(last, before):
             return words[-1]
-        is_counted = before in self._counts or before in self._beside or before.isdigit()
+        is_counted = before in self._counts or before in self._beside or bool(_NUMBER.fullmatch(before))
         is_length = len(folded) > 2 and folded[-3] in self._table["lasting"]
         if last in self._units and is_counted and not is_length:
             return " ".join(words[-2:])

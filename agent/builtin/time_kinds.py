@@ -84,6 +84,8 @@ MEANINGS: dict[str, Meaning] = {
     "span": lambda found, _value, _now: {"span": (found["count"], found["unit"])},
     "times": lambda found, _value, _now: {"count": found["count"]},
     "until": lambda _found, _value, _now: {"waiting": "until"},
+    "until_to": lambda _found, _value, _now: {"waiting": "until"},
+    "start_clock": lambda _found, _value, _now: {"starts_at": True},
     "start": lambda _found, _value, _now: {"waiting": "start"},
     "waited_month": lambda found, _value, now: {"day": find_month_ahead(found, "", now.date())},
     "waiting": lambda _found, kind, _now: {"waiting": kind},
@@ -117,6 +119,7 @@ MEANINGS: dict[str, Meaning] = {
     },
     "workdays_ahead": lambda found, _value, now: {"day": find_workday(found["count"], now.date())},
     "clock": lambda found, minutes, _now: _read_clock(found, minutes),
+    "hour_of_part": lambda found, _value, _now: _read_clock(found, 0),
     "clock_past": lambda found, sign, _now: _read_clock(found, sign * found["past_minutes"]),
     "clock_counted": lambda found, sign, _now: (
         _read_clock(found, sign * found["count"]) if found["count"] < 60 else None

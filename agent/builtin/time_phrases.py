@@ -51,6 +51,16 @@ _ANY_DAY = datetime(2026, 1, 1, 9, tzinfo=UTC)
 """A moment for reading what a phrase is, not when."""
 _WAITING = ("until", "until_to", "start", "waiting", "shift", "shift_day")
 """Kinds that wait for a day; one at a time does."""
+_NEEDED = {
+    "times": "rule",
+    "start_clock": "rule",
+    "until_to": "start",
+    "hour_of_part": "part",
+    "waited_month": "waiting",
+}
+"""What must stand before a kind: "three times weekly" does not say when to end."""
+_GLUED = re.compile(r"(?<=\w)(?:(@)(?=\d{1,2}(?::\d\d)?(?:[ap]m)?$)|,(?=20\d\d$))", re.IGNORECASE)
+"""Parts of a time at a text's end without a blank between them: "12/30@3pm", "jan 1,2027"."""
 _EDGES = '.,;:!?"()'
 
 
@@ -97,7 +107,7 @@ class Phrases:
 
     def read(self, text: str, now: datetime) -> When | None:
         """Return the time if the whole text is one, else None; `now` is in the person's zone."""
-        words = text.split()
+        words = _GLUED.sub(r" \1", text).split()
         when = self._read(self._fold(words), now) if 0 < len(words) <= MOST_WORDS else None
         return None if when is None or when.is_unclear else when
 
@@ -121,7 +131,7 @@ class Phrases:
 
     def split(self, text: str, now: datetime) -> Split:
         """Separate the time at a text's end, or at its beginning, from the rest."""
-        words = text.split()
+        words = _GLUED.sub(r" \1", text).split()
         folded = self._fold(words)
         for start in range(max(0, len(words) - MOST_WORDS), len(words)):
             when = None if self._is_tied(folded, start) else self._read(folded[start:], now)
@@ -278,7 +288,8 @@ class Phrases:
     def _read_piece(self, piece: _Piece, match: re.Match[str], fields: Fields, now: datetime) -> Fields | None:
         """Return the fields that a piece adds, or None if it makes no sense in its context."""
         found = self._values(match)
-        if "waiting" in fields and piece.kind in _WAITING:
+        needed = _NEEDED.get(piece.kind)
+        if ("waiting" in fields and piece.kind in _WAITING) or (needed and needed not in fields):
             return None
         try:
             if piece.kind.startswith("rule"):
@@ -297,21 +308,12 @@ class Phrases:
             case "part":
                 known = piece.value or "day" in fields or "rule" in fields
                 return {"part": match["part"]} if known else None
-            case "times" if "rule" not in fields:
-                # "Three times weekly" does not say when to end.
-                return None
             case "span" if "rule" not in fields:
                 return {"is_range": True} if fields.keys() & {"clock", "day"} else None
             case "before":
                 return None if fields else {}
             case "after":
                 return {} if fields.keys() & {"clock", "day"} else None
-            case "until_to":
-                return {"waiting": "until"} if "start" in fields else None
-            case "start_clock":
-                return {"starts_at": True} if "rule" in fields else None
-            case "waited_month" if "waiting" not in fields:
-                return None
         return MEANINGS[piece.kind](found, piece.value, now)
 
     def _read_rule(self, piece: _Piece, match: re.Match[str], found: Fields) -> Fields:
