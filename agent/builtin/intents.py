@@ -67,8 +67,8 @@ question for what is missing, or a refusal. How to add a command stands above `i
 """
 
 
-_LEADS = ("remind_before",)
-"""Intents with a duration before a task."""
+_REMINDERS = ("remind_before", "remind_about")
+"""Intents that set a reminder on a task; their words may as well be part of a new one."""
 _AFTER_GERUND = ("pause", "resume", "stop_series", "skip", "report_done")
 """Intents whose verb wants another one: "pause watering the plants"."""
 
@@ -92,7 +92,7 @@ class Intents:
         reader = self._open(message)
         matches = self._language.sentences.match(reader.sentence)
         best: list[Intent] = []
-        for tried in (_beat_lead(reader, matches), matches):
+        for tried in (_beat_reminder(reader, matches), matches):
             # A sentence that matches fewer words of its own does not override one that matches more.
             best = [_build(reader, match.intent, match.slots) for match in tried if match.weight == tried[0].weight]
             understood = [intent for intent in best if intent.tool or not intent.say]
@@ -139,19 +139,24 @@ class Intents:
         return Reader(self._language, self._now, message, _strip(self._language, message.text))
 
 
-def _beat_lead(reader: Reader, matches: tuple[Match, ...]) -> tuple[Match, ...]:
-    """Return the matches to try before one that takes "before" for a lead; empty if that one is the best.
+def _beat_reminder(reader: Reader, matches: tuple[Match, ...]) -> tuple[Match, ...]:
+    """Return the matches to try before one that sets a reminder on a task; empty if that one is the best.
 
-    A time comes first, "2 days before christmas to wrap"; so does any other where no duration stands before it, "check
-    it before leaving".
+    A time comes first, "2 days before christmas to wrap"; so does any other where its words are no lead or time, as in
+    "to check it before leaving" and "to call in about an hour".
     """
-    if not matches or matches[0].intent not in _LEADS:
+    best = [match for match in matches if match.weight == matches[0].weight]
+    if not matches or matches[0].intent not in _REMINDERS:
         return ()
-    others = tuple(match for match in matches if match.intent not in _LEADS)
-    timed = tuple(match for match in others if "what" in match.slots and reader.read_time(match.slots.get("when", "")))
-    leads = [match.slots["lead"] for match in matches if match.intent in _LEADS and "lead" in match.slots]
-    is_lead = not leads or any(reader.read_duration(lead) for lead in leads)
-    return timed or (() if is_lead else tuple(match for match in others if "what" in match.slots))
+    others = tuple(match for match in matches if match.intent not in _REMINDERS and "what" in match.slots)
+    timed = tuple(match for match in others if reader.read_time(match.slots.get("when", "")))
+    return timed or (() if any(_is_sound(reader, match.slots) for match in best) else others)
+
+
+def _is_sound(reader: Reader, slots: Slots) -> bool:
+    """Return whether the lead and the time of a sentence can be read."""
+    lead, when = slots.get("lead"), slots.get("when")
+    return (lead is None or bool(reader.read_duration(lead))) and (when is None or bool(reader.read_time(when)))
 
 
 def _strip(language: Language, text: str) -> str:

@@ -19,7 +19,7 @@ class Doubts:
         self._table = table
         words = {name: {str(word) for word in entries} for name, entries in table["words"].items()}
         self._units, self._counts, self._shorts = words["unit"], words["count"], words["short_weekday"]
-        self._hours = words["hour"] - {"one"}
+        self._numbers = (words["hour"] | words["ordinal"]) - {"one"}
         self._weekdays, self._months = words["weekday"], words["month"]
         self._patterns = [re.compile(rf"(?<!\S){row}") for row in table["doubts"]]
         self._time_words = [*words["weekday"], *words["month"], *table["strong"], *table["weak"]]
@@ -31,7 +31,6 @@ class Doubts:
             *words["short_weekday"],
             *words["plural_weekday"],
             *words["month"],
-            *words["ordinal"],
         }
 
     def find(self, words: list[str], folded: list[str]) -> str:
@@ -62,7 +61,7 @@ class Doubts:
         if len(folded) == 1 and last in self._table["takes_time"]:
             return words[0]
         is_tied = before in self._table["tied"].get(last, ())
-        is_number = last in self._hours and before not in self._table["numbered"]
+        is_number = bool(before) and last in self._numbers and before not in self._table["numbered"]
         if (last in self._beside and not is_tied) or is_number or self._is_number_of_time(last, before):
             return words[-1]
         is_counted = before in self._counts or before in self._beside or bool(_NUMBER.fullmatch(before))

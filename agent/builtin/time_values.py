@@ -94,7 +94,7 @@ def settle_waiting(fields: Fields, now: datetime) -> Fields | None:
     if kind in ("until", "start"):
         return {**settled, kind: day}
     try:
-        day = move_day(*shift, day) if shift else day - timedelta(days=day.weekday())
+        day = move_day(shift[0], shift[1], day) if shift else day - timedelta(days=day.weekday())
     except (ValueError, OverflowError):
         return None
     return {**settled, "day": day} if day >= now.date() else None

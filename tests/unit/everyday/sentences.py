@@ -266,6 +266,17 @@ SENTENCES: list[tuple[str, str, dict[str, Any]]] = [
         {"title": "wrap the gifts", "reminders": ["0m"], "due": "2026-12-23"},
     ),
     (
+        "remind me to call Ann in about two hours",
+        "create_task",
+        {"title": "call Ann", "reminders": ["0m"], "due": "2026-12-02T17:25"},
+    ),
+    (
+        "remind me tomorrow to ask about the cake",
+        "create_task",
+        {"title": "ask about the cake", "reminders": ["0m"], "due": "2026-12-03"},
+    ),
+    ("remind me tomorrow about going to the gym", "set_reminder", {"task_id": "T", "at": "2026-12-03"}),
+    (
         "remind me to check the bag before leaving at 7",
         "create_task",
         {"title": "check the bag before leaving", "reminders": ["0m"], "due": "2026-12-02T19:00"},
