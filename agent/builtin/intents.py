@@ -142,8 +142,8 @@ class Intents:
 def _beat_reminder(reader: Reader, matches: tuple[Match, ...]) -> tuple[Match, ...]:
     """Return the matches to try before one that sets a reminder on a task; empty if that one is the best.
 
-    A time comes first, "2 days before christmas to wrap"; so does any other where its words are no lead or time, as in
-    "to check it before leaving" and "to call in about an hour".
+    A time comes first, "2 days before christmas to wrap"; so does any other where its words cannot be read as lead or
+    time: "to check it before leaving" and "to call in about an hour".
     """
     best = [match for match in matches if match.weight == matches[0].weight]
     if not matches or matches[0].intent not in _REMINDERS:

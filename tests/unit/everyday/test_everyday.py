@@ -8,7 +8,8 @@ import pytest
 from agent.messages import Message
 from tests.unit.command_replies import NOW, ask
 from tests.unit.everyday import more_times, rules, times
-from tests.unit.everyday.sentences import ASKED, SENTENCES
+from tests.unit.everyday.asked import ASKED
+from tests.unit.everyday.sentences import SENTENCES
 from tests.unit.everyday.titles import TITLES
 
 WEDNESDAY = datetime(2026, 12, 2, 15, 25, tzinfo=NOW.tzinfo)
