@@ -152,7 +152,7 @@ def find_month_ahead(found: Fields, which: str, today: date) -> date:
     """
     month, year = found["month"], found.get("year")
     if year is None:
-        if month == today.month or (which == "next" and month > today.month):
+        if which == "next" and month > today.month:
             raise ValueError("could be another month")
         year = today.year + (month < today.month)
     first = date(year, month, 1)

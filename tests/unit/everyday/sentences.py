@@ -275,6 +275,11 @@ SENTENCES: list[tuple[str, str, dict[str, Any]]] = [
         "create_task",
         {"title": "ask about the cake", "reminders": ["0m"], "due": "2026-12-03"},
     ),
+    (
+        "remind me fri@4pm to call Ann",
+        "create_task",
+        {"title": "call Ann", "reminders": ["0m"], "due": "2026-12-04T16:00"},
+    ),
     ("remind me tomorrow about going to the gym", "set_reminder", {"task_id": "T", "at": "2026-12-03"}),
     (
         "remind me to check the bag before leaving at 7",
