@@ -140,13 +140,13 @@ class Intents:
 
 
 def _beat_reminder(reader: Reader, matches: tuple[Match, ...]) -> tuple[Match, ...]:
-    """Return the matches to try before one that sets a reminder on a task; empty if that one is the best.
+    """Return the matches to try before those that set a reminder on a task; empty if these are the best.
 
-    A time comes first, "2 days before christmas to wrap"; so does any other where its words cannot be read as lead or
+    A time comes first, "2 days before christmas to wrap"; so does any other where their words cannot be read as lead or
     time: "to check it before leaving" and "to call in about an hour".
     """
-    best = [match for match in matches if match.weight == matches[0].weight]
-    if not matches or matches[0].intent not in _REMINDERS:
+    best = [match for match in matches if match.weight == matches[0].weight and match.intent in _REMINDERS]
+    if not best:
         return ()
     others = tuple(match for match in matches if match.intent not in _REMINDERS and "what" in match.slots)
     timed = tuple(match for match in others if reader.read_time(match.slots.get("when", "")))

@@ -260,7 +260,7 @@ def _create(reader: Reader, draft: Intent, reminders: tuple[str, ...]) -> Intent
     if "when" in draft.slots:
         joint = reader.language.reading["joint"]
         head, found, _ = what.partition(joint)
-        if found and reader.read_time(head):
+        if found and (reader.read_time(head) or reader.read_time(f"on {head}")):
             # "Remind me friday to sunday to rest": the time may go on.
             return reader.refuse_doubt(f"{draft.slots['when']}{joint}{head}")
         if reader.read_time(draft.slots["when"]) is None:

@@ -11,6 +11,8 @@ ASKED: list[tuple[str, str]] = [
     ("if it rains remind me to call Ann", "I cannot read “if it rains” as a time,"),
     ("pause gym for a while", "How long? Say for example “10 minutes”"),
     ("call Ann done", "I did not understand that, and nothing"),
+    ("remind me to call Ann from 5 to 6pm of april 22", "I am not sure what “from 5 to 6pm” me"),
+    ("remind me on the 5th to the ninth to rest", "I am not sure what “on the 5th to the ni"),
     ("remind me friday to sunday to rest", "I am not sure what “friday to sunday” m"),
     ("remind me at 4 to 7 o'clock to call Ann", "I am not sure what “at 4 to 7 o'clock”"),
     ("remind me tomorrow", "What shall I remind you of? Nothing wa"),
