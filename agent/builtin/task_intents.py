@@ -258,13 +258,13 @@ def delete_notes(reader: Reader, draft: Intent) -> Intent:
 def _create(reader: Reader, draft: Intent, reminders: tuple[str, ...]) -> Intent:
     what, marks = _take_marks(reader, draft.slots.get("what", ""))
     if "when" in draft.slots:
+        if reader.read_time(draft.slots["when"]) is None:
+            return reader.refuse_time(draft.slots["when"])
         joint = reader.language.reading["joint"]
         head, found, _ = what.partition(joint)
         if found and (reader.read_time(head) or reader.read_time(f"on {head}")):
             # "Remind me friday to sunday to rest": the time may go on.
             return reader.refuse_doubt(f"{draft.slots['when']}{joint}{head}")
-        if reader.read_time(draft.slots["when"]) is None:
-            return reader.refuse_time(draft.slots["when"])
         what = f"{what} {draft.slots['when']}"
     if "list" in draft.slots:
         tag = draft.slots["list"].lower()

@@ -86,7 +86,7 @@ class Phrases:
 
     table: dict[str, Any]
     _pieces: list[_Piece] = field(default_factory=list)
-    _any: re.Pattern[str] = field(init=False)
+    _first: re.Pattern[str] = field(init=False)
     _durations: list[_Piece] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -102,7 +102,8 @@ class Phrases:
         rows = [*self.table["times"], *self.table["repeats"]]
         self._pieces = [_Piece(self._compile(row), kind, value) for row, kind, value in rows]
         # Most words begin no phrase of time: one pattern says so faster than each of them.
-        self._any = re.compile("|".join(re.sub(r"\(\?P<\w+>", "(?:", piece.pattern.pattern) for piece in self._pieces))
+        first = [piece.pattern.pattern for piece in self._pieces if piece.kind not in _NEEDED]
+        self._first = re.compile("|".join(re.sub(r"\(\?P<\w+>", "(?:", row) for row in first))
         self._durations = [_Piece(self._compile(row), kind, None) for row, kind in self.table["durations"]]
 
     def read(self, text: str, now: datetime) -> When | None:
@@ -271,7 +272,7 @@ class Phrases:
                 yield fields
             return
         place += 2 if text[place : place + 2] in self.table["pauses"] else 0
-        for piece in self._pieces if self._any.match(text, place) else ():
+        for piece in self._pieces if fields or self._first.match(text, place) else ():
             match = piece.pattern.match(text, place)
             if match is None:
                 continue
