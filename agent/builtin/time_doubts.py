@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from typing import Any
 
 _CLOCK_LIKE = re.compile(
-    r"\d{1,2}(?:(?::\d+)+|[ap]\.?m)|\d{1,2}:\d+[ap]\.?m|\d{1,2}/\d{1,2}(/\d{2,4})?|\d{1,2}/\d{4}|\d{1,4}-\d{1,2}-\d{1,4}"
+    r"\d{1,2}(?:(?::\d+)+[ap]?|[ap]\.?m)|\d{1,2}:\d+[ap]\.?m|\d{1,2}/\d{1,2}(/\d{2,4})?|\d{1,2}/\d{4}|\d{1,4}[-/]\d{1,2}[-/]\d{1,4}"
 )
 _DATE_LIKE = re.compile(r"\d{1,2}\.\d{1,2}\.(\d{2,4})?")
 _NUMBER = re.compile(r"[+@~]?\d{1,2}(?:st|nd|rd|th|m|h|d|w|hrs?|mins?)?|(?:[01]\d|2[0-3])[0-5]\d")
@@ -41,7 +41,7 @@ class Doubts:
         for place, word in enumerate(folded):
             if word in self._table["repeaters"] or self._is_near(word, self._table["strong"], 0.85):
                 return " ".join(words[place : place + 2])
-            if word != "24/7" and (_CLOCK_LIKE.fullmatch(word) or _DATE_LIKE.fullmatch(words[place])):
+            if word != "24/7" and (_CLOCK_LIKE.fullmatch(word) or _DATE_LIKE.fullmatch(words[place].rstrip(",;"))):
                 return words[place]
             if place and word in self._table["repeat_hints"] and place + 1 < len(folded):
                 follows = folded[place + 1 : place + 3]

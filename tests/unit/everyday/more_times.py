@@ -205,6 +205,8 @@ SAID_CLOCK_TIMES: list[tuple[str, str]] = [
     ("since 2pm", "?"),
     ("friday if possible", "?"),
     ("friday or so", "?"),
+    ("friday then monday", "?"),
+    ("8.5.2027, tomorrow", "?"),
     ("fri eve", "?"),
     ("december 9 earliest", "?"),
     ("6pm sharp", "2026-12-02T18:00"),
