@@ -142,7 +142,7 @@ def find_date_range(found: Fields, today: date) -> Fields:
     end = found.get("month2", found["month"])
     if not 1 <= found["dom2"] <= 31 or (end == found["month"] and not found["dom"] < found["dom2"]):
         raise ValueError("not a range")
-    return {"day": find_date(found, today), "is_range": True}
+    return {"day": find_date(found, today), "is_range": True, "is_day_range": True}
 
 
 def find_month_ahead(found: Fields, which: str, today: date) -> date:

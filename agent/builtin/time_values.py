@@ -91,6 +91,9 @@ def settle_waiting(fields: Fields, now: datetime) -> Fields | None:
     """Return the fields with the day that "until" or "a week after" waited for; None if that is over."""
     settled = dict(fields)
     kind, day, shift = settled.pop("waiting"), settled.pop("day"), settled.pop("shift", None)
+    if "is_day_range" in settled:
+        # "From january 4 until march 3": the end belongs to the repetition.
+        return None
     if kind in ("until", "start"):
         return {**settled, kind: day}
     try:
@@ -180,6 +183,8 @@ def _resolve_fine_rule(fields: Fields, clock: time | None, now: datetime) -> Whe
 
 
 def _end_rule(rule: str, first: str, fields: Fields, start: date) -> When | None:
+    if fields.get("until", start) < start:
+        return None
     try:
         end = _write_end(rule, fields, start)
     except ValueError:
