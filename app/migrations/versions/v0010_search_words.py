@@ -7,7 +7,7 @@ from alembic import op
 
 from todo.text.search_words import fold_task
 
-revision = "0009"
+revision = "0010"
 down_revision = "0008"
 branch_labels = None
 depends_on = None
