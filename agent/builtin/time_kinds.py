@@ -65,12 +65,12 @@ MEANINGS: dict[str, Meaning] = {
     "date": lambda found, _value, now: check_weekday(find_date(found, now.date()), found),
     "month_day": lambda found, _value, now: {"day": find_month_day(found["dom"], now.date())},
     "weekday_month_day": lambda found, _value, now: check_weekday(find_month_day(found["dom"], now.date()), found),
-    "iso": lambda found, _value, _now: {"day": date.fromisoformat(found["iso"])},
+    "iso": lambda found, _value, _now: check_weekday(date.fromisoformat(found["iso"]), found),
     "iso_clock": lambda found, _value, _now: {
         "day": date.fromisoformat(found["iso"]),
         "clock": Clock(found["hour24"], found["minute"], is_sure=True),
     },
-    "numeric": lambda found, _value, now: {"day": read_numeric(found["numeric"], now.date())},
+    "numeric": lambda found, _value, now: check_weekday(read_numeric(found["numeric"], now.date()), found),
     "holiday": lambda found, _value, now: {"day": find_holiday(found["holiday"], now.date())},
     "date_range": lambda found, _value, now: find_date_range(found, now.date()),
     "next_month_day": lambda found, _value, now: {
@@ -117,6 +117,7 @@ MEANINGS: dict[str, Meaning] = {
     "days_after": lambda found, days, now: {
         "day": move_day(found["count"], found["unit"], now.date() + timedelta(days=days))
     },
+    "next_workday": lambda _found, count, now: {"day": find_workday(count, now.date())},
     "workdays_ahead": lambda found, _value, now: {"day": find_workday(found["count"], now.date())},
     "clock": lambda found, minutes, _now: _read_clock(found, minutes),
     "hour_of_part": lambda found, _value, _now: _read_clock(found, 0),
