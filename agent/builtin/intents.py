@@ -9,7 +9,7 @@ from agent.builtin import list_intents, series_intents, task_intents
 from agent.builtin.intent import Intent, Slots, Target
 from agent.builtin.language import Language
 from agent.builtin.reader import Reader
-from agent.builtin.sentences import Utterance, hide_quotations, is_quotation
+from agent.builtin.sentences import Match, Utterance, hide_quotations, is_quotation
 
 LONGEST_TEXT = 600
 """Characters of a message that are read; no title is longer than a third of that."""
@@ -27,6 +27,7 @@ COMPLETE: dict[str, Callable[[Reader, Intent], Intent]] = {
     "remind_it_before": task_intents.remind_it_before,
     "check": task_intents.check,
     "report_past": task_intents.report_past,
+    "report_undone": task_intents.report_undone,
     "called_off": task_intents.call_off,
     "make_it": task_intents.make_it,
     "complete_many": list_intents.complete_many,
@@ -57,6 +58,7 @@ COMPLETE: dict[str, Callable[[Reader, Intent], Intent]] = {
     "list_completed": list_intents.list_completed,
     "list_due": list_intents.list_due,
     "list_due_by": list_intents.list_due_by,
+    "show": list_intents.show,
 }
 """The functions that turn slots into arguments, for intents that need more than their entry in the language file.
 
@@ -65,6 +67,8 @@ question for what is missing, or a refusal. How to add a command stands above `i
 """
 
 
+_REMINDERS = ("remind_before", "remind_about")
+"""Intents that set a reminder on a task; their words may as well be part of a new one."""
 _AFTER_GERUND = ("pause", "resume", "stop_series", "skip", "report_done")
 """Intents whose verb wants another one: "pause watering the plants"."""
 
@@ -87,12 +91,16 @@ class Intents:
             return Intent(name="miss")
         reader = self._open(message)
         matches = self._language.sentences.match(reader.sentence)
-        # A sentence that matches fewer words of its own does not override one that matches more.
-        best = [_build(reader, match.intent, match.slots) for match in matches if match.weight == matches[0].weight]
-        if not best:
-            return _read_lead(reader)
-        understood = [intent for intent in best if intent.tool or not intent.say]
-        return _choose(reader, understood) if understood else best[0]
+        best: list[Intent] = []
+        for tried in (_beat_reminder(reader, matches), matches):
+            # A sentence that matches fewer words of its own does not override one that matches more.
+            best = [_build(reader, match.intent, match.slots) for match in tried if match.weight == tried[0].weight]
+            understood = [intent for intent in best if intent.tool or not intent.say]
+            if understood:
+                return _choose(reader, understood)
+            if best:
+                break
+        return best[0] if best else _read_lead(reader)
 
     def is_time(self, text: str) -> bool:
         """Return whether the whole message is a time."""
@@ -129,6 +137,26 @@ class Intents:
 
     def _open(self, message: Utterance) -> Reader:
         return Reader(self._language, self._now, message, _strip(self._language, message.text))
+
+
+def _beat_reminder(reader: Reader, matches: tuple[Match, ...]) -> tuple[Match, ...]:
+    """Return the matches to try before those that set a reminder on a task; empty if these are the best.
+
+    A time comes first, "2 days before christmas to wrap"; so does any other where their words cannot be read as lead or
+    time: "to check it before leaving" and "to call in about an hour".
+    """
+    best = [match for match in matches if match.weight == matches[0].weight and match.intent in _REMINDERS]
+    if not best:
+        return ()
+    others = tuple(match for match in matches if match.intent not in _REMINDERS and "what" in match.slots)
+    timed = tuple(match for match in others if reader.read_time(match.slots.get("when", "")))
+    return timed or (() if any(_is_sound(reader, match.slots) for match in best) else others)
+
+
+def _is_sound(reader: Reader, slots: Slots) -> bool:
+    """Return whether the lead and the time of a sentence can be read."""
+    lead, when = slots.get("lead"), slots.get("when")
+    return (lead is None or bool(reader.read_duration(lead))) and (when is None or bool(reader.read_time(when)))
 
 
 def _strip(language: Language, text: str) -> str:

@@ -19,6 +19,14 @@ def search(reader: Reader, draft: Intent) -> Intent:
     return replace(draft, args={"text": reader.read_target(draft.slots["text"]).text, "status": "all"})
 
 
+def show(reader: Reader, draft: Intent) -> Intent:
+    """Show one task, or what is due if a span of days is named instead: "show me next week"."""
+    if _read_span(reader, draft.slots["target"], past=False) is None:
+        return draft
+    span = replace(draft, name="list_due", heading="list_due", tool="find_tasks", scope={}, target=None)
+    return list_due(reader, replace(span, slots={"span": draft.slots["target"]}))
+
+
 def list_tagged(reader: Reader, draft: Intent) -> Intent:
     """List the tasks with a tag."""
     return replace(draft, args={"tags": [reader.restore(draft.slots["tag"]).lstrip("#")]})
@@ -114,11 +122,17 @@ def _read_span(reader: Reader, text: str, *, past: bool) -> tuple[date, date] | 
         "month": (today.replace(day=1), today) if past else (today, next_month - timedelta(days=1)),
         "next week": (monday + timedelta(days=7), monday + timedelta(days=13)),
         "weekend": (max(today, monday + timedelta(days=5)), monday + timedelta(days=6)),
+        "next weekend": (monday + timedelta(days=12), monday + timedelta(days=13)),
         "seven": (today, today + timedelta(days=7)),
     }
     names = reader.language.reading["spans"]
     if low in names:
         return spans[names[low]]
+    period = "" if past else low.removeprefix("in ").removeprefix("on ")
+    if period and (end := reader.read_day(f"end of {period}")):
+        # Of a month that has begun, the rest is meant.
+        start = reader.read_day(f"start of {period}")
+        return date.fromisoformat(start) if "" < start <= end else today, date.fromisoformat(end)
     day = "" if past else reader.read_day(text) or reader.read_day(f"on {text}")
     if not day:
         return None

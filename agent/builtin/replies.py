@@ -8,8 +8,6 @@ from agent.builtin.language import Language
 
 _PLANNED = 10
 """Changes of a plan that are listed."""
-_UNDONE = "Undone:"
-_RESUME = " is resumed with paused=false"
 _HINTS = {"delete_task": "end_series", "undo": "redo_hint"}
 """What replaces the hint of a write's answer, by its tool; any other tool hints that it changed one occurrence."""
 
@@ -125,11 +123,8 @@ class Replies:
         message = str(data.get("message", ""))
         if hint := str(data.get("hint", "")):
             message = message.removesuffix(hint).rstrip()
-        if call.name == "undo" and call.args.get("change_ids"):
-            message = message.replace(_UNDONE, self._say("redone"), 1)
-        elif hint:
+        if hint and not (call.name == "undo" and call.args.get("change_ids")):
             message += self._say(_HINTS.get(call.name, "only_this"))
-        message = message.replace(_RESUME, _RESUME.partition(" with")[0])
         return " ".join([message, *(str(warning) for warning in data.get("warnings", []))])
 
     def _is_overdue(self, row: dict[str, Any]) -> bool:

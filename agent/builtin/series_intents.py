@@ -34,6 +34,9 @@ def change_rule(reader: Reader, draft: Intent) -> Intent:
 
 def pause(reader: Reader, draft: Intent) -> Intent:
     """Pause a series, until a day if one is named."""
+    if "lead" in draft.slots:
+        end = reader.read_day(f"in {draft.slots['lead']}")
+        return replace(draft, args={"pause_until": end}) if end else reader.refuse("bad_lead")
     if "when" not in draft.slots:
         return replace(draft, args={"paused": True})
     text = draft.slots["when"]

@@ -13,6 +13,8 @@ from agent.builtin.time_values import When, begin_ahead
 
 def create(reader: Reader, draft: Intent) -> Intent:
     """Create a task, or a series if a repetition stands with the title."""
+    if match := re.fullmatch(reader.language.reading["tag_to"], draft.slots.get("what", "")):
+        return replace(draft, tool="update_task", target=reader.read_target(match[2]), args={"add_tags": [match[1]]})
     return _create(reader, draft, ())
 
 
@@ -128,6 +130,17 @@ def report_past(reader: Reader, draft: Intent) -> Intent:
     words = re.sub(f"{reader.language.reading['past_end']}$", "", draft.slots["target"], flags=re.IGNORECASE)
     aimed = replace(draft, target=reader.read_target(words))
     return report_done(reader, aimed) if reader.is_question else _beware(aimed, f"verb {verb}")
+
+
+def report_undone(reader: Reader, draft: Intent) -> Intent:
+    """Reopen the task of which a person says that it was not done after all."""
+    past: dict[str, str] = reader.language.reading["past"]
+    said = reader.sentence[: len(reader.sentence) - len(draft.slots["target"])].lower().rstrip()
+    verbs = sorted({*past.items(), *((verb, verb) for verb in past.values())}, key=lambda pair: -len(pair[0]))
+    verb = next((base for form, base in verbs if said.endswith(f" {form}")), "")
+    words = re.sub(f"{reader.language.reading['past_end']}$", "", draft.slots["target"], flags=re.IGNORECASE)
+    aimed = replace(draft, target=reader.read_target(words))
+    return Intent(name="miss") if reader.is_question else _beware(aimed, f"verb {verb}")
 
 
 def call_off(reader: Reader, draft: Intent) -> Intent:
@@ -247,6 +260,11 @@ def _create(reader: Reader, draft: Intent, reminders: tuple[str, ...]) -> Intent
     if "when" in draft.slots:
         if reader.read_time(draft.slots["when"]) is None:
             return reader.refuse_time(draft.slots["when"])
+        joint = reader.language.reading["joint"]
+        head, found, _ = what.partition(joint)
+        if found and (reader.read_time(head) or reader.read_time(f"on {head}")):
+            # "Remind me friday to sunday to rest": the time may go on.
+            return reader.refuse_doubt(f"{draft.slots['when']}{joint}{head}")
         what = f"{what} {draft.slots['when']}"
     if "list" in draft.slots:
         tag = draft.slots["list"].lower()

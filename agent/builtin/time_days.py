@@ -62,7 +62,10 @@ def find_edge(which: str, today: date) -> date:
         "end week": monday + 6 * day,
         "end next week": monday + 13 * day,
         "next month": add_months(first, 1),
+        "next quarter": add_months(first, 3 - (today.month - 1) % 3),
         "end month": add_months(first, 1) - day,
+        "end quarter": add_months(first, 3 - (today.month - 1) % 3) - day,
+        "end next quarter": add_months(first, 6 - (today.month - 1) % 3) - day,
         "end next month": add_months(first, 2) - day,
         "next year": date(today.year + 1, 1, 1),
         "end year": date(today.year, 12, 31),
@@ -106,7 +109,7 @@ def find_nth_weekday(found: Fields, which: str, today: date) -> date:
 
 def read_numeric(text: str, today: date) -> date:
     """Return a date in numbers; raises ValueError unless day and month cannot be mistaken for each other."""
-    first, second, *year = (int(part) for part in re.split(r"[/.]", text))
+    first, second, *year = (int(part) for part in re.split(r"[/.-]", text))
     # "24/7" is not a date, and "1.12" may be a version.
     if text == "24/7" or ("." in text and not year) or not (first > 12 or second > 12 or first == second):
         raise ValueError("not clearly a date")
@@ -135,10 +138,46 @@ def find_workday(count: int, today: date) -> date:
 
 
 def find_date_range(found: Fields, today: date) -> Fields:
-    """Return the first day of a range within one month."""
-    if not found["dom"] < found["dom2"] <= 31:
+    """Return the first day of a range within one month, or from one month to another."""
+    end = found.get("month2", found["month"])
+    if not 1 <= found["dom2"] <= 31 or (end == found["month"] and not found["dom"] < found["dom2"]):
         raise ValueError("not a range")
-    return {"day": find_date(found, today), "is_range": True}
+    return {"day": find_date(found, today), "is_range": True, "is_day_range": True}
+
+
+def find_month_ahead(found: Fields, which: str, today: date) -> date:
+    """Return the first day of a month that lies ahead; raises ValueError if that could be another one.
+
+    In November, "next march" can be one month only, "next december" two, and "in november" is half over.
+    """
+    month, year = found["month"], found.get("year")
+    if year is None:
+        if which == "next" and month > today.month:
+            raise ValueError("could be another month")
+        year = today.year + (month < today.month)
+    first = date(year, month, 1)
+    if first <= today:
+        raise ValueError("that month has begun")
+    return first
+
+
+def find_this_month_day(dom: int, today: date) -> date:
+    """Return a day of this month; raises ValueError if there is none or it is over."""
+    day = today.replace(day=dom)
+    if day < today:
+        raise ValueError("that day is over")
+    return day
+
+
+def find_month_workday(found: Fields, which: str, today: date) -> date:
+    """Return the first or the last day from Monday to Friday of this month or the next."""
+    first = add_months(today.replace(day=1), int(which == "next"))
+    days = [first + timedelta(days=ahead) for ahead in range(monthrange(first.year, first.month)[1])]
+    workdays = [day for day in days if day.weekday() < 5]
+    day = workdays[-1 if found["edge"] == "last" else 0]
+    if day < today:
+        raise ValueError("that day is over")
+    return day
 
 
 _SECONDS = {"s": 1, "m": 60, "h": 3_600}

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from typing import Any
 
 _CLOCK_LIKE = re.compile(
-    r"\d{1,2}(?::\d+|[ap]\.?m)|\d{1,2}:\d+[ap]\.?m|\d{1,2}/\d{1,2}(/\d{2,4})?|\d{1,4}-\d{1,2}-\d{1,4}"
+    r"\d{1,2}(?:(?::\d+)+[ap]?|[ap]\.?m)|\d{1,2}:\d+[ap]\.?m|\d{1,2}/\d{1,2}(/\d{2,4})?|\d{1,2}/\d{4}|\d{1,4}[-/]\d{1,2}[-/]\d{1,4}"
 )
 _DATE_LIKE = re.compile(r"\d{1,2}\.\d{1,2}\.(\d{2,4})?")
 _NUMBER = re.compile(r"[+@~]?\d{1,2}(?:st|nd|rd|th|m|h|d|w|hrs?|mins?)?|(?:[01]\d|2[0-3])[0-5]\d")
@@ -19,7 +19,8 @@ class Doubts:
         self._table = table
         words = {name: {str(word) for word in entries} for name, entries in table["words"].items()}
         self._units, self._counts, self._shorts = words["unit"], words["count"], words["short_weekday"]
-        self._weekdays = words["weekday"]
+        self._numbers = (words["hour"] | words["ordinal"]) - {"one"}
+        self._weekdays, self._months = words["weekday"], words["month"]
         self._patterns = [re.compile(rf"(?<!\S){row}") for row in table["doubts"]]
         self._time_words = [*words["weekday"], *words["month"], *table["strong"], *table["weak"]]
         self._feasts = {*words["holiday"], *table["feasts"]}
@@ -40,7 +41,7 @@ class Doubts:
         for place, word in enumerate(folded):
             if word in self._table["repeaters"] or self._is_near(word, self._table["strong"], 0.85):
                 return " ".join(words[place : place + 2])
-            if word != "24/7" and (_CLOCK_LIKE.fullmatch(word) or _DATE_LIKE.fullmatch(words[place])):
+            if word != "24/7" and (_CLOCK_LIKE.fullmatch(word) or _DATE_LIKE.fullmatch(words[place].rstrip(",;"))):
                 return words[place]
             if place and word in self._table["repeat_hints"] and place + 1 < len(folded):
                 follows = folded[place + 1 : place + 3]
@@ -50,9 +51,7 @@ class Doubts:
                 end = self._end_of_doubt(folded, place)
                 if end:
                     return " ".join(words[place:end])
-        if folded and self._is_near(folded[-1], self._weekdays, 0.85):
-            return words[-1]
-        return self._find_feast(words, folded)
+        return self._find_slip(words, folded) or self._find_feast(words, folded)
 
     def find_beside(self, words: list[str], folded: list[str], *, is_rule: bool) -> str:
         """Return the words beside a time that was read which look like a part of it; an empty string if none do."""
@@ -61,10 +60,13 @@ class Doubts:
         last, before = folded[-1], folded[-2] if len(folded) > 1 else ""
         if len(folded) == 1 and last in self._table["takes_time"]:
             return words[0]
-        if last in self._beside or self._is_number_of_time(last, before):
+        is_tied = before in self._table["tied"].get(last, ())
+        is_number = bool(before) and last in self._numbers and before not in self._table["numbered"]
+        if (last in self._beside and not is_tied) or is_number or self._is_number_of_time(last, before):
             return words[-1]
-        is_counted = before in self._counts or before in self._beside or before.isdigit()
-        if last in self._units and is_counted:
+        is_counted = before in self._counts or before in self._beside or bool(_NUMBER.fullmatch(before))
+        is_length = len(folded) > 2 and folded[-3] in self._table["lasting"]
+        if last in self._units and is_counted and not is_length:
             return " ".join(words[-2:])
         if not is_rule and folded[0] in self._table["adverbs"]:
             return words[0]
@@ -72,6 +74,13 @@ class Doubts:
 
     def _is_number_of_time(self, last: str, before: str) -> bool:
         return bool(_NUMBER.fullmatch(last)) and before not in self._table["numbered"]
+
+    def _find_slip(self, words: list[str], folded: list[str]) -> str:
+        """Return a title's end if it is nearly a weekday, or nearly a month with its day."""
+        if folded and self._is_near(folded[-1], self._weekdays, 0.85):
+            return words[-1]
+        is_dated = len(folded) > 1 and _NUMBER.fullmatch(folded[-1]) and self._is_near(folded[-2], self._months, 0.8)
+        return " ".join(words[-2:]) if is_dated else ""
 
     def _find_feast(self, words: list[str], folded: list[str]) -> str:
         """Return the name of a day of the year at a title's end, unless it stands as "for christmas" or "the"."""
@@ -86,13 +95,18 @@ class Doubts:
         after = place + 1
         if after < len(folded) and folded[after] in self._table["articles"]:
             after += 1
-        if after >= len(folded):
+        is_named = after == place + 2 and folded[place] in self._table["naming"] and after + 1 < len(folded)
+        if after >= len(folded) or is_named:
             return 0
         word = folded[after]
         if word[0].isdigit() and folded[place] in self._table["number_openers"]:
             return after + 1
         if after + 1 < len(folded) and (word.isdigit() or word in self._counts):
-            return after + 2 if self._is_near(folded[after + 1], self._units, 0.75) else 0
+            # "Walk for 20 minutes" says how long, not when.
+            is_unit = folded[place] not in self._table["lasting"] and self._is_near(
+                folded[after + 1], self._units, 0.75
+            )
+            return after + 2 if is_unit else 0
         if word in self._units and after == place + 2 and folded[place] == "in":
             return after + 1
         is_short = word in self._shorts and folded[place] in self._table["number_openers"]

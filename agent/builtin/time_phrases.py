@@ -1,13 +1,14 @@
 """Phrases of time in a person's words, read with the tables of a language into the forms that tools take."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from agent.builtin.time_days import Fields
 from agent.builtin.time_doubts import Doubts
-from agent.builtin.time_values import DAYS, MEANINGS, When, resolve
+from agent.builtin.time_kinds import MEANINGS
+from agent.builtin.time_values import DAYS, When, resolve, settle_waiting
 
 MOST_WORDS = 16
 """The most words of a phrase of time; a longer text is a title."""
@@ -17,15 +18,21 @@ _NUMBERS = {
     "dom2": r"[0-3]?[0-9](?:st|nd|rd|th)?",
     "dom_th": r"[0-3]?[0-9](?:st|nd|rd|th)",
     "doms": r"[0-3]?[0-9](?:st|nd|rd|th)(?:(?: and| &)? [0-3]?[0-9](?:st|nd|rd|th))+",
-    "numeric": r"[0-9]{1,2}/[0-9]{1,2}(?:/(?:[0-9]{4}|[0-9]{2}))?|[0-9]{1,2}[.][0-9]{1,2}[.][0-9]{4}",
+    "numeric": (
+        r"[0-9]{1,2}/[0-9]{1,2}(?:/(?:[0-9]{4}|[0-9]{2}))?|[0-9]{1,2}[.][0-9]{1,2}[.][0-9]{4}"
+        r"|[0-9]{1,2}-[0-9]{1,2}-(?:[0-9]{4}|[0-9]{2})"
+    ),
     "hour24_2": r"2[0-3]|[01]?[0-9]",
     "minute2": r"[0-5][0-9]",
     "year": r"[12][0-9]{3}",
-    "iso": r"[12][0-9]{3}[-/][0-9]{2}[-/][0-9]{2}",
+    "short_year": r"'?(?:2[6-9]|3[0-9])",
+    "iso": r"[12][0-9]{3}[-/][0-9]{1,2}[-/][0-9]{1,2}",
     "hour12": r"1[0-2]|0?[1-9]",
     "hour24": r"2[0-3]|[01]?[0-9]",
     "minute": r"[0-5][0-9]",
     "digits": r"[0-9]{1,4}",
+    "digits2": r"[0-9]{1,2}",
+    "decimal": r"[0-9]{1,2}[.,][0-9]{1,2}",
 }
 _FREQUENCIES = {"m": "MINUTELY", "h": "HOURLY", "d": "DAILY", "w": "WEEKLY", "month": "MONTHLY", "year": "YEARLY"}
 _SAME = {
@@ -34,11 +41,26 @@ _SAME = {
     "plural_weekday": "weekday",
     "ordinal": "dom",
     "abbreviation": "unit",
+    "short_meridiem": "meridiem",
+    "short_year": "year",
+    "spoken": "minute",
 }
 """Parts of patterns that mean the same as another part."""
 _NAME = re.compile(r"{([a-z_]+[0-9]*(?:_[0-9])?)}")
 _ANY_DAY = datetime(2026, 1, 1, 9, tzinfo=UTC)
 """A moment for reading what a phrase is, not when."""
+_WAITING = ("until", "until_to", "start", "waiting", "shift", "shift_day")
+"""Kinds that wait for a day; one at a time does."""
+_NEEDED = {
+    "times": "rule",
+    "start_clock": "rule",
+    "until_to": "start",
+    "hour_of_part": "part",
+    "waited_month": "waiting",
+}
+"""What must stand before a kind: "three times weekly" does not say when to end."""
+_GLUED = re.compile(r"(?<=\w)(?:(@)(?=\d{1,2}(?::\d\d)?(?:[ap]m)?$)|,(?=20\d\d$))", re.IGNORECASE)
+"""Parts of a time at a text's end without a blank between them: "12/30@3pm", "jan 1,2027"."""
 _EDGES = '.,;:!?"()'
 
 
@@ -64,24 +86,31 @@ class Phrases:
 
     table: dict[str, Any]
     _pieces: list[_Piece] = field(default_factory=list)
+    _first: re.Pattern[str] = field(init=False)
     _durations: list[_Piece] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         words = self.table["words"]
         self._named = {name: {str(word): value for word, value in table.items()} for name, table in words.items()}
-        self._named |= {"count2": self._named["count"], "meridiem2": self._named["meridiem"]}
+        self._named |= {f"{name}2": self._named[name] for name in ("count", "meridiem", "month")}
+        self._named["feast"] = dict.fromkeys(self.table["feasts"], 0)
+        self._tied = {str(word): {str(before) for before in row} for word, row in self.table["tied"].items()}
         self._aliases: dict[str, str] = {str(word): str(value) for word, value in self.table["aliases"].items()}
         self._weekdays = self._named["weekday"] | self._named["short_weekday"]
         self._plurals = self._named["plural_weekday"]
         self._doubts = Doubts(self.table)
         rows = [*self.table["times"], *self.table["repeats"]]
         self._pieces = [_Piece(self._compile(row), kind, value) for row, kind, value in rows]
+        # Most words begin no phrase of time: one pattern says so faster than each of them.
+        first = [piece.pattern.pattern for piece in self._pieces if piece.kind not in _NEEDED]
+        self._first = re.compile("|".join(re.sub(r"\(\?P<\w+>", "(?:", row) for row in first))
         self._durations = [_Piece(self._compile(row), kind, None) for row, kind in self.table["durations"]]
 
     def read(self, text: str, now: datetime) -> When | None:
         """Return the time if the whole text is one, else None; `now` is in the person's zone."""
-        words = text.split()
-        return self._read(self._fold(words), now) if 0 < len(words) <= MOST_WORDS else None
+        words = _GLUED.sub(r" \1", text).split()
+        when = self._read(self._fold(words), now) if 0 < len(words) <= MOST_WORDS else None
+        return None if when is None or when.is_unclear else when
 
     def read_duration(self, text: str) -> str | None:
         """Return a duration such as `30m` or `2d` if the whole text is one, else None."""
@@ -103,12 +132,17 @@ class Phrases:
 
     def split(self, text: str, now: datetime) -> Split:
         """Separate the time at a text's end, or at its beginning, from the rest."""
-        words = text.split()
+        words = _GLUED.sub(r" \1", text).split()
         folded = self._fold(words)
         for start in range(max(0, len(words) - MOST_WORDS), len(words)):
-            when = self._read(folded[start:], now)
+            when = None if self._is_tied(folded, start) else self._read(folded[start:], now)
+            if when is not None and when.is_unclear:
+                return Split(text, doubt=" ".join(words[start:]))
             if when is not None:
-                return self._check(words[:start], folded[:start], when)
+                split = self._check(words[:start], folded[:start], when)
+                hangs = start and split.doubt == words[start - 1] and folded[start - 1] in self.table["dangling"]
+                # "Before the 15th" says more than "before".
+                return replace(split, doubt=" ".join(words[start - 1 :])) if hangs else split
         return self.split_lead(text, now) or self._check(words, folded, None)
 
     def split_lead(self, text: str, now: datetime) -> Split | None:
@@ -117,7 +151,7 @@ class Phrases:
         folded = self._fold(words)
         for end in range(min(MOST_WORDS, len(words) - 1), 0, -1):
             when = self._read(folded[:end], now)
-            if when is None or not self._may_lead(folded[:end], when, len(words) - end):
+            if when is None or when.is_unclear or not self._may_lead(folded[:end], when, len(words) - end):
                 continue
             rest = words[end:]
             is_marked = words[end - 1].endswith(tuple(self.table["lead"])) or rest[0] in self.table["lead"]
@@ -129,6 +163,16 @@ class Phrases:
             split = self._check(rest, self._fold(rest), when)
             return Split(split.title, when, split.doubt)
         return None
+
+    def _is_tied(self, folded: list[str], start: int) -> bool:
+        """Return whether a word that may be a day belongs to the word before it: "in the sun", "for christmas"."""
+        before = folded[start - 1] if start else ""
+        if before in self._tied.get(folded[start], ()):
+            return True
+        if before not in self.table["before_feasts"]:
+            return False
+        heads = {" ".join(folded[start : start + length]) for length in (1, 2, 3)}
+        return bool(heads & (self._named["holiday"].keys() | self._named["feast"].keys()))
 
     def _may_lead(self, folded: list[str], when: When, rest: int) -> bool:
         """Return whether a time may stand before a title: a repetition may, a day only if it cannot describe it."""
@@ -165,8 +209,9 @@ class Phrases:
                 return str(self.table["shared"][name])
             if name == "dom_th":
                 return f"(?P<dom>{_NUMBERS[name]})"
-            if name == "clear_nth":
-                return f"(?P<nth>{'|'.join(sorted(self._named[name], key=len, reverse=True))})"
+            if name in ("clear_nth", "nths"):
+                nth = "|".join(sorted(self._named["nth" if name == "nths" else name], key=len, reverse=True))
+                return f"(?P<nth>{nth})" if name == "clear_nth" else f"(?P<nths>(?:{nth})(?:(?: and| &)? (?:{nth}))+)"
             if name in _NUMBERS:
                 return f"(?P<{name}>{_NUMBERS[name]})"
             if name in ("weekdays", "plurals"):
@@ -198,10 +243,16 @@ class Phrases:
     def _value(self, name: str, text: str) -> Any:
         if name in self._named:
             return self._named[name].get(text, int(text) if text.isdigit() else text)
-        if name in ("weekdays", "numeric"):
+        if name in ("weekdays", "numeric", "edge"):
             return text
         if name == "iso":
-            return text.replace("/", "-")
+            return "-".join(part.zfill(2) for part in re.split("[-/]", text))
+        if name == "nths":
+            return [self._named["nth"][word] for word in text.split() if word in self._named["nth"]]
+        if name == "decimal":
+            return float(text.replace(",", "."))
+        if name == "short_year":
+            return 2000 + int(text.lstrip("'"))
         if name == "doms":
             return ",".join(re.findall(r"[0-9]+", text))
         return int(re.sub(r"\D", "", text))
@@ -216,9 +267,12 @@ class Phrases:
     def _walk(self, text: str, place: int, fields: Fields, now: datetime) -> Any:
         """Yield the fields of every sequence of pieces that covers the text from `place` to its end."""
         if place >= len(text):
-            yield fields
+            # "No later than" alone names no time.
+            if fields:
+                yield fields
             return
-        for piece in self._pieces:
+        place += 2 if text[place : place + 2] in self.table["pauses"] else 0
+        for piece in self._pieces if fields or self._first.match(text, place) else ():
             match = piece.pattern.match(text, place)
             if match is None:
                 continue
@@ -226,37 +280,42 @@ class Phrases:
             if found is None or found.keys() & fields.keys():
                 continue
             # "until" and "starting" wait for the day that follows them.
-            waiting = fields.get("waiting")
-            if waiting and "day" not in found:
-                continue
-            joined = {**fields, **found}
-            if waiting:
-                joined[joined.pop("waiting")] = joined.pop("day")
-            yield from self._walk(text, match.end() + 1, joined, now)
+            joined: Fields | None = {**fields, **found}
+            if "waiting" in fields:
+                joined = settle_waiting(fields | found, now) if "day" in found else None
+            if joined is not None:
+                yield from self._walk(text, match.end() + 1, joined, now)
 
     def _read_piece(self, piece: _Piece, match: re.Match[str], fields: Fields, now: datetime) -> Fields | None:
         """Return the fields that a piece adds, or None if it makes no sense in its context."""
         found = self._values(match)
+        needed = _NEEDED.get(piece.kind)
+        if ("waiting" in fields and piece.kind in _WAITING) or (needed and needed not in fields):
+            return None
         try:
             if piece.kind.startswith("rule"):
                 return self._read_rule(piece, match, found)
-            match piece.kind:
-                case "day_part":
-                    return {"day": now.date(), "part": piece.value or match["part"]}
-                case "part":
-                    known = piece.value or "day" in fields or "rule" in fields
-                    return {"part": match["part"]} if known else None
-                case "times":
-                    return {"count": found["count"]}
-                case "span":
-                    return {"span": (found["count"], found["unit"])} if "rule" in fields else None
-                case "until" | "start":
-                    return {"waiting": piece.kind} if "waiting" not in fields else None
-                case "waited_holiday":
-                    return MEANINGS["holiday"](found, None, now) if "waiting" in fields else None
-            return MEANINGS[piece.kind](found, piece.value, now)
+            return self._read_beside(piece, match, found, fields, now)
         except (ValueError, OverflowError, IndexError):
             return None
+
+    def _read_beside(
+        self, piece: _Piece, match: re.Match[str], found: Fields, fields: Fields, now: datetime
+    ) -> Fields | None:
+        """Return the fields of a piece whose meaning depends on the pieces before it; of any other, its own."""
+        match piece.kind:
+            case "day_part":
+                return {"day": now.date(), "part": piece.value or match["part"]}
+            case "part":
+                known = piece.value or "day" in fields or "rule" in fields
+                return {"part": match["part"]} if known else None
+            case "span" if "rule" not in fields:
+                return {"is_range": True} if fields.keys() & {"clock", "day"} else None
+            case "before":
+                return None if fields else {}
+            case "after":
+                return {} if fields.keys() & {"clock", "day"} else None
+        return MEANINGS[piece.kind](found, piece.value, now)
 
     def _read_rule(self, piece: _Piece, match: re.Match[str], found: Fields) -> Fields:
         fields: Fields = {"rule": self._write_rule(piece.value, found)}
@@ -281,6 +340,8 @@ class Phrases:
             if found["unit"] not in _FREQUENCIES:
                 raise ValueError("no rule repeats by the second")
             values["unit"] = _FREQUENCIES[found["unit"]]
+        if "nths" in found:
+            values["nths"] = ",".join(f"{nth}{DAYS[found['weekday']]}" for nth in found["nths"])
         if not 1 <= found.get("dom", 1) <= 31 or not found.get("count", 1) >= 1:
             raise ValueError("no such day")
         if "holiday" in found:

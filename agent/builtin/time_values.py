@@ -1,28 +1,11 @@
 """The values of phrases of time: days, clock times and repetitions put together from their parts."""
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from agent.builtin.time_days import (
-    Fields,
-    add_months,
-    check_weekday,
-    find_date,
-    find_date_range,
-    find_edge,
-    find_holiday,
-    find_month,
-    find_month_day,
-    find_nth_weekday,
-    find_weekday,
-    find_workday,
-    move,
-    move_day,
-    read_numeric,
-)
+from agent.builtin.time_days import Fields, move, move_day
 
 DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 
@@ -43,6 +26,8 @@ class When:
     """Whether an end was named too; only the start is kept."""
     is_past: bool = False
     """Whether a clock time of today was named that is over."""
+    is_unclear: bool = False
+    """Whether the phrase surely is a time, but has no reading here."""
     other: "When | None" = None
     """The reading in the other half of the day, if neither am nor pm was said."""
 
@@ -67,36 +52,6 @@ class Clock:
     minute: int
     is_sure: bool
     named: int = 0
-
-
-def _read_clock(found: Fields, minutes: int) -> Fields | None:
-    """Return `clock`, the time of day moved by a number of minutes."""
-    hour, minute = found["hour"], found.get("minute", 0)
-    if hour is None:
-        return None
-    sure = hour > 12 or hour == 0 or "is_sure" in found
-    named = hour
-    if "meridiem" in found:
-        if not 1 <= hour <= 12:
-            return None
-        hour, sure = hour % 12 + found["meridiem"], True
-    if minutes < 0:
-        hour = (hour - 1 or 12) if hour <= 12 else hour - 1
-        minute = 60
-    return {"clock": Clock(hour, minute + minutes, sure, named)}
-
-
-def _read_range(found: Fields) -> Fields | None:
-    """Return the start of a range of clock times; an "am" or "pm" at its end holds for the start too."""
-    start, end = found["hour24"], found["hour24_2"]
-    if "meridiem2" in found and "meridiem" not in found:
-        if not 1 <= end <= 12:
-            return None
-        if start <= 12:
-            # "11-1pm" begins in the morning.
-            found["meridiem"] = found["meridiem2"] if start % 12 <= end % 12 else 12 - found["meridiem2"]
-    read = _read_clock(found, 0)
-    return None if read is None else {**read, "is_range": True}
 
 
 def _settle_clock(fields: Fields, parts: dict[str, str], now: datetime) -> time | None:
@@ -132,6 +87,22 @@ def _guess_hour(fields: Fields, clock: Clock, now: datetime) -> int:
     return clock.hour + 12 if "rule" not in fields and is_today and is_over and is_ahead else clock.hour
 
 
+def settle_waiting(fields: Fields, now: datetime) -> Fields | None:
+    """Return the fields with the day that "until" or "a week after" waited for; None if that is over."""
+    settled = dict(fields)
+    kind, day, shift = settled.pop("waiting"), settled.pop("day"), settled.pop("shift", None)
+    if "is_day_range" in settled:
+        # "From january 4 until march 3": the end belongs to the repetition.
+        return None
+    if kind in ("until", "start"):
+        return {**settled, kind: day}
+    try:
+        day = move_day(shift[0], shift[1], day) if shift else day - timedelta(days=day.weekday())
+    except (ValueError, OverflowError):
+        return None
+    return {**settled, "day": day} if day >= now.date() else None
+
+
 def resolve(fields: Fields, now: datetime, parts: dict[str, str]) -> When | None:
     """Return the time that the fields give together, or None if they do not fit together."""
     when = _resolve(fields, now, parts)
@@ -147,59 +118,75 @@ def _resolve(fields: Fields, now: datetime, parts: dict[str, str]) -> When | Non
         clock = _settle_clock(fields, parts, now)
     except ValueError:
         return None
+    if "unclear" in fields:
+        return When(is_unclear=True)
     if "waiting" in fields or ("midnight" in fields and "day" in fields):
         return None
     if "rule" in fields:
         return _resolve_rule(fields, clock, now)
-    if fields.keys() & {"count", "until", "start", "span", "mode"}:
+    if fields.keys() & {"count", "until", "start", "span", "mode", "starts_at"}:
         return None
     if "at" in fields:
         return When(due=_write_local(fields["at"])) if len(fields) == 1 else None
+    return _resolve_day(fields, clock, now, night=fields.get("part") == list(parts)[-1])
+
+
+def _resolve_day(fields: Fields, clock: time | None, now: datetime, *, night: bool) -> When | None:
     day: date = fields.get("day", now.date())
     is_range = "is_range" in fields
     if clock is None:
         return When(due=day.isoformat(), is_range=is_range)
     if "end_of_day" in fields:
         return None
-    is_over = (clock.hour, clock.minute) <= (now.hour, now.minute)
-    if fields.get("part") == list(parts)[-1] and clock.hour < 5:
+    is_over = _is_over(clock, now)
+    if (night and clock.hour < 5) or ("day" not in fields and is_over):
         # "Tonight at 1" is after midnight.
-        day += timedelta(days=1)
-    elif "day" not in fields and is_over:
         day += timedelta(days=1)
     is_past = day < now.date() or (day == now.date() and is_over)
     return When(due=f"{day}T{clock:%H:%M}", is_clock="day" not in fields, is_range=is_range, is_past=is_past)
+
+
+def _is_over(clock: time, now: datetime) -> bool:
+    return (clock.hour, clock.minute) <= (now.hour, now.minute)
 
 
 def _resolve_rule(fields: Fields, clock: time | None, now: datetime) -> When | None:
     if fields.keys() & {"day", "at", "end_of_day"} or len(fields.keys() & {"until", "count", "span"}) > 1:
         return None
     rule: str = fields["rule"]
+    if rule.startswith(("FREQ=HOURLY", "FREQ=MINUTELY")):
+        return _resolve_fine_rule(fields, clock, now)
     if "mode" in fields and "BY" in rule:
         return None
     start: date | None = fields.get("start")
-    first = ""
-    is_fine = rule.startswith(("FREQ=HOURLY", "FREQ=MINUTELY"))
-    if is_fine and "is_range" in fields:
-        # "Every hour from 9 to 5" ends each day, which no rule of ours says.
-        return None
-    if is_fine:
-        if clock is None:
-            unit = "h" if "HOURLY" in rule else "m"
-            first = _write_local(move(_read_interval(rule), unit, now)["at"].replace(second=0))
-        else:
-            first = f"{start or now.date()}T{clock:%H:%M}"
-    elif clock is not None and "mode" in fields:
+    if clock is not None and "mode" in fields:
         # A repetition after completion has no BY parts: its first date carries the time of day.
-        is_over = (clock.hour, clock.minute) <= (now.hour, now.minute)
-        start = start or now.date() + timedelta(days=int(is_over))
+        start = start or now.date() + timedelta(days=int(_is_over(clock, now)))
     elif clock is not None:
         rule += f";BYHOUR={clock.hour}" + (f";BYMINUTE={clock.minute}" if clock.minute else "")
     start = start or _find_start(rule, clock, now)
-    if start is not None and not is_fine:
-        first = f"{start}T{clock:%H:%M}" if clock else str(start)
+    first = "" if start is None else f"{start}T{clock:%H:%M}" if clock else str(start)
+    return _end_rule(rule, first, fields, start or now.date())
+
+
+def _resolve_fine_rule(fields: Fields, clock: time | None, now: datetime) -> When | None:
+    """Return a repetition by hours or minutes: from the next step on, or from a clock time that is not over."""
+    rule, start = fields["rule"], fields.get("start")
+    # "Every hour from 9 to 5" ends each day, which no rule of ours says.
+    if "is_range" in fields or (clock is not None and start is None and _is_over(clock, now)):
+        return None
+    if clock is not None:
+        first = f"{start or now.date()}T{clock:%H:%M}"
+    else:
+        first = _write_local(move(_read_interval(rule), "h" if "HOURLY" in rule else "m", now)["at"].replace(second=0))
+    return _end_rule(rule, first, fields, start or now.date())
+
+
+def _end_rule(rule: str, first: str, fields: Fields, start: date) -> When | None:
+    if fields.get("until", start) < start:
+        return None
     try:
-        end = _write_end(rule, fields, start or now.date())
+        end = _write_end(rule, fields, start)
     except ValueError:
         return None
     return When(rule=rule + end, first_due=first, mode=fields.get("mode", ""), is_range="is_range" in fields)
@@ -238,6 +225,9 @@ def _is_day_of(rule: str, day: date) -> bool:
 
 _MOST_AHEAD = 3_000
 """Days that are looked at for the next one of a rule; 29 February can be eight years away."""
+_MINUTES = {"HOURLY": 60, "MINUTELY": 1}
+_LENGTHS = {"m": 1, "h": 60, "d": 1_440, "w": 10_080}
+"""Minutes of a step, and of the spans in which it may be repeated."""
 _UNITS = {"DAILY": "d", "WEEKLY": "w", "MONTHLY": "month", "YEARLY": "year"}
 
 
@@ -276,6 +266,8 @@ def _write_end(rule: str, fields: Fields, start: date) -> str:
     count, unit = fields["span"]
     days = len(_list_days(rule))
     frequency = rule.removeprefix("FREQ=").partition(";")[0]
+    if frequency in _MINUTES and "BY" not in rule and unit in _LENGTHS:
+        return f";COUNT={max(count * _LENGTHS[unit] // (_MINUTES[frequency] * _read_interval(rule)), 1)}"
     per = {("DAILY", "d"): 1, ("DAILY", "w"): 7, ("WEEKLY", "w"): days or 1, ("MONTHLY", "month"): 1}
     if "INTERVAL" not in rule and "BYSETPOS" not in rule and (frequency, unit) in per:
         return f";COUNT={count * per[frequency, unit]}"
@@ -287,52 +279,3 @@ def _write_local(at: datetime) -> str:
     twice = at.replace(fold=0).utcoffset() != at.replace(fold=1).utcoffset()
     local = at if twice else at.replace(tzinfo=None)
     return local.isoformat(timespec="seconds" if at.second else "minutes")
-
-
-Meaning = Callable[[Fields, Any, datetime], Fields | None]
-
-MEANINGS: dict[str, Meaning] = {
-    "day": lambda _found, ahead, now: {"day": now.date() + timedelta(days=ahead)},
-    "weekday": lambda found, which, now: {"day": find_weekday(found["weekday"], which, now.date())},
-    "date": lambda found, _value, now: check_weekday(find_date(found, now.date()), found),
-    "month_day": lambda found, _value, now: {"day": find_month_day(found["dom"], now.date())},
-    "weekday_month_day": lambda found, _value, now: check_weekday(find_month_day(found["dom"], now.date()), found),
-    "iso": lambda found, _value, _now: {"day": date.fromisoformat(found["iso"])},
-    "iso_clock": lambda found, _value, _now: {
-        "day": date.fromisoformat(found["iso"]),
-        "clock": Clock(found["hour24"], found["minute"], is_sure=True),
-    },
-    "numeric": lambda found, _value, now: {"day": read_numeric(found["numeric"], now.date())},
-    "holiday": lambda found, _value, now: {"day": find_holiday(found["holiday"], now.date())},
-    "date_range": lambda found, _value, now: find_date_range(found, now.date()),
-    "next_month_day": lambda found, _value, now: {
-        "day": add_months(now.date().replace(day=1), 1).replace(day=found["dom"])
-    },
-    "nth_weekday": lambda found, which, now: {"day": find_nth_weekday(found, which, now.date())},
-    "month_start": lambda found, _value, now: {"day": find_month(found, now.date(), 1)},
-    "month_end": lambda found, _value, now: {"day": find_month(found, now.date(), 0)},
-    "weeks_on": lambda found, weeks, now: {
-        "day": find_weekday(found["weekday"], "after", now.date()) + timedelta(days=7 * (weeks or found["count"]))
-    },
-    "weekdays_ahead": lambda found, _value, now: {
-        "day": find_weekday(found["weekday"], "after", now.date()) + timedelta(days=7 * (found["count"] - 1))
-    },
-    "next": lambda _found, which, now: {"day": find_edge(f"next {which}", now.date())},
-    "end": lambda _found, which, now: {"day": find_edge(f"end {which}", now.date())},
-    "end_of_day": lambda _found, _value, _now: {"end_of_day": True},
-    "ahead": lambda found, _value, now: move(found["count"], found["unit"], now),
-    "ahead_short": lambda found, _value, now: move(found["digits"], found["unit"], now),
-    "ahead_both": lambda found, _value, now: move(found["count"] * 60 + found["count2"], "m", now),
-    "ahead_half": lambda found, _value, now: move(found["count"] * 60 + 30, "m", now),
-    "ahead_minutes": lambda _found, minutes, now: move(minutes, "m", now),
-    "days_after": lambda found, days, now: {
-        "day": move_day(found["count"], found["unit"], now.date() + timedelta(days=days))
-    },
-    "workdays_ahead": lambda found, _value, now: {"day": find_workday(found["count"], now.date())},
-    "clock": lambda found, minutes, _now: _read_clock(found, minutes),
-    "clock_past": lambda found, sign, _now: _read_clock(found, sign * found["past_minutes"]),
-    "clock_range": lambda found, _value, _now: _read_range(found),
-    "noon": lambda _found, _value, _now: {"clock": Clock(12, 0, is_sure=True)},
-    "midnight": lambda _found, _value, _now: {"clock": Clock(0, 0, is_sure=True), "midnight": True},
-}
-"""The kinds of a language's table: each computes fields from the matched parts, the row's value and `now`."""

@@ -73,12 +73,17 @@ def test_a_file_of_the_first_schema_is_copied_and_brought_up_with_its_tasks(tmp_
         connection.exec_driver_sql(
             "INSERT INTO task (id, user_id, title, notes, status, deadline, priority, tags, version, created_at, "
             "updated_at, title_key, words, unindexed) "
-            "VALUES ('t', 'local', 'Old', '', 'open', 'x', 0, '[]', 1, 'x', 'x', 'old', ' old', 1)"
+            "VALUES ('t', 'local', 'Old', '', 'open', 'x', 0, '[]', 1, 'x', 'x', 'old', ' old', 1), "
+            "('u', 'local', 'Łódź', 'C++', 'open', 'x', 0, '[\"Ł\"]', 1, 'x', 'x', 'łodz', ' łodz \x1f c ł ', 0)"
         )
     assert migrate_file(path)
     assert [each.name for each in tmp_path.glob("old.db.before-*")] == [f"old.db.before-{HEAD}"]
     raw = sqlite3.connect(path)
-    assert raw.execute("SELECT id, kind, recurring_id, edited FROM task").fetchall() == [("t", "task", None, "")]
+    assert raw.execute("SELECT id, kind, recurring_id, edited FROM task WHERE id = 't'").fetchall() == [
+        ("t", "task", None, "")
+    ]
+    folded = raw.execute("SELECT title_key, words, unindexed FROM task WHERE id = 'u'").fetchone()
+    assert folded == ("lodz", " lodz \x1f c++ l ", 1), "words are folded by today's rules, and indexed again"
     raw.close()
 
 

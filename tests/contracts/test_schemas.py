@@ -131,7 +131,7 @@ async def test_f7_a_plan_names_the_filters_of_find_tasks_the_fields_of_update_ta
     schemas = await list_schemas(world, "inputSchema")
     names = {tool: set(schema["properties"]) for tool, schema in schemas.items()}
     plan = schemas["plan_changes"]["properties"]
-    assert plan["filter"]["properties"].keys() == names["find_tasks"] - {"sort", "limit", "cursor"}
+    assert plan["filter"]["properties"].keys() == {*names["find_tasks"], "not"} - {"sort", "limit", "cursor"}
     edits = names["update_task"] - {"task_id", "expected_version", "request_id"}
     assert plan["change"]["properties"].keys() == {*edits, "complete", "delete"}
     steps = {name for tool in PLANNABLE for name in names[tool]} - {"request_id"}

@@ -26,6 +26,11 @@ from todo.text.search_words import TITLE_END, fold_tag, fold_task, fold_words
         ("हिन्दी", ["हिन्दी"]),
         ("한국어 한글", ["한국어", "한글"]),
         ("12:30 v2.0", ["12", "30", "v2", "0"]),
+        ("Łódź Øresund Đakovo", ["lodz", "oresund", "dakovo"]),
+        ("Ǿ æsir Œuvre ısı", ["o", "aesir", "oeuvre", "isi"]),
+        ("ไปซื้อของ", ["ไ", "ป", "ซื้", "อ", "ข", "อ", "ง"]),
+        ("ສະບາຍດີ", ["ສ", "ະ", "ບ", "າ", "ຍ", "ດີ"]),
+        ("C++ C# c++17 a+b eggs+milk #tag", ["c++", "c#", "c++", "17", "a", "b", "eggs", "milk", "tag"]),
     ],
 )
 def test_words_are_folded_without_case_and_accents(text: str, words: list[str]) -> None:

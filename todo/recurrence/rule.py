@@ -81,12 +81,15 @@ class Rule:
 
 
 def parse(text: str) -> Rule:
-    """Parse RRULE text in any case, with or without `RRULE:`; raises `RuleInvalid` with the reason and an example."""
+    """Parse RRULE text in any case; raises `RuleInvalid` with the reason and an example.
+
+    Programs also write `RRULE:` before it, blanks around its signs and a semicolon after its last part.
+    """
     if len(text) > LONGEST_RULE:
         _refuse(f"A rule has at most {LONGEST_RULE} characters.")
     if not text.isascii() or not text.isprintable():
         _refuse("A rule is one line of ASCII letters, digits and signs.")
-    body = text.upper().removeprefix("RRULE:")
+    body = re.sub(" *([:;=,]) *", r"\1", text.upper().strip(" ")).removeprefix("RRULE:").removesuffix(";")
     if not body:
         _refuse("The rule is empty.")
     parts: dict[str, str] = {}

@@ -160,7 +160,7 @@ class SnoozeReminder(WriteRequest):
     )
 
     reminder_id: Id | None = None
-    task_id: Annotated[Id | None, Field(description="Instead: the reminder of this task that rang last")] = None
+    task_id: Annotated[Id | None, Field(description="Instead: this task's reminder that rang last")] = None
     until: Annotated[TimeText | None, Field(description=TIME)] = None
     duration: Annotated[str | None, Field(max_length=64, description="From now: 10m, 1h, 1d")] = None
     expected_version: Annotated[int | None, Field(ge=1)] = None
@@ -185,9 +185,9 @@ class CreateRecurringTask(WriteRequest):
     task_id: Annotated[Id | None, Field(description="Instead: a task that becomes the first occurrence")] = None
     rule: Annotated[str, Field(description=RULE)]
     first_due: Annotated[
-        TimeText | None, Field(description="First date or local time; sets the phase and the time of day")
+        TimeText | None, Field(description="First date or local time; sets phase and time of day")
     ] = None
-    zone: Annotated[str | None, Field(max_length=64, description="IANA zone; default the person's")] = None
+    zone: Annotated[str | None, Field(max_length=64, description="IANA; default the person's")] = None
     mode: Annotated[Mode | None, Field(description="Default one_at_a_time")] = None
     catch_up: Annotated[CatchUp | None, Field(description="Missed dates of every_occurrence; default latest")] = None
     notes: Notes | None = None
@@ -225,7 +225,7 @@ class UpdateRecurringTask(ChangeRequest):
     catch_up: CatchUp | None = None
     paused: bool | None = None
     pause_until: Annotated[TimeText | None, Field(description="Skips all before this date")] = None
-    skip: Annotated[str | None, Field(max_length=64, description="How many occurrences, or the date of one")] = None
+    skip: Annotated[str | None, Field(max_length=64, description="How many occurrences, or one's date")] = None
     ends: Annotated[str | None, Field(max_length=64, description="A date, how many are left, or never")] = None
 
 
@@ -336,7 +336,7 @@ class FindTasks(TaskFilter):
     """Arguments of `find_tasks`."""
 
     sort: Annotated[
-        Sort, Field(description="Exact titles come first, undated last; created and completed: newest first")
+        Sort, Field(description="Exact titles first, undated last; created, completed: newest first")
     ] = "due"
     limit: Annotated[int, Field(ge=1, le=50)] = 20
     cursor: Annotated[str | None, Field(max_length=1000, description="next_cursor of the page before")] = None
@@ -362,7 +362,7 @@ class PreviewOccurrences(Request):
     task_id: Annotated[Id | None, Field(description="A recurring task")] = None
     rule: Annotated[str | None, Field(description=RULE)] = None
     first_due: Annotated[TimeText | None, Field(description=TIME)] = None
-    zone: Annotated[str | None, Field(max_length=64, description="IANA zone; default the person's")] = None
+    zone: Annotated[str | None, Field(max_length=64, description="IANA; default the person's")] = None
     after: Annotated[TimeText | None, Field(description="Show what comes later than this")] = None
     count: Annotated[int, Field(ge=1, le=50)] = 5
 

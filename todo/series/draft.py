@@ -64,7 +64,7 @@ def pause(plan: SeriesDraft) -> None:
     plan.values["paused"] = True
     zone = plan.series.schedule.zone
     take_back(plan, [each for each in plan.open_ones if not is_over(open_due(each), zone, plan.work.now)])
-    plan.said.append("It is paused: no occurrence comes before it is resumed with paused=false.")
+    plan.said.append("It is paused: no occurrence comes before it is resumed.")
 
 
 def take_back(plan: SeriesDraft, instances: list[TaskRow]) -> None:

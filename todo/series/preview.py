@@ -59,7 +59,7 @@ def _preview_series(work: Work, request: PreviewOccurrences) -> PreviewAnswer:
     after = None if request.after is None else when.read_time(request.after, zone, work.now).due
     warnings = []
     if series.row["paused"]:
-        warnings.append("The series is paused: none of these comes before it is resumed with paused=false.")
+        warnings.append("The series is paused: none of these comes before it is resumed.")
     elif not series.is_live:
         warnings.append("The series is completed; update_recurring_task with ends or rule lets it go on.")
     elif series.schedule.mode == "after_completion":

@@ -259,6 +259,7 @@ def go_on(change: Change, instance: TaskRow, *, done: bool) -> Advance:
     missed = list_missed(work, series, date.due)
     advance = make_instances(change, series, [date], {})[1]
     advance.note_missed(missed, work.zone)
+    advance.warnings += _explain_taken(work, series, date.due) if done else []
     return advance
 
 
@@ -270,6 +271,18 @@ def list_missed(work: Work, series: Series, due: str) -> list[str]:
     taken = load_taken(work, series.task["id"], newest)
     before = takewhile(lambda each: each < due, islice(schedule.walk(newest), _MOST_MISSED))
     return [each for each in before if each not in schedule.skipped and each not in taken]
+
+
+def _explain_taken(work: Work, series: Series, due: str) -> list[str]:
+    """Return the sentence on a next date after completion that lies further away than one interval."""
+    schedule = series.schedule
+    nearest = next_after_completion(schedule, work.now, 0) if schedule.mode == "after_completion" else None
+    if nearest is None or nearest.due >= due:
+        return []
+    if nearest.due not in load_taken(work, series.task["id"], just_before(nearest.due)):
+        return []
+    said = when.say_due(nearest.due, schedule.zone)
+    return [f"{said} has had its occurrence already, so the next one is an interval later."]
 
 
 def _wants_next(work: Work, series: Series, instance: TaskRow, open_ones: list[TaskRow], *, done: bool) -> bool:

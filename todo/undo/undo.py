@@ -117,7 +117,8 @@ def undo(work: Work, request: Undo) -> WriteAnswer:
     counted = list_counted(touched)
     said = "; ".join(_tell(each, work.zone) for each in counted[:_SHOWN])
     more = f"; and {len(counted) - _SHOWN} more" if len(counted) > _SHOWN else ""
-    sentence = f"Undone: {said}{more}." if touched else "Undone; nothing looks different."
+    done = "Done again" if all(each["kind"] == "undo" for each in changes) else "Undone"
+    sentence = f"{done}: {said}{more}." if touched else f"{done}; nothing looks different."
     return finish_answer(work, answer, sentence, f'To take that back, undo with change_ids=["{recorded.change_id}"].')
 
 

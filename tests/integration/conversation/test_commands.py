@@ -332,3 +332,26 @@ async def test_the_start_of_a_range_is_kept_and_that_is_said(talk: Talk) -> None
     said = await talk.say("add meeting tomorrow from 3 to 4")
     assert "due Tue 24 Nov 2026, 15:00" in said
     assert said.endswith("Only the start is kept: a task has no end.")
+
+
+@pytest.mark.parametrize(
+    ("sentence", "expected"),
+    [
+        ("add gym every tuesday from january", "First: Tue 5 Jan 2027"),
+        ("add choir mondays from jan 1 to march 29th", "until 29 Mar 2027. First: Mon 4 Jan 2027"),
+        ("add flowers every year on the second sunday in may", "every year on the second Sunday of May"),
+        (
+            "add board first and third friday of each month at 9",
+            "on the first Friday and the third Friday of each month",
+        ),
+        ("add pills every 8 hours for 5 days", "every 8 hours, 15 times"),
+        ("remind me on weekends at 11 to call Ann", "First: Sat 28 Nov 2026, 11:00"),
+        ("add tax every half year", "every 6 months"),
+        ("add talk at 5pm for 2 hours", "Only the start is kept"),
+        ("add gifts three days before christmas", "due Tue 22 Dec 2026"),
+    ],
+)
+async def test_what_the_grammar_reads_is_taken_by_the_product(
+    world: World, talk: Talk, sentence: str, expected: str
+) -> None:
+    assert expected in await talk.say(sentence)

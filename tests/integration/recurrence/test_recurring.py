@@ -129,6 +129,23 @@ async def test_after_completion_counts_from_doing_and_months_clamp(world: World)
     assert (await complete(world, late["task"]["id"]))["next_occurrence"]["due"] == "2027-02-11T21:00:00Z"
 
 
+async def test_a_next_date_that_has_had_its_occurrence_is_passed_over_with_a_sentence(world: World) -> None:
+    """T24: done twice on one day, the second time a month ahead."""
+    made = await create(world, "FREQ=DAILY;INTERVAL=30", first_due="2026-11-23", mode="after_completion")
+    first = await complete(world, made["task"]["id"])
+    assert first["next_occurrence"]["due"] == "2026-12-23"
+    assert "warnings" not in first
+    second = await complete(world, first["next_occurrence"]["task_id"])
+    assert second["next_occurrence"]["due"] == "2027-01-22"
+    assert second["warnings"] == [
+        "Wed 23 Dec 2026 has had its occurrence already, so the next one is an interval later."
+    ]
+    world.clock.move(days=1)
+    third = await complete(world, second["next_occurrence"]["task_id"])
+    assert third["next_occurrence"]["due"] == "2026-12-24"
+    assert "warnings" not in third
+
+
 async def test_after_completion_ends_after_its_count_of_instances(world: World) -> None:
     made = await create(world, "FREQ=DAILY;COUNT=2", mode="after_completion")
     second = (await complete(world, made["task"]["id"]))["next_occurrence"]["task_id"]

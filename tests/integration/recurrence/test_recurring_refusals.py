@@ -13,7 +13,7 @@ pytestmark = pytest.mark.anyio
 
 TIMED = "2026-11-27T09:00"
 INVALID = (
-    *("", " ", "DAILY", "every day", "FREQ", "FREQ=", "=DAILY", "FREQ=DAILY;", ";FREQ=DAILY", "FREQ=DAILY;;COUNT=2"),
+    *("", " ", "DAILY", "every day", "FREQ", "FREQ=", "=DAILY", "FREQ=DAILY;;", ";FREQ=DAILY", "FREQ=DAILY;;COUNT=2"),
     *("FREQ=SECONDLY", "FREQ=FORTNIGHTLY", "INTERVAL=2", "FREQ=DAILY;FREQ=WEEKLY", "FREQ=DAILY;COUNT=2;COUNT=3"),
     *("FREQ=DAILY;INTERVAL=0", "FREQ=DAILY;INTERVAL=-1", "FREQ=DAILY;INTERVAL=1.5", "FREQ=DAILY;INTERVAL=٣"),
     *("FREQ=DAILY;INTERVAL=99999999999999999999", "FREQ=DAILY;COUNT=0", "FREQ=DAILY;COUNT=-2", "FREQ=DAILY;COUNT=x"),
@@ -174,6 +174,7 @@ async def test_rules_and_calls_close_to_bad_ones_are_accepted(world: World, surf
         *("rrule:freq=daily", "RRULE:FREQ=DAILY", "FREQ=MINUTELY;INTERVAL=15", "FREQ=HOURLY;BYMINUTE=0,15,30,45"),
         *("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29", "FREQ=DAILY;UNTIL=20261127", "FREQ=MONTHLY;BYDAY=-1FR;WKST=SU"),
         *("FREQ=MONTHLY;BYMONTHDAY=-1", "INTERVAL=2;FREQ=WEEKLY"),
+        *("FREQ=WEEKLY;INTERVAL=1;BYDAY=MO;", "RRULE: FREQ=WEEKLY; BYDAY=MO"),  # T27
     ):
         reply = await call(world, surface, "create_recurring_task", {"title": "T", "rule": rule, "first_due": TIMED})
         assert not reply.code, (rule, reply.text)

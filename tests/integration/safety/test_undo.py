@@ -35,6 +35,7 @@ async def test_redo_is_undo_of_the_undo_and_turns_the_marks(world: World) -> Non
     undone = await do(world, "undo")
     redone = await do(world, "undo", change_ids=[undone["change_id"]])
     assert (await see(world, task))["title"] == "New"
+    assert (undone["message"][:8], redone["message"][:12]) == ("Undone: ", "Done again: ")
     assert (await fail(world, "undo", change_ids=[undone["change_id"]])).code == "undo_conflict"
     again = await do(world, "undo")
     assert (await see(world, task))["title"] == "Task 0"

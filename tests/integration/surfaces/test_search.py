@@ -88,6 +88,30 @@ async def test_words_are_found_at_their_beginning_in_any_case_and_accent(world: 
             assert await titles(world, text=text) == [], (text, indexed)
 
 
+@pytest.mark.parametrize(
+    ("title", "found", "missed"),
+    [
+        ("Łódź trip", ("lodz", "łódź", "LOD"), ("odz",)),
+        ("Øresund bridge", ("oresund", "øre", "ØRESUND"), ("resund",)),
+        ("Blåbærgrød", ("blabaergrod", "blåbær"), ("baer",)),
+        ("ไปซื้อของ", ("ซื้อ", "ของ", "ไป"), ("นม",)),
+        ("learn C++ and C#", ("C++", "c#", "c", "learn c++"), ("c+++ d", "f#")),
+        ("cut carrots", ("c", "ca"), ("C++", "c#")),
+    ],
+)
+async def test_t26_strokes_scripts_without_blanks_and_signs_of_names_are_found(
+    world: World, title: str, found: tuple[str, ...], missed: tuple[str, ...]
+) -> None:
+    await add(world, title)
+    for indexed in (False, True):
+        if indexed:
+            await world.index()
+        for text in found:
+            assert await titles(world, text=text) == [title], (text, indexed)
+        for text in missed:
+            assert await titles(world, text=text) == [], (text, indexed)
+
+
 async def test_an_edited_or_deleted_task_is_found_by_its_newest_words_only(world: World) -> None:
     task = await add(world, "Old words")
     await world.index()

@@ -7,8 +7,9 @@ import pytest
 
 from agent.messages import Message
 from tests.unit.command_replies import NOW, ask
-from tests.unit.everyday import rules, times
-from tests.unit.everyday.sentences import ASKED, SENTENCES
+from tests.unit.everyday import more_times, rules, times
+from tests.unit.everyday.asked import ASKED
+from tests.unit.everyday.sentences import SENTENCES
 from tests.unit.everyday.titles import TITLES
 
 WEDNESDAY = datetime(2026, 12, 2, 15, 25, tzinfo=NOW.tzinfo)
@@ -22,6 +23,12 @@ TIMES = [
     *times.CLOCK_TIMES,
     *times.PARTS_OF_THE_DAY,
     *times.ENDS_AND_PERIODS,
+    *more_times.DAYS_OF_THE_MONTH,
+    *more_times.MONTHS_AND_PERIODS,
+    *more_times.COUNTED_FROM_A_DAY,
+    *more_times.HOLIDAYS,
+    *more_times.SAID_CLOCK_TIMES,
+    *more_times.RANGES,
 ]
 RULES = [*rules.SIMPLE_RULES, *rules.RICH_RULES]
 

@@ -41,6 +41,12 @@ def walls(text: str, first: str, zone: ZoneInfo, limit: int) -> list[str]:
         ("freq=daily;until=20261231t170000z", "FREQ=DAILY;UNTIL=20261231T170000Z"),
         ("FREQ=YEARLY;WKST=SU;BYWEEKNO=20,-1;BYDAY=MO", "FREQ=YEARLY;BYWEEKNO=-1,20;BYDAY=MO;WKST=SU"),
         ("FREQ=MONTHLY;BYSETPOS=-1;BYDAY=MO,TU", "FREQ=MONTHLY;BYDAY=MO,TU;BYSETPOS=-1"),
+        # T27: as programs write them.
+        ("FREQ=WEEKLY;INTERVAL=1;BYDAY=MO;", "FREQ=WEEKLY;BYDAY=MO"),
+        ("RRULE: FREQ=WEEKLY;BYDAY=MO", "FREQ=WEEKLY;BYDAY=MO"),
+        ("RRULE : FREQ = WEEKLY ; BYDAY = MO, TH ;", "FREQ=WEEKLY;BYDAY=MO,TH"),
+        (" rrule:freq=daily;interval=2 ", "FREQ=DAILY;INTERVAL=2"),
+        ("FREQ=DAILY;BYHOUR=9, 10", "FREQ=DAILY;BYHOUR=9,10"),
     ],
 )
 def test_a_rule_has_one_canonical_text(text: str, canonical: str) -> None:
@@ -56,7 +62,10 @@ def test_a_rule_has_one_canonical_text(text: str, canonical: str) -> None:
         ("every day", "NAME=VALUE"),
         ("FREQ", "NAME=VALUE"),
         ("FREQ=", "NAME=VALUE"),
-        ("FREQ=DAILY;", "NAME=VALUE"),
+        ("FREQ=DAILY;;", "NAME=VALUE"),
+        (";", "empty"),
+        ("RRULE: ;", "empty"),
+        ("FREQ=DAI LY", "FREQ is one of"),
         ("INTERVAL=2", "FREQ is missing"),
         ("FREQ=SECONDLY", "FREQ is one of"),
         ("FREQ=FORTNIGHTLY", "FREQ is one of"),
@@ -87,7 +96,7 @@ def test_a_rule_has_one_canonical_text(text: str, canonical: str) -> None:
         ("FREQ=DAILY;BYHOUR=24", "0 to 23"),
         ("FREQ=DAILY;BYMINUTE=60", "0 to 59"),
         ("FREQ=DAILY;BYSECOND=60", "0 to 59"),
-        ("FREQ=DAILY;BYHOUR=9, 10", "0 to 23"),
+        ("FREQ=DAILY;BYHOUR=9 10", "0 to 23"),
         ("FREQ=MONTHLY;BYDAY=MO;BYSETPOS=0", "1 to 366"),
         ("FREQ=MONTHLY;BYDAY=54MO", "1 to 53"),
         ("FREQ=MONTHLY;BYDAY=0MO", "1 to 53"),
