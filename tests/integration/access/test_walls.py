@@ -37,7 +37,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 UNWATCHED = {"credential"}
 """What reading changes: the last use of a token."""
 OTHERWISE = {"name", "model", "delivery_id", "path"}
-"""Path parameters that are no id of somebody's: people are an admin's, models and the page's files everybody's, and
+"""Path parameters that name nothing of one person's: people are an admin's, models and the page's files everybody's, and
 dead letters are tried in a test of their own."""
 
 
