@@ -38,25 +38,11 @@ def need_program(name: str) -> str:
 
 
 def _make_python(draft: Path, lock: Path) -> None:
-    _run([sys.executable, "-m", "venv", "--without-pip", str(draft)], "make a virtual environment")
-    python = str(draft / "bin" / "python")
     uv = shutil.which("uv") or next(map(str, sorted(draft.parent.parent.glob("uv-*/bin/uv"))), None)
-    if uv:
-        words = [uv, "pip", "sync", "--python", python, "--require-hashes", str(lock)]
-    else:
-        words = [
-            sys.executable,
-            "-m",
-            "pip",
-            "--python",
-            python,
-            "install",
-            "--no-deps",
-            "--require-hashes",
-            "-r",
-            str(lock),
-        ]
-    _run(words, f"install {lock.name}")
+    _run([sys.executable, "-m", "venv", *(["--without-pip"] if uv else []), str(draft)], "make a virtual environment")
+    python = str(draft / "bin" / "python")
+    install = [uv, "pip", "sync", "--python", python] if uv else [python, "-m", "pip", "install", "--no-deps", "-r"]
+    _run([*install, str(lock), "--require-hashes"], f"install {lock.name}")
 
 
 def _make_node(draft: Path, folder: Path) -> None:
