@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from agent.messages import Message, ToolCall
 
@@ -58,17 +57,18 @@ def split_exchanges(messages: Sequence[Message]) -> list[Exchange]:
 
 
 def read_now(exchange: Exchange, zone: tzinfo | None) -> datetime | None:
-    """Return the time of an exchange, to the minute, from the answers of its calls; None if none names it."""
+    """Return the time of an exchange from the answers of its calls; None if none names it.
+
+    Answers of reads name the present, answers of writes the instant at which their task was changed.
+    """
     for call in exchange.calls:
-        try:
-            if "now_at" in call.data:
-                return datetime.fromisoformat(str(call.data["now_at"])).astimezone(zone)
-            if "now" in call.data:
-                # Answers of writes have the time in words alone: `Wed 25 Nov 2026, 07:12 Europe/Berlin`.
-                words, _, key = str(call.data["now"]).rpartition(" ")
-                return datetime.strptime(words, "%a %d %b %Y, %H:%M").replace(tzinfo=ZoneInfo(key)).astimezone(zone)
-        except (ValueError, OverflowError, LookupError):
-            return None
+        task = call.data.get("task")
+        at = call.data.get("now_at") or (task.get("updated_at") if isinstance(task, dict) else None)
+        if at is not None:
+            try:
+                return datetime.fromisoformat(str(at)).astimezone(zone)
+            except (ValueError, OverflowError):
+                return None
     return None
 
 

@@ -184,9 +184,9 @@ class CreateRecurringTask(WriteRequest):
     title: Annotated[Title | None, Field(description="What to do, in the person's words")] = None
     task_id: Annotated[Id | None, Field(description="Instead: a task that becomes the first occurrence")] = None
     rule: Annotated[str, Field(description=RULE)]
-    first_due: Annotated[
-        TimeText | None, Field(description="First date or local time; sets phase and time of day")
-    ] = None
+    first_due: Annotated[TimeText | None, Field(description="First date or local time; sets phase and time of day")] = (
+        None
+    )
     zone: Annotated[str | None, Field(max_length=64, description="IANA; default the person's")] = None
     mode: Annotated[Mode | None, Field(description="Default one_at_a_time")] = None
     catch_up: Annotated[CatchUp | None, Field(description="Missed dates of every_occurrence; default latest")] = None
@@ -335,9 +335,9 @@ class ApplyPlan(WriteRequest):
 class FindTasks(TaskFilter):
     """Arguments of `find_tasks`."""
 
-    sort: Annotated[
-        Sort, Field(description="Exact titles first, undated last; created, completed: newest first")
-    ] = "due"
+    sort: Annotated[Sort, Field(description="Exact titles first, undated last; created, completed: newest first")] = (
+        "due"
+    )
     limit: Annotated[int, Field(ge=1, le=50)] = 20
     cursor: Annotated[str | None, Field(max_length=1000, description="next_cursor of the page before")] = None
 

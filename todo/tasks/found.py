@@ -4,20 +4,19 @@ from collections import Counter
 from typing import NotRequired, cast
 
 from todo.record.queries import load_recurrences_of, load_reminders_of
-from todo.record.shapes import TaskRow, TaskShape
+from todo.record.shapes import ReminderShape, TaskRow, TaskShape
 from todo.record.views import say_rule, view_task
 from todo.record.work import Work
 from todo.text import when
 
 NOTES_SHOWN = 300
-_LEFT_OUT = ("created_at", "updated_at")
-"""Fields that get_task shows and a page does without, so that twenty rows stay below 2,200 tokens."""
 
 
 class FoundTask(TaskShape):
-    """A task in a page of results: with its rule in words, long notes cut, and without `created_at` and `updated_at`.
+    """A task in a page of results: with its rule in words, and long notes cut.
 
-    `created_text` stands where several rows have the same title.
+    It has no `updated_at`, and a relative reminder has no `remind_text`, so that twenty rows stay below 2,200 tokens;
+    get_task shows both. `created_text` stands where several rows have the same title.
     """
 
     rule_text: NotRequired[str]
@@ -33,8 +32,7 @@ def view_rows(work: Work, rows: list[TaskRow]) -> list[FoundTask]:
     titles = Counter(row["title_key"] for row in rows)
     views = []
     for row in rows:
-        whole = view_task(row, reminders.get(row["id"], []), work.zone, recurrences.get(row["id"]))
-        view = cast("FoundTask", {name: value for name, value in whole.items() if name not in _LEFT_OUT})
+        view = _shorten(view_task(row, reminders.get(row["id"], []), work.zone, recurrences.get(row["id"])))
         if (recurrence := recurrences.get(row["recurring_id"] or row["id"])) is not None:
             view["rule_text"] = say_rule(recurrence, work.zone)
         if len(view.get("notes", "")) > NOTES_SHOWN:
@@ -44,3 +42,15 @@ def view_rows(work: Work, rows: list[TaskRow]) -> list[FoundTask]:
             view["created_text"] = when.say_short(row["created_at"], work.zone)
         views.append(view)
     return views
+
+
+def _shorten(task: TaskShape) -> FoundTask:
+    view = cast("FoundTask", {name: value for name, value in task.items() if name != "updated_at"})
+    if "reminders" in view:
+        view["reminders"] = [
+            cast("ReminderShape", {name: value for name, value in each.items() if name != "remind_text"})
+            if "before" in each
+            else each
+            for each in view["reminders"]
+        ]
+    return view

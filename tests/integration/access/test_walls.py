@@ -37,8 +37,8 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 UNWATCHED = {"credential"}
 """What reading changes: the last use of a token."""
 OTHERWISE = {"name", "model", "delivery_id", "path"}
-"""Path parameters that name nothing of one person's: people are an admin's, models and the page's files everybody's, and
-dead letters are tried in a test of their own."""
+"""Path parameters that name nothing of one person's: people are an admin's, models and the page's files everybody's,
+and dead letters are tried in a test of their own."""
 
 
 @dataclass

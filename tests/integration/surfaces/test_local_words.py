@@ -148,7 +148,7 @@ async def test_a_page_of_twenty_rows_has_at_most_2200_tokens(world: World) -> No
         assert (await world.rest.post("/tasks", json={**body, "reminders": ["30m"]})).status_code == 201
     page = await do(world, "find_tasks")
     assert len(page["tasks"]) == 20
-    assert all(row["due_text"] and row["reminders"][0]["remind_text"] for row in page["tasks"])
+    assert all(row["due_text"] and row["created_at"] and row["reminders"][0]["before"] for row in page["tasks"])
     assert measure_tokens(page) <= 2_200
     whole = (await do(world, "get_task", task_id=page["tasks"][0]["id"]))["task"]
     assert whole["created_at"] == whole["updated_at"] == "2026-11-23T09:00:00Z"

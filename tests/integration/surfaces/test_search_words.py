@@ -91,7 +91,7 @@ async def test_equal_completed_titles_are_told_apart_by_when_they_were_done(worl
 async def test_the_texts_of_the_tool_say_how_it_sorts_and_counts(world: World) -> None:
     [tool] = [tool for tool in (await (await world.connect()).list_tools()).tools if tool.name == "find_tasks"]
     sort: Any = tool.input_schema["properties"]["sort"]
-    assert sort["description"] == "Exact titles come first, undated last; created and completed: newest first"
+    assert sort["description"] == "Exact titles first, undated last; created, completed: newest first"
     assert "upcoming" in str(tool.description)
     for title in ("Milk for the cat", "Milk"):
         await do(world, "create_task", title=title, due="2026-11-24" if title != "Milk" else "2026-11-30")
