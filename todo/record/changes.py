@@ -205,9 +205,12 @@ def answer_nothing(work: Work, task: TaskRow, sentence: str, warnings: list[str]
     return finish_answer(work, answer, sentence)
 
 
+ONLY_THIS = "Only this occurrence; update_recurring_task changes all."
+
+
 def hint_series(task: TaskRow) -> str:
     """Return the hint after a change of one instance of a series; empty for other tasks."""
-    return "" if task["recurring_id"] is None else "Only this occurrence; update_recurring_task changes all."
+    return "" if task["recurring_id"] is None else ONLY_THIS
 
 
 def write_history(

@@ -13,7 +13,7 @@ from events.instants import read_instant, write_instant
 from events.sql import table_of
 from todo import reminders
 from todo.errors import ConfirmationRequired, InvalidArguments, PlanExpired, TodoError, VersionConflict
-from todo.record.changes import Change, finish_answer
+from todo.record.changes import ONLY_THIS, Change, finish_answer
 from todo.record.conflicts import describe_change, list_since
 from todo.record.differences import tell_differences
 from todo.record.models import Plan
@@ -78,7 +78,10 @@ class Seen(TypedDict):
 
 
 class DiffEntry(TypedDict):
-    """What one step would do, and the task as it would be then; once a plan is applied, the number alone."""
+    """What one step would do, and the task as it would be then; once a plan is applied, the number alone.
+
+    `text` is for people, `hint` the next step for a program.
+    """
 
     number: int
     tool: NotRequired[str]
@@ -91,6 +94,7 @@ class DiffEntry(TypedDict):
     deleted: NotRequired[bool]
     changes: NotRequired[dict[str, list[Any]]]
     text: NotRequired[str]
+    hint: NotRequired[str]
 
 
 @dataclass(slots=True)
@@ -292,7 +296,12 @@ def _describe_step(work: Work, number: int, step: Step, answer: WriteAnswer, col
     part = collected.tasks.get(brief["id"])
     if part is not None and part.before is not None and not part.is_gone:
         entry["changes"] = tell_differences(part.before, part.view, work.zone)
-    entry["text"] = answer["message"]
+    hint = answer.get("hint", "")
+    entry["text"] = answer["message"].removesuffix(hint).rstrip()
+    if hint == ONLY_THIS:
+        entry["text"] += " Only this occurrence."
+    if hint:
+        entry["hint"] = hint
     return entry
 
 

@@ -60,7 +60,12 @@ async def test_the_diff_tells_status_and_due_and_names_the_series(world: World) 
     assert diff[2]["deleted"] is True
     assert diff[2]["recurring_id"] == series["recurring_id"]
     assert "occurrence" in diff[2]["text"]
-    assert series["recurring_id"] in diff[2]["text"], "what to delete to end it"
+    assert series["recurring_id"] in diff[2]["hint"], "what to delete to end it"
+    assert series["recurring_id"] not in diff[2]["text"], "people do not read ids"
+    moved = step("update_task", task_id=series["task"]["id"], shift="2h")
+    [alone] = (await do(world, "plan_changes", changes=[moved]))["diff"]
+    assert alone["text"].endswith(", due Mon 23 Nov 2026, 14:00 Europe/Berlin. Only this occurrence.")
+    assert "update_recurring_task" in alone["hint"]
 
 
 async def test_numbers_in_plan_apply_and_undo_agree(world: World) -> None:
