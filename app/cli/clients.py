@@ -11,7 +11,9 @@ from typing import Any
 from app.settings import REPOSITORY
 
 NAME = "evolution-todo"
-PLACES = ("TODO_DATA_DIR", "TODO_DATABASE_URL", "TODO_DATABASE_URL_FILE")
+PLACES = ("TODO_DATA_DIR", "TODO_DATABASE_URL", "TODO_DATABASE_URL_FILE", "TODO_TOKEN_FILE")
+TOKEN = "etp_YOUR_TOKEN"  # noqa: S105  # stands where a person puts theirs
+NOTE = "Put a token of yours instead of etp_YOUR_TOKEN: from the page under me, or `token create --user NAME`."
 
 
 def stdio_command() -> tuple[str, list[str]]:
@@ -23,17 +25,23 @@ def stdio_command() -> tuple[str, list[str]]:
     return str(Path(sys.executable).with_name("evolution-todo")), ["mcp"]
 
 
-def write_config(client: str, url: str, *, http: bool = False) -> str:
+def write_config(client: str, url: str, *, http: bool = False, with_token: bool = False) -> str:
     """Return the text for a client's configuration: over stdio, or over HTTP to a running `serve`.
 
-    Raises `KeyError` for an unknown client.
+    `with_token` leaves a place for a personal token, as `TODO_AUTH=token` needs it. Raises `KeyError` for an unknown
+    client.
     """
     where, write = _CLIENTS[client]
     command, arguments = stdio_command()
-    local: dict[str, Any] = {"command": command, "args": arguments}
-    if given := list_given_settings():
-        local["env"] = given
-    return f"{where}\n\n{write(local, f'{url}/mcp' if http else None)}"
+    given = list_given_settings()
+    if with_token:
+        given |= {"TODO_AUTH": "token"} | ({} if "TODO_TOKEN_FILE" in given else {"TODO_TOKEN": TOKEN})
+    local: dict[str, Any] = {"command": command, "args": arguments, **({"env": given} if given else {})}
+    remote: dict[str, Any] = {"url": f"{url}/mcp"}
+    if with_token:
+        remote["headers"] = {"Authorization": f"Bearer {TOKEN}"}
+    snippet = write(local, remote if http else None)
+    return f"{where}\n\n{snippet}" + (f"\n\n{NOTE}" if TOKEN in snippet else "")
 
 
 def list_given_settings() -> dict[str, str]:
@@ -46,17 +54,22 @@ def known_clients() -> list[str]:
     return list(_CLIENTS)
 
 
-def _servers(key: str, url_key: str = "url", **extra: Any) -> Callable[[dict[str, Any], str | None], str]:
-    def write(local: dict[str, Any], url: str | None) -> str:
-        return json.dumps({key: {NAME: local if url is None else {**extra, url_key: url}}}, indent=2)
+def _servers(key: str, url_key: str = "url", **extra: Any) -> Callable[[dict[str, Any], dict[str, Any] | None], str]:
+    def write(local: dict[str, Any], remote: dict[str, Any] | None) -> str:
+        if remote is None:
+            return json.dumps({key: {NAME: local}}, indent=2)
+        named = {url_key if name == "url" else name: value for name, value in remote.items()}
+        return json.dumps({key: {NAME: {**extra, **named}}}, indent=2)
 
     return write
 
 
-def _codex(local: dict[str, Any], url: str | None) -> str:
+def _codex(local: dict[str, Any], remote: dict[str, Any] | None) -> str:
     head = f"[mcp_servers.{NAME}]"
-    if url is not None:
-        return f"{head}\nurl = {json.dumps(url)}"
+    if remote is not None:
+        # Codex takes a token from its environment only.
+        token = '\nbearer_token_env_var = "TODO_TOKEN"' if "headers" in remote else ""
+        return f"{head}\nurl = {json.dumps(remote['url'])}{token}"
     lines = [head, f"command = {json.dumps(local['command'])}", f"args = {json.dumps(local['args'])}"]
     if "env" in local:
         pairs = ", ".join(f"{name} = {json.dumps(value)}" for name, value in local["env"].items())
@@ -64,14 +77,17 @@ def _codex(local: dict[str, Any], url: str | None) -> str:
     return "\n".join(lines)
 
 
-def _claude_code(local: dict[str, Any], url: str | None) -> str:
-    if url is not None:
-        return f"claude mcp add --transport http {NAME} {url}"
+def _claude_code(local: dict[str, Any], remote: dict[str, Any] | None) -> str:
+    if remote is not None:
+        headers = [
+            word for name, value in remote.get("headers", {}).items() for word in ("--header", f"{name}: {value}")
+        ]
+        return shlex.join(["claude", "mcp", "add", "--transport", "http", NAME, remote["url"], *headers])
     given = [word for name, value in local.get("env", {}).items() for word in ("--env", f"{name}={value}")]
     return shlex.join(["claude", "mcp", "add", NAME, *given, "--", local["command"], *local["args"]])
 
 
-_CLIENTS: dict[str, tuple[str, Callable[[dict[str, Any], str | None], str]]] = {
+_CLIENTS: dict[str, tuple[str, Callable[[dict[str, Any], dict[str, Any] | None], str]]] = {
     "claude": ("Claude Desktop: claude_desktop_config.json", _servers("mcpServers")),
     "claude-code": ("Claude Code: run", _claude_code),
     "vscode": ("VS Code: .vscode/mcp.json", _servers("servers", type="http")),

@@ -82,7 +82,8 @@ def mcp_config(
 
     if client not in known_clients():
         _fail(f"There is no client {client[:40]!r} here; there are: {', '.join(known_clients())}.")
-    print(write_config(client, _settings().url, http=http))
+    settings = _settings()
+    print(write_config(client, settings.url, http=http, with_token=settings.auth == "token"))
 
 
 @cli.command()

@@ -15,7 +15,12 @@ from app.cli.clients import known_clients, write_config
 
 def read_local(client: str) -> dict[str, Any]:
     """Return the command, its arguments and its environment, as the client will read them."""
-    text = write_config(client, "http://127.0.0.1:8000").partition("\n\n")[2]
+    return parse(client, write_config(client, "http://127.0.0.1:8000"))
+
+
+def parse(client: str, config: str) -> dict[str, Any]:
+    """Return what a client reads of a snippet."""
+    text = config.split("\n\n")[1]
     if client == "claude-code":
         words = shlex.split(text)
         begin = words.index("--")
@@ -42,3 +47,20 @@ def test_f9_a_snippet_starts_this_python_from_any_folder_on_this_database(
     assert read_local(client) == expected
     monkeypatch.setenv("TODO_DATA_DIR", str(folder))
     assert read_local(client) == {**expected, "env": {"TODO_DATA_DIR": str(folder)}}
+
+
+@pytest.mark.parametrize("client", known_clients())
+def test_a_snippet_for_several_people_has_a_place_for_a_token(client: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in clients.PLACES:
+        monkeypatch.delenv(name, raising=False)
+    local = write_config(client, "https://todo.example", with_token=True)
+    assert parse(client, local)["env"] == {"TODO_AUTH": "token", "TODO_TOKEN": clients.TOKEN}
+    assert local.endswith(clients.NOTE)
+    remote = write_config(client, "https://todo.example", http=True, with_token=True)
+    snippet = remote.split("\n\n")[1]
+    assert "https://todo.example/mcp" in snippet
+    assert f"Bearer {clients.TOKEN}" in snippet or 'bearer_token_env_var = "TODO_TOKEN"' in snippet
+    monkeypatch.setenv("TODO_TOKEN_FILE", "/run/secrets/todo")
+    kept = write_config(client, "https://todo.example", with_token=True)
+    assert parse(client, kept)["env"] == {"TODO_AUTH": "token", "TODO_TOKEN_FILE": "/run/secrets/todo"}
+    assert clients.TOKEN not in kept
