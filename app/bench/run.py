@@ -8,6 +8,7 @@ from pathlib import Path
 
 from app.bench.calls import measure_calls
 from app.bench.chat import measure_chatting
+from app.bench.doors import measure_doors
 from app.bench.full_file import fill_file
 from app.bench.idle import measure_idling
 from app.bench.reactions import measure_reactions
@@ -60,6 +61,8 @@ async def measure_all(plan: Plan) -> list[Row]:
         rows += await measure_chatting(root / "chat", plan.turns)
         _say("safety")
         rows += await asyncio.to_thread(measure_safety, root / "safety.db", max(plan.repeats // 10, 1))
+        _say("doors")
+        rows += await measure_doors(root / "doors", plan.rounds, plan.repeats)
         _say("idling")
         rows += await measure_idling(root / "idle", plan.settle, plan.idle)
         return rows
