@@ -14,43 +14,12 @@ import httpx2
 from mcp import Client
 from rich.console import Console
 
+from app.cli.demo_people import perform_people
+from app.cli.demo_stage import Missed, Stage
 from app.http.server import calm_collector, serve_aside
 from app.settings import load_settings
 
 PATIENCE_SECONDS = 15.0
-
-
-class Missed(Exception):
-    """A step of the demo was not seen."""
-
-
-class Stage:
-    """Shows each step, and holds the two clients: MCP and HTTP."""
-
-    def __init__(self, agent: Client, http: httpx2.AsyncClient, console: Console) -> None:
-        self.agent = agent
-        self.http = http
-        self._console = console
-        self.steps = 0
-
-    async def call(self, tool: str, **arguments: Any) -> dict[str, Any]:
-        """Call a tool over MCP, show its message, and return its answer."""
-        result = await self.agent.call_tool(tool, arguments)
-        answer: dict[str, Any] = result.structured_content or {}
-        self.see(
-            not result.is_error,
-            f"MCP  {tool}",
-            str(answer.get("message", answer.get("total", answer.get("rule_text", "")))),
-        )
-        return answer
-
-    def see(self, happened: bool, step: str, detail: str = "") -> None:
-        """Show one step; raises `Missed` if it did not happen."""
-        self.steps += 1
-        mark = "[green]✓[/green]" if happened else "[red]✗[/red]"
-        self._console.print(f"  {mark} {step:<26} {detail}")
-        if not happened:
-            raise Missed(step)
 
 
 async def play(*, stay: bool) -> bool:
@@ -67,7 +36,7 @@ async def play(*, stay: bool) -> bool:
             missed: list[str] = []
             try:
                 async with _open_stage(url, console) as stage:
-                    await asyncio.wait_for(_perform(stage), 120)
+                    await asyncio.wait_for(_perform(stage, Path(folder)), 120)
             except* (Missed, TimeoutError) as group:  # the client's task group wraps its errors
                 missed = [str(error) or "too slow" for error in group.exceptions]
             if missed:
@@ -86,7 +55,7 @@ async def _open_stage(url: str, console: Console) -> AsyncIterator[Stage]:
         yield Stage(agent, http, console)
 
 
-async def _perform(stage: Stage) -> None:
+async def _perform(stage: Stage, folder: Path) -> None:
     me = (await stage.http.get("/api/me")).json()
     created = await stage.call("create_task", title="Call mum", due=_soon(me, hours=26), tags=["family"])
     task_id = created["task"]["id"]
@@ -114,6 +83,7 @@ async def _perform(stage: Stage) -> None:
     await _perform_recurring(stage)
     await _perform_conversation(stage)
     await _perform_bad_afternoon(stage, me)
+    await perform_people(stage, folder / "people")
 
     refused = await stage.agent.call_tool("get_task", {"task_id": task_id})
     stage.see(refused.is_error is True, "MCP  it is gone", str((refused.structured_content or {}).get("code")))
@@ -147,7 +117,7 @@ async def _perform_conversation(stage: Stage) -> None:
     """Let a person talk to the built-in commands; a language model would make the same calls."""
     body: dict[str, Any] = {"model": "offline-commands"}
     for message, tool in (
-        ("remind me to stretch in 3 seconds", "create_task"),
+        ("remind me to stretch in 6 seconds", "create_task"),
         ("every weekday at 9: stand-up", "create_recurring_task"),
         ("done with stretch", "complete_task"),
         ("undo", "undo"),
