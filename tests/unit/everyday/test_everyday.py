@@ -9,6 +9,7 @@ from agent.messages import Message
 from tests.unit.command_replies import NOW, ask
 from tests.unit.everyday import more_times, rules, times
 from tests.unit.everyday.asked import ASKED
+from tests.unit.everyday.reported import REPORTED
 from tests.unit.everyday.sentences import SENTENCES
 from tests.unit.everyday.titles import TITLES
 
@@ -52,6 +53,18 @@ def test_a_phrase_of_time_is_read_as_it_is_meant_or_asked(phrase: str, expected:
         return
     [(_, args)] = calls
     assert (_show(args), args["title"]) == (expected, "call Ann")
+
+
+@pytest.mark.parametrize(("row", "sentence", "expected"), REPORTED)
+def test_a_sentence_that_once_went_wrong(row: str, sentence: str, expected: str) -> None:
+    said, calls = ask(sentence, HELLO, now=WEDNESDAY)
+    if expected == "?":
+        assert not calls, row
+        assert said
+        return
+    title, colon, when = expected.rpartition(": ")
+    [(_, args)] = calls
+    assert (args["title"], _show(args)) == (title if colon else "call Ann", when if colon else expected), row
 
 
 @pytest.mark.parametrize(("text", "title", "due"), TITLES)
