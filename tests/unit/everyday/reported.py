@@ -4,6 +4,8 @@ The expectation is a due, a rule with its RRULE, or "?" where the sentence has t
 a colon where it is not "call Ann".
 """
 
+from typing import Any
+
 REPORTED: list[tuple[str, str, str]] = [
     ("T1", "add water cactus every 10 days", "water cactus: FREQ=DAILY;INTERVAL=10"),
     ("T1", "add change filter every 12 months", "change filter: FREQ=MONTHLY;INTERVAL=12"),
@@ -55,3 +57,26 @@ REPORTED: list[tuple[str, str, str]] = [
     ("T32", "add report, due end of next week, high priority", "report: 2026-12-13"),
     ("T32", "set a reminder for 4 p.m. today to head home", "head home: 2026-12-02T16:00"),
 ]
+
+REPORTED_CALLS: list[tuple[str, str, str, dict[str, Any]]] = [
+    (
+        "T3",
+        "remind me to take pills daily",
+        "create_recurring_task",
+        {"rule": "FREQ=DAILY", "mode": "every_occurrence", "first_due": "2026-12-03"},
+    ),
+    (
+        "T3",
+        "remind me every weekday at 8:45 to join the standup",
+        "create_recurring_task",
+        {"rule": "FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR;BYHOUR=8;BYMINUTE=45", "mode": "every_occurrence"},
+    ),
+    ("T5", "do I have anything on friday?", "find_tasks", {"due_from": "2026-12-04", "due_until": "2026-12-04"}),
+    ("T5", "do I have anything on the 4th?", "find_tasks", {"due_from": "2026-12-04", "due_until": "2026-12-04"}),
+    ("T5", "do I have anything to do tomorrow?", "find_tasks", {"due_from": "2026-12-03", "due_until": "2026-12-03"}),
+    ("T5", "show everything tagged work", "find_tasks", {"tags": ["work"]}),
+    ("T5", "show open tasks sorted by priority", "find_tasks", {"sort": "priority"}),
+    ("T21", 'add note "bring card" to dentist', "update_task", {"append_notes": "bring card"}),
+    ("T23", "stop repeating the retro", "update_recurring_task", {"ends": "1"}),
+]
+"""What such a sentence calls in the end, and some of its arguments."""

@@ -9,7 +9,7 @@ from agent.messages import Message
 from tests.unit.command_replies import NOW, ask
 from tests.unit.everyday import more_times, rules, times
 from tests.unit.everyday.asked import ASKED
-from tests.unit.everyday.reported import REPORTED
+from tests.unit.everyday.reported import REPORTED, REPORTED_CALLS
 from tests.unit.everyday.sentences import SENTENCES
 from tests.unit.everyday.titles import TITLES
 
@@ -65,6 +65,17 @@ def test_a_sentence_that_once_went_wrong(row: str, sentence: str, expected: str)
     title, colon, when = expected.rpartition(": ")
     [(_, args)] = calls
     assert (args["title"], _show(args)) == (title if colon else "call Ann", when if colon else expected), row
+
+
+@pytest.mark.parametrize(("row", "sentence", "tool", "some"), REPORTED_CALLS)
+def test_a_sentence_that_once_went_wrong_calls_this(row: str, sentence: str, tool: str, some: dict[str, Any]) -> None:
+    called, args = ask(sentence, HELLO, now=WEDNESDAY)[1][-1]
+    assert (called, {name: args.get(name) for name in some}) == (tool, some), row
+
+
+def test_t19_the_nearest_reading_of_an_hour_at_night() -> None:
+    [(_, args)] = ask("remind me to go to bed at 11:30", HELLO, now=WEDNESDAY.replace(hour=23, minute=28))[1]
+    assert args["due"] == "2026-12-02T23:30"
 
 
 @pytest.mark.parametrize(("text", "title", "due"), TITLES)
