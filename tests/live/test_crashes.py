@@ -166,7 +166,7 @@ def test_two_schedulers_and_two_crons_ring_and_make_each_thing_once(arena: Arena
     for replica in arena.replicas:
         replica.wait_ready()
         replica.daprd.wait_subscribed(2)
-    at = (SystemClock().now() + timedelta(seconds=6)).replace(microsecond=0)
+    at = (SystemClock().now() + timedelta(seconds=15)).replace(microsecond=0)
     due, rule = write_instant(at), f"FREQ=HOURLY;BYMINUTE={at.minute};BYSECOND={at.second}"
     url = arena.urls[0]
     tasks = [write(url, "POST", "/tasks", title=f"Rings {n}", reminders=[due])["task"]["id"] for n in range(10)]
@@ -182,7 +182,7 @@ def test_two_schedulers_and_two_crons_ring_and_make_each_thing_once(arena: Arena
         statement = f"SELECT {column} FROM {kind} WHERE {column} = ANY($1)"  # noqa: S608  # our own words
         return Counter(row[0] for row in arena.ledger.ask(statement, ids))
 
-    wait_until(lambda: len(count("notification", "task_id", tasks)) == 10, 20, "all reminders ring")
+    wait_until(lambda: len(count("notification", "task_id", tasks)) == 10, 40, "all reminders ring")
     wait_until(lambda: min(count("task", "recurring_id", made).values()) == 2, 20, "all next instances are made")
     leader = arena.find_leader()
     leader.program.crash()  # the next one looks at what is due as well

@@ -113,7 +113,9 @@ class LiveStage:
         for task_id, known in projection.items():
             answer = await self.rest.get(f"/tasks/{task_id}")
             assert answer.is_success == (known["task"] is not None), (known, answer.text)
-            assert known["task"] is None or answer.json().items() >= known["task"].items()
+            # An answer leaves out a due's zone where it is the person's own; an event always has it.
+            shown = {**({"zone": known["task"]["zone"]} if "zone" in (known["task"] or {}) else {}), **answer.json()}
+            assert known["task"] is None or shown.items() >= known["task"].items()
         return projection
 
     async def read_seen(self) -> dict[str, Any]:

@@ -337,10 +337,11 @@ def _warn_of_skipped(rule: Rule, first: date) -> tuple[str, ...]:
         return ()
     parts = resolve_day_parts(rule, first)
     months = set(parts.bymonth or range(1, 13))
+    named = sorted(months) if len(months) < 12 else []
     if rule.freq == "MONTHLY":
         months &= {(first.month - 1 + number * rule.interval) % 12 + 1 for number in range(12)}
     # Without its month, a yearly rule would come on the last day of every month.
-    within = f"BYMONTH={','.join(str(month) for month in sorted(months))};" if parts.bymonth else ""
+    within = f"BYMONTH={','.join(str(month) for month in named)};" if named else ""
     warnings = []
     for day in sorted({abs(day) for day in parts.bymonthday if abs(day) > 28}):
         short_months = {2} if day < 31 else {2, 4, 6, 9, 11}

@@ -77,6 +77,7 @@ async def set_scene(house: House) -> Scene:
     questions = (await ann.rest("GET", "/confirmations")).json()["confirmations"]
     assert notifications, asked
     await ben.make("lion")
+    await house.world.settle()
     ids = {
         "task": [task["id"], series["recurring_id"], series["task"]["id"]],
         "reminder": [task["reminders"][0]["id"]],

@@ -65,7 +65,7 @@ async def test_an_occurrence_stands_for_its_series_and_a_date_is_skipped(world: 
     tools = {tool.name: tool for tool in (await (await world.connect()).list_tools()).tools}
     assert "by the id of the series or of any occurrence" in str(tools["update_recurring_task"].description)
     skip = tools["update_recurring_task"].input_schema["properties"]["skip"]
-    assert skip["description"] == "How many occurrences, or the date of one"
+    assert skip["description"] == "How many occurrences, or one's date"
     assert "appointments, medicine" in str(tools["create_recurring_task"].description)
 
 

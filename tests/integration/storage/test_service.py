@@ -129,7 +129,7 @@ def test_all_bad_settings_are_told_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "override", [{"auth": "token"}, {"host": "0.0.0.0"}, {"role": "worker"}, {"role": "api"}]  # noqa: S104  # refused, never bound
+    "override", [{"oidc_issuer": "https://id.example"}, {"host": "0.0.0.0"}, {"role": "worker"}, {"role": "api"}]  # noqa: S104  # refused, never bound
 )  # fmt: skip
 def test_unserved_settings_are_refused_at_start(tmp_path: Path, override: dict[str, Any]) -> None:
     with pytest.raises(BadSettings, match=f"TODO_{next(iter(override)).upper()}"):
@@ -223,7 +223,11 @@ async def test_an_older_file_keeps_what_a_pause_took_back(tmp_path: Path, first:
         ("confirmation", "decided_at"),
     ):
         file.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
-    for table in ("conversation", "turn", "turn_step", "pending_call"):
+    file.execute("DROP INDEX ux_person_name")
+    for column in ("name", "name_key", "is_admin", "disabled_at"):
+        file.execute(f"ALTER TABLE person DROP COLUMN {column}")
+    newer = ("conversation", "turn", "turn_step", "pending_call", "credential", "outside_login", "rate")
+    for table in newer:
         file.execute(f"DROP TABLE {table}")
     file.execute("DROP INDEX ix_outbox_published")
     file.execute("UPDATE alembic_version SET version_num = '0003'")
