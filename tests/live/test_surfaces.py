@@ -194,10 +194,12 @@ class Names:
 
     _id = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
     _instant = re.compile(r"(\d{4}-\d\d-\d\d)T\d\d:\d\d:\d\d(?:\.\d+)?Z")
+    _words = re.compile(r"[A-Z][a-z]{2} (\d{1,2} [A-Z][a-z]{2} \d{4}), \d\d:\d\d")
 
     def __init__(self) -> None:
         today = SystemClock().now().date()
-        self._near = {f"{today + timedelta(days=days)}" for days in (-1, 0, 1)}
+        near = [today + timedelta(days=days) for days in (-1, 0, 1)]
+        self._near = {f"{day}" for day in near} | {f"{day.day} {day:%b %Y}" for day in near}
         self._names: dict[str, str] = {}
 
     def rename(self, value: Any) -> Any:
@@ -208,7 +210,8 @@ class Names:
             return [self.rename(each) for each in value]
         if isinstance(value, str):
             value = self._id.sub(lambda found: self._names.setdefault(found[0], f"id {len(self._names)}"), value)
-            return self._instant.sub(lambda found: "now" if found[1] in self._near else found[0], value)
+            for pattern in (self._instant, self._words):
+                value = pattern.sub(lambda found: "now" if found[1] in self._near else found[0], value)
         return value
 
 
