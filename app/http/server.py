@@ -141,6 +141,10 @@ def show_banner(settings: Settings, service: Service) -> None:
         return
     console.print(f"  REST   {url}/docs        MCP   {url}/mcp        health   {url}/readyz")
     console.print(f"  data   {service.settings.database_place}   zone {settings.zone}")
+    if service.door is not None:
+        console.print(
+            "  people sign in; `person add NAME` invites, tokens are on the page under me or by `token create`"
+        )
     console.print('  IDE    {"mcpServers": {"evolution-todo": {"url": "' + url + '/mcp"}}}', markup=False)
     console.print(f"  chat   {say_model(settings)}; OpenAI's shapes at {url}/v1")
 
