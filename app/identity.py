@@ -37,16 +37,21 @@ class Caller:
     expires_at: str = ""
     by_page: bool = False
 
-    def make_who(self, kind: ActorKind, surface: Surface, client: str, origin: str) -> Who:
-        """Return the caller as use cases know them; with a token, that token is the origin."""
+    def make_who(self, kind: ActorKind, surface: Surface, client: str = "", origin: str = "") -> Who:
+        """Return the caller as use cases know them; with a token, that token is the origin.
+
+        Without one it is `origin`; by default the surface, with the client's name where it has one.
+        """
         if self.credential and not self.by_page:
             origin = f"token:{self.credential}"
+        elif not origin:
+            origin = f"{surface}:{client}" if client else surface
         return Who(self.user_id, kind, surface, client, origin, self.label, scopes=self.scopes)
 
 
 LOCAL = Caller(LOCAL_USER, EVERYTHING)
 """The one person of `local` mode."""
-LOCAL_PERSON = LOCAL.make_who("person", "rest", "", "rest")
+LOCAL_PERSON = LOCAL.make_who("person", "rest")
 """The local person, as their own programs act for them in this process."""
 LOCAL_READING = Caller(LOCAL_USER, frozenset([READ]))
 SCHEDULER = Who("", "scheduler", "scheduler", "", "scheduler", scopes=EVERYTHING)
@@ -76,16 +81,15 @@ def identify_rest(request: Request, *scopes: str) -> Who:
     Raises `Forbidden` unless the caller has these scopes; reading is always wanted.
     """
     client = "page" if name_client(request) == "page" else ""
-    who = get_caller(request).make_who("person", "rest", client, f"rest:{client}" if client else "rest")
+    who = get_caller(request).make_who("person", "rest", client)
     who.require(READ, *scopes)
     return who
 
 
 def identify_http_agent(context: Context[Any, Any]) -> Who:
     """Return the agent behind an MCP call over HTTP; without a token its origin is the name that the client gives."""
-    client = _client_name(context)
     request: Any = context.request_context.request
-    return get_caller(request).make_who("agent", "mcp", client, f"mcp:{client}" if client else "mcp")
+    return get_caller(request).make_who("agent", "mcp", _client_name(context))
 
 
 def note_wanted(context: Context[Any, Any], scope: str) -> None:
@@ -127,8 +131,7 @@ def name_client(request: Request) -> str:
 
 def identify_chat(request: Request) -> Who:
     """Return the person who talks to the agent, with the name of their chat client; raises `Forbidden` as for REST."""
-    client = name_client(request)
-    who = get_caller(request).make_who("person", "chat", client, f"chat:{client}" if client else "chat")
+    who = get_caller(request).make_who("person", "chat", name_client(request))
     who.require(READ)
     return who
 

@@ -60,8 +60,9 @@ class Service:
     feed_wakeup: Wakeup
     sidecar: Sidecar | None = None
     door: Door | None = None
-    meter: Meter | None = None
     """Who may come in; None in `local` mode, which serves one person on this machine."""
+    meter: Meter | None = None
+    """How much they may call; there wherever the door is."""
 
     def build_mcp(self, identify: Identify) -> MCPServer[Any]:
         """Return an MCP server on this service's store."""

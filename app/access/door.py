@@ -48,15 +48,9 @@ class Door:
         if digest is None:
             return None
         now = self.clock.now()
-        known = self._known.get(digest)
-        if known is not None and now < known[1] and not _has_ended(known[0], now):
-            return known[0]
-        self._known.pop(digest, None)
-
-        def look(connection: Connection) -> Found | None:
-            return find_credential(connection, digest, now)
-
-        found = await self.database.read(look)
+        if (known := self._recall(digest, now)) is not None:
+            return known
+        found = await self.database.read(lambda connection: find_credential(connection, digest, now))
         if found is None:
             return None
         if found.is_stale:
@@ -64,12 +58,23 @@ class Door:
         self._keep(digest, found, now)
         return found
 
+    async def recheck(self, secret: str, caller: Caller) -> Caller | None:
+        """Return whom a secret admits now, None if it has ended.
+
+        If the database is away, that cannot be known: the caller stays, and the storage refuses their calls itself.
+        """
+        try:
+            return await self.admit(secret)
+        except StorageUnavailable:
+            return caller
+        except TodoError:
+            return None
+
     async def _find_login(self, issuer: Issuer, token: str) -> Found | None:
         """Return the caller behind an issuer's access token; raises `Forbidden` for an unknown subject."""
         now, digest = self.clock.now(), sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
-        known = self._known.get(digest)
-        if known is not None and now < known[1] and not _has_ended(known[0], now):
-            return known[0]
+        if (known := self._recall(digest, now)) is not None:
+            return known
         login = await issuer.verify(token)
         if login is None:
             return None
@@ -95,6 +100,12 @@ class Door:
         self._keep(digest, found, now)
         return found
 
+    def _recall(self, digest: str, now: datetime) -> Found | None:
+        """Return what was found under a digest if that was less than a second ago and has not ended since."""
+        found, until = self._known.get(digest, (None, now))
+        end = "" if found is None else found.caller.expires_at
+        return found if now < until and not (end and end <= write_instant(now)) else None
+
     def _keep(self, digest: str, found: Found, now: datetime) -> None:
         if len(self._known) >= MOST_KNOWN:
             self._known.clear()
@@ -110,11 +121,6 @@ class Door:
             await self.database.write(lambda connection: touch_credential(connection, found.caller.credential, now))
         except StorageUnavailable:
             return
-
-
-def _has_ended(found: Found, now: datetime) -> bool:
-    end = found.caller.expires_at
-    return bool(end) and end <= write_instant(now)
 
 
 class UnknownPerson(Forbidden):

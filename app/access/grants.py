@@ -27,8 +27,12 @@ class NewToken:
     def make_grant(self, who: Who, now: datetime) -> Grant:
         """Return the grant for the asking person. Raises `Forbidden` for a scope that they do not have themselves."""
         who.require(*sorted(self.scopes))
+        return self.grant_to(who.user_id, now)
+
+    def grant_to(self, user_id: str, now: datetime) -> Grant:
+        """Return the grant for a person, as the operator decides it."""
         expires_at = None if self.lasts is None else write_instant(now + self.lasts)
-        return Grant(who.user_id, "personal", self.label, self.scopes, expires_at)
+        return Grant(user_id, "personal", self.label, self.scopes, expires_at)
 
     def view(self, grant: Grant) -> dict[str, Any]:
         """Return the token as its owner sees it, without the secret."""
@@ -69,3 +73,8 @@ def _read_life(text: Any) -> timedelta | None:
     if lasts < SHORTEST_LIFE:
         raise InvalidArguments("expires is at least one minute.", 'Write it as "90d" or "12h".')
     return lasts
+
+
+def link_invitation(url: str, secret: str) -> str:
+    """Return the link of an invitation; a fragment is sent to no server, so that the secret is in no log."""
+    return f"{url}/#invitation={secret}"

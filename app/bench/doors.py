@@ -3,7 +3,6 @@
 import json
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from statistics import median
@@ -19,7 +18,6 @@ from app.access.issuer import Issuer
 from app.access.people import add_person
 from app.bench.rows import Row, compare, hold
 from app.http.app import build_app
-from app.identity import LOCAL_PERSON
 from app.service import Service, open_service
 from app.settings import load_settings
 from app.system import SystemClock, SystemIds, draw_secret
@@ -74,7 +72,7 @@ async def _open(stack: AsyncExitStack, folder: Path, auth: str) -> tuple[tuple[S
     def join(connection: Any) -> str:
         now = clock.now()
         user_id = add_person(connection, "Ann", "UTC", ids, now)
-        grant = read_token({}).make_grant(replace(LOCAL_PERSON, user_id=user_id), now)
+        grant = read_token({}).grant_to(user_id, now)
         return create_credential(connection, grant, now, ids, draw_secret).secret
 
     return (service, app), await service.database.write(join)

@@ -1,6 +1,5 @@
 """The demo's scene with two people: a closed door, an invitation, a token, and what each of them sees."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import httpx2
@@ -13,7 +12,6 @@ from app.access.grants import grant_invitation, read_token
 from app.access.people import add_person
 from app.cli.demo_stage import Stage
 from app.http.server import serve_aside
-from app.identity import LOCAL_PERSON
 from app.service import Service
 from app.settings import load_settings
 from app.system import SystemClock, SystemIds, draw_secret
@@ -56,7 +54,7 @@ async def _let_in(service: Service) -> tuple[Made, Made]:
     def let_in(connection: Connection) -> tuple[Made, Made]:
         anna, ben = (add_person(connection, name, "Europe/Berlin", ids, now) for name in ("Anna", "Ben"))
         wanted = read_token({"name": "his agent", "scopes": "tasks:write"})
-        grant = wanted.make_grant(replace(LOCAL_PERSON, user_id=ben), now)
+        grant = wanted.grant_to(ben, now)
         return (
             create_credential(connection, grant_invitation(anna, now), now, ids, draw_secret),
             create_credential(connection, grant, now, ids, draw_secret),

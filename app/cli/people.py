@@ -1,7 +1,6 @@
 """The commands on people and their tokens."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, TypeVar
 
@@ -116,7 +115,6 @@ def create(
     from app.access.credentials import create_credential
     from app.access.grants import read_token
     from app.access.people import find_person
-    from app.identity import LOCAL_PERSON
 
     wanted = read_token({"name": name, "scopes": scopes, "expires": expires})
     now, ids = _now(), SystemIds()
@@ -124,7 +122,7 @@ def create(
     def make(connection: Connection) -> str:
         person = find_person(connection, user)
         # Who can run this command has the database itself.
-        grant = wanted.make_grant(replace(LOCAL_PERSON, user_id=str(person.id)), now)
+        grant = wanted.grant_to(str(person.id), now)
         return create_credential(connection, grant, now, ids, draw_secret).secret
 
     print(_write(make))
@@ -177,12 +175,12 @@ def _set_disabled(name: str, *, disabled: bool) -> None:
 
 def _invite(user_id: str) -> str:
     from app.access.credentials import create_credential
-    from app.access.grants import grant_invitation
+    from app.access.grants import grant_invitation, link_invitation
 
     settings, now, ids = load_settings(), _now(), SystemIds()
     made = _write(lambda it: create_credential(it, grant_invitation(user_id, now), now, ids, draw_secret))
     note = "" if settings.auth == "token" else "\nIt works as soon as the service runs with TODO_AUTH=token."
-    return f"{settings.url}/#invitation={made.secret}{note}"
+    return f"{link_invitation(settings.url, made.secret)}{note}"
 
 
 def _write(use_case: Callable[[Connection], T]) -> T:

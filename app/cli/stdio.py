@@ -13,7 +13,6 @@ from app.identity import StdioIdentity
 from app.service import Service, open_service
 from app.settings import Settings
 from app.system import SystemIds
-from todo.errors import StorageUnavailable, TodoError
 from tools.stdio import EndableInput, serve_lines
 
 
@@ -48,12 +47,7 @@ async def _watch(service: Service, secret: str, identity: StdioIdentity) -> None
     """Take the caller's rights away within a second of their credential's end."""
     while service.door is not None:
         await asyncio.sleep(TRUSTED_FOR.total_seconds())
-        try:
-            caller = await service.door.admit(secret)
-        except StorageUnavailable:
-            continue  # whether it has ended cannot be known now; the storage refuses every call itself
-        except TodoError:
-            caller = None
+        caller = await service.door.recheck(secret, identity.caller)
         identity.caller = replace(identity.caller, scopes=caller.scopes if caller else frozenset())
 
 

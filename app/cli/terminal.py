@@ -33,7 +33,7 @@ async def talk(settings: Settings, message: str | None, conversation_id: str | N
     """Answer one message, or read messages until the input ends; return whether the last one was answered."""
     async with open_service(settings) as service:
         caller = await admit_program(service.door, settings.token)
-        who = caller.make_who("person", "chat", "terminal", "chat:terminal")
+        who = caller.make_who("person", "chat", "terminal")
         conversation = build_conversation(service)
         service.background.start(leading=settings.role == "all")
         calm_collector()

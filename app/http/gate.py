@@ -15,7 +15,7 @@ from app.access.strangers import Strangers
 from app.http.edge import MCP_PATH
 from app.identity import CALLER_KEY, LOCAL, LOCAL_READING, READ_ONLY, WANTED_SCOPE, Caller
 from app.problems import refuse_at, status_of
-from todo.errors import RateLimited, StorageUnavailable, TodoError
+from todo.errors import RateLimited, TodoError
 from todo.record.scopes import READ, WRITE
 
 SIGN_IN = "/api/session"
@@ -31,6 +31,7 @@ _SAFE = ("GET", "HEAD", "OPTIONS")
 MOST_TURNS = 2
 """The most turns of one person's conversations that run at once."""
 _MISSING = "Sign in first: send Authorization: Bearer with a personal token, or open the page and sign in there."
+PAGE_ALONE = "Only the page itself may write with this session."
 _REFUSED = "This token is not accepted: it is unknown, revoked or expired. Ask the person for another one."
 
 
@@ -122,11 +123,10 @@ class Gate:
         if is_cookie != caller.by_page:
             # A session's secret is good in its cookie alone, a token in the header alone.
             return self._challenge(scope, secret)
-        if is_cookie and scope["method"] not in _SAFE:
-            headers = dict(scope["headers"])
-            # The edge has compared the origin; the plain form of a question cannot send the header.
-            if b"origin" not in headers or not (PAGE_HEADER in headers or path.startswith("/confirm/")):
-                return refuse_at(path, 403, "forbidden", "Only the page itself may write with this session.")
+        is_write = is_cookie and scope["method"] not in _SAFE
+        # The plain form of a question cannot send the header.
+        if is_write and not is_from_page(scope, is_form=path.startswith("/confirm/")):
+            return refuse_at(path, 403, "forbidden", PAGE_ALONE)
         return None
 
     def _challenge(self, scope: Scope, secret: str) -> Response:
@@ -173,7 +173,7 @@ class Gate:
             is_started = True
             await send(message)
 
-        watch = _Watch(self._door, secret)
+        watch = _Watch(self._door, secret, scope[CALLER_KEY])
         try:
             await self._app(scope, receive, noting)
         except asyncio.CancelledError:
@@ -194,13 +194,14 @@ class _Watch:
     Most requests end before the first look, and pay for a timer only.
     """
 
-    def __init__(self, door: Door, secret: str) -> None:
+    def __init__(self, door: Door, secret: str, caller: Caller) -> None:
         serving = asyncio.current_task()
         assert serving is not None  # noqa: S101  # a request runs in a task
         self.serving = serving
         self.has_cut = False
         self._door = door
         self._secret = secret
+        self._caller = caller
         self._looking: asyncio.Task[None] | None = None
         self._timer = asyncio.get_running_loop().call_later(TRUSTED_FOR.total_seconds(), self._look)
 
@@ -214,19 +215,17 @@ class _Watch:
         self._looking = asyncio.create_task(self._cut_off(), name="gate")
 
     async def _cut_off(self) -> None:
-        if await self._holds():
+        if await self._door.recheck(self._secret, self._caller) is not None:
             self._timer = asyncio.get_running_loop().call_later(TRUSTED_FOR.total_seconds(), self._look)
             return
         self.has_cut = True
         self.serving.cancel()
 
-    async def _holds(self) -> bool:
-        try:
-            return await self._door.admit(self._secret) is not None
-        except StorageUnavailable:
-            return True  # whether it was revoked cannot be known now; calls are refused by the storage itself
-        except TodoError:
-            return False
+
+def is_from_page(scope: Scope, *, is_form: bool = False) -> bool:
+    """Return whether the page itself has sent a request: with its header, and an origin, which the edge compares."""
+    names = {name for name, _ in scope["headers"]}
+    return b"origin" in names and (is_form or PAGE_HEADER in names)
 
 
 def name_cookie(url: str) -> str:

@@ -48,9 +48,21 @@ def empty_data(tmp_path_factory: pytest.TempPathFactory, default_storage: None) 
 
 
 @pytest.fixture
-def served(tmp_path: Path, empty_data: Path) -> Iterator[Served]:
+def settings() -> dict[str, Any]:
+    """Settings of the server that differ from the defaults; a module may have its own."""
+    return {}
+
+
+@pytest.fixture
+def expected_complaints() -> list[str]:
+    """What the browser may complain of in every test of a module."""
+    return []
+
+
+@pytest.fixture
+def served(tmp_path: Path, empty_data: Path, settings: dict[str, Any]) -> Iterator[Served]:
     shutil.copytree(empty_data, tmp_path / "data")
-    server = Served(tmp_path / "data")
+    server = Served(tmp_path / "data", **settings)
     server.start()
     try:
         yield server
@@ -124,8 +136,8 @@ def wait_ready(page: Page) -> None:
 
 
 @pytest.fixture
-def windows(browser: Browser, served: Served, spoken: Spoken) -> Iterator[Windows]:
-    watch = Watch(served.url)
+def windows(browser: Browser, served: Served, spoken: Spoken, expected_complaints: list[str]) -> Iterator[Windows]:
+    watch = Watch(served.url, allowed=expected_complaints)
     opened = Windows(browser, served, spoken, watch)
     try:
         yield opened

@@ -1,14 +1,11 @@
 """Several people on one page's service: the closed door, invitations, tokens, and each one's own list."""
 
 import re
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from app.access.credentials import create_credential
 from app.access.grants import grant_invitation
@@ -18,36 +15,18 @@ from tests.browser.axe import find_axe, judge
 from tests.browser.conftest import PHONE, Windows, wait_ready
 from tests.browser.served import Served
 from tests.browser.sheet import add, row
-from tests.browser.spoken import Spoken
 
 PROMISES = ("people-page",)
 
 
 @pytest.fixture
-def served(tmp_path: Path, empty_data: Path) -> Iterator[Served]:
-    shutil.copytree(empty_data, tmp_path / "data")
-    server = Served(tmp_path / "data", auth="token")
-    server.start()
-    try:
-        yield server
-    finally:
-        server.http.close()
-        server.stop()
+def settings() -> dict[str, Any]:
+    return {"auth": "token"}
 
 
 @pytest.fixture
-def windows(browser: Browser, served: Served, spoken: Spoken) -> Iterator[Windows]:
-    from tests.browser.conftest import Watch
-
-    watch = Watch(served.url)
-    watch.allow("401")  # what a closed door answers, in the browser's own words
-    opened = Windows(browser, served, spoken, watch)
-    try:
-        yield opened
-    finally:
-        for context in opened.contexts:
-            context.close()
-    watch.judge()
+def expected_complaints() -> list[str]:
+    return ["401"]  # what a closed door answers, in the browser's own words
 
 
 def invite(served: Served, name: str, *, admin: bool = False) -> str:

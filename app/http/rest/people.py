@@ -7,7 +7,7 @@ from fastapi.responses import Response
 
 from app.access import people
 from app.access.credentials import create_credential, list_credentials, revoke_credential
-from app.access.grants import grant_invitation, read_token
+from app.access.grants import grant_invitation, link_invitation, read_token
 from app.access.removal import remove_person
 from app.http.rest.requests import PATCHES, read_body, refuse_nul
 from app.http.rest.session import Draw, keep_out_of_caches, require_door
@@ -134,9 +134,7 @@ def _add_ends(router: APIRouter, service: Service) -> None:
 def _invite(service: Service, draw: Draw, work: Work, user_id: str) -> dict[str, Any]:
     grant = grant_invitation(user_id, work.now)
     made = create_credential(work.connection, grant, work.now, work.ids, draw)
-    # A fragment is sent to no server, so that the secret is in no log.
-    link = f"{service.settings.url}/#invitation={made.secret}"
-    return {"invitation": link, "expires_at": grant.expires_at}
+    return {"invitation": link_invitation(service.settings.url, made.secret), "expires_at": grant.expires_at}
 
 
 def _refuse_own(work: Work, name: str) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -18,7 +19,7 @@ from app.access.credentials import (
     spend_invitation,
 )
 from app.access.door import Door
-from app.http.gate import PAGE_HEADER, name_cookie, read_secret
+from app.http.gate import PAGE_ALONE, is_from_page, name_cookie, read_secret
 from app.http.rest.requests import read_body, read_scalars
 from app.http.rest.tasks import PROBLEMS, write_json
 from app.problems import HttpRefusal
@@ -40,10 +41,7 @@ def build_session_routes(service: Service, draw: Draw) -> APIRouter:
         if service.door is None:
             return write_json({"auth": "local", "signed_in": True})
         found = await Sessions(service, service.door, draw).find(request)
-        view = {"auth": "token", "signed_in": found is not None}
-        if found is not None:
-            view |= {"name": found.caller.name, "scopes": sorted(found.caller.scopes)}
-        return keep_out_of_caches(write_json(view))
+        return keep_out_of_caches(write_json(_view_session(found)))
 
     @router.post("/session", operation_id="sign_in", status_code=201)
     async def sign_in(request: Request) -> Response:
@@ -85,8 +83,7 @@ class Sessions:
         if made is None:
             raise HttpRefusal(401, "unauthenticated", _UNKNOWN)
         self.door.forget()
-        view = {"auth": "token", "signed_in": True, "name": found.caller.name, "scopes": sorted(found.caller.scopes)}
-        response = write_json(view, status=201)
+        response = write_json(_view_session(found), status=201)
         self._set_cookie(response, made, int(SESSION_LASTS.total_seconds()))
         return keep_out_of_caches(response)
 
@@ -94,8 +91,8 @@ class Sessions:
         """Close the session of a request, or all of that person's; raises `HttpRefusal` 403 for a foreign page."""
         found = await self.find(request)
         if found is not None:
-            if PAGE_HEADER.decode() not in request.headers or "origin" not in request.headers:
-                raise HttpRefusal(403, "forbidden", "Only the page itself may write with this session.")
+            if not is_from_page(request.scope):
+                raise HttpRefusal(403, "forbidden", PAGE_ALONE)
             now, caller = self.service.store.clock.now(), found.caller
 
             def end(connection: Connection) -> None:
@@ -141,6 +138,13 @@ class Sessions:
             httponly=True,
             samesite="lax",
         )
+
+
+def _view_session(found: Found | None) -> dict[str, Any]:
+    """Return `{auth, signed_in, name?, scopes?}`."""
+    if found is None:
+        return {"auth": "token", "signed_in": False}
+    return {"auth": "token", "signed_in": True, "name": found.caller.name, "scopes": sorted(found.caller.scopes)}
 
 
 def require_door(service: Service) -> Door:

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,6 @@ from mcp.client.streamable_http import streamable_http_client
 from app.access.credentials import Made, create_credential
 from app.access.grants import grant_invitation, read_token
 from app.access.people import add_person
-from app.identity import LOCAL_PERSON
 from app.system import draw_secret
 from tests.world import URL, World, open_world
 
@@ -80,7 +79,7 @@ class House:
         """Make a personal token for a person."""
         world = self.world
         wanted = read_token({"name": name, "scopes": scopes, "expires": expires})
-        grant = wanted.make_grant(replace(LOCAL_PERSON, user_id=user_id), world.clock.now())
+        grant = wanted.grant_to(user_id, world.clock.now())
         return await world.service.database.write(
             lambda connection: create_credential(connection, grant, world.clock.now(), world.ids, draw_secret)
         )

@@ -21,7 +21,7 @@ PROMISES = ("turn-journal",)
 
 pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
 
-TALKER = LOCAL.make_who("person", "chat", "test", "chat:test")
+TALKER = LOCAL.make_who("person", "chat", "test")
 
 
 class Death:
