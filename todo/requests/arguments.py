@@ -66,8 +66,12 @@ def read_arguments(model: type[R], raw: object) -> Arguments[R]:
     raise reading.refusal()
 
 
+@cache
 def describe_model(model: type[BaseModel]) -> dict[str, Any]:
-    """Return the JSON Schema of a model without titles, null unions, references or the model's own docstring."""
+    """Return the JSON Schema of a model without titles, null unions, references or the model's own docstring.
+
+    Tools, REST and the conversation share it, so it is not to be changed: made for each it was half of a start.
+    """
     schema = model.model_json_schema()
     lean: dict[str, Any] = _trim_schema(schema, schema.get("$defs", {}), ())
     lean.pop("description", None)
