@@ -24,10 +24,11 @@ class GuardedProtocol(HttpToolsProtocol):
     """
 
     most_connections = 0
+    is_ending = False
     held: ClassVar[Counter[str]] = Counter()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        """Take a connection, or close it if its address holds too many."""
+        """Take a connection, or close it if its address holds too many or the server is ending."""
         super().connection_made(transport)
         self._stage = _HEAD
         self._head = 0
@@ -35,7 +36,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._deadline: asyncio.TimerHandle | None = self.loop.call_later(HEAD_SECONDS, self._give_up)
         self._is_refused = False
         self.held[self._address] += 1
-        if self.most_connections and self.held[self._address] > self.most_connections:
+        if self.is_ending or (self.most_connections and self.held[self._address] > self.most_connections):
             self._give_up()
 
     def connection_lost(self, exc: Exception | None) -> None:

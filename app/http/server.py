@@ -12,7 +12,7 @@ from rich.console import Console
 
 from agent.messages import ChatModel
 from app.http.app import build_app
-from app.http.protocol import guard_connections
+from app.http.protocol import GuardedProtocol, guard_connections
 from app.service import Service, open_service
 from app.settings import Settings
 from app.storage.wakeup import wait_until
@@ -62,8 +62,11 @@ class QuietServer(uvicorn.Server):
     It ends the open event streams itself: uvicorn waits for all responses to end before it shuts the application down.
     """
 
-    def __init__(self, config: uvicorn.Config, end_streams: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, protocol: type[GuardedProtocol], end_streams: Callable[[], None]
+    ) -> None:
         super().__init__(config)
+        self._protocol = protocol
         self._end_streams = end_streams
         self._asked = asyncio.Event()
 
@@ -78,9 +81,14 @@ class QuietServer(uvicorn.Server):
         self.should_exit = True
         self._asked.set()
 
+    def end_arrivals(self) -> None:
+        """Close each connection that still comes: uvicorn asks only those to end that it knows by now."""
+        self._protocol.is_ending = True
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the streams, then everything else; after SIGTERM the process ends well, with exit code 0."""
         self._captured_signals = [each for each in self._captured_signals if each != signal.SIGTERM]
+        self.end_arrivals()
         self._end_streams()
         await super().shutdown(sockets)
 
@@ -88,17 +96,18 @@ class QuietServer(uvicorn.Server):
 def build_server(service: Service, models: dict[str, ChatModel] | None = None) -> QuietServer:
     """Return the HTTP server of a service; `models` replace those of the settings."""
     app = build_app(service, models=models)
+    # Several people come from several machines; one person's programs on this machine may be many.
+    protocol = guard_connections(MOST_CONNECTIONS if service.door is not None else 0)
     config = uvicorn.Config(
         app,
-        # Several people come from several machines; one person's programs on this machine may be many.
-        http=guard_connections(MOST_CONNECTIONS if service.door is not None else 0),
+        http=protocol,
         log_level="warning",
         access_log=False,
         timeout_graceful_shutdown=3,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         server_header=False,
     )
-    return QuietServer(config, app.state.end_streams)
+    return QuietServer(config, protocol, app.state.end_streams)
 
 
 def bind(host: str, port: int) -> socket.socket:

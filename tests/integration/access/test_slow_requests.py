@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from app.http import protocol, server
-from app.http.server import serve_aside
+from app.http.server import bind, build_server, serve_aside
+from app.service import open_service
 from infra.live.ports import find_free_port
 from tests.world import lay_out_settings
 
@@ -131,3 +132,20 @@ async def test_an_address_holds_a_bounded_number_of_connections(port: int) -> No
             break
     else:
         pytest.fail("connections that were closed are still counted")
+
+
+async def test_a_connection_that_comes_at_the_end_is_closed(tmp_path: Path, anyio_backend: str, storage: str) -> None:
+    async with open_service(await lay_out_settings(tmp_path)) as service:
+        listener = bind("127.0.0.1", 0)
+        serving = build_server(service)
+        task = asyncio.create_task(serving._serve([listener]))
+        while not serving.started:
+            await asyncio.sleep(0.01)
+        port = listener.getsockname()[1]
+        # Accepted when the others were asked to end already: it is in none of their lists.
+        serving.end_arrivals()
+        async with connected(port) as (reader, _):
+            assert await read_end(reader) == b""
+        assert not serving.server_state.connections
+        serving.end()
+        await task
