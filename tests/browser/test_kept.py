@@ -78,6 +78,23 @@ def test_t9_a_tag_with_a_blank_stays_whole(page: Page, served: Served) -> None:
     assert len(sent) == 3
 
 
+def test_an_edit_waits_for_the_one_before_and_builds_on_it(page: Page, served: Served) -> None:
+    served.add("Draft", tags=["old"])
+    expect(row(page, "Draft")).to_be_visible()
+    held: list[Route] = []
+    page.route("**/api/tasks/*", lambda route: route.continue_() if held else held.append(route))
+    for tags in ("one", "two", "three"):
+        menu = open_menu(page, "Draft")
+        menu.get_by_label("Tags").fill(tags)
+        menu.get_by_role("button", name="Save").click()
+        expect(row(page, "Draft").locator(".tag")).to_have_text([f"#{tags}"])
+    assert served.find("Draft")["tags"] == ["old"]
+    held[0].continue_()
+    expect(page.locator("task-row.waiting")).to_have_count(0)
+    assert served.find("Draft")["tags"] == ["three"]
+    expect(foot(page)).not_to_contain_text("as it was")
+
+
 def test_t11_a_typed_title_is_saved_beside_other_changes_and_never_lost(
     page: Page, served: Served, watch: Watch
 ) -> None:

@@ -74,12 +74,27 @@ function findCompletion(taskId) {
 
 const TRIES = 3;
 
+/** The last edit of each task that is not answered: the next one waits for it. */
+const edits = new Map();
+
+/** The version that an edit of this page made, by the task and version that it was made from. */
+const successors = new Map();
+
+/** Return the version that the shown one has become by this page's own edits alone. */
+function follow(task) {
+  let { version } = task;
+  while (successors.has(`${task.id} ${version}`)) version = successors.get(`${task.id} ${version}`);
+  return version;
+}
+
 /** Send changed fields for the version that was shown; where others have changed only other fields, for the newest. */
 async function sendFields(task, fields) {
-  let { version } = task;
+  let version = follow(task);
   for (let tries = 1; ; tries += 1) {
     try {
-      return await call("PATCH", `/api/tasks/${task.id}`, { body: fields, version });
+      const answer = await call("PATCH", `/api/tasks/${task.id}`, { body: fields, version });
+      successors.set(`${task.id} ${version}`, answer.task.version);
+      return answer;
     } catch (problem) {
       const others = Object.keys(problem.fields ?? {});
       const apart = problem.code === "version_conflict" && others.length && problem.version !== undefined;
@@ -93,7 +108,13 @@ async function sendFields(task, fields) {
 export function edit(task, fields) {
   const patch = { ...fields };
   if ("due" in fields) Object.assign(patch, { due_local: fields.due ?? undefined, due: fields.due ?? undefined });
-  return attempt(task, patch, () => sendFields(task, fields));
+  const before = edits.get(task.id);
+  const edited = attempt(task, patch, async () => {
+    await before;
+    return sendFields(task, fields);
+  }).finally(() => edits.get(task.id) === edited && edits.delete(task.id));
+  edits.set(task.id, edited);
+  return edited;
 }
 
 /** Change all occurrences of a recurring task. */
