@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections import deque
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -30,7 +31,14 @@ OPTIONS = {
     "shared_buffers": "64MB",
     "max_connections": "150",
     "log_min_messages": "fatal",
+    # In the server's own folder, so that a killed one leaves nothing.
+    "dynamic_shared_memory_type": "mmap",
 }
+MOST_DATABASES = 60
+"""How many databases a server keeps, of 8 MB each; a test needs its own ones only."""
+IN_MEMORY = Path("/dev/shm")  # noqa: S108  # a folder of random name is made in it
+ROOM = 3 << 30
+"""The free bytes that a disk in memory must have: containers are often given 64 MB."""
 # The server ends at the end of its input: a pipe that the kernel closes, however the tests end.
 KEEPER = """
 bin=$1; data=$2; shift 2
@@ -48,7 +56,8 @@ class Cluster:
 
     def __init__(self) -> None:
         self._bin, self._user = find_postgres(), find_unprivileged()
-        self.folder = Path(tempfile.mkdtemp(prefix="pg", dir="/tmp"))  # the path of a socket has a short limit
+        self.folder = Path(tempfile.mkdtemp(prefix="pg", dir=find_room()))  # the path of a socket has a short limit
+        self._made: deque[str] = deque()
         self._keeper: subprocess.Popen[bytes] | None = None
         if self._user:
             os.chown(self.folder, self._user["user"], self._user["group"])
@@ -93,14 +102,24 @@ class Cluster:
         return f"postgresql://todo@/{name}?host={self.folder}"
 
     async def make(self, name: str, template: str = "template0") -> str:
-        """Create the database unless it exists, and return its URL."""
+        """Create the database unless it exists, and return its URL; databases of tests long over go."""
         admin = await asyncpg.connect(self.url("postgres"))
         try:
             if not await admin.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", name):
-                await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+                # Copied as files on a disk in memory: five times as fast as through the log on a real one.
+                await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy')
+                self._made.append(name)
+            if len(self._made) > MOST_DATABASES:
+                await self._drop(admin, self._made.popleft())
         finally:
             await admin.close()
         return self.url(name)
+
+    async def _drop(self, admin: Any, name: str) -> None:
+        try:
+            await admin.execute(f'DROP DATABASE "{name}"')
+        except asyncpg.ObjectInUseError:
+            self._made.append(name)
 
     async def open_for(self, folder: Path) -> str:
         """Return the URL of the migrated database of a folder: the same after a restart."""
@@ -129,6 +148,13 @@ class Cluster:
             assert await migrate_database(load_settings(database_url=url))
 
         run_aside(make())
+
+
+def find_room() -> Path:
+    """Return where a server's folder goes: into memory, if there is room."""
+    if IN_MEMORY.is_dir() and os.access(IN_MEMORY, os.W_OK) and shutil.disk_usage(IN_MEMORY).free > ROOM:
+        return IN_MEMORY
+    return Path("/tmp")  # noqa: S108
 
 
 def run_aside(work: Coroutine[Any, Any, T]) -> T:
