@@ -8,6 +8,9 @@ from typing import Any
 
 import asyncpg  # type: ignore[import-untyped]  # it ships no types
 
+from app.system import SystemClock
+from events.instants import write_instant
+
 Rows = list[tuple[Any, ...]]
 
 _COMMITTED = "SELECT seq, event_id, event_type, task_id, version, payload FROM outbox_entry ORDER BY seq"
@@ -73,9 +76,19 @@ class Ledger:
         return int(self.ask(f"SELECT count(*){_UNSEEN}")[0][0])
 
     def describe_unseen(self) -> str:
-        """Return the unseen events by type, each with its first time of recording, which reveals a silent topic."""
-        rows = self.ask(f"SELECT event_type, count(*), min(recorded_at){_UNSEEN} GROUP BY event_type")
-        return "; ".join(f"{row[1]} of {row[0]} since {row[2]}" for row in rows)
+        """Return the unseen events by type: their times of recording and publishing, and what became of redeliveries.
+
+        A topic that begins to lack all events was silent; a delivery that is parked was refused.
+        """
+        rows = self.ask(
+            "SELECT event_type || ': ' || concat_ws("  # noqa: S608  # our own words
+            "' ', count(*), 'recorded', min(recorded_at), max(recorded_at),"
+            " 'published', min(published_at), max(published_at), 'redelivered', (SELECT string_agg(concat_ws(' ',"
+            " d.consumer, d.attempts, d.last_error, d.parked_at), ', ') FROM delivery AS d WHERE d.event_id ="
+            f" min(o.event_id))) {_UNSEEN} GROUP BY event_type"
+        )
+        now = write_instant(SystemClock().now())
+        return f"{'; '.join(row[0] for row in rows)}; now {now}, lease {self.read_lease()}"
 
     def read_committed(self) -> list[Committed]:
         """Return every committed event, ordered by row number."""
