@@ -188,7 +188,7 @@ async def open_service(
 
                 publisher, batch = DaprPublisher(sidecar.client, sidecar.pubsub, sidecar.style), SIDECAR_BATCH
             relay = Relay(database, publisher, clock, batch, jitter=spread_pauses)
-            redelivery = None if sidecar is None else Redelivery(database, REACTIONS, clock)
+            redelivery = None if sidecar is None else Redelivery(database, REACTIONS, clock, relay.take_earliest_mark)
             lease = Lease(f"{os.getpid()}:{ids.new()}")
             background = Background(database, store, relay, broker, lease, clock, wakeup, redelivery)
             bus, meter = Subscribers(), None if door is None else build_meter(settings, database, clock)

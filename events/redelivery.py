@@ -2,12 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from events.catalog import EventType
 from events.consumer import Consumer
@@ -26,6 +26,8 @@ REPORT_WITHIN = timedelta(days=7)
 """Kafka's default retention: after it no restart brings an event back, so that its topic is not reported any more."""
 LOOK_BACK = timedelta(hours=1)
 """How far before the newest event a new leader begins its scan; the leader before it has scanned the rest."""
+NEWEST = 5_000
+"""The rows whose times a new leader looks at for its beginning: the clock of the leader before it may be wrong."""
 CHUNK = 500
 """Events of one type that one query scans: three milliseconds."""
 MOST_CHUNKS = 20
@@ -65,6 +67,8 @@ _LAST = (
     .order_by(_O.c.published_at.desc())
     .limit(1)
 )
+_RECENT = select(_O.c.event_type, _O.c.published_at).order_by(_O.c.seq.desc()).limit(bindparam("newest")).subquery()
+_EARLIEST = select(func.min(_RECENT.c.published_at)).where(_RECENT.c.event_type == bindparam("kind"))
 _NEXT = (
     select(_O.c.published_at, _O.c.seq, _O.c.event_id, _O.c.task_id)
     .where(
@@ -120,12 +124,14 @@ class Redelivery:
     """Redelivers events that are overdue, and logs when topics fall silent and when they work again.
 
     A broker that brings such an event later does no harm: each consumer's inbox knows it. The cursors are kept in
-    memory; a new leader begins `LOOK_BACK` before the newest event.
+    memory; a new leader begins `LOOK_BACK` before the newest event. `take_earliest_mark` is the relay's: events that it
+    marked while the clock was behind sort before the cursors.
     """
 
     database: Database
     consumers: Sequence[Consumer]
     clock: Clock
+    take_earliest_mark: Callable[[], datetime | None] = lambda: None
     _silent: frozenset[EventType] = field(default_factory=frozenset)
     _cursors: dict[EventType, Cursor] = field(default_factory=dict)
     _overdue: set[EventType] = field(default_factory=set)
@@ -145,6 +151,10 @@ class Redelivery:
     async def step(self) -> int:
         """Redeliver overdue events, log changes of silence, and return how many deliveries were made."""
         redelivered = 0
+        earliest = self.take_earliest_mark()
+        if earliest is not None:
+            back = Cursor(write_instant(earliest), 0)
+            self._cursors = {kind: min(cursor, back) for kind, cursor in self._cursors.items()}
         for kind in EventType:
             names = _names_of(self.consumers, kind)
             if names:
@@ -194,7 +204,8 @@ class Redelivery:
 
 def _begin_scan(connection: Connection, kind: EventType, now: datetime) -> Cursor:
     last = connection.execute(_LAST, {"kind": kind.value}).scalar_one_or_none()
-    first = now - GRACE_PERIOD if last is None else min(read_instant(last), now - GRACE_PERIOD)
+    earliest = connection.execute(_EARLIEST, {"kind": kind.value, "newest": NEWEST}).scalar_one()
+    first = min([now - GRACE_PERIOD, *(read_instant(each) for each in (last, earliest) if each is not None)])
     return Cursor(write_instant(max(first - LOOK_BACK, now - REPORT_WITHIN)), 0)
 
 

@@ -52,6 +52,7 @@ class Relay:
     _not_before: datetime | None = None
     _prefetched: tuple[datetime, list[Outgoing]] | None = None
     _unmarked: list[Outcome] = field(default_factory=list)
+    _earliest_mark: datetime | None = None
 
     async def step(self) -> int:
         """Publish one batch and return how many events reached the broker.
@@ -96,7 +97,12 @@ class Relay:
         now, outcomes = self.clock.now(), list(self._unmarked)
         if outcomes:
             await self.database.write(lambda connection: self._settle(connection, outcomes, now))
-            del self._unmarked[: len(outcomes)]
+            self._forget(outcomes, now)
+
+    def take_earliest_mark(self) -> datetime | None:
+        """Return the earliest time that events were marked with since the last call; a clock may have gone back."""
+        earliest, self._earliest_mark = self._earliest_mark, None
+        return earliest
 
     async def _mark_and_claim(self, in_flight: Sequence[Outgoing] = ()) -> list[Outgoing]:
         """Return the next batch; mark the outcomes of the previous one in the same transaction."""
@@ -109,8 +115,13 @@ class Relay:
             return claim_events(connection, now, self.batch, in_flight)
 
         claimed = await self.database.write(settle_and_claim)
-        del self._unmarked[: len(outcomes)]
+        self._forget(outcomes, now)
         return claimed
+
+    def _forget(self, outcomes: list[Outcome], now: datetime) -> None:
+        """Let go of outcomes that are marked, and keep the time that they were marked with."""
+        del self._unmarked[: len(outcomes)]
+        self._earliest_mark = min(now, self._earliest_mark or now)
 
     async def _prefetch(self, in_flight: Sequence[Outgoing]) -> tuple[datetime, list[Outgoing]] | None:
         """While a batch is in flight, mark the previous one; if this one is full, return the next one and its time."""
