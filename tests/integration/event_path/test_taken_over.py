@@ -149,7 +149,7 @@ async def test_what_was_heard_is_passed_over_many_chunks_in_a_step(dapr: World) 
 
 
 async def test_who_leads_anew_looks_an_hour_back(dapr: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redelivery, "NEWEST", 2)
+    monkeypatch.setattr(redelivery, "NEWEST", 1)
     for at in (timedelta(), timedelta(seconds=2), LOOK_BACK + timedelta(seconds=1)):
         dapr.clock.at = MONDAY + at
         await publish(dapr)
