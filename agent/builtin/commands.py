@@ -104,7 +104,7 @@ def next_action(request: ModelRequest, language: Language) -> Action:
     """Return the next step of a conversation."""
     exchanges = split_exchanges(request.messages)
     if not exchanges:
-        return Action(say=say_examples(language, "all_examples"))
+        return Action(say=say_examples(language))
     state = State()
     for exchange in exchanges[:-MOST_EXCHANGES]:
         _note_calls(state, exchange)
@@ -122,12 +122,11 @@ def next_action(request: ModelRequest, language: Language) -> Action:
     return action or Action(say=language.say("unclear"))
 
 
-def say_examples(language: Language, heading: str) -> str:
-    """Return the example sentences by group, under a heading; only two of each group under `miss`."""
-    shortened = heading == "miss"
-    lines = [language.say(heading)]
+def say_examples(language: Language) -> str:
+    """Return all example sentences by group, under a heading."""
+    lines = [language.say("all_examples")]
     for group, examples in language.list_examples().items():
-        lines.append(f"{group}: " + "; ".join(f"“{example}”" for example in (examples[:2] if shortened else examples)))
+        lines.append(f"{group}: " + "; ".join(f"“{example}”" for example in examples))
     return "\n".join(lines)
 
 
@@ -222,15 +221,15 @@ class Responder:
         if intent.say:
             return Action(say=intent.say, pending=intent if intent.missing or intent.offered else None)
         if intent.name == "help":
-            return Action(say=say_examples(self._language, "all_examples"))
+            return Action(say=say_examples(self._language))
         if intent.name == "decline":
             is_open = self._state.pending is not None or self._state.unconfirmed is not None
             return Action(say=self._say("left" if is_open else "nothing_pending"))
         if reply := self._language.find_reply(intent.name):
             return Action(say=self._say(reply))
-        miss = say_examples(self._language, "miss")
+        miss = self._say("miss")
         if title := intent.slots.get("what"):
-            miss += "\n" + self._say("miss_add", text=title)
+            miss += " " + self._say("miss_add", text=title)
         return Action(say=miss)
 
     def _find_target(self, intent: Intent, target: Target, calls: list[AnsweredCall]) -> Intent | Action | None:

@@ -130,7 +130,9 @@ class Intents:
         reader = self._open(message)
         # All of the text was read as a time before; that time still holds for the title that follows.
         before = f" {question.slots.get('what', '')}" if question.missing == "what" else ""
-        slots = {**question.slots, question.missing: (reader.sentence + before).strip()}
+        # "remind me" – "to water the cactus"
+        said = reader.sentence.removeprefix(reader.language.reading["joint"].lstrip()) if before else reader.sentence
+        slots = {**question.slots, question.missing: (said + before).strip()}
         filled = _build(reader, question.name, slots)
         # If the message is still not understood, the question stays open.
         return filled if filled.tool or filled.missing else replace(question, say=filled.say)
@@ -259,10 +261,11 @@ def _offer(reader: Reader) -> Intent:
     )
     if is_timed and not is_statement and not is_command:
         return replace(intent, is_unasked=True)
-    if is_errand and not is_statement and (intent.tool or intent.say) and len(whole.split()) <= MOST_TITLE_WORDS:
+    is_short = len(whole.split()) <= MOST_TITLE_WORDS
+    if is_errand and not is_statement and (intent.say or (intent.tool and is_short)):
         return replace(intent, is_unasked=True)
     if not is_timed:
-        is_title = 1 < len(whole.split()) <= MOST_TITLE_WORDS and "title" in intent.args
+        is_title = is_short and " " in whole and "title" in intent.args
         return Intent(name="miss", slots={"what": whole} if is_title else {})
     say = reader.language.say("offer", text=whole)
     return replace(intent, name="miss", tool="", offered=intent.tool, say=say)

@@ -159,7 +159,11 @@ def rename(reader: Reader, draft: Intent) -> Intent:
 
 def change(reader: Reader, draft: Intent) -> Intent:
     """Change a task's title, its due time, or both."""
-    split = reader.split(draft.slots["value"])
+    value = draft.slots["value"]
+    if value[0].isdigit() and (when := reader.read_time(f"at {value}")):
+        # "change gym to 8": a title has a letter.
+        return _move_to(draft, when)
+    split = reader.split(value)
     if split.doubt:
         return reader.refuse_doubt(split.doubt)
     args = {"title": reader.restore(split.title)} if split.title else {}

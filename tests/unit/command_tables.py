@@ -250,6 +250,7 @@ CHANGING: list[tuple[str, str | None, str, dict[str, Any]]] = [
     ("cancel the reminder for the dentist", "dentist", "cancel_reminder", {"task_id": "T"}),
     ("don't remind me about the dentist", "dentist", "cancel_reminder", {"task_id": "T"}),
     ("snooze the dentist for 10 minutes", "dentist", "snooze_reminder", {"task_id": "T", "duration": "10m"}),
+    ("snooze the dentist by 10 minutes", "dentist", "snooze_reminder", {"task_id": "T", "duration": "10m"}),
     ("snooze dentist 1h", "dentist", "snooze_reminder", {"task_id": "T", "duration": "1h"}),
     (
         "snooze the dentist until tomorrow at 9",
@@ -294,6 +295,8 @@ CHANGING: list[tuple[str, str | None, str, dict[str, Any]]] = [
         {"task_id": "A", "title": "call mom", "due": "2026-11-23T20:00"},
     ),
     ("change the dentist to friday at 3", "dentist", "update_task", {"task_id": "T", "due": "2026-11-27T15:00"}),
+    ("change the dentist to 15:40", "dentist", "update_task", {"task_id": "T", "due": "2026-11-23T15:40"}),
+    ("change task 2 to 2 apples", None, "update_task", {"task_id": "B", "title": "2 apples"}),
     ("change task 2 to go to school", None, "update_task", {"task_id": "B", "title": "go to school"}),
     ("move the dentist to friday", "dentist", "update_task", {"task_id": "T", "due": "2026-11-27"}),
     ("move the dentist to friday at 3", "dentist", "update_task", {"task_id": "T", "due": "2026-11-27T15:00"}),

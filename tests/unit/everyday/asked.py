@@ -34,6 +34,10 @@ ASKED: list[tuple[str, str]] = [
     ("will it rain tomorrow?", "I did not understand that, and nothing"),
     ("buy milk tomorrow?", "I did not understand that, and nothing"),
     ("didn't I call the plumber?", "I did not understand that, and nothing"),
+    ("remind me", "What is the task called? Nothing was ch"),
+    ("pick up my suit from the cleaner's tomorrow after work", "I am not sure what “after work” means h"),
+    ("thanks, that's all", "You are welcome."),
+    ("goodnight", "You are welcome."),
     ("invoice the client", "I did not understand that, and nothing"),
 ]
 """Sentences that change nothing, and how the answer begins."""

@@ -249,6 +249,8 @@ SENTENCES: list[tuple[str, str, dict[str, Any]]] = [
     ("actually I didn't call the plumber", "reopen_task", {"task_id": "T"}),
     ("I did not pay the rent after all", "reopen_task", {"task_id": "T"}),
     ("we haven't booked the hotel yet", "reopen_task", {"task_id": "T"}),
+    ("what do I still have to do today?", "find_tasks", {"due_from": "2026-12-02", "due_until": "2026-12-02"}),
+    ("what's left for today", "find_tasks", {"due_from": "2026-12-02", "due_until": "2026-12-02"}),
     ("what is due next month?", "find_tasks", {"due_from": "2027-01-01", "due_until": "2027-01-31"}),
     ("what's due in march?", "find_tasks", {"due_from": "2027-03-01", "due_until": "2027-03-31"}),
     ("what is due in december?", "find_tasks", {"due_from": "2026-12-02", "due_until": "2026-12-31"}),
