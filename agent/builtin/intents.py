@@ -130,7 +130,7 @@ class Intents:
         reader = self._open(message)
         # All of the text was read as a time before; that time still holds for the title that follows.
         before = f" {question.slots.get('what', '')}" if question.missing == "what" else ""
-        # "remind me" – "to water the cactus"
+        # "remind me", and then "to water the cactus"
         said = reader.sentence.removeprefix(reader.language.reading["joint"].lstrip()) if before else reader.sentence
         slots = {**question.slots, question.missing: (said + before).strip()}
         filled = _build(reader, question.name, slots)

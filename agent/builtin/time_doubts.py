@@ -9,6 +9,9 @@ _CLOCK_LIKE = re.compile(
     r"\d{1,2}(?:(?::\d+)+[ap]?|[ap]\.?m)|\d{1,2}:\d+[ap]\.?m|\d{1,2}/\d{1,2}(/\d{2,4})?|\d{1,2}/\d{4}|\d{1,4}[-/]\d{1,2}[-/]\d{1,4}"
 )
 _DATE_LIKE = re.compile(r"\d{1,2}\.\d{1,2}\.(\d{2,4})?")
+_DOTTED = re.compile(r"(?:[01]?\d|2[0-3])\.[0-5]\d")
+"""A clock time in some countries, and a price in all."""
+_NTH = re.compile(r"\d{1,2}(?:st|nd|rd|th)")
 _NUMBER = re.compile(r"[+@~]?\d{1,2}(?:st|nd|rd|th|m|h|d|w|hrs?|mins?)?|(?:[01]\d|2[0-3])[0-5]\d")
 
 
@@ -70,6 +73,12 @@ class Doubts:
             return " ".join(words[-2:])
         if not is_rule and folded[0] in self._table["adverbs"]:
             return words[0]
+        if _DOTTED.fullmatch(last):
+            return words[-1]
+        # In "on friday the 13th rest" the number belongs to the weekday.
+        start = int(folded[0] in self._table["articles"])
+        if len(folded) > start and _NTH.fullmatch(folded[start]):
+            return " ".join(words[: start + 1])
         return ""
 
     def _is_number_of_time(self, last: str, before: str) -> bool:
