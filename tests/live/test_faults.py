@@ -29,7 +29,7 @@ LONG_GROUPS = {
 }
 HELD_SECONDS = 1.5
 LEAST_CHANGES = 20
-"""Fewer are no load; on two busy cores the shortest round still makes 38."""
+"""Fewer would not be a load; on two busy cores the shortest round still makes 38."""
 LEAST_RATE = 0.25
 """The rate of writes during faults as a part of the rate before them: how quick the machine is does not matter."""
 

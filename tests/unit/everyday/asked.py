@@ -38,7 +38,7 @@ ASKED: list[tuple[str, str]] = [
     ("pick up my suit from the cleaner's tomorrow after work", "I am not sure what “after work” means h"),
     ("thanks, that's all", "You are welcome."),
     ("goodnight", "You are welcome."),
-    ("on friday the 13th don't walk under ladders", "I am not sure what “the 13th” means her"),
+    ("on friday the 13th don't walk under ladders", "I did not understand that, and nothing"),
     ("take the train to Basel 7.52 on friday", "I am not sure what “7.52” means here, s"),
     ("invoice the client", "I did not understand that, and nothing"),
 ]
