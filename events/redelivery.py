@@ -30,6 +30,8 @@ NEWEST = 5_000
 """The rows whose times a new leader looks at for its beginning: the clock of the leader before it may be wrong."""
 CHUNK = 500
 """Events of one type that one query scans: three milliseconds."""
+LAST_INSTANT = "9999"
+"""Sorts after every instant."""
 MOST_CHUNKS = 20
 """Most queries of one step for one type; the next step continues."""
 
@@ -95,6 +97,9 @@ class Cursor(NamedTuple):
     seq: int
 
 
+FindSpan = Callable[[Connection, EventType], tuple[Cursor, str]]
+
+
 def find_silent_types(connection: Connection, consumers: Sequence[Consumer], now: datetime) -> dict[EventType, str]:
     """Return the types whose newest event past the grace period has not come back, each with its time of publishing."""
     found = {}
@@ -125,7 +130,7 @@ class Redelivery:
 
     A broker that brings such an event later does no harm: each consumer's inbox knows it. The cursors are kept in
     memory; a new leader begins `LOOK_BACK` before the newest event. `take_earliest_mark` is the relay's: events that it
-    marked while the clock was behind sort before the cursors.
+    marked while the clock was behind sort before the cursors. What a clock ahead has stamped is scanned apart.
     """
 
     database: Database
@@ -134,11 +139,13 @@ class Redelivery:
     take_earliest_mark: Callable[[], datetime | None] = lambda: None
     _silent: frozenset[EventType] = field(default_factory=frozenset)
     _cursors: dict[EventType, Cursor] = field(default_factory=dict)
+    _ahead: dict[EventType, Cursor] = field(default_factory=dict)
     _overdue: set[EventType] = field(default_factory=set)
 
     def begin(self) -> None:
         """Forget the cursors: another process, with its own clock, may have led in between."""
         self._cursors.clear()
+        self._ahead.clear()
 
     async def find_silent(self) -> dict[EventType, str]:
         """Return the types that are silent now, as `find_silent_types` does."""
@@ -158,17 +165,22 @@ class Redelivery:
         for kind in EventType:
             names = _names_of(self.consumers, kind)
             if names:
-                redelivered += await self._redeliver(kind, names)
+                redelivered += await self._redeliver(kind, names, self._cursors, self._find_span)
+                redelivered += await self._redeliver(kind, names, self._ahead, self._find_span_ahead)
         silent = await self.find_silent()
         before, self._silent = self._silent, frozenset(silent)
         if before != self._silent:
             log.warning("%s", describe_silence(silent) or "what is published is brought back again")
         return redelivered
 
-    async def _redeliver(self, kind: EventType, names: Sequence[str]) -> int:
-        """Scan the events of a type past the grace period, chunk by chunk until one has overdue events."""
+    async def _redeliver(
+        self, kind: EventType, names: Sequence[str], cursors: dict[EventType, Cursor], find_span: FindSpan
+    ) -> int:
+        """Scan the events of a type in a span of time, chunk by chunk until one has overdue events."""
         for _ in range(MOST_CHUNKS):
-            cursor, overdue, more = await self.database.read(lambda connection: self._scan(connection, kind, names))
+            cursor, overdue, more = await self.database.read(
+                lambda connection: _scan(connection, kind, names, *find_span(connection, kind))
+            )
             if overdue:
                 await self.database.write(lambda connection: redeliver(connection, overdue))  # noqa: B023  # awaited
                 if kind not in self._overdue:
@@ -176,30 +188,43 @@ class Redelivery:
                     log.warning("%s of %s: the broker has not brought them for a minute", events, kind.value)
                 self._overdue.add(kind)
             # Only after the write: a chunk that fails is scanned again.
-            self._cursors[kind] = cursor
+            cursors[kind] = cursor
             if overdue or not more:
-                if not overdue:
+                if not overdue and cursors is self._cursors:
                     self._overdue.discard(kind)
                 return len(overdue)
             await asyncio.sleep(0)  # SQLite reads on this thread: let waiting calls run in between
         return 0
 
-    def _scan(
-        self, connection: Connection, kind: EventType, names: Sequence[str]
-    ) -> tuple[Cursor, list[tuple[str, str, str]], bool]:
-        """Return the next cursor, the overdue `(consumer, event_id, task_id)`, and whether more events may follow."""
+    def _find_span(self, connection: Connection, kind: EventType) -> tuple[Cursor, str]:
+        """Return where the scan of what is past the grace period goes on, and its end."""
         now = self.clock.now()
         until = write_instant(now - GRACE_PERIOD)
         cursor = self._cursors.get(kind)
         if cursor is None or cursor.at > until:
             # The first scan; or the clock was ahead at the last one, so that events published now sort before it.
             cursor = _begin_scan(connection, kind, now)
-        parameters = {"kind": kind.value, "at": cursor.at, "seq": cursor.seq, "until": until}
-        rows = connection.execute(_NEXT, parameters).all()
-        if not rows:
-            return cursor, [], False
-        overdue = [(name, row.event_id, row.task_id) for name in names for row in _find_overdue(connection, name, rows)]
-        return Cursor(rows[-1].published_at, rows[-1].seq), overdue, len(rows) == CHUNK
+        return cursor, until
+
+    def _find_span_ahead(self, _connection: Connection, kind: EventType) -> tuple[Cursor, str]:
+        """Return where the scan of the future goes on: what a clock ahead has stamped would wait until it comes.
+
+        How long ago that was is not known, so there is no grace period; what comes after all has no second effect.
+        """
+        first = Cursor(write_instant(self.clock.now() + GRACE_PERIOD), 0)
+        return max(first, self._ahead.get(kind, first)), LAST_INSTANT
+
+
+def _scan(
+    connection: Connection, kind: EventType, names: Sequence[str], cursor: Cursor, until: str
+) -> tuple[Cursor, list[tuple[str, str, str]], bool]:
+    """Return the next cursor, the overdue `(consumer, event_id, task_id)`, and whether more events may follow."""
+    parameters = {"kind": kind.value, "at": cursor.at, "seq": cursor.seq, "until": until}
+    rows = connection.execute(_NEXT, parameters).all()
+    if not rows:
+        return cursor, [], False
+    overdue = [(name, row.event_id, row.task_id) for name in names for row in _find_overdue(connection, name, rows)]
+    return Cursor(rows[-1].published_at, rows[-1].seq), overdue, len(rows) == CHUNK
 
 
 def _begin_scan(connection: Connection, kind: EventType, now: datetime) -> Cursor:

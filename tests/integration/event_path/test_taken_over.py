@@ -10,7 +10,7 @@ from sqlalchemy import text
 from events import redelivery
 from events.catalog import EventType
 from events.consumer import Consumer
-from events.redelivery import CHUNK, GRACE_PERIOD, LOOK_BACK, MOST_CHUNKS
+from events.redelivery import CHUNK, GRACE_PERIOD, LOOK_BACK, MOST_CHUNKS, _scan
 from tests.clock import MONDAY
 from tests.integration.event_path.dapr_worlds import SUCCESS, Fragile, deliver, read_activity
 from tests.integration.event_path.test_redelivery import explain, publish, watch_of
@@ -200,6 +200,17 @@ async def test_a_clock_that_was_ahead_hides_nothing(dapr: World) -> None:
     assert len(await read_activity(dapr)) == 2
 
 
+async def test_what_was_stamped_by_a_clock_ahead_does_not_wait_until_its_time_comes(dapr: World) -> None:
+    dapr.clock.move(hours=1)
+    await publish(dapr)
+    dapr.clock.move(hours=-1)
+    assert await look(dapr) == 2
+    assert await look(dapr) == 0
+    assert len(await read_activity(dapr)) == 1
+    dapr.clock.move(hours=2)
+    assert await look(dapr) == 0
+
+
 async def test_what_could_not_be_stored_is_looked_at_again(dapr: World, monkeypatch: pytest.MonkeyPatch) -> None:
     await publish(dapr)
     dapr.clock.at += GRACE_PERIOD
@@ -224,7 +235,10 @@ async def test_each_look_begins_where_the_last_one_ended(dapr: World, storage: s
     await publish(dapr)
     dapr.clock.at += GRACE_PERIOD
     kind, names = EventType.TASK_CREATED, ["activity", "statistics"]
-    plans = await explain(dapr, storage, lambda connection: watch_of(dapr)._scan(connection, kind, names))
+    watch = watch_of(dapr)
+    plans = await explain(
+        dapr, storage, lambda connection: _scan(connection, kind, names, *watch._find_span(connection, kind))
+    )
     assert len(plans) == 5, "the next events, and what each of two consumers knows of them, by inbox and deliveries"
     assert "ix_outbox_published" in plans[0]
     for plan in plans:
