@@ -58,7 +58,7 @@ def _add_document(router: APIRouter, well_known: str, metadata: dict[str, Any]) 
     body = to_json({name: value for name, value in metadata.items() if value})
 
     async def show() -> Response:
-        return Response(body, headers={"Access-Control-Allow-Origin": "*"}, media_type="application/json")
+        return Response(body, media_type="application/json")
 
     for path in (well_known, f"{well_known}{MCP_PATH}"):
         router.add_api_route(path, show, methods=["GET"])

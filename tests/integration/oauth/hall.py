@@ -160,10 +160,10 @@ class Program:
         form: dict[str, str | None] = {"grant_type": "refresh_token", "refresh_token": token}
         return await self.token(**{**form, **changes})
 
-    async def connect(self, browser: Browser, scope: str = "tasks:delete", **changes: str | None) -> dict[str, Any]:
+    async def connect(self, browser: Browser, level: str = "tasks:delete", **changes: str | None) -> dict[str, Any]:
         """Go the whole way by hand and return the tokens."""
         asked = {"scope": "tasks:read tasks:write tasks:delete", **changes}
-        answer = await browser.agree(self.address(**asked), scope=scope)
+        answer = await browser.agree(self.address(**asked), scope=level)
         response = await self.exchange(answer["code"])
         assert response.status_code == 200, response.text
         tokens: dict[str, Any] = response.json()
