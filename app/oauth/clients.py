@@ -20,7 +20,7 @@ LONGEST_NAME = 64
 MOST_REDIRECTS = 20
 MOST_UNUSED = 1_000
 """The most registered programs that have never got a person's consent."""
-UNUSED_LASTS = timedelta(days=1)
+UNUSED_LASTS, UNUSED_LASTS_WHEN_FULL = timedelta(days=1), timedelta(hours=1)
 IDLE_LASTS = timedelta(days=30)
 """How long a program is known after its last consent, once it has no connection left."""
 _T = table_of(OAuthClient)
@@ -131,10 +131,10 @@ def note_consent(connection: Connection, client_id: str, now: datetime) -> None:
     connection.execute(update(_T).where(_T.c.id == client_id).values(used_at=write_instant(now)))
 
 
-def forget_idle(connection: Connection, now: datetime) -> None:
-    """Delete the programs without a connection: a day after they came, or a month after their last consent."""
+def forget_idle(connection: Connection, now: datetime, unused_lasts: timedelta = UNUSED_LASTS) -> None:
+    """Delete the programs without a connection: a while after they came, or a month after their last consent."""
     idle = or_(
-        and_(_T.c.used_at.is_(None), _T.c.created_at <= write_instant(now - UNUSED_LASTS)),
+        and_(_T.c.used_at.is_(None), _T.c.created_at <= write_instant(now - unused_lasts)),
         _T.c.used_at <= write_instant(now - IDLE_LASTS),
     )
     connection.execute(delete(_T).where(idle, ~_has_connection(now)))

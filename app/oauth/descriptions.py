@@ -69,7 +69,12 @@ def check_address(client_id: str) -> None:
     except ValueError:
         is_good = False
     segments = parts.path.split("/") if is_good else []
-    plain = client_id.isascii() and client_id.isprintable() and not set(client_id) & set(' "<>\\#')
+    plain = (
+        len(client_id) <= LONGEST_ADDRESS
+        and client_id.isascii()
+        and client_id.isprintable()
+        and not set(client_id) & set(' "<>\\#')
+    )
     if not is_good or not plain or "@" in parts.netloc or parts.path in ("", "/") or {".", ".."} & set(segments):
         raise ClientRefused("This client_id is not the address of a description.", _BACK)
 

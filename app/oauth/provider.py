@@ -20,7 +20,16 @@ from sqlalchemy import Connection
 from app.access.credentials import revoke_credential
 from app.identity import Caller
 from app.oauth.authority import Authority
-from app.oauth.clients import MOST_UNUSED, Client, check_redirects, count_unused, forget_idle, name_client, store_client
+from app.oauth.clients import (
+    MOST_UNUSED,
+    UNUSED_LASTS_WHEN_FULL,
+    Client,
+    check_redirects,
+    count_unused,
+    forget_idle,
+    name_client,
+    store_client,
+)
 from app.oauth.connections import (
     ACCESS_LASTS,
     Held,
@@ -123,12 +132,16 @@ class Exchange:
         def store(connection: Connection) -> bool:
             forget_idle(connection, now)
             if count_unused(connection) >= MOST_UNUSED:
+                forget_idle(connection, now, UNUSED_LASTS_WHEN_FULL)
+            if count_unused(connection) >= MOST_UNUSED:
                 return False
             store_client(connection, client, now)
             return True
 
         if not await self.authority.database.write(store):
-            raise RegistrationError("invalid_client_metadata", "Too many programs have registered. Try again tomorrow.")
+            raise RegistrationError(
+                "invalid_client_metadata", "Too many programs have registered. Try again in an hour."
+            )
 
     async def load_authorization_code(
         self,

@@ -176,6 +176,7 @@ class Kept:
 
     tokens: OAuthToken | None = None
     client: OAuthClientInformationFull | None = None
+    auth: OAuthClientProvider | None = None
 
     async def get_tokens(self) -> OAuthToken | None:
         return self.tokens
@@ -198,6 +199,13 @@ class Hall:
     web: Web
     stranger: httpx2.AsyncClient
     stack: AsyncExitStack
+
+    @property
+    def descriptions(self) -> Descriptions:
+        """Where the service finds programs."""
+        authority = self.house.world.service.authority
+        assert authority is not None
+        return authority.descriptions
 
     async def sign_in(self, person: Person) -> Browser:
         """Open a browser and sign a person in by an invitation."""
@@ -243,6 +251,7 @@ class Hall:
             callback,
             DESCRIBED if described else None,
         )
+        kept.auth = auth
         http = await self.stack.enter_async_context(self.open_http(auth=auth))
         transport = streamable_http_client(RESOURCE, http_client=http)
         return await self.stack.enter_async_context(Client(transport, mode=mode))
