@@ -15,7 +15,10 @@ from todo.record.work import Work
 
 
 def build_connection_routes(service: Service) -> APIRouter:
-    """Return the routes on which a person sees their connections and ends them."""
+    """Return the routes on which a person sees their connections and ends them.
+
+    `address` is what a person gives to a program that they want to connect; it is left out where programs cannot be.
+    """
     router = APIRouter(responses=PROBLEMS, dependencies=[Depends(refuse_nul)])
     store = service.store
 
@@ -23,7 +26,8 @@ def build_connection_routes(service: Service) -> APIRouter:
     async def show(request: Request) -> Response:
         who = identify_rest(request, CONFIRM)
         found = await store.read(who, lambda work: list_connections(work.connection, who.user_id, work.now))
-        return write_json({"connections": found})
+        address = {} if service.authority is None else {"address": service.authority.resource}
+        return write_json({"connections": found, **address})
 
     @router.delete("/connections/{connection_id}", operation_id="end_connection", status_code=204)
     async def end(connection_id: str, request: Request) -> Response:
