@@ -2,7 +2,11 @@
 
 import re
 from base64 import urlsafe_b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -73,6 +77,29 @@ def expect_foreign(windows: Windows, prefix: str) -> None:
     windows.watch.foreign = [each for each in foreign if each not in expected]
 
 
+@contextmanager
+def serve_frame(address: str) -> Iterator[str]:
+    """Serve another site's page that shows an address in a frame; yields the page's own address.
+
+    A real server: the browser lets no page that a test made up show a frame from this machine.
+    """
+
+    class Evil(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:  # the name that http.server looks for
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(f'<link rel="icon" href="data:,"><iframe src="{address}"></iframe>'.encode())
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Evil) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
 def test_a_program_is_connected_on_a_phone_used_and_ended(windows: Windows, served: Served) -> None:
     client_id, secret = register(served), invite(served, "Ann").partition("=")[2]
     page = windows.open(ask(client_id), viewport=PHONE)
@@ -138,10 +165,8 @@ def test_a_page_of_ours_is_shown_in_no_frame(windows: Windows, served: Served) -
     page.get_by_label("Your token").fill(secret)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("heading", name="Connect Claude?")).to_be_visible()
-    framed = f'<iframe src="{page.url}" width="600" height="600"></iframe>'
-    page.route("http://127.0.0.1:9/frame", lambda route: route.fulfill(body=framed, content_type="text/html"))
-    with page.expect_console_message(lambda message: "frame-ancestors" in message.text):
-        page.goto("http://127.0.0.1:9/frame")
-    shown = [frame.evaluate("document.body.innerText") for frame in page.frames[1:] if "consent" in frame.url]
-    assert not [text for text in shown if "Connect" in text]
-    expect_foreign(windows, "http://127.0.0.1:9/frame")
+    with serve_frame(page.url) as evil:
+        with page.expect_event("framenavigated", lambda it: it.parent_frame and it.url != "about:blank") as navigated:
+            page.goto(evil)
+        assert not navigated.value.url.startswith(served.url), "the browser shows its own page of an error instead"
+    expect_foreign(windows, evil)
