@@ -8,7 +8,7 @@ PROMISES = ("oauth-requests",)
 
 pytestmark = pytest.mark.anyio
 
-REFUSED = {
+REFUSED: dict[str, tuple[dict[str, str | None], str]] = {
     "no challenge": ({"code_challenge": None}, "invalid_request"),
     "an empty challenge": ({"code_challenge": ""}, "invalid_request"),
     "a short challenge": ({"code_challenge": "c" * 42}, "invalid_request"),

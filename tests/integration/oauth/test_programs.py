@@ -128,7 +128,7 @@ async def test_a_form_is_a_form_and_names_each_thing_once(hall: Hall) -> None:
         {"content": b"&".join(b"a%d=1" % each for each in range(60)), "headers": FORM},
         {"files": {"grant_type": (None, "authorization_code")}},
     ):
-        refused = await hall.stranger.post("/token", **options)  # type: ignore[arg-type]  # of several shapes
+        refused = await hall.stranger.post("/token", **options)
         assert (refused.status_code, refused.json()["error"]) == (400, "invalid_request"), options
     assert (await hall.stranger.get("/token")).status_code == 405
     assert program.client_id

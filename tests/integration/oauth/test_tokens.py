@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from app.access.people import set_disabled
 from app.access.removal import remove_person
@@ -126,6 +127,20 @@ async def test_an_access_token_lasts_an_hour_and_is_no_person(hall: Hall) -> Non
     assert await hall.call(tokens["access_token"]) == 200
     hall.house.world.clock.move(minutes=1)
     assert await hall.call(tokens["access_token"]) == 401
+
+
+@pytest.mark.parametrize("scopes", ["", "admin confirm tasks:read"])
+async def test_a_row_that_says_too_much_makes_no_person_of_a_program(hall: Hall, scopes: str) -> None:
+    program = await hall.register()
+    tokens = await program.connect(await hall.sign_in(await hall.house.join("Ann", admin=True)))
+    kinds = text("UPDATE credential SET scopes = :scopes WHERE kind IN ('access', 'connection')")
+    await hall.house.world.service.database.write(
+        lambda connection: connection.execute(kinds, {"scopes": scopes}).rowcount
+    )
+    hall.house.world.clock.move(seconds=1)
+    assert await hall.call(tokens["access_token"]) == 200
+    for path in ("/api/tokens", "/api/connections", "/api/people"):
+        assert await hall.call(tokens["access_token"], path) == 403
 
 
 async def test_a_refresh_token_is_new_each_time(hall: Hall) -> None:
