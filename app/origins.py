@@ -9,6 +9,8 @@ _AUTHORITY = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?
 _PORTS = {"http": 80, "https": 443}
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
+_PROGRAM_PATHS = ("/mcp", "/token", "/register", "/revoke")
+
 Origin = tuple[str, str, int]
 """Scheme, host and port (RFC 6454, section 4)."""
 
@@ -49,10 +51,17 @@ class Origins:
         known = read_origin(origin)
         if known is None:
             return False
-        if known == self.public or (known in self.others and (path == "/mcp" or path.startswith("/v1/"))):
+        if known == self.public or (known in self.others and is_for_programs(path)):
             return True
+        if self.public is not None and self.public[0] == "https" and known[1] == self.public[1]:
+            return False  # a page that came without TLS may be anyone's
         called = read_origin(f"http://{host}")
         return called is not None and known[0] == "http" and known[1] in self.hosts and known[2] == called[2]
+
+
+def is_for_programs(path: str) -> bool:
+    """Return whether programs in a browser may call a path, if the operator allows their origin."""
+    return path in _PROGRAM_PATHS or path.startswith(("/v1/", "/.well-known/"))
 
 
 def is_loopback(host: str) -> bool:

@@ -13,20 +13,24 @@ from mcp.server import MCPServer
 from sqlalchemy import Connection
 
 from app.access.door import Door
-from app.access.issuer import Issuer, Login
+from app.access.issuer import Issuer, IssuerAway, Login
+from app.access.json_fetcher import FetchFailed, JsonFetcher
 from app.access.people import provision_login
 from app.access.rates import Kind, Meter, Rate
 from app.background import Background
 from app.dapr.sidecar import Sidecar, open_sidecar
 from app.identity import ensure_local_user, note_wanted
 from app.migrations import check_schema, migrate_file, migrate_server, require_head
+from app.oauth.authority import Authority
+from app.oauth.connections import Keys
+from app.oauth.descriptions import Descriptions
 from app.resource_updates import Subscribers, publish_updates
 from app.settings import Settings
 from app.storage.port import Database
 from app.storage.sqlite_writer import SqliteDatabase
 from app.storage.store import DatabaseStore, UserCache
 from app.storage.wakeup import Wakeup
-from app.system import SystemClock, SystemIds, spread_pauses
+from app.system import SystemClock, SystemIds, draw_secret, spread_pauses
 from events.embedded import EmbeddedBroker
 from events.instants import write_instant
 from events.lease import Lease
@@ -41,6 +45,8 @@ from tools.server import build_server
 from tools.tool import Host, Identify
 
 EMBEDDED_BATCH = 200
+ISSUER_BYTES = 256 * 1024
+DESCRIPTION_BYTES = 64 * 1024
 MIGRATION_SECONDS = 3_600.0
 SIDECAR_BATCH = 1_000
 """Events per batch of the relay; through a sidecar they go out as concurrent calls of 200 events."""
@@ -63,6 +69,8 @@ class Service:
     """Who may come in; None in `local` mode, which serves one person on this machine."""
     meter: Meter | None = None
     """How much they may call; there wherever the door is."""
+    authority: Authority | None = None
+    """The authorization server, with `TODO_OAUTH=on`."""
 
     def build_mcp(self, identify: Identify) -> MCPServer[Any]:
         """Return an MCP server on this service's store."""
@@ -98,7 +106,13 @@ def build_door(settings: Settings, database: Database, clock: Clock, ids: Ids) -
     """Return the door of a service of several people, with the outside issuer if one is set."""
     if settings.oidc_issuer is None:
         return Door(database, clock)
-    from app.access.json_fetcher import fetch_json
+    fetcher = JsonFetcher(is_guarded=False, most_bytes=ISSUER_BYTES)
+
+    async def fetch_json(address: str) -> Any:
+        try:
+            return (await fetcher.fetch(address)).body
+        except FetchFailed as failure:
+            raise IssuerAway(f"The issuer's document {failure}.", "Try again in a minute.") from None
 
     scopes = widen((settings.oidc_scopes or "").replace(",", " ").split())
     audience = settings.oidc_audience or f"{settings.url}/mcp"
@@ -108,6 +122,20 @@ def build_door(settings: Settings, database: Database, clock: Clock, ids: Ids) -
         provision_login(connection, login.issuer, login.subject, settings.zone, ids, clock.now())
 
     return Door(database, clock, issuer, provision if settings.oidc_provision else None)
+
+
+def build_authority(settings: Settings, database: Database, clock: Clock, ids: Ids, door: Door) -> Authority:
+    """Return the authorization server of a service of several people."""
+    fetcher = JsonFetcher(is_guarded=True, most_bytes=DESCRIPTION_BYTES)
+    return Authority(
+        settings.url,
+        f"{settings.url}/mcp",
+        database,
+        clock,
+        Keys(ids, draw_secret),
+        Descriptions(database, clock, fetcher),
+        door,
+    )
 
 
 def build_meter(settings: Settings, database: Database, clock: Clock) -> Meter:
@@ -192,6 +220,10 @@ async def open_service(
             lease = Lease(f"{os.getpid()}:{ids.new()}")
             background = Background(database, store, relay, broker, lease, clock, wakeup, redelivery)
             bus, meter = Subscribers(), None if door is None else build_meter(settings, database, clock)
-            yield Service(settings, database, store, relay, broker, background, bus, feed_wakeup, sidecar, door, meter)
+            authority = None
+            if door is not None and settings.oauth == "on":
+                authority = build_authority(settings, database, clock, ids, door)
+            parts = (database, store, relay, broker, background, bus, feed_wakeup, sidecar, door, meter, authority)
+            yield Service(settings, *parts)
     finally:
         await database.close()

@@ -15,21 +15,12 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.database_url import POSTGRESQL, SQLITE, check_database_url
 from app.origins import is_loopback, read_origin
+from app.secret_files import read_files
 from events.catalog import TopicStyle
 from todo.errors import InvalidTime
 from todo.text.when import read_zone
 
 _BROKER = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[^\s:,\[\]]+):[0-9]{1,5}")
-SECRETS = (
-    ("database_url", "database_url_file", "TODO_DATABASE_URL"),
-    ("APP_API_TOKEN", "APP_API_TOKEN_FILE", "APP_API_TOKEN"),
-    ("DAPR_API_TOKEN", "DAPR_API_TOKEN_FILE", "DAPR_API_TOKEN"),
-    ("kafka_password", "kafka_password_file", "TODO_KAFKA_PASSWORD"),
-    ("kafka_ca", "kafka_ca_file", "TODO_KAFKA_CA"),
-    ("OPENAI_API_KEY", "OPENAI_API_KEY_FILE", "OPENAI_API_KEY"),
-    ("token", "token_file", "TODO_TOKEN"),
-)
-"""Settings that a file may hold instead: the key of the value, the key of the file, and the variable's name."""
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
@@ -125,6 +116,10 @@ class Settings(BaseSettings):
     auth: Literal["local", "token"] = "local"
     """`local`: one person on this machine, without signing in. `token`: several people, each with personal tokens or a
     session of the page ([people](operating/people.md))."""
+    oauth: Literal["off", "on"] = "off"
+    """`on`: programs that accept OAuth alone, such as hosted assistants, connect by the service's own authorization
+    server, with each person's consent; it wants `TODO_AUTH=token` and an https `TODO_PUBLIC_URL`
+    ([people](operating/people.md))."""
     oidc_issuer: str | None = None
     """The OpenID Connect issuer whose access tokens are accepted, exactly as its metadata names it."""
     oidc_audience: str | None = None
@@ -163,24 +158,7 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _read_secrets(cls, given: Any) -> Any:
-        if not isinstance(given, dict):
-            return given
-        read = dict(given)
-        problems = []
-        for key, file_key, name in SECRETS:
-            file = given.get(file_key)
-            if not file:
-                continue
-            if given.get(key):
-                problems.append(f"{name} and {name}_FILE are both set: give one of the two")
-                continue
-            try:
-                read[key] = Path(file).read_text("utf-8").strip()
-            except (OSError, UnicodeDecodeError):
-                problems.append(f"{name}_FILE: the file cannot be read")
-        if problems:
-            raise ValueError("\n".join(problems))
-        return read
+        return read_files(given) if isinstance(given, dict) else given
 
     @field_validator("data_dir", mode="before")
     @classmethod
@@ -302,8 +280,17 @@ class Settings(BaseSettings):
             yield "TODO_OIDC_ISSUER: is of use with TODO_AUTH=token alone"
         if self.oidc_issuer and not (self.oidc_audience or self.public_url):
             yield "TODO_OIDC_ISSUER: set TODO_OIDC_AUDIENCE or TODO_PUBLIC_URL, or any token would do"
+        if self.oauth == "on" and self.auth != "token":
+            yield "TODO_OAUTH=on: is of use with TODO_AUTH=token alone"
+        if self.oauth == "on" and not self._has_safe_address():
+            yield "TODO_OAUTH=on: set TODO_PUBLIC_URL to the service's https address, such as https://todo.example"
         if self.auth == "local" and not is_loopback(self.host):
             yield f"TODO_HOST={self.host}: with TODO_AUTH=local only a loopback address is allowed"
+
+    def _has_safe_address(self) -> bool:
+        """Return whether the public URL is https; plain http never leaves this machine with a loopback address."""
+        parts = urlsplit(self.public_url or "")
+        return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))
 
     @property
     def guarded(self) -> frozenset[str]:

@@ -16,12 +16,22 @@ from events.instants import read_instant, write_instant
 from events.ports import Ids
 from events.sql import table_of
 from todo.record.models import User
-from todo.record.scopes import ADMIN, PERSON, widen
+from todo.record.scopes import ADMIN, AGENT, PERSON, widen
 
-Kind = Literal["personal", "invitation", "session"]
-"""The kinds that are stored."""
+Kind = Literal["personal", "invitation", "session", "connection", "access", "refresh"]
+"""The kinds that are stored; the secret of a connection is the code with which it began."""
+ADMITTED = ("personal", "session", "access", "issued")
+"""The kinds that let a caller in; the others are only exchanged for something."""
 
-PREFIXES: dict[Kind, str] = {"personal": "etp_", "invitation": "eti_", "session": "ets_"}
+PREFIXES: dict[Kind | Literal["question"], str] = {
+    "personal": "etp_",
+    "invitation": "eti_",
+    "session": "ets_",
+    "connection": "etc_",
+    "access": "eta_",
+    "refresh": "etr_",
+    "question": "etq_",
+}
 INVITATION_LASTS = timedelta(hours=72)
 SESSION_LASTS = timedelta(days=90)
 SESSION_IDLES = timedelta(days=14)
@@ -39,6 +49,7 @@ _FIND = (
         _P.c.disabled_at,
         _PARENT.c.revoked_at.label("parent_revoked_at"),
         _PARENT.c.expires_at.label("parent_expires_at"),
+        _PARENT.c.used_at.label("parent_used_at"),
     )
     .join(_P, _P.c.id == _T.c.user_id)
     .outerjoin(_PARENT, _PARENT.c.id == _T.c.parent_id)
@@ -75,6 +86,7 @@ class Grant:
     scopes: frozenset[str] = frozenset()
     expires_at: str | None = None
     parent_id: str | None = None
+    client_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +109,7 @@ class Made:
     secret: str
 
 
-def write_secret(kind: Kind, chance: bytes) -> str:
+def write_secret(kind: Kind | Literal["question"], chance: bytes) -> str:
     """Return a secret of 256 random bits: a prefix that scanners know, the bits, and their checksum."""
     body = PREFIXES[kind] + _encode(chance)
     return body + _encode(crc32(body.encode()).to_bytes(4, "big"))
@@ -118,21 +130,27 @@ def digest_secret(secret: str) -> str | None:
 def create_credential(connection: Connection, grant: Grant, now: datetime, ids: Ids, draw: Callable[[], bytes]) -> Made:
     """Store a credential and return its id and its secret."""
     made = Made(ids.new(), write_secret(grant.kind, draw()))
+    store_credential(connection, made.id, digest_secret(made.secret) or "", grant, now)
+    return made
+
+
+def store_credential(connection: Connection, key: str, digest: str, grant: Grant, now: datetime) -> None:
+    """Store a credential under an id and a digest that exist already."""
     connection.execute(
         _INSERT,
         {
-            "id": made.id,
+            "id": key,
             "user_id": grant.user_id,
             "kind": grant.kind,
             "label": grant.label,
-            "digest": digest_secret(made.secret),
+            "digest": digest,
             "scopes": " ".join(sorted(grant.scopes)),
             "parent_id": grant.parent_id,
             "created_at": write_instant(now),
             "expires_at": grant.expires_at,
+            "client_id": grant.client_id,
         },
     )
-    return made
 
 
 def find_credential(connection: Connection, digest: str, now: datetime) -> Found | None:
@@ -147,16 +165,20 @@ def find_credential(connection: Connection, digest: str, now: datetime) -> Found
     if row.revoked_at is not None or row.parent_revoked_at is not None or any(end <= at for end in ends):
         return None
     rights = widen(row.scopes.split()) if row.scopes else PERSON | ({ADMIN} if row.is_admin else frozenset())
+    is_access = row.kind == "access"
     caller = Caller(
         row.user_id,
-        rights,
-        credential=row.id,
+        # A connection is never the person themselves, even if its row said so.
+        rights & AGENT if is_access else rights,
+        # Its tokens change every hour; what is undone, counted and noted is the connection's.
+        credential=row.parent_id if is_access else row.id,
         label="" if row.kind == "session" else row.label,
         expires_at=min(ends, default=""),
         by_page=row.kind == "session",
         name=row.name or "",
     )
-    is_stale = row.used_at is None or read_instant(row.used_at) + TOUCHED_EVERY <= now
+    used_at = row.parent_used_at if is_access else row.used_at
+    is_stale = used_at is None or read_instant(used_at) + TOUCHED_EVERY <= now
     return Found(caller, row.kind, is_stale)
 
 

@@ -7,7 +7,7 @@ from hashlib import sha256
 
 from sqlalchemy import Connection
 
-from app.access.credentials import Found, digest_secret, find_credential, touch_credential
+from app.access.credentials import ADMITTED, Found, digest_secret, find_credential, touch_credential
 from app.access.issuer import Issuer, Login
 from app.access.people import find_login
 from app.identity import LOCAL, Caller
@@ -33,12 +33,13 @@ class Door:
     _known: dict[str, tuple[Found, datetime]] = field(default_factory=dict)
 
     async def admit(self, secret: str) -> Caller | None:
-        """Return the caller with this personal token or session, None for anything else.
+        """Return the caller with this token or session, None for anything else.
 
-        An invitation does not admit: it only opens a session. Raises `StorageUnavailable`.
+        An invitation does not admit: it only opens a session. Nor do codes and refresh tokens. Raises
+        `StorageUnavailable`.
         """
         found = await self.find(secret)
-        return found.caller if found is not None and found.kind != "invitation" else None
+        return found.caller if found is not None and found.kind in ADMITTED else None
 
     async def find(self, secret: str) -> Found | None:
         """Return the credential behind a secret if it holds now. Raises `StorageUnavailable`."""

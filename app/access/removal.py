@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, Select, Table, delete, select, text
 
 from agent.models import ChatConversation, PendingCall, Turn, TurnStep
-from app.access.models import Credential, OutsideLogin, RateEntry
+from app.access.models import Credential, OAuthStep, OutsideLogin, RateEntry
 from app.access.people import find_person
 from events.dead_letters import DeadLetter
 from events.embedded import Delivery
@@ -42,6 +42,7 @@ OWNED = tuple(
         Credential,
         DayCount,
         Notification,
+        OAuthStep,
         OutboxEntry,
         OutsideLogin,
         PendingCall,

@@ -50,17 +50,22 @@ def _is_among(text: str, networks: tuple[Network, ...]) -> bool:
 
 @dataclass(slots=True)
 class Strangers:
-    """Counts failures by address; who has failed too often learns nothing more for a while."""
+    """Counts failures by address; who has failed too often learns nothing more for a while.
+
+    `most` of them are let through at once, and then one in `every`; counted are also requests of strangers.
+    """
 
     clock: Clock
     proxies: tuple[Network, ...] = ()
+    most: int = MOST_FAILURES
+    every: timedelta = EVERY
     _arrivals: dict[str, datetime] = field(default_factory=dict)
 
     def find_wait(self, scope: Mapping[str, object]) -> int:
         """Return the seconds that the address behind a request has to wait before it may fail again; 0 for none."""
         now = self.clock.now()
         arrival = max(self._arrivals.get(self._find(scope), now), now)
-        wait = (arrival + EVERY - now - MOST_FAILURES * EVERY).total_seconds()
+        wait = (arrival + self.every - now - self.most * self.every).total_seconds()
         return max(1, round(wait)) if wait > 0 else 0
 
     def count_failure(self, scope: Mapping[str, object]) -> None:
@@ -68,7 +73,7 @@ class Strangers:
         now, address = self.clock.now(), self._find(scope)
         if len(self._arrivals) >= MOST_KNOWN:
             self._arrivals.clear()
-        self._arrivals[address] = max(self._arrivals.get(address, now), now) + EVERY
+        self._arrivals[address] = max(self._arrivals.get(address, now), now) + self.every
 
     def _find(self, scope: Mapping[str, object]) -> str:
         client = scope.get("client")

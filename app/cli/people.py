@@ -130,11 +130,12 @@ def create(
 
 @token_cli.command("list")
 def list_tokens(user: Annotated[str | None, typer.Option(help="Only this person's.")] = None) -> None:
-    """List the tokens that hold: id, person, label, scopes, expiry and last use."""
-    from app.access.credentials import list_credentials
+    """List the tokens and connections that hold: id, person, label, scopes, expiry and last use."""
+    from app.access.credentials import Kind, list_credentials
     from app.access.people import find_person, list_people
 
     now = _now()
+    kinds: tuple[Kind, ...] = ("personal", "connection")
 
     def look(connection: Connection) -> list[str]:
         only = None if user is None else find_person(connection, user).id
@@ -142,7 +143,7 @@ def list_tokens(user: Annotated[str | None, typer.Option(help="Only this person'
         for person in list_people(connection):
             if only not in (None, person["user_id"]):
                 continue
-            for each in list_credentials(connection, person["user_id"], "personal", now):
+            for each in [it for kind in kinds for it in list_credentials(connection, person["user_id"], kind, now)]:
                 parts = [each["id"], person["name"], each["name"] or "-", ",".join(each["scopes"])]
                 parts.append(f"until {each['expires_at'][:10]}" if "expires_at" in each else "until revoked")
                 parts.append(f"used {each['last_used_at'][:16]}Z" if "last_used_at" in each else "never used")

@@ -14,14 +14,17 @@ from app.assistant import build_conversation
 from app.dapr.bindings import build_binding_routes
 from app.dapr.routes import AppToken, Reception, add_dapr_routes
 from app.http.api_page import build_api_page
+from app.http.authorization import build_authorization_routes
 from app.http.chat import build_chat_routes
 from app.http.confirm_page import build_confirm_routes
+from app.http.consent_page import build_consent_routes
 from app.http.edge import MCP_PATH, SMALL_BODY, Branch, Edge
 from app.http.gate import Gate, LocalGate
 from app.http.health import add_health_routes
 from app.http.openai_api import build_openai_routes
 from app.http.page import build_page_routes
 from app.http.resource_metadata import build_metadata_routes
+from app.http.rest.connections import build_connection_routes
 from app.http.rest.feeds import Streams, build_feed_routes
 from app.http.rest.people import build_people_routes, build_token_routes
 from app.http.rest.recurring import build_recurring_routes
@@ -135,8 +138,12 @@ def _add_surfaces(app: FastAPI, service: Service, streams: Streams, conversation
     app.include_router(build_session_routes(service, draw_secret), prefix="/api", tags=["people"])
     app.include_router(build_token_routes(service, draw_secret), prefix="/api", tags=["people"])
     app.include_router(build_people_routes(service, draw_secret), prefix="/api", tags=["people"])
+    app.include_router(build_connection_routes(service), prefix="/api", tags=["people"])
     if service.door is not None:
         app.include_router(build_metadata_routes(service.settings))
+    if service.authority is not None:
+        app.include_router(build_authorization_routes(service.authority, read_networks(service.settings.proxies)))
+        app.include_router(build_consent_routes(service.authority))
     app.include_router(build_confirm_routes(store))
     app.include_router(build_page_routes())
     app.include_router(build_api_page(app.openapi))

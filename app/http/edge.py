@@ -7,7 +7,7 @@ from pydantic_core import from_json, to_json
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.origins import Origins
+from app.origins import Origins, is_for_programs
 from app.problems import refuse_at, write_problem
 
 KIB = 1024
@@ -67,7 +67,7 @@ class Edge:
         headers = dict(scope["headers"])
         origin = headers.get(b"origin", b"").decode("latin-1")
         refusal = self._refuse(scope, headers, origin)
-        if refusal is None and (scope["path"] == MCP_PATH or scope["path"].startswith("/v1/")):
+        if refusal is None and is_for_programs(scope["path"]):
             if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
                 refusal = _allow_call(headers)
             send = _allow_reading(send, origin) if origin else send
@@ -172,7 +172,7 @@ def _allow_reading(send: Send, origin: str) -> Send:
     """Wrap `send` so that a page of this origin, which is allowed, may read the answer."""
     added = [
         (b"access-control-allow-origin", origin.encode("latin-1")),
-        (b"access-control-expose-headers", b"mcp-session-id, mcp-protocol-version"),
+        (b"access-control-expose-headers", b"mcp-session-id, mcp-protocol-version, www-authenticate"),
         (b"vary", b"Origin"),
     ]
 

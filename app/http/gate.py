@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from dataclasses import replace
 from http.cookies import CookieError, SimpleCookie
+from urllib.parse import quote
 
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -22,11 +23,14 @@ SIGN_IN = "/api/session"
 PAGE_HEADER = b"x-todo-page"
 """What the page's own writes carry: a form of another site cannot send a header."""
 _OPEN = re.compile(
-    r"/|/page/.*|/healthz|/readyz|/\.well-known/.*|/api/session|/events/.*|/dapr/.*|/bindings/.*|/favicon\.ico"
+    r"/|/page/.*|/healthz|/readyz|/\.well-known/.*|/api/session|/token|/register|/revoke|/events/.*|/dapr/.*|/bindings/.*|/favicon\.ico"
 )
-"""Served without a caller: the page's files, health, metadata and signing in. Dapr's routes have their own token."""
-_SIGN_IN_FIRST = re.compile(r"/docs|/confirm/[0-9A-Za-z-]{1,64}")
+"""Served without a caller: the page's files, health, metadata and signing in. Dapr's routes have their own token, and
+programs that want a connection show their own secrets."""
+_SIGN_IN_FIRST = re.compile(r"/docs|/confirm/[0-9A-Za-z-]{1,64}|/authorize|/consent/[0-9A-Za-z_-]{1,64}")
 """What people open in a browser: without a session they are led to the page, which brings them back."""
+_FORMS = ("/confirm/", "/consent/")
+"""Plain forms, which cannot send the page's header."""
 _SAFE = ("GET", "HEAD", "OPTIONS")
 MOST_TURNS = 2
 """The most turns of one person's conversations that run at once."""
@@ -118,14 +122,13 @@ class Gate:
         path = scope["path"]
         if caller is None:
             if scope["method"] in _SAFE and _SIGN_IN_FIRST.fullmatch(path):
-                return RedirectResponse(f"/?next={path}", 303, {"Cache-Control": "no-store"})
+                return RedirectResponse(f"/?next={_quote_path(scope)}", 303, {"Cache-Control": "no-store"})
             return self._challenge(scope, secret)
         if is_cookie != caller.by_page:
             # A session's secret is good in its cookie alone, a token in the header alone.
             return self._challenge(scope, secret)
         is_write = is_cookie and scope["method"] not in _SAFE
-        # The plain form of a question cannot send the header.
-        if is_write and not is_from_page(scope, is_form=path.startswith("/confirm/")):
+        if is_write and not is_from_page(scope, is_form=path.startswith(_FORMS)):
             return refuse_at(path, 403, "forbidden", PAGE_ALONE)
         return None
 
@@ -253,6 +256,12 @@ def read_secret(scope: Scope, cookie: str) -> tuple[str, bool]:
             if cookie in jar:
                 return jar[cookie].value, True
     return "", False
+
+
+def _quote_path(scope: Scope) -> str:
+    """Return the path and query of a request as one value of a query; a path alone stays readable."""
+    path, query = str(scope["path"]), scope["query_string"].decode("latin-1")
+    return path + quote(f"?{query}", safe="") if query else path
 
 
 def _kind_of(scope: Scope) -> Kind | None:

@@ -23,6 +23,8 @@ SAFETY = {
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
+_OPENED = ("/authorize", "/consent")
+"""Where people come to from programs, and sign in first."""
 _PART = re.compile(r"(?:[a-z-]+/)?[a-z-]+(\.(?:html|js|css|svg))")
 """A part's path: at most one folder, and no character that could lead out of it."""
 _TYPES = {
@@ -39,7 +41,11 @@ def build_page_routes() -> APIRouter:
 
     @router.api_route("/", methods=["GET", "HEAD"])
     async def show_page(request: Request) -> Response:
-        return _send("index.html", request)
+        response = _send("index.html", request)
+        if request.query_params.get("next", "").startswith(_OPENED):
+            # A program that opened this in a window of its own is waiting for it there.
+            response.headers["Cross-Origin-Opener-Policy"] = "unsafe-none"
+        return response
 
     @router.api_route("/page/{path:path}", methods=["GET", "HEAD"])
     async def send_part(path: str, request: Request) -> Response:

@@ -3,7 +3,7 @@
 from sqlmodel import SQLModel
 
 from agent.models import ChatConversation, PendingCall, Turn, TurnStep
-from app.access.models import Credential, OutsideLogin, RateEntry
+from app.access.models import Credential, OAuthClient, OAuthStep, OutsideLogin, RateEntry
 from events.dead_letters import DeadLetter
 from events.embedded import Delivery
 from events.inbox import InboxEntry
@@ -43,6 +43,8 @@ _MODELS: tuple[type[SQLModel], ...] = (
     InboxEntry,
     LeaseRow,
     Notification,
+    OAuthClient,
+    OAuthStep,
     OutboxEntry,
     OutsideLogin,
     PendingCall,

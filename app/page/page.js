@@ -10,6 +10,7 @@ import "./conversation/conversation-view.js";
 import "./foot-line.js";
 import "./settings/key-help.js";
 import "./settings/my-access.js";
+import "./settings/my-connections.js";
 import "./settings/my-settings.js";
 import "./settings/people-list.js";
 import "./settings/sign-in.js";

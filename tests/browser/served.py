@@ -32,6 +32,8 @@ class Served:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._end: asyncio.Event | None = None
         self.url = f"http://127.0.0.1:{self._port}"
+        if overrides.get("oauth") == "on":
+            self._overrides = {**overrides, "public_url": self.url}
         self.http = httpx2.Client(base_url=f"{self.url}/api", timeout=10)
 
     def start(self) -> None:

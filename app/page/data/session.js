@@ -11,7 +11,7 @@ export async function signIn(token) {
   await call("POST", "/api/session", { body: { token } });
   const wanted = new URLSearchParams(location.search).get("next") ?? "";
   // Only our own pages: an address in a link may say anything.
-  location.replace(/^\/(docs|confirm\/[\w-]{1,64})$/.test(wanted) ? wanted : "/");
+  location.replace(/^\/(docs|confirm\/[\w-]{1,64}|consent\/[\w-]{1,64}|authorize\?[!-~]*)$/.test(wanted) ? wanted : "/");
 }
 
 /** Sign out in this browser, or in all of them. */

@@ -10,8 +10,8 @@ const RIGHTS = [
   ["tasks:read", "only read tasks"],
 ];
 
-/** Return what a token may do, in words. */
-function sayRights(scopes) {
+/** Return what a token or a connection may do, in words. */
+export function sayRights(scopes) {
   const right = RIGHTS.find(([scope]) => scopes.includes(scope));
   const more = scopes.filter((scope) => !scope.startsWith("tasks:"));
   return [right?.[1], ...more].filter(Boolean).join(", ");

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,13 @@ import httpx2
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
-from app.access.credentials import Made, create_credential
+from app.access.credentials import Grant, Made, create_credential
 from app.access.grants import grant_invitation, read_token
 from app.access.people import add_person
 from app.system import draw_secret
+from events.instants import write_instant
 from tests.world import URL, World, open_world
+from todo.record.scopes import AGENT
 
 PAGE = {"origin": URL, "x-todo-page": "1", "user-agent": "Mozilla/5.0"}
 
@@ -83,6 +86,15 @@ class House:
         return await world.service.database.write(
             lambda connection: create_credential(connection, grant, world.clock.now(), world.ids, draw_secret)
         )
+
+    async def give_connection(self, person: Person) -> str:
+        """Give a person a connection to a program; return its id."""
+        now = self.world.clock.now()
+        grant = Grant(person.user_id, "connection", "Claude", AGENT, write_instant(now + timedelta(days=30)))
+        made = await self.world.service.database.write(
+            lambda connection: create_credential(connection, grant, now, self.world.ids, draw_secret)
+        )
+        return made.id
 
     async def invite(self, person: Person) -> str:
         """Return the secret of a new invitation."""

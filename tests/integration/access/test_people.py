@@ -15,7 +15,7 @@ PROMISES = ("people",)
 
 pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
 
-SHARED = {"dead_letter", "lease", "rate"}
+SHARED = {"dead_letter", "lease", "oauth_client", "rate"}
 """Tables whose rows belong to the service, or that name a person within a text; those rows go as well."""
 
 

@@ -86,6 +86,7 @@ async def set_scene(house: House) -> Scene:
         "conversation": [said["conversation_id"]],
         "notification": [notifications[0]["id"]],
         "token": [ann.token_id],
+        "connection": [await house.give_connection(ann)],
     }
     return Scene(house, ann, ben, ids)
 

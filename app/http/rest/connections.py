@@ -1,0 +1,44 @@
+"""The REST routes of a person's connections: the programs that may use their tasks by OAuth."""
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import Response
+
+from app.http.rest.requests import refuse_nul
+from app.http.rest.session import require_door
+from app.http.rest.tasks import PROBLEMS, write_json
+from app.identity import identify_rest
+from app.oauth.connections import end_connection, list_connections
+from app.problems import HttpRefusal
+from app.service import Service
+from todo.record.scopes import CONFIRM
+from todo.record.work import Work
+
+
+def build_connection_routes(service: Service) -> APIRouter:
+    """Return the routes on which a person sees their connections and ends them.
+
+    `address` is what a person gives to a program that they want to connect; it is left out where programs cannot be.
+    """
+    router = APIRouter(responses=PROBLEMS, dependencies=[Depends(refuse_nul)])
+    store = service.store
+
+    @router.get("/connections", operation_id="list_connections")
+    async def show(request: Request) -> Response:
+        who = identify_rest(request, CONFIRM)
+        found = await store.read(who, lambda work: list_connections(work.connection, who.user_id, work.now))
+        address = {} if service.authority is None else {"address": service.authority.resource}
+        return write_json({"connections": found, **address})
+
+    @router.delete("/connections/{connection_id}", operation_id="end_connection", status_code=204)
+    async def end(connection_id: str, request: Request) -> Response:
+        who = identify_rest(request, CONFIRM)
+
+        def revoke(work: Work) -> bool:
+            return end_connection(work.connection, who.user_id, connection_id, work.now)
+
+        if not await store.write(who, revoke):
+            raise HttpRefusal(404, "not_found", "There is no such connection, or it has ended already.")
+        require_door(service).forget()
+        return Response(status_code=204)
+
+    return router
