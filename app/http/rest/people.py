@@ -13,6 +13,7 @@ from app.http.rest.requests import PATCHES, read_body, refuse_nul
 from app.http.rest.session import Draw, keep_out_of_caches, require_door
 from app.http.rest.tasks import PROBLEMS, write_json
 from app.identity import identify_rest
+from app.migrations.schema import TABLES
 from app.problems import HttpRefusal
 from app.service import Service
 from todo.record.scopes import ADMIN, CONFIRM
@@ -124,7 +125,7 @@ def _add_ends(router: APIRouter, service: Service) -> None:
 
         def erase(work: Work) -> int:
             _refuse_own(work, name)
-            return remove_person(work.connection, name)
+            return remove_person(work.connection, name, TABLES)
 
         removed = await store.write(who, erase)
         require_door(service).forget()

@@ -8,8 +8,9 @@ import pytest
 from fastapi.routing import iter_route_contexts
 from mcp import Client
 
-from app.access.removal import OWNED
+from app.access.ownership import OWNER
 from app.http.app import build_app
+from app.migrations.schema import TABLES
 from tests.integration.access.house import House, Person
 from todo.operations import OPERATIONS
 from tools.catalog import TOOLS
@@ -53,8 +54,8 @@ class Scene:
     async def rows(self) -> list[Any]:
         """Return every row of Ann's that a call could change."""
         found: list[Any] = []
-        for table in OWNED:
-            if table.name not in UNWATCHED:
+        for table in TABLES:
+            if OWNER in table.c and table.name not in UNWATCHED:
                 statement = f"SELECT * FROM {table.name} WHERE user_id = :user ORDER BY 1"  # noqa: S608  # our own names
                 found += await self.house.world.query(statement, user=self.ann.user_id)
         return found
