@@ -69,7 +69,7 @@ def build_people_routes(service: Service, draw: Draw) -> APIRouter:
     @router.get("", operation_id="list_people")
     async def list_people(request: Request) -> Response:
         who = identify_rest(request, ADMIN)
-        return write_json({"people": await store.read(who, lambda work: people.list_people(work.connection))})
+        return write_json({"people": await store.read_for_all(who, lambda work: people.list_people(work.connection))})
 
     @router.post("", operation_id="add_person", status_code=201)
     async def add_person(request: Request) -> Response:
@@ -84,7 +84,7 @@ def build_people_routes(service: Service, draw: Draw) -> APIRouter:
             user_id = people.add_person(work.connection, name, str(zone), work.ids, work.now, admin=admin)
             return {"user_id": user_id, **_invite(service, draw, work, user_id)}
 
-        return keep_out_of_caches(write_json(await store.write(who, add), status=201))
+        return keep_out_of_caches(write_json(await store.write_for_all(who, add), status=201))
 
     @router.post("/{name}/invitations", operation_id="invite_person", status_code=201)
     async def invite_person(name: str, request: Request) -> Response:
@@ -94,7 +94,7 @@ def build_people_routes(service: Service, draw: Draw) -> APIRouter:
         def invite(work: Work) -> dict[str, Any]:
             return _invite(service, draw, work, str(people.find_person(work.connection, name).id))
 
-        return keep_out_of_caches(write_json(await store.write(who, invite), status=201))
+        return keep_out_of_caches(write_json(await store.write_for_all(who, invite), status=201))
 
     _add_ends(router, service)
     return router
@@ -115,7 +115,7 @@ def _add_ends(router: APIRouter, service: Service) -> None:
             _refuse_own(work, name)
             return people.set_disabled(work.connection, name, work.now, disabled=disabled)
 
-        user_id = await store.write(who, change)
+        user_id = await store.write_for_all(who, change)
         require_door(service).forget()
         return write_json({"user_id": user_id, "disabled": disabled})
 
@@ -127,7 +127,7 @@ def _add_ends(router: APIRouter, service: Service) -> None:
             _refuse_own(work, name)
             return remove_person(work.connection, name, TABLES)
 
-        removed = await store.write(who, erase)
+        removed = await store.write_for_all(who, erase)
         require_door(service).forget()
         return write_json({"removed": name, "tasks": removed, "message": "Events that were published stay."})
 
