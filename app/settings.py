@@ -302,6 +302,8 @@ class Settings(BaseSettings):
             yield "TODO_OIDC_ISSUER: is of use with TODO_AUTH=token alone"
         if self.oidc_issuer and not (self.oidc_audience or self.public_url):
             yield "TODO_OIDC_ISSUER: set TODO_OIDC_AUDIENCE or TODO_PUBLIC_URL, or any token would do"
+        if self.auth == "token" and self.broker == "dapr" and not self.app_api_token:
+            yield "APP_API_TOKEN: needed with TODO_AUTH=token and TODO_BROKER=dapr, or anybody could be the sidecar"
         if self.auth == "local" and not is_loopback(self.host):
             yield f"TODO_HOST={self.host}: with TODO_AUTH=local only a loopback address is allowed"
 

@@ -34,6 +34,12 @@ FREE: dict[str, dict[str, str]] = {
     },
     "app/migrations/walls.py": {"*": "the definitions of the second wall"},
     "app/migrations/versions": {"*": "a migration changes everybody's rows"},
+    "app/resource_updates.py": {
+        "_read_after": "the ids of changed tasks of everybody; who listens is told of their own"
+    },
+    "app/bench": {"*": "measures a database of its own"},
+    "app/cli/verify.py": {"*": "the operator compares everybody's events with the topics"},
+    "app/faults": {"*": "judges a database of its own"},
     "events/embedded.py": {
         "EmbeddedBroker._deliver_due": "the broker delivers everybody's events",
         "EmbeddedBroker.step.<lambda>": "the broker delivers everybody's events",
