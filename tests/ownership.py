@@ -34,9 +34,7 @@ FREE: dict[str, dict[str, str]] = {
     },
     "app/migrations/walls.py": {"*": "the definitions of the second wall"},
     "app/migrations/versions": {"*": "a migration changes everybody's rows"},
-    "app/resource_updates.py": {
-        "_read_after": "the ids of changed tasks of everybody; who listens is told of their own"
-    },
+    "app/resource_updates.py": {"_read_after": "the ids of everybody's changed tasks; a listener hears of their own"},
     "app/bench": {"*": "measures a database of its own"},
     "app/cli/verify.py": {"*": "the operator compares everybody's events with the topics"},
     "app/faults": {"*": "judges a database of its own"},
@@ -58,6 +56,9 @@ FREE: dict[str, dict[str, str]] = {
     },
     "todo/reminders.py": {
         "fire_due": "the scheduler serves everybody",
+    },
+    "todo/requests/confirmations.py": {
+        "newest_questions": "an id and an instant alone: whether anything was asked or decided at all",
     },
     "todo/tasks/search.py": {
         "_reach": "row numbers of texts that the index has not seen; the search they belong to begins at its owner",
