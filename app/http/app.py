@@ -141,7 +141,7 @@ def _add_surfaces(app: FastAPI, service: Service, streams: Streams, conversation
     app.include_router(build_people_routes(service, draw_secret), prefix="/api", tags=["people"])
     if service.door is not None:
         app.include_router(build_metadata_routes(service.settings))
-    app.include_router(build_confirm_routes(store))
+    app.include_router(build_confirm_routes(store, service.settings.url))
     app.include_router(build_page_routes())
     app.include_router(build_api_page(app.openapi))
 

@@ -69,21 +69,24 @@ async def set_scene(house: House) -> Scene:
     for number in range(12):
         await ann.make(f"{MARK} {number}")
     plan = (await ann.rest("POST", "/plans", json={"filter": {"text": MARK}, "change": {"priority": "high"}})).json()
-    client = await ann.connect()
-    many = [{"tool": "delete_task", "arguments": {"task_id": each["id"]}} for each in await list_tasks(ann)]
-    asked = await client.call_tool("plan_changes", {"changes": many, "apply": True})
     said = (await ann.rest("POST", "/chat", json={"message": f"add {MARK} three"})).json()
     await house.world.tick(hours=2)
     notifications = (await ann.rest("GET", "/notifications")).json()["notifications"]
+    assert notifications
+    client = await ann.connect()
+    many = [{"tool": "delete_task", "arguments": {"task_id": each["id"]}} for each in await list_tasks(ann)]
+    wanted = (await client.call_tool("plan_changes", {"changes": many})).structured_content
+    assert wanted is not None
+    await client.call_tool("apply_plan", {"plan_id": wanted["plan_id"]})
     questions = (await ann.rest("GET", "/confirmations")).json()["confirmations"]
-    assert notifications, asked
+    assert questions, "an agent's call waits for her agreement"
     await ben.make("lion")
     await house.world.settle()
     ids = {
         "task": [task["id"], series["recurring_id"], series["task"]["id"]],
         "reminder": [task["reminders"][0]["id"]],
-        "plan": [plan["plan_id"]],
-        "confirmation": [each["id"] for each in questions] or [NOWHERE],
+        "plan": [plan["plan_id"], wanted["plan_id"]],
+        "confirmation": [each["id"] for each in questions],
         "conversation": [said["conversation_id"]],
         "notification": [notifications[0]["id"]],
         "token": [ann.token_id],
