@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from sqlalchemy import Alias, Connection, Delete, Engine, Select, Table, TextClause, Update, event
@@ -148,7 +149,7 @@ def _ties(table: Any, part: Any, settled: list[Any]) -> bool:
 
 
 def _uncover(side: Any) -> Any:
-    return side.clause_expr.element.clauses[0] if isinstance(side, WithoutIndex) else side
+    return next(iter(side.clauses)) if isinstance(side, WithoutIndex) else side
 
 
 def _reaches_owned(query: Any) -> bool:
@@ -240,11 +241,11 @@ def _read_place(file: str) -> str:
 
 def _find_place() -> tuple[str, str]:
     """Return module and function of the product that execute the present statement; empty if it is a test."""
-    frame = sys._getframe(2)
+    frame: FrameType | None = sys._getframe(2)
     while frame is not None:
         if module := _read_place(frame.f_code.co_filename):
             if module.startswith("tests/"):
                 return "", ""
             return module, frame.f_code.co_qualname.replace(".<locals>", "")
-        frame = frame.f_back  # type: ignore[assignment]  # None ends the loop
+        frame = frame.f_back
     return "", ""
