@@ -11,7 +11,7 @@ from app.problems import refuse_at
 MOST_A_TOKEN = 4
 """The most streams of one token, or of one session of the page."""
 MOST_A_PERSON = 16
-"""The most streams of one person, by whatever tokens and sessions."""
+"""The most streams of one person, by all tokens and sessions together."""
 MOST_ALONE = 64
 """The most streams in `local` mode."""
 RETRY_SECONDS = 30

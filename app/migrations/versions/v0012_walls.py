@@ -1,7 +1,4 @@
-"""Row-level security on PostgreSQL: what stands here only asks for the migration, which raises the walls itself.
-
-They follow from the tables, in `app/migrations/walls.py`, after this version and every later one.
-"""
+"""Row-level security on PostgreSQL, which `app/migrations/walls.py` makes from the tables after this version."""
 
 revision = "0012"
 down_revision = "0010"
@@ -10,4 +7,4 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Change no table."""
+    """Change no table: the version only makes every database ask for its migration."""
