@@ -128,7 +128,8 @@ def open_turn(
         "stop_wanted": False,
     }
     work.connection.execute(insert(_T), begun)
-    work.connection.execute(update(_C).where(_C.c.id == conversation).values(updated_at=work.at))
+    own = (_C.c.id == conversation, _C.c.user_id == work.who.user_id)
+    work.connection.execute(update(_C).where(*own).values(updated_at=work.at))
     asked = bool(turns) and turns[-1]["state"] == "waiting"
     return replace(_describe(begun, [], messages), report=report, after_question=asked)
 

@@ -25,7 +25,8 @@ class WaitingCall:
 
 def keep_call(work: Work, conversation_id: str | None, call: WaitingCall) -> None:
     """Keep a call until the person has decided; it replaces an earlier call of the same question."""
-    work.connection.execute(delete(_P).where(_P.c.confirmation_id == call.confirmation_id))
+    own = _P.c.user_id == work.who.user_id
+    work.connection.execute(delete(_P).where(own, _P.c.confirmation_id == call.confirmation_id))
     work.connection.execute(
         insert(_P),
         {
@@ -60,7 +61,8 @@ def drop_call(work: Work, confirmation_id: str) -> None:
 
 def drop_calls_of(work: Work, conversation_id: str) -> None:
     """Delete all calls that wait in a conversation."""
-    work.connection.execute(delete(_P).where(_P.c.conversation_id == conversation_id))
+    own = _P.c.user_id == work.who.user_id
+    work.connection.execute(delete(_P).where(own, _P.c.conversation_id == conversation_id))
 
 
 def short_code(confirmation_id: str) -> str:

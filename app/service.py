@@ -156,7 +156,7 @@ async def open_database(settings: Settings) -> tuple[Database, UserCache | None]
     if settings.on_server:
         from app.storage.postgres import PostgresDatabase
 
-        server = PostgresDatabase(settings.database_url, check=check_schema)
+        server = PostgresDatabase(settings.database_url, check=check_schema, is_walled=settings.auth != "local")
         try:
             await server.open()
             await server.read(require_head)

@@ -284,6 +284,8 @@ class Settings(BaseSettings):
             yield "TODO_OAUTH=on: is of use with TODO_AUTH=token alone"
         if self.oauth == "on" and not self._has_safe_address():
             yield "TODO_OAUTH=on: set TODO_PUBLIC_URL to the service's https address, such as https://todo.example"
+        if self.auth == "token" and self.broker == "dapr" and not self.app_api_token:
+            yield "APP_API_TOKEN: needed with TODO_AUTH=token and TODO_BROKER=dapr, or anybody could be the sidecar"
         if self.auth == "local" and not is_loopback(self.host):
             yield f"TODO_HOST={self.host}: with TODO_AUTH=local only a loopback address is allowed"
 

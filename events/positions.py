@@ -4,8 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import Column, ColumnElement, Connection, column, func, select
 
+from events.sql import is_sqlite
+
+_FEEDS = ("activity", "notification")
+"""The tables whose rows a reader may be kept from; the database's function tells the numbers of all."""
 MAY_COME_LATE = 500
 """How far below the newest row a missing row number is still waited for; a number of a rolled-back row never comes."""
 
@@ -39,13 +43,13 @@ def read_position(text: str) -> Position | None:
     return Position(last, frozenset(number for number in missing if last - MAY_COME_LATE <= number < last))
 
 
-def find_end(connection: Connection, number: ColumnElement[Any]) -> Position:
+def find_end(connection: Connection, number: Column[Any]) -> Position:
     """Return the position after every row that is committed now."""
     newest = int(connection.execute(select(func.coalesce(func.max(number), 0))).scalar_one())
     return Position(newest, _find_missing(connection, number, newest - MAY_COME_LATE, newest))
 
 
-def advance(connection: Connection, number: ColumnElement[Any], position: Position, met: Sequence[int]) -> Position:
+def advance(connection: Connection, number: Column[Any], position: Position, met: Sequence[int]) -> Position:
     """Return the position after the rows `met`, in the transaction that has read them."""
     last = max([position.last, *met])
     missing = position.missing.difference(met)
@@ -54,6 +58,9 @@ def advance(connection: Connection, number: ColumnElement[Any], position: Positi
     return Position(last, frozenset(each for each in missing if each >= last - MAY_COME_LATE))
 
 
-def _find_missing(connection: Connection, number: ColumnElement[Any], after: int, last: int) -> frozenset[int]:
-    known = connection.execute(select(number).where(number > after, number <= last)).scalars()
+def _find_missing(connection: Connection, number: Column[Any], after: int, last: int) -> frozenset[int]:
+    taken = select(number).where(number > after, number <= last)
+    if not is_sqlite(connection) and number.table.name in _FEEDS:
+        taken = select(column("n")).select_from(func.taken_numbers(number.table.name, after, last).alias("n"))
+    known = connection.execute(taken).scalars()
     return frozenset(range(max(after, 0) + 1, last)).difference(known)

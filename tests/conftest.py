@@ -12,6 +12,7 @@ from xdist.remote import Producer  # type: ignore[import-untyped]  # it ships no
 
 from infra.live.guard import PR_SET_PDEATHSIG
 from infra.live.programs import ToolsMissing
+from tests.ownership import UNOWNED, watch_statements
 from tests.postgres import Cluster
 from tests.scheduling import ModuleScheduling, put_live_first
 from tests.storage import DEFAULT, STORAGE
@@ -23,6 +24,7 @@ def pytest_configure(config: pytest.Config) -> None:
     is_worker = hasattr(config, "workerinput")
     if sys.platform == "linux" and (is_worker or b"run.py" in Path(f"/proc/{os.getppid()}/cmdline").read_bytes()):
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    watch_statements()
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ModuleScheduling:
@@ -38,6 +40,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     is_marked = any(metafunc.definition.iter_markers("on_both_databases"))
     if is_marked and "storage" in metafunc.fixturenames and DEFAULT == "sqlite":
         metafunc.parametrize("storage", ["sqlite", "postgresql"], indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def ownership() -> Iterator[None]:
+    """Fail a test in which the product reached people's rows by a statement that does not begin at their owner."""
+    UNOWNED.clear()
+    yield
+    assert not UNOWNED, "begin at the owner, or give the reason in tests/ownership.py"
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import Delete, Update, bindparam, delete, insert, select, update
 
 from events.catalog import EventType
 from events.instants import read_instant, shorten_instant, write_instant
@@ -31,7 +31,8 @@ from todo.text.display import quote_title
 MOST_PER_TASK = 20
 
 _INSERT = insert(REMINDER)
-_UPDATE = update(REMINDER).where(REMINDER.c.id == bindparam("key"))
+_OWN = (REMINDER.c.id == bindparam("key"), REMINDER.c.user_id == bindparam("owner"))
+_UPDATE = update(REMINDER).where(*_OWN)
 _ARM = _UPDATE.values(
     remind_at=bindparam("at"),
     status="scheduled",
@@ -40,10 +41,14 @@ _ARM = _UPDATE.values(
 )
 _CANCEL = (
     update(REMINDER)
-    .where(REMINDER.c.task_id == bindparam("key"), REMINDER.c.status == "scheduled")
+    .where(
+        REMINDER.c.task_id == bindparam("key"),
+        REMINDER.c.user_id == bindparam("owner"),
+        REMINDER.c.status == "scheduled",
+    )
     .values(status="cancelled", cancelled_by=bindparam("why"))
 )
-_REMOVE = delete(REMINDER).where(REMINDER.c.id == bindparam("key"))
+_REMOVE = delete(REMINDER).where(*_OWN)
 _CANCEL_ONE = _UPDATE.values(status="cancelled", cancelled_by=bindparam("why"))
 _DUE = (
     select(REMINDER.c.id)
@@ -124,7 +129,7 @@ def snooze_reminder(work: Work, request: SnoozeReminder) -> WriteAnswer:
     _refuse_past(work, remind_at)
     change = Change(work, "snooze_reminder", request.request_id)
     row = change.update(task, note_edited(task, "reminders"))
-    work.connection.execute(_ARM, {"key": reminder["id"], "at": remind_at})
+    _write(work, _ARM, reminder["id"], at=remind_at)
     text = when.say_instant(remind_at, work.zone)
     sentence = f"{quote_title(task['title'])} will ring again on {text}."
     return change.answer(row, sentence, warnings, hint=hint_series(task))
@@ -145,7 +150,7 @@ def cancel_reminder(work: Work, request: CancelReminder) -> WriteAnswer:
     change = Change(work, "cancel_reminder", request.request_id)
     row = change.update(task, note_edited(task, "reminders"))
     for each in waiting:
-        work.connection.execute(_CANCEL_ONE, {"key": each["id"], "why": "person"})
+        _write(work, _CANCEL_ONE, each["id"], why="person")
     count = "The reminder" if len(waiting) == 1 else f"All {len(waiting)} reminders"
     verb = "is" if len(waiting) == 1 else "are"
     sentence = f"{count} of {quote_title(task['title'])} {verb} cancelled."
@@ -228,21 +233,21 @@ def follow_due(work: Work, task: TaskRow) -> list[str]:
             continue
         if task["due"] is None:
             if each["status"] == "scheduled":
-                work.connection.execute(_CANCEL_ONE, {"key": each["id"], "why": "no due"})
+                _write(work, _CANCEL_ONE, each["id"], why="no due")
                 warnings.append(f"The reminder {each['before']} before the due waits until there is a due again.")
             continue
         remind_at = _relative(work, task, when.read_duration(each["before"]))
         if remind_at > work.at:
-            work.connection.execute(_ARM, {"key": each["id"], "at": remind_at})
+            _write(work, _ARM, each["id"], at=remind_at)
         elif each["status"] == "scheduled":
-            work.connection.execute(_CANCEL_ONE, {"key": each["id"], "why": "past"})
+            _write(work, _CANCEL_ONE, each["id"], why="past")
             warnings.append(f"The reminder {each['before']} before the due is cancelled: its time is past.")
     return warnings
 
 
 def cancel_scheduled(work: Work, task_id: str, why: str) -> int:
     """Cancel all scheduled reminders of a task and return how many; `why` decides whether reopening re-arms them."""
-    return work.connection.execute(_CANCEL, {"key": task_id, "why": why}).rowcount
+    return _write(work, _CANCEL, task_id, why=why)
 
 
 def rearm_cancelled(work: Work, task: TaskRow, why: str) -> list[str]:
@@ -255,7 +260,7 @@ def rearm_cancelled(work: Work, task: TaskRow, why: str) -> list[str]:
         if each["before"] is not None and task["due"] is not None:
             remind_at = _relative(work, task, when.read_duration(each["before"]))
         if remind_at > work.at:
-            work.connection.execute(_ARM, {"key": each["id"], "at": remind_at})
+            _write(work, _ARM, each["id"], at=remind_at)
         else:
             text = when.say_instant(remind_at, work.zone)
             warnings.append(f"The reminder of {text} has passed and stays cancelled.")
@@ -284,9 +289,14 @@ def replace_reminders(work: Work, task: TaskRow, befores: list[str]) -> list[str
     return carry_reminders(work, task, befores) if task["due"] is not None else []
 
 
+def _write(work: Work, statement: Update | Delete, key: str, **values: str) -> int:
+    """Run a write on the caller's own reminders; return how many rows it touched."""
+    return work.connection.execute(statement, {"key": key, "owner": work.who.user_id, **values}).rowcount
+
+
 def remove_reminder(work: Work, reminder_id: str) -> None:
     """Delete a reminder as if it had never been set."""
-    work.connection.execute(_REMOVE, {"key": reminder_id})
+    _write(work, _REMOVE, reminder_id)
 
 
 def put_back(
@@ -313,7 +323,7 @@ def put_back(
     if known is None:
         work.connection.execute(_INSERT, {**row, "id": reminder_id, "user_id": work.who.user_id, "task_id": task["id"]})
     else:
-        work.connection.execute(_UPDATE.values(**row), {"key": reminder_id})
+        _write(work, _UPDATE.values(**row), reminder_id)
 
 
 def fire_due(work: Work, limit: int = 250) -> int:

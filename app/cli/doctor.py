@@ -43,6 +43,7 @@ async def examine(settings: Settings, clock: Clock | None = None) -> list[dict[s
             damage = await service.database.read_apart(find_damage)
             checks.append(Check("database", not damage, damage or settings.database_place))
             checks.append(Check("schema", True, f"{HEAD}, which this version works with"))
+            checks += _check_walls(service)
             checks += [each async for each in _examine_service(service)]
     except TodoError as error:
         checks.append(Check("database", False, error.text))
@@ -56,6 +57,16 @@ def find_damage(connection: Connection) -> str:
         return ""
     found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
     return "" if found == "ok" else "The database file is damaged. Restore a backup of it."
+
+
+def _check_walls(service: Service) -> list[Check]:
+    """Say what keeps people apart besides the queries; a person alone needs nothing."""
+    if service.settings.auth == "local":
+        return []
+    wall = getattr(service.database, "wall", None)
+    if wall is None:
+        return [Check("second wall", True, "SQLite has none: its queries alone keep people apart")]
+    return [Check("second wall", wall.stands, f"{'row-level security' if wall.stands else 'off'}: {wall.why}")]
 
 
 async def _examine_service(service: Service) -> AsyncIterator[Check]:

@@ -70,11 +70,12 @@ def remove(
     """Erase a person and everything of theirs; events that were published stay with their consumers."""
     from app.access.people import find_person
     from app.access.removal import remove_person
+    from app.migrations.schema import TABLES
 
     row = _write(lambda it: find_person(it, name))
     if not yes:
         typer.confirm(f"Erase {row.name} and everything of theirs, for good?", abort=True)
-    count = _write(lambda it: remove_person(it, name))
+    count = _write(lambda it: remove_person(it, name, TABLES))
     print(f"{row.name} is erased, with {count} tasks. Events that were published stay with their consumers.")
 
 

@@ -167,18 +167,21 @@ def _answer(answer: Answer) -> Response:
 
 
 class AppToken:
-    """ASGI middleware that requires the sidecar's token (`APP_API_TOKEN`) on the routes that the sidecar calls."""
+    """ASGI middleware that requires the sidecar's token (`APP_API_TOKEN`) on the routes that the sidecar calls.
 
-    def __init__(self, app: ASGIApp, token: str) -> None:
+    Without one it refuses every call there, for anybody could say that they are the sidecar.
+    """
+
+    def __init__(self, app: ASGIApp, token: str | None) -> None:
         self._app = app
-        self._token = token.encode()
+        self._token = (token or "").encode()
         self._warned = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer 401."""
         if scope["type"] == "http" and scope["path"].startswith(GUARDED):
             given = dict(scope["headers"]).get(b"dapr-api-token", b"")
-            if not hmac.compare_digest(given, self._token):
+            if not (self._token and hmac.compare_digest(given, self._token)):
                 if not self._warned:  # once: any client that reaches the port can cause it
                     log.warning("a sidecar's call was refused: start daprd with the APP_API_TOKEN that is set here")
                 self._warned = True

@@ -31,6 +31,7 @@ from app.http.rest.recurring import build_recurring_routes
 from app.http.rest.safety import build_safety_routes
 from app.http.rest.session import build_session_routes
 from app.http.rest.tasks import build_task_routes
+from app.http.stream_limit import MOST_A_PERSON, MOST_A_TOKEN, MOST_ALONE, StreamLimit
 from app.identity import identify_http_agent
 from app.origins import LOOPBACK, Origins, name_host, read_origin
 from app.problems import install_problems
@@ -112,12 +113,15 @@ def build_app(service: Service, *, background: bool = True, models: dict[str, Ch
 
 
 def _add_middleware(app: FastAPI, service: Service, mcp_app: ASGIApp) -> None:
-    """Wrap an app, from the inside out: MCP's branch, Dapr's token, the gate that asks who calls, the edge."""
+    """Wrap an app, from the inside out: MCP's branch, Dapr's token, streams, the gate that asks who calls, the edge."""
     settings = service.settings
     if settings.role != "worker":
         app.add_middleware(Branch, path=MCP_PATH, branch=mcp_app)
-    if settings.app_api_token:
+    if settings.app_api_token or settings.auth == "token":
         app.add_middleware(AppToken, token=settings.app_api_token)
+    alone = service.door is None
+    most = (MOST_ALONE, MOST_ALONE) if alone else (MOST_A_TOKEN, MOST_A_PERSON)
+    app.add_middleware(StreamLimit, most_a_token=most[0], most_a_person=most[1])
     if service.door is None or service.meter is None:
         app.add_middleware(LocalGate)
     else:
@@ -144,7 +148,7 @@ def _add_surfaces(app: FastAPI, service: Service, streams: Streams, conversation
     if service.authority is not None:
         app.include_router(build_authorization_routes(service.authority, read_networks(service.settings.proxies)))
         app.include_router(build_consent_routes(service.authority))
-    app.include_router(build_confirm_routes(store))
+    app.include_router(build_confirm_routes(store, service.settings.url))
     app.include_router(build_page_routes())
     app.include_router(build_api_page(app.openapi))
 

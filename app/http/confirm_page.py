@@ -1,15 +1,19 @@
 """The plain page behind a confirmation's link, on which a person agrees to an agent's call or refuses it."""
 
+import hmac
+from hmac import compare_digest
 from html import escape
 from typing import Any
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse
+from starlette.types import Scope
 
+from app.http.gate import name_cookie, read_secret
 from app.http.page import SAFETY
 from app.http.rest.requests import refuse_nul
-from app.identity import identify_rest
+from app.identity import CALLER_KEY, Caller, identify_rest
 from todo.errors import TodoError
 from todo.record.scopes import CONFIRM
 from todo.record.work import Store
@@ -30,21 +34,28 @@ _PAGE = """<!doctype html>
 <title>Evolution Todo: your agreement</title><link rel="icon" href="/page/mark.svg" type="image/svg+xml">
 <link rel="stylesheet" href="/page/style/tokens.css"></head>
 <body><main class="question"><h1>{heading}</h1><p dir="auto">{text}</p>{items}{form}</main></body></html>"""
-_FORM = """<form method="post"><button name="decision" value="accept">Agree</button>
+_FORM = """<form method="post">{seal}<button name="decision" value="accept">Agree</button>
 <button name="decision" value="reject" autofocus>Refuse</button></form>
 <p class="fact">Asked by {origin}. The question holds until {expires}; an agreement is good for one use.</p>"""
 
 
-def build_confirm_routes(store: Store) -> APIRouter:
-    """Return the routes of the page and its form; the edge accepts posts only from this server's own pages."""
+_SEAL = '<input type="hidden" name="seal" value="{seal}">'
+_STALE = "This form does not belong to your present session. Open the question again, and decide there."
+
+
+def build_confirm_routes(store: Store, url: str) -> APIRouter:
+    """Return the routes of the page and its form; the edge accepts posts only from this server's own pages.
+
+    In a session the form carries a seal of that session and this question, which is decided once.
+    """
+    cookie = name_cookie(url)
     router = APIRouter(include_in_schema=False, dependencies=[Depends(refuse_nul)])
 
     @router.get("/confirm/{confirmation_id}")
     async def show(confirmation_id: str, request: Request) -> HTMLResponse:
         try:
-            return _show(
-                await store.read(identify_rest(request), lambda work: read_confirmation(work, confirmation_id))
-            )
+            view = await store.read(identify_rest(request), lambda work: read_confirmation(work, confirmation_id))
+            return _show(view, seal_form(request.scope, cookie, confirmation_id))
         except TodoError as error:
             return _say("There is no such question", error.text, 404)
 
@@ -53,7 +64,10 @@ def build_confirm_routes(store: Store) -> APIRouter:
         if request.headers.get("origin") is None:
             return _say("Not from this page", "Only the page itself can send this form.", 403)
         body = (await request.body())[:1_000].decode("utf-8", "replace")
-        decision = dict(parse_qsl(body)).get("decision", "")
+        given = dict(parse_qsl(body))
+        seal, decision = seal_form(request.scope, cookie, confirmation_id), given.get("decision", "")
+        if seal and not compare_digest(given.get("seal", "").encode(), seal.encode()):
+            return _say("Not from this page", _STALE, 403)
         try:
             answer = await store.write(
                 identify_rest(request, CONFIRM), lambda work: decide_confirmation(work, confirmation_id, decision)
@@ -65,7 +79,16 @@ def build_confirm_routes(store: Store) -> APIRouter:
     return router
 
 
-def _show(view: ConfirmationView) -> HTMLResponse:
+def seal_form(scope: Scope, cookie: str, confirmation_id: str) -> str:
+    """Return what only a page of this session can know of a question's form; "" where no session is in use."""
+    caller: Caller = scope[CALLER_KEY]
+    if not caller.by_page:
+        return ""
+    secret, _ = read_secret(scope, cookie)
+    return hmac.new(secret.encode(), f"confirm {confirmation_id}".encode(), "sha256").hexdigest()
+
+
+def _show(view: ConfirmationView, seal: str = "") -> HTMLResponse:
     headings = {
         "pending": ("An agent wants to do this", ""),
         "accepted": ("You have agreed", "The agent can go on now."),
@@ -75,7 +98,11 @@ def _show(view: ConfirmationView) -> HTMLResponse:
     heading, note = headings[view["state"]]
     expires = view["expires_at"][11:16]
     form = (
-        _FORM.format(origin=escape(show_text(view["origin"])), expires=f"{expires} UTC")
+        _FORM.format(
+            seal=_SEAL.format(seal=seal) if seal else "",
+            origin=escape(show_text(view["origin"])),
+            expires=f"{expires} UTC",
+        )
         if view["state"] == "pending"
         else ""
     )

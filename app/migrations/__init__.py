@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from events.sql import take_lock
 from todo.errors import StorageUnavailable
 
-HEAD = "0011"
+HEAD = "0012"
 """The newest revision; a test compares it with the scripts beside this file."""
 
 
@@ -97,7 +97,7 @@ def require_head(connection: Connection) -> None:
 
 
 def migrate_server(connection: Connection) -> bool:
-    """Upgrade a PostgreSQL database to `HEAD` in the caller's transaction and return whether that was necessary.
+    """Upgrade a PostgreSQL database to `HEAD` in the caller's transaction, and its walls; return whether it changed.
 
     If two processes try at once, the second waits and then finds the schema up to date.
     """
@@ -106,11 +106,12 @@ def migrate_server(connection: Connection) -> bool:
     )
     take_lock(connection, "migrate")
     revision = read_server_revision(connection)
-    if revision == HEAD:
-        return False
-    _refuse_newer("The database", revision)
-    _upgrade(connection)
-    return True
+    from app.migrations.walls import raise_walls
+
+    if revision != HEAD:
+        _refuse_newer("The database", revision)
+        _upgrade(connection)
+    return raise_walls(connection) or revision != HEAD
 
 
 def _refuse_newer(name: str, revision: str | None) -> None:

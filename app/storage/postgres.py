@@ -25,6 +25,7 @@ from app.storage.postgres_faults import (
     sqlstate_of,
     to_refusal,
 )
+from app.storage.wall import EVERYBODY, SETTING, UNSEEN, WalledConnection, look_at_wall
 from todo.errors import ChangedMeanwhile, StorageUnavailable
 
 T = TypeVar("T")
@@ -89,7 +90,8 @@ class PostgresDatabase:
 
     `wait_limit` limits in seconds the wait for a connection, for a lock, and for the answer to one statement; `jitter`
     returns the pause in seconds after the attempt with the given number. `check` runs before a write, at most once a
-    second, and may raise `StorageUnavailable`.
+    second, and may raise `StorageUnavailable`. With `is_walled` a person's transaction sees their rows alone, by
+    row-level security; without, all run alike.
     """
 
     longest_wait = 2.0
@@ -103,6 +105,7 @@ class PostgresDatabase:
         jitter: Callable[[int], float] | None = None,
         check: Callable[[Connection], None] = lambda _: None,
         long_limit: float = LONG_SECONDS,
+        is_walled: bool = False,
     ) -> None:
         chance = random.Random()  # noqa: S311 - pauses, not secrets
         self._jitter = jitter or (lambda attempt: chance.uniform(0.001, 0.005) * 2 ** min(attempt, 6))
@@ -114,6 +117,8 @@ class PostgresDatabase:
         self._watches: dict[int, _Watch] = {}
         self._wait_limit, self._long_limit = wait_limit, long_limit
         self._closed = False
+        self._is_walled = is_walled
+        self.wall = UNSEEN
         self._turns = asyncio.Semaphore(CONNECTIONS)
         self._engine = self._create_engine(url, wait_limit)
         self._reads = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
@@ -130,24 +135,25 @@ class PostgresDatabase:
                 f"This PostgreSQL is version {version // 10_000} with encoding {encoding}.",
                 f"At least version {OLDEST // 10_000} and a database in UTF8 are needed.",
             )
+        self.wall = await self.read(look_at_wall)
 
-    async def write(self, use_case: Callable[[Connection], T]) -> T:
+    async def write(self, use_case: Callable[[Connection], T], person: str | None = None) -> T:
         """Run the use case in its own transaction, concurrently with others."""
-        return await self._shield(self._run(self._engine, partial(self._write, use_case)))
+        return await self._shield(self._run(self._engine, partial(self._write, use_case), person))
 
-    async def write_apart(self, use_case: Callable[[Connection], T]) -> T:
+    async def write_apart(self, use_case: Callable[[Connection], T], person: str | None = None) -> T:
         """Run the use case as `write` does, since every call has its own connection; its statements may take longer."""
         work = partial(self._write, partial(_run_long, use_case))
-        return await self._shield(self._run(self._engine, work, self._long_limit))
+        return await self._shield(self._run(self._engine, work, person, self._long_limit))
 
-    async def read(self, query: Callable[[Connection], T]) -> T:
+    async def read(self, query: Callable[[Connection], T], person: str | None = None) -> T:
         """Run the query in one snapshot, in a read-only transaction."""
-        return await self._shield(self._run(self._reads, partial(self._read, query)))
+        return await self._shield(self._run(self._reads, partial(self._read, query), person))
 
-    async def read_apart(self, query: Callable[[Connection], T]) -> T:
+    async def read_apart(self, query: Callable[[Connection], T], person: str | None = None) -> T:
         """Run the query as `read` does, since the server does the work; its statements may take longer."""
         work = partial(self._read, partial(_run_long, query))
-        return await self._shield(self._run(self._reads, work, self._long_limit))
+        return await self._shield(self._run(self._reads, work, person, self._long_limit))
 
     def seen_from_outside(self) -> bool:
         """Return true until closed: another process may always have committed."""
@@ -167,6 +173,7 @@ class PostgresDatabase:
         settings = {
             "application_name": "evolution-todo",
             **address.session,
+            SETTING: EVERYBODY,
             "statement_timeout": str(int((wait_limit + GRACE_SECONDS) * 1000)),
             "lock_timeout": milliseconds,
             "idle_in_transaction_session_timeout": "30000",
@@ -175,7 +182,9 @@ class PostgresDatabase:
 
         async def connect() -> Any:
             try:
-                return await asyncpg.connect(address.dsn, timeout=patience, server_settings=settings)
+                return await asyncpg.connect(
+                    address.dsn, timeout=patience, server_settings=settings, connection_class=WalledConnection
+                )
             except MISCONFIGURED as error:
                 if (refusal := refuse_configuration(error)) is None:
                     raise
@@ -226,13 +235,16 @@ class PostgresDatabase:
         if not task.cancelled():
             task.exception()
 
-    async def _run(self, engine: AsyncEngine, transact: Callable[[Connection], T], limit: float | None = None) -> T:
+    async def _run(
+        self, engine: AsyncEngine, transact: Callable[[Connection], T], person: str | None, limit: float | None = None
+    ) -> T:
         """Run the transaction; retry it after a conflict, and once on a new connection if the old one was lost."""
         attempt, reconnected = 0, False
+        preface = self.wall.say(person if self._is_walled else None)
         while True:
             attempt += 1
             try:
-                return await self._transact(engine, transact, limit or self._wait_limit)
+                return await self._transact(engine, transact, preface, limit or self._wait_limit)
             except _CommitUnknown as error:
                 raise StorageUnavailable(
                     "The database went away while the change was being saved; it may be saved or not.",
@@ -251,11 +263,13 @@ class PostgresDatabase:
                 else:
                     raise to_refusal(error) from None
 
-    async def _transact(self, engine: AsyncEngine, transact: Callable[[Connection], T], limit: float) -> T:
+    async def _transact(
+        self, engine: AsyncEngine, transact: Callable[[Connection], T], preface: str, limit: float
+    ) -> T:
         """Run the transaction once; raises `StorageUnavailable` if the server does not answer."""
         await self._take_turn()
         try:
-            return await self._transact_now(engine, transact, limit)
+            return await self._transact_now(engine, transact, preface, limit)
         finally:
             self._turns.release()
 
@@ -267,12 +281,16 @@ class PostgresDatabase:
         except TimeoutError:
             raise StorageUnavailable(*CROWDED) from None
 
-    async def _transact_now(self, engine: AsyncEngine, transact: Callable[[Connection], T], limit: float) -> T:
+    async def _transact_now(
+        self, engine: AsyncEngine, transact: Callable[[Connection], T], preface: str, limit: float
+    ) -> T:
         async with asyncio.timeout(self._wait_limit + GRACE_SECONDS):
             connection = await engine.connect()
         inner = connection.sync_connection
         assert inner is not None  # noqa: S101  # it is open
-        watch = _Watch(inner.connection.driver_connection, limit + 2 * GRACE_SECONDS)
+        driver: Any = inner.connection.driver_connection
+        driver.after_begin = preface
+        watch = _Watch(driver, limit + 2 * GRACE_SECONDS)
         self._watches[id(inner)] = watch
         try:
             return await connection.run_sync(transact)

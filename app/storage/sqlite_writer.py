@@ -121,15 +121,15 @@ class SqliteDatabase:
             except FAULTS as error:
                 await self._pause_or_raise(error, deadline)
 
-    async def write(self, use_case: Callable[[Connection], T]) -> T:
+    async def write(self, use_case: Callable[[Connection], T], person: str | None = None) -> T:  # noqa: ARG002  # the queries see to it
         """Queue the use case for the next batch."""
         return await self._enqueue(use_case, apart=False)
 
-    async def write_apart(self, use_case: Callable[[Connection], T]) -> T:
+    async def write_apart(self, use_case: Callable[[Connection], T], person: str | None = None) -> T:  # noqa: ARG002  # the queries see to it
         """Queue the use case to run in a thread, alone in its transaction."""
         return await self._enqueue(use_case, apart=True)
 
-    async def read(self, query: Callable[[Connection], T]) -> T:
+    async def read(self, query: Callable[[Connection], T], person: str | None = None) -> T:  # noqa: ARG002  # the queries see to it
         """Run the query on the event loop, in one snapshot."""
         deadline = self._deadline()
         while True:
@@ -142,7 +142,7 @@ class SqliteDatabase:
                     self._reader = None
                 await self._pause_or_raise(error, deadline)
 
-    async def read_apart(self, query: Callable[[Connection], T]) -> T:
+    async def read_apart(self, query: Callable[[Connection], T], person: str | None = None) -> T:  # noqa: ARG002  # the queries see to it
         """Run the query in one of two threads, in one snapshot."""
         deadline = self._deadline()
         loop = asyncio.get_running_loop()

@@ -12,6 +12,7 @@ from app.storage.port import Database
 from app.storage.wakeup import Wakeup
 from events.ports import Clock, Ids
 from todo.errors import StorageUnavailable
+from todo.record.scopes import ADMIN
 from todo.record.work import Who, Work
 
 T = TypeVar("T")
@@ -82,20 +83,33 @@ class DatabaseStore:
 
     async def write(self, who: Who, use_case: Callable[[Work], T]) -> T:
         """Run a use case in one transaction, notify `wakeup` after the commit, and return the answer."""
-        answer = await self._forget_on_failure(self.database.write(self._prepare(who, use_case)))
+        answer = await self._forget_on_failure(self.database.write(self._prepare(who, use_case), _person_of(who)))
         self.wakeup.notify()
         return answer
 
     async def write_apart(self, who: Who, use_case: Callable[[Work], T]) -> T:
         """Run a use case over many rows in its own transaction without blocking reads, and without a notification."""
-        return await self._forget_on_failure(self.database.write_apart(self._prepare(who, use_case)))
+        return await self._forget_on_failure(self.database.write_apart(self._prepare(who, use_case), _person_of(who)))
+
+    async def write_for_all(self, who: Who, use_case: Callable[[Work], T]) -> T:
+        """Run an admin's use case, which reaches other people's rows; raises `Forbidden` for anybody else."""
+        who.require(ADMIN)
+        return await self._forget_on_failure(self.database.write(self._prepare(who, use_case)))
+
+    async def read_for_all(self, who: Who, query: Callable[[Work], T]) -> T:
+        """Run an admin's query of other people's rows; raises `Forbidden` for anybody else."""
+        who.require(ADMIN)
+        return await self._read(who, query, None)
 
     async def read(self, who: Who, query: Callable[[Work], T]) -> T:
         """Run a query in one snapshot."""
+        return await self._read(who, query, _person_of(who))
+
+    async def _read(self, who: Who, query: Callable[[Work], T], person: str | None) -> T:
         now = self.clock.now()
         try:
             return await self.database.read(
-                lambda connection: query(Work(connection, who, now, self.ids, reads_only=True))
+                lambda connection: query(Work(connection, who, now, self.ids, reads_only=True)), person
             )
         except StorageUnavailable as error:
             self.faults.note(now, error.text)
@@ -121,3 +135,8 @@ class DatabaseStore:
             return use_case(Work(connection, who, now, ids, users, guarded=self.guarded))
 
         return run
+
+
+def _person_of(who: Who) -> str | None:
+    """Return the person whose rows alone a call reaches; None for the service itself."""
+    return None if who.serves_all else who.user_id

@@ -37,7 +37,7 @@ _I = table_of(ChangeItem)
 _O = table_of(OutboxEntry)
 _UNPUBLISHED = (
     select(_O.c.parked_at)
-    .where(_O.c.task_id == bindparam("task"), _O.c.published_at.is_(None))
+    .where(_O.c.task_id == bindparam("task"), _O.c.user_id == bindparam("user"), _O.c.published_at.is_(None))
     .order_by(_O.c.seq)
     .limit(1)
 )
@@ -237,30 +237,29 @@ def erase_task(work: Work, task_id: str) -> dict[str, Any]:
     found = load_any_tasks(work, [task_id])
     if task_id not in found:
         raise TaskNotFound("There is no task with this id.", "Look the task up with find_tasks and use its id.")
-    run = work.connection.execute
-    mine = _O.c.task_id == task_id
-    if (waiting := run(_UNPUBLISHED, {"task": task_id}).first()) is not None:
+    run, user_id = work.connection.execute, work.who.user_id
+    mine = (_O.c.task_id == task_id) & (_O.c.user_id == user_id)
+    if (waiting := run(_UNPUBLISHED, {"task": task_id, "user": user_id}).first()) is not None:
         raise _refuse_early(waiting.parked_at is not None)
     for table in (table_of(TaskTag), REMINDER, RECURRENCE, table_of(Notification), table_of(Activity)):
-        run(delete(table).where(table.c.task_id == task_id))
+        run(delete(table).where(table.c.task_id == task_id, table.c.user_id == user_id))
     for table in (table_of(CountedTask), table_of(Delivery)):
         run(delete(table).where(table.c.task_id == task_id))
     run(update(_I).where(_I.c.task_id == task_id).values(before=None, after=None))
     requests, inbox = table_of(RequestEntry), table_of(InboxEntry)
-    owned = requests.c.user_id == work.who.user_id
+    owned = requests.c.user_id == user_id
     run(delete(requests).where(owned, requests.c.answer.contains(task_id, autoescape=True)))
     plans, asked = table_of(Plan), table_of(Confirmation)
     mentions = plans.c.calls.contains(task_id, autoescape=True) | plans.c.answer.contains(task_id, autoescape=True)
-    run(delete(plans).where(plans.c.user_id == work.who.user_id, mentions))
+    run(delete(plans).where(plans.c.user_id == user_id, mentions))
     named = asked.c.summary.contains(quote_title(found[task_id]["title"]), autoescape=True)
-    run(delete(asked).where(asked.c.user_id == work.who.user_id, named))
+    run(delete(asked).where(asked.c.user_id == user_id, named))
     run(delete(inbox).where(inbox.c.event_id.in_(select(_O.c.event_id).where(mine))))
     run(delete(_O).where(mine))
     if work.connection.dialect.name == "sqlite":
-        number = select(TASK.c.number).where(TASK.c.id == task_id).scalar_subquery()
-        forget = run(select(number)).scalar()
+        forget = run(select(TASK.c.number).where(TASK.c.id == task_id, TASK.c.user_id == user_id)).scalar()
         work.connection.exec_driver_sql("DELETE FROM task_search WHERE rowid = ?", (forget,))
-    run(delete(TASK).where(TASK.c.id == task_id))
+    run(delete(TASK).where(TASK.c.id == task_id, TASK.c.user_id == user_id))
     return {"erased": task_id, "message": "The task is erased, with its history. Events that were published stay."}
 
 

@@ -33,7 +33,7 @@ _INSERT_CHANGE = HotInsert(insert(table_of(models.Change)))
 _INSERT_ITEM = HotInsert(insert(table_of(models.ChangeItem)))
 _INSERT_SERIES = HotInsert(insert(table_of(models.ChangeSeries)))
 _R = table_of(models.Recurrence)
-_RECURRENCE = select(_R).where(_R.c.task_id == bindparam("key"))
+_RECURRENCE = select(_R).where(_R.c.task_id == bindparam("key"), _R.c.user_id == bindparam("user"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +251,7 @@ def write_history(
 
 def _write_series(work: Work, change_id: str, series_id: str, before: RecurrenceRow) -> None:
     """Write how far a series was before the change and after it."""
-    after = work.connection.execute(_RECURRENCE, {"key": series_id}).one()._asdict()
+    after = work.connection.execute(_RECURRENCE, {"key": series_id, "user": work.who.user_id}).one()._asdict()
     _INSERT_SERIES.run(
         work.connection,
         {

@@ -65,6 +65,7 @@ _TAKEN_AHEAD = (
     .where(
         TASK.c.recurring_id.in_(bindparam("series", expanding=True)),
         _OWNED,
+        RECURRENCE.c.user_id == TASK.c.user_id,
         _ALIVE,
         TASK.c.occurrence > RECURRENCE.c.newest,
     )

@@ -18,7 +18,7 @@ from todo.text.search_words import fold_tag, fold_task
 _TAG = table_of(TaskTag)
 _INSERT = HotInsert(insert(TASK))
 _INSERT_TAG = insert(_TAG)
-_DELETE_TAGS = delete(_TAG).where(_TAG.c.task_id == bindparam("key"))
+_DELETE_TAGS = delete(_TAG).where(_TAG.c.task_id == bindparam("key"), _TAG.c.user_id == bindparam("owner"))
 _GUARDED = update(TASK).where(
     TASK.c.id == bindparam("key"), TASK.c.user_id == bindparam("owner"), TASK.c.version == bindparam("seen")
 )
@@ -80,7 +80,7 @@ def update_task_row(work: Work, task: TaskRow, changes: TaskColumns) -> TaskRow:
     if result.rowcount != 1:
         raise ChangedMeanwhile("task")
     if _TAGGED & values.keys() and not task["tags"] == row["tags"] == "[]":
-        work.connection.execute(_DELETE_TAGS, {"key": task["id"]})
+        work.connection.execute(_DELETE_TAGS, {"key": task["id"], "owner": work.who.user_id})
         if row["deleted_at"] is None:
             _write_tags(work, row, from_json(row["tags"]))
     return row

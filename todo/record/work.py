@@ -48,6 +48,11 @@ class Who:
     token: str = ""
     scopes: frozenset[str] = field(kw_only=True)
 
+    @property
+    def serves_all(self) -> bool:
+        """Whether this is the scheduler, which works on everybody's rows."""
+        return self.kind == "scheduler"
+
     def actor(self) -> dict[str, str]:
         """Return the actor as events and history show it."""
         actor: dict[str, str] = {"kind": self.kind, "surface": self.surface}

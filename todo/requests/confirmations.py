@@ -41,10 +41,10 @@ _SAME = (
 _BY_ID = select(_T).where(_OWNED, _T.c.id == bindparam("key"))
 _LIST = select(_T).where(_OWNED, _T.c.asked_at >= bindparam("since")).order_by(_T.c.asked_at.desc()).limit(50)
 _INSERT = insert(_T)
-_USE = update(_T).where(_T.c.id == bindparam("key"), _T.c.state == "accepted").values(state="used")
+_USE = update(_T).where(_OWNED, _T.c.id == bindparam("key"), _T.c.state == "accepted").values(state="used")
 _DECIDE = (
     update(_T)
-    .where(_T.c.id == bindparam("key"), _T.c.state == "pending")
+    .where(_OWNED, _T.c.id == bindparam("key"), _T.c.state == "pending")
     .values(state=bindparam("now"), decided_at=bindparam("at"))
 )
 _NEWEST = select(
@@ -159,7 +159,7 @@ def _spend_agreement(work: Work, fingerprint: str, summary: str, about: About) -
     """Use up the person's agreement; raises if there is none, or if they have refused."""
     row = work.connection.execute(_SAME, _find_key(work, fingerprint)).one_or_none()
     if row is not None and row.state == "accepted":
-        work.connection.execute(_USE, {"key": row.id})
+        work.connection.execute(_USE, {"user": work.who.user_id, "key": row.id})
         return
     if row is not None and row.state == "rejected":
         raise refuse_again()
@@ -225,7 +225,8 @@ def decide_confirmation(work: Work, confirmation_id: str, decision: str) -> Conf
     if row.state != "pending" or row.asked_at < _since(work):
         raise InvalidArguments("This question has been decided or is too old.", "The agent can ask again.")
     state = "accepted" if decision == "accept" else "rejected"
-    work.connection.execute(_DECIDE, {"key": confirmation_id, "now": state, "at": work.at})
+    key = {"user": work.who.user_id, "key": confirmation_id}
+    work.connection.execute(_DECIDE, {**key, "now": state, "at": work.at})
     return _view({**row._asdict(), "state": state})
 
 

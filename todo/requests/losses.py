@@ -23,7 +23,12 @@ _C = table_of(Change)
 _I = table_of(ChangeItem)
 _MAKER = _C.alias()
 _MADE = _I.alias()
-_CLIENTS_OWN = (_MAKER.c.actor == bindparam("actor"), _MAKER.c.kind != "undo", _MADE.c.before.is_(None))
+_CLIENTS_OWN = (
+    _MAKER.c.user_id == bindparam("user"),
+    _MAKER.c.actor == bindparam("actor"),
+    _MAKER.c.kind != "undo",
+    _MADE.c.before.is_(None),
+)
 _OWN = (
     select(_MADE.c.task_id)
     .join(_MAKER, _MAKER.c.id == _MADE.c.change_id)
@@ -37,6 +42,7 @@ _TAKEN_BACK = (
         _MADE.c.task_id == _I.c.task_id,
         _MADE.c.before.is_(None),
         _MAKER.c.undone_by == _C.c.id,
+        _MAKER.c.user_id == _C.c.user_id,
         _MAKER.c.actor == _C.c.actor,
         _MAKER.c.kind != "undo",
     )
@@ -138,6 +144,6 @@ def _without_own(work: Work, losses: list[Loss]) -> list[Loss]:
     asked = sorted({each.task_id for each in losses if each.is_text})
     if not asked:
         return losses
-    key = {"tasks": asked, "actor": work.who.write_actor()}
+    key = {"tasks": asked, "user": work.who.user_id, "actor": work.who.write_actor()}
     own = set(work.connection.execute(_OWN, key).scalars())
     return [each for each in losses if not (each.is_text and each.task_id in own)]

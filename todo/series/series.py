@@ -47,7 +47,9 @@ _MOST_MISSED = 1_000
 
 _INSERT = insert(RECURRENCE)
 _GUARDED = update(RECURRENCE).where(
-    RECURRENCE.c.task_id == bindparam("key"), RECURRENCE.c.revision == bindparam("seen")
+    RECURRENCE.c.task_id == bindparam("key"),
+    RECURRENCE.c.user_id == bindparam("owner"),
+    RECURRENCE.c.revision == bindparam("seen"),
 )
 
 
@@ -173,7 +175,7 @@ def save_series(change: Change, series: Series, values: RecurrenceColumns) -> Se
     values = {**values, **_foresee(moved), "revision": series.row["revision"] + 1}
     result = change.work.connection.execute(
         _GUARDED.values({name: bindparam(name) for name in values}),
-        {**values, "key": series.row["task_id"], "seen": series.row["revision"]},
+        {**values, "key": series.row["task_id"], "owner": series.row["user_id"], "seen": series.row["revision"]},
     )
     if result.rowcount != 1:
         raise ChangedMeanwhile("series")

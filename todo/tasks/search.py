@@ -142,7 +142,8 @@ def _search(work: Work, request: FindTasks, lead: Lead, reach: Condition | None)
     if request.priority is not None:
         wide.append(TASK.c.priority == PRIORITIES.index(request.priority))
     if request.has_reminder is not None:
-        waiting = select(REMINDER.c.task_id).where(REMINDER.c.status == "scheduled")
+        own = REMINDER.c.user_id == work.who.user_id
+        waiting = select(REMINDER.c.task_id).where(own, REMINDER.c.status == "scheduled")
         wide.append(TASK.c.id.in_(waiting) if request.has_reminder else TASK.c.id.not_in(waiting))
     tags = [fold_tag(tag) for tag in request.tags or []]
     narrow.append(TAG.c.folded == tags[0] if tags else TASK.c.deleted_at.is_(None))

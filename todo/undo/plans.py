@@ -59,7 +59,9 @@ _OLDER = select(_P.c.id, _P.c.seen).where(
     *(_P.c.answer.is_(None), _P.c.made_at >= bindparam("since")),
 )
 _DROP = delete(_P).where(_P.c.id.in_(bindparam("keys", expanding=True)))
-_APPLIED = update(_P).where(_P.c.id == bindparam("key")).values(answer=bindparam("given"))
+_APPLIED = (
+    update(_P).where(_P.c.id == bindparam("key"), _P.c.user_id == bindparam("user")).values(answer=bindparam("given"))
+)
 
 
 class Step(TypedDict):
@@ -193,7 +195,8 @@ def apply_plan(work: Work, request: ApplyPlan) -> WriteAnswer:
     if warnings:
         answer["warnings"] = warnings
     answer = finish_answer(work, answer, sentence)
-    work.connection.execute(_APPLIED, {"key": request.plan_id, "given": to_json(answer).decode()})
+    given = {"key": request.plan_id, "user": work.who.user_id, "given": to_json(answer).decode()}
+    work.connection.execute(_APPLIED, given)
     _drop_older(work, request.plan_id, from_json(row.seen))
     return answer
 

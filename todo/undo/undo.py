@@ -49,7 +49,9 @@ _NEWEST = (
 _BY_ID = select(_C).where(_OWNED, _C.c.id == bindparam("key"))
 _ITEMS = select(_I).where(_I.c.change_id == bindparam("key"))
 _SERIES = select(_S).where(_S.c.change_id == bindparam("key"))
-_MARK = update(_C).where(_C.c.id == bindparam("key")).values(undone_by=bindparam("by"))
+_MARK = (
+    update(_C).where(_C.c.id == bindparam("key"), _C.c.user_id == bindparam("user")).values(undone_by=bindparam("by"))
+)
 
 _STATE = (
     "rule",
@@ -255,7 +257,7 @@ def _refuse(work: Work, way: _Rewind) -> UndoConflict:
 
 def _mark(work: Work, change: ChangeRow, by: str | None) -> None:
     """Set or clear `undone_by`; if the change was an undo, flip the changes that it undid."""
-    work.connection.execute(_MARK, {"key": change["id"], "by": by})
+    work.connection.execute(_MARK, {"key": change["id"], "user": work.who.user_id, "by": by})
     for change_id in from_json(change["undoes"]) if change["undoes"] else []:
         if (inner := _find_change(work, change_id)) is not None:
             _mark(work, inner, None if by is not None else change["id"])

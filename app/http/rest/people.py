@@ -13,6 +13,7 @@ from app.http.rest.requests import PATCHES, read_body, refuse_nul
 from app.http.rest.session import Draw, keep_out_of_caches, require_door
 from app.http.rest.tasks import PROBLEMS, write_json
 from app.identity import identify_rest
+from app.migrations.schema import TABLES
 from app.problems import HttpRefusal
 from app.service import Service
 from todo.record.scopes import ADMIN, CONFIRM
@@ -68,7 +69,7 @@ def build_people_routes(service: Service, draw: Draw) -> APIRouter:
     @router.get("", operation_id="list_people")
     async def list_people(request: Request) -> Response:
         who = identify_rest(request, ADMIN)
-        return write_json({"people": await store.read(who, lambda work: people.list_people(work.connection))})
+        return write_json({"people": await store.read_for_all(who, lambda work: people.list_people(work.connection))})
 
     @router.post("", operation_id="add_person", status_code=201)
     async def add_person(request: Request) -> Response:
@@ -83,7 +84,7 @@ def build_people_routes(service: Service, draw: Draw) -> APIRouter:
             user_id = people.add_person(work.connection, name, str(zone), work.ids, work.now, admin=admin)
             return {"user_id": user_id, **_invite(service, draw, work, user_id)}
 
-        return keep_out_of_caches(write_json(await store.write(who, add), status=201))
+        return keep_out_of_caches(write_json(await store.write_for_all(who, add), status=201))
 
     @router.post("/{name}/invitations", operation_id="invite_person", status_code=201)
     async def invite_person(name: str, request: Request) -> Response:
@@ -93,7 +94,7 @@ def build_people_routes(service: Service, draw: Draw) -> APIRouter:
         def invite(work: Work) -> dict[str, Any]:
             return _invite(service, draw, work, str(people.find_person(work.connection, name).id))
 
-        return keep_out_of_caches(write_json(await store.write(who, invite), status=201))
+        return keep_out_of_caches(write_json(await store.write_for_all(who, invite), status=201))
 
     _add_ends(router, service)
     return router
@@ -114,7 +115,7 @@ def _add_ends(router: APIRouter, service: Service) -> None:
             _refuse_own(work, name)
             return people.set_disabled(work.connection, name, work.now, disabled=disabled)
 
-        user_id = await store.write(who, change)
+        user_id = await store.write_for_all(who, change)
         require_door(service).forget()
         return write_json({"user_id": user_id, "disabled": disabled})
 
@@ -124,9 +125,9 @@ def _add_ends(router: APIRouter, service: Service) -> None:
 
         def erase(work: Work) -> int:
             _refuse_own(work, name)
-            return remove_person(work.connection, name)
+            return remove_person(work.connection, name, TABLES)
 
-        removed = await store.write(who, erase)
+        removed = await store.write_for_all(who, erase)
         require_door(service).forget()
         return write_json({"removed": name, "tasks": removed, "message": "Events that were published stay."})
 

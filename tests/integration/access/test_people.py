@@ -1,22 +1,19 @@
 """People, invitations, sessions and removal, over REST and by command."""
 
 import pytest
+from sqlalchemy import Column, Connection, MetaData, String, Table, select
 
+from app.access.ownership import NOBODYS, OWNER, PARENTS, PERSON
 from app.access.people import PersonExists, adopt_local
-from app.access.removal import BELONGING, OWNED, remove_person
+from app.access.removal import remove_person
 from app.identity import ensure_local_user
 from app.migrations.schema import TABLES
-from events.sql import table_of
 from tests.integration.access.house import House
 from tests.world import URL
-from todo.record.models import User
 
 PROMISES = ("people",)
 
 pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
-
-SHARED = {"dead_letter", "lease", "oauth_client", "rate"}
-"""Tables whose rows belong to the service, or that name a person within a text; those rows go as well."""
 
 
 async def test_an_invitation_opens_one_session(house: House) -> None:
@@ -170,9 +167,9 @@ async def test_a_removed_person_leaves_no_row(house: House) -> None:
             await browser.post("/api/session", json={"token": await house.invite(person)})
     await house.world.tick(hours=1)
     await house.world.index()
-    names = [table.name for table in TABLES if table.name not in SHARED]
+    names = [table.name for table in TABLES if table.name not in NOBODYS]
     before = {name: (await house.world.query(f"SELECT count(*) FROM {name}"))[0][0] for name in names}  # noqa: S608
-    removed = await house.world.service.database.write(lambda connection: remove_person(connection, "Ann"))
+    removed = await house.world.service.database.write(lambda connection: remove_person(connection, "Ann", TABLES))
     assert removed > 0
     for name in names:
         left = (await house.world.query(f"SELECT count(*) FROM {name}"))[0][0]  # noqa: S608  # our own tables
@@ -182,8 +179,23 @@ async def test_a_removed_person_leaves_no_row(house: House) -> None:
 
 
 def test_every_table_has_its_place_in_a_removal() -> None:
-    known = {table.name for table in (*OWNED, *BELONGING, table_of(User))}
-    assert known | SHARED == {table.name for table in TABLES}
+    others = {table.name for table in TABLES if OWNER not in table.c}
+    assert others == {*PARENTS, *NOBODYS, PERSON}, "a table without user_id belongs to a row that has it, or to nobody"
+
+
+async def test_a_table_that_is_new_is_emptied_too(house: House) -> None:
+    """Rows that name their person go without a mention anywhere, and so do those that belong to them."""
+    ann, ben, new = await house.join("Ann"), await house.join("Ben"), MetaData()
+    medal = Table("medal", new, Column("id", String, primary_key=True), Column(OWNER, String))
+
+    def award(connection: Connection) -> list[str]:
+        new.create_all(connection)
+        rows = [{"id": "a", OWNER: ann.user_id}, {"id": "b", OWNER: ben.user_id}]
+        connection.execute(medal.insert(), rows)
+        remove_person(connection, "Ann", [*TABLES, medal])
+        return list(connection.execute(select(medal.c.id)).scalars())
+
+    assert await house.world.service.database.write(award) == ["b"]
 
 
 async def test_the_local_persons_tasks_are_adopted(house: House) -> None:

@@ -8,8 +8,9 @@ import pytest
 from fastapi.routing import iter_route_contexts
 from mcp import Client
 
-from app.access.removal import OWNED
+from app.access.ownership import OWNER
 from app.http.app import build_app
+from app.migrations.schema import TABLES
 from tests.integration.access.house import House, Person
 from todo.operations import OPERATIONS
 from tools.catalog import TOOLS
@@ -53,8 +54,8 @@ class Scene:
     async def rows(self) -> list[Any]:
         """Return every row of Ann's that a call could change."""
         found: list[Any] = []
-        for table in OWNED:
-            if table.name not in UNWATCHED:
+        for table in TABLES:
+            if OWNER in table.c and table.name not in UNWATCHED:
                 statement = f"SELECT * FROM {table.name} WHERE user_id = :user ORDER BY 1"  # noqa: S608  # our own names
                 found += await self.house.world.query(statement, user=self.ann.user_id)
         return found
@@ -68,21 +69,24 @@ async def set_scene(house: House) -> Scene:
     for number in range(12):
         await ann.make(f"{MARK} {number}")
     plan = (await ann.rest("POST", "/plans", json={"filter": {"text": MARK}, "change": {"priority": "high"}})).json()
-    client = await ann.connect()
-    many = [{"tool": "delete_task", "arguments": {"task_id": each["id"]}} for each in await list_tasks(ann)]
-    asked = await client.call_tool("plan_changes", {"changes": many, "apply": True})
     said = (await ann.rest("POST", "/chat", json={"message": f"add {MARK} three"})).json()
     await house.world.tick(hours=2)
     notifications = (await ann.rest("GET", "/notifications")).json()["notifications"]
+    assert notifications
+    client = await ann.connect()
+    many = [{"tool": "delete_task", "arguments": {"task_id": each["id"]}} for each in await list_tasks(ann)]
+    wanted = (await client.call_tool("plan_changes", {"changes": many})).structured_content
+    assert wanted is not None
+    await client.call_tool("apply_plan", {"plan_id": wanted["plan_id"]})
     questions = (await ann.rest("GET", "/confirmations")).json()["confirmations"]
-    assert notifications, asked
+    assert questions, "an agent's call waits for her agreement"
     await ben.make("lion")
     await house.world.settle()
     ids = {
         "task": [task["id"], series["recurring_id"], series["task"]["id"]],
         "reminder": [task["reminders"][0]["id"]],
-        "plan": [plan["plan_id"]],
-        "confirmation": [each["id"] for each in questions] or [NOWHERE],
+        "plan": [plan["plan_id"], wanted["plan_id"]],
+        "confirmation": [each["id"] for each in questions],
         "conversation": [said["conversation_id"]],
         "notification": [notifications[0]["id"]],
         "token": [ann.token_id],

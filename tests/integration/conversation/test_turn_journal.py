@@ -36,13 +36,13 @@ class Death:
             monkeypatch.setattr(kind, "write", self._count(kind.write))
 
     def _count(self, write: Callable[..., Any]) -> Callable[..., Any]:
-        async def count(database: Any, use_case: Callable[[Connection], Any]) -> Any:
+        async def count(database: Any, use_case: Callable[[Connection], Any], *person: str | None) -> Any:
             if self.left is None:
-                return await write(database, use_case)
+                return await write(database, use_case, *person)
             if self.left == 0:
                 raise StorageUnavailable("Gone.", "It is over.")
             self.left -= 1
-            return await write(database, use_case)
+            return await write(database, use_case, *person)
 
         return count
 

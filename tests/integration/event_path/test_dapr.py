@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from app.dapr.routes import name_route
+from app.settings import BadSettings
 from app.storage.sqlite_writer import SqliteDatabase
 from events.catalog import EventType, TopicStyle, name_topic
 from tests.integration.event_path.dapr_worlds import (
@@ -23,7 +24,7 @@ from tests.integration.event_path.dapr_worlds import (
     read_activity,
 )
 from tests.storage import DEFAULT
-from tests.world import World
+from tests.world import World, make_settings, open_world
 
 pytestmark = pytest.mark.anyio
 SECRET = "sesame"  # noqa: S105  # opens nothing but the worlds of these tests
@@ -243,6 +244,21 @@ async def test_without_the_token_only_the_sidecar_is_kept_out(
         assert (await world.http.get("/healthz")).status_code == 200
         assert world.service.sidecar is not None
         assert world.service.sidecar.broken == [], "the self-test knows the token"
+
+
+@pytest.mark.parametrize("path", ["/events/task-created", "/events/dead/task.created", "/bindings/recurring-scheduler"])
+@pytest.mark.parametrize("headers", [{}, {"dapr-api-token": ""}, {"dapr-api-token": "sesam"}])
+async def test_with_several_people_and_no_token_nobody_is_the_sidecar(
+    tmp_path: Path, path: str, headers: dict[str, str]
+) -> None:
+    async with open_world(tmp_path, auth="token") as world:
+        refused = await world.http.post(path, headers=headers, json={})
+        assert (refused.status_code, refused.json()["code"]) == (401, "forbidden")
+
+
+def test_several_people_behind_dapr_want_its_token(tmp_path: Path) -> None:
+    with pytest.raises(BadSettings, match="APP_API_TOKEN"):
+        make_settings(tmp_path, auth="token", broker="dapr")
 
 
 async def test_a_forged_event_has_no_effect(tmp_path: Path) -> None:
