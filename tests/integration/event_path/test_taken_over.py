@@ -219,7 +219,7 @@ async def test_what_could_not_be_stored_is_looked_at_again(dapr: World, monkeypa
         raise StorageUnavailable("The disk is full.", "Free some room.")
 
     with monkeypatch.context() as patch:
-        patch.setattr(type(dapr.service.database), "write", lambda _self, use_case: refuse(use_case))
+        patch.setattr(type(dapr.service.database), "write", lambda _self, use_case, *_: refuse(use_case))
         with pytest.raises(StorageUnavailable):
             await watch_of(dapr).step()
     assert await look(dapr) == 2

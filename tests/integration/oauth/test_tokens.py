@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from app.access.people import set_disabled
 from app.access.removal import remove_person
+from app.migrations.schema import TABLES
 from tests.integration.oauth.hall import RESOURCE, Browser, Hall, Kept, Program
 
 PROMISES = ("oauth-tokens",)
@@ -279,7 +280,7 @@ async def test_a_disabled_and_a_removed_person_have_no_connections(hall: Hall) -
     hall.house.world.clock.move(seconds=1)
     assert await hall.call(tokens["access_token"]) == 200
     await browser.open(program.address(prompt="consent"))
-    await database.write(lambda it: remove_person(it, "Ann"))
+    await database.write(lambda it: remove_person(it, "Ann", TABLES))
     for table in ("oauth_step", "credential"):
         assert not await hall.house.world.query(f"SELECT 1 FROM {table}")  # noqa: S608  # our own names
     assert (await program.refresh(tokens["refresh_token"])).json()["error"] == "invalid_grant"
