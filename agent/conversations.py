@@ -98,4 +98,4 @@ def delete_conversation(work: Work, conversation_id: str) -> None:
     work.connection.execute(delete(_S).where(_S.c.turn_id.in_(turns)))
     work.connection.execute(delete(_T).where(_T.c.conversation_id == conversation_id))
     drop_calls_of(work, conversation_id)
-    work.connection.execute(delete(_C).where(_C.c.id == conversation_id))
+    work.connection.execute(delete(_C).where(_C.c.user_id == work.who.user_id, _C.c.id == conversation_id))

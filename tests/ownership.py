@@ -33,6 +33,16 @@ FREE: dict[str, dict[str, str]] = {
     "app/access/people.py": {
         "*": "the operator's commands and the issuer's logins find people, or move what they have"
     },
+    "app/oauth/clients.py": {
+        "forget_disconnected": "whether anybody still has a connection of a program",
+        "forget_idle": "whether anybody still has a connection of a program",
+    },
+    "app/oauth/connections.py": {
+        "end_by_code": "the owner is what it looks for, by the hash of a secret",
+        "find_held": "the owner is what it looks for, by the hash of a secret",
+        "rotate": "by the id that a secret has just given",
+    },
+    "app/oauth/steps.py": {"*": "the owner is what it looks for, by the hash of a secret"},
     "app/migrations/walls.py": {"*": "the definitions of the second wall"},
     "app/migrations/versions": {"*": "a migration changes everybody's rows"},
     "app/resource_updates.py": {"_read_after": "the ids of everybody's changed tasks; a listener hears of their own"},

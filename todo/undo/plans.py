@@ -58,7 +58,7 @@ _OLDER = select(_P.c.id, _P.c.seen).where(
     *(_P.c.user_id == bindparam("user"), _P.c.origin == bindparam("origin"), _P.c.id < bindparam("key")),
     *(_P.c.answer.is_(None), _P.c.made_at >= bindparam("since")),
 )
-_DROP = delete(_P).where(_P.c.id.in_(bindparam("keys", expanding=True)))
+_DROP = delete(_P).where(_P.c.user_id == bindparam("user"), _P.c.id.in_(bindparam("keys", expanding=True)))
 _APPLIED = (
     update(_P).where(_P.c.id == bindparam("key"), _P.c.user_id == bindparam("user")).values(answer=bindparam("given"))
 )
@@ -314,7 +314,7 @@ def _drop_older(work: Work, plan_id: str, seen: dict[str, Seen]) -> None:
     key = {"key": plan_id, "user": work.who.user_id, "origin": work.who.origin, "since": since}
     void = [row.id for row in work.connection.execute(_OLDER, key) if seen.keys() & from_json(row.seen).keys()]
     if void:
-        work.connection.execute(_DROP, {"keys": void})
+        work.connection.execute(_DROP, {"user": work.who.user_id, "keys": void})
 
 
 def _leave_out(steps: list[Step], numbers: Sequence[int]) -> list[tuple[int, Step]]:

@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
+from sqlalchemy import Connection
 
 from app.http.rest.requests import refuse_nul
 from app.http.rest.session import require_door
@@ -11,7 +12,6 @@ from app.oauth.connections import end_connection, list_connections
 from app.problems import HttpRefusal
 from app.service import Service
 from todo.record.scopes import CONFIRM
-from todo.record.work import Work
 
 
 def build_connection_routes(service: Service) -> APIRouter:
@@ -25,7 +25,9 @@ def build_connection_routes(service: Service) -> APIRouter:
     @router.get("/connections", operation_id="list_connections")
     async def show(request: Request) -> Response:
         who = identify_rest(request, CONFIRM)
-        found = await store.read(who, lambda work: list_connections(work.connection, who.user_id, work.now))
+        now = store.clock.now()
+        # The programs are everybody's, so that these are transactions of the service itself.
+        found = await service.database.read(lambda connection: list_connections(connection, who.user_id, now))
         address = {} if service.authority is None else {"address": service.authority.resource}
         return write_json({"connections": found, **address})
 
@@ -33,10 +35,12 @@ def build_connection_routes(service: Service) -> APIRouter:
     async def end(connection_id: str, request: Request) -> Response:
         who = identify_rest(request, CONFIRM)
 
-        def revoke(work: Work) -> bool:
-            return end_connection(work.connection, who.user_id, connection_id, work.now)
+        now = store.clock.now()
 
-        if not await store.write(who, revoke):
+        def revoke(connection: Connection) -> bool:
+            return end_connection(connection, who.user_id, connection_id, now)
+
+        if not await service.database.write(revoke):
             raise HttpRefusal(404, "not_found", "There is no such connection, or it has ended already.")
         require_door(service).forget()
         return Response(status_code=204)
