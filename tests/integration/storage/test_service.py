@@ -227,6 +227,7 @@ async def test_an_older_file_keeps_what_a_pause_took_back(tmp_path: Path, first:
     for column in ("name", "name_key", "is_admin", "disabled_at"):
         file.execute(f"ALTER TABLE person DROP COLUMN {column}")
     newer = ("conversation", "turn", "turn_step", "pending_call", "credential", "outside_login", "rate")
+    newer += ("oauth_client", "oauth_step")
     for table in newer:
         file.execute(f"DROP TABLE {table}")
     file.execute("DROP INDEX ix_outbox_published")
