@@ -146,12 +146,15 @@ def test_a_leader_that_ends_is_followed_within_two_seconds(arena: Arena, way: st
         wait_until(lambda: arena.ledger.read_lease()[0] not in (None, holder), 10, "another leads")
         took_over = time.monotonic() - began
 
-        answer = write(other.url, "POST", "/tasks", title=f"After the leader was {way}")
-        wait_until(lambda: answer["events"][0]["id"] in count_records(arena), 10, "the follower publishes")
-        if way == "hung":
-            leader.program.resume()  # now two processes believe that they lead
-        if way == "stopped":
-            leader.program.start()
+        try:
+            answer = write(other.url, "POST", "/tasks", title=f"After the leader was {way}")
+            wait_until(lambda: answer["events"][0]["id"] in count_records(arena), 30, "the follower publishes")
+        finally:
+            # The tests after this one need both.
+            if way == "hung":
+                leader.program.resume()  # now two processes believe that they lead
+            if way == "stopped":
+                leader.program.start()
         leader.wait_ready()
         at = driver.count()
         wait_until(lambda: driver.count() >= at + 30, 30, "both take changes")

@@ -208,6 +208,14 @@ async def drained(folder: Path) -> None:
             await asyncio.sleep(0.05)
 
 
+async def streamed(tally: Tally) -> None:
+    """Wait until the stream has shown every acknowledged task; what it does not show, the test finds missing."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(20):
+            while not tally.streamed.keys() >= tally.acknowledged.keys():
+                await asyncio.sleep(0.05)
+
+
 async def run_writers(folder: Path, kills: int) -> tuple[Tally, list[float]]:
     port = find_free_port()
     if STORAGE.kind == "postgresql":
@@ -226,7 +234,7 @@ async def run_writers(folder: Path, kills: int) -> tuple[Tally, list[float]]:
             gaps = await kill_leaders(folder, until, kills)
         await asyncio.gather(*writers)
         await drained(folder)
-        await asyncio.sleep(0.5)
+        await streamed(tally)
         stream.cancel()
     return tally, gaps
 
