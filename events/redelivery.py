@@ -97,7 +97,12 @@ class Cursor(NamedTuple):
     seq: int
 
 
-FindSpan = Callable[[Connection, EventType], tuple[Cursor, str]]
+class Scanned(NamedTuple):
+    """A scan of one span: the next cursor, the overdue `(consumer, event_id, task_id)`, and whether more may follow."""
+
+    cursor: Cursor
+    overdue: list[tuple[str, str, str]]
+    more: bool
 
 
 def find_silent_types(connection: Connection, consumers: Sequence[Consumer], now: datetime) -> dict[EventType, str]:
@@ -165,22 +170,18 @@ class Redelivery:
         for kind in EventType:
             names = _names_of(self.consumers, kind)
             if names:
-                redelivered += await self._redeliver(kind, names, self._cursors, self._find_span)
-                redelivered += await self._redeliver(kind, names, self._ahead, self._find_span_ahead)
+                redelivered += await self._redeliver(kind, names)
         silent = await self.find_silent()
         before, self._silent = self._silent, frozenset(silent)
         if before != self._silent:
             log.warning("%s", describe_silence(silent) or "what is published is brought back again")
         return redelivered
 
-    async def _redeliver(
-        self, kind: EventType, names: Sequence[str], cursors: dict[EventType, Cursor], find_span: FindSpan
-    ) -> int:
-        """Scan the events of a type in a span of time, chunk by chunk until one has overdue events."""
+    async def _redeliver(self, kind: EventType, names: Sequence[str]) -> int:
+        """Scan the events of a type that are due or in the future, chunk by chunk until one has overdue events."""
         for _ in range(MOST_CHUNKS):
-            cursor, overdue, more = await self.database.read(
-                lambda connection: _scan(connection, kind, names, *find_span(connection, kind))
-            )
+            past, ahead = await self.database.read(lambda connection: self._scan_both(connection, kind, names))
+            overdue = past.overdue + ahead.overdue
             if overdue:
                 await self.database.write(lambda connection: redeliver(connection, overdue))  # noqa: B023  # awaited
                 if kind not in self._overdue:
@@ -188,13 +189,18 @@ class Redelivery:
                     log.warning("%s of %s: the broker has not brought them for a minute", events, kind.value)
                 self._overdue.add(kind)
             # Only after the write: a chunk that fails is scanned again.
-            cursors[kind] = cursor
-            if overdue or not more:
-                if not overdue and cursors is self._cursors:
+            self._cursors[kind], self._ahead[kind] = past.cursor, ahead.cursor
+            if overdue or not (past.more or ahead.more):
+                if not overdue:
                     self._overdue.discard(kind)
                 return len(overdue)
             await asyncio.sleep(0)  # SQLite reads on this thread: let waiting calls run in between
         return 0
+
+    def _scan_both(self, connection: Connection, kind: EventType, names: Sequence[str]) -> tuple[Scanned, Scanned]:
+        """Scan what is past the grace period and what is in the future, in one snapshot."""
+        past = _scan(connection, kind, names, *self._find_span(connection, kind))
+        return past, _scan(connection, kind, names, *self._find_span_ahead(kind))
 
     def _find_span(self, connection: Connection, kind: EventType) -> tuple[Cursor, str]:
         """Return where the scan of what is past the grace period goes on, and its end."""
@@ -206,7 +212,7 @@ class Redelivery:
             cursor = _begin_scan(connection, kind, now)
         return cursor, until
 
-    def _find_span_ahead(self, _connection: Connection, kind: EventType) -> tuple[Cursor, str]:
+    def _find_span_ahead(self, kind: EventType) -> tuple[Cursor, str]:
         """Return where the scan of the future goes on: what a clock ahead has stamped would wait until it comes.
 
         How long ago that was is not known, so there is no grace period; what comes after all has no second effect.
@@ -215,16 +221,14 @@ class Redelivery:
         return max(first, self._ahead.get(kind, first)), LAST_INSTANT
 
 
-def _scan(
-    connection: Connection, kind: EventType, names: Sequence[str], cursor: Cursor, until: str
-) -> tuple[Cursor, list[tuple[str, str, str]], bool]:
-    """Return the next cursor, the overdue `(consumer, event_id, task_id)`, and whether more events may follow."""
+def _scan(connection: Connection, kind: EventType, names: Sequence[str], cursor: Cursor, until: str) -> Scanned:
+    """Scan one chunk of the events of a type, after a cursor and up to an instant."""
     parameters = {"kind": kind.value, "at": cursor.at, "seq": cursor.seq, "until": until}
     rows = connection.execute(_NEXT, parameters).all()
     if not rows:
-        return cursor, [], False
+        return Scanned(cursor, [], more=False)
     overdue = [(name, row.event_id, row.task_id) for name in names for row in _find_overdue(connection, name, rows)]
-    return Cursor(rows[-1].published_at, rows[-1].seq), overdue, len(rows) == CHUNK
+    return Scanned(Cursor(rows[-1].published_at, rows[-1].seq), overdue, more=len(rows) == CHUNK)
 
 
 def _begin_scan(connection: Connection, kind: EventType, now: datetime) -> Cursor:

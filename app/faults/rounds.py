@@ -9,8 +9,12 @@ from app.faults.arena import Arena
 from app.faults.oracle import Findings
 from app.faults.strikes import Fault
 from app.system import Chance
+from infra.live.programs import wait_until
 
 WARM_SECONDS = 0.7
+LOAD = 50
+"""The changes that a round has more than: on a slow machine it lasts longer."""
+LOAD_SECONDS = 30.0
 
 
 @dataclass(slots=True)
@@ -64,6 +68,7 @@ def play(arena: Arena, faults: Sequence[Fault], chance: Chance, seconds: float |
             heal()
             played.acknowledged += driver.count() - before
         pause.wait(WARM_SECONDS)
+        wait_until(lambda: driver.count() > LOAD, LOAD_SECONDS, f"more than {LOAD} changes are made")
         healed = time.monotonic()
     for replica in arena.replicas:
         replica.wait_ready()

@@ -1,14 +1,13 @@
 """JSON that is nested thousands of levels deep, or one huge list, is refused on every surface; nothing falls over."""
 
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.integration.event_path.dapr_worlds import open_dapr
-from tests.world import World, open_world
+from tests.world import World
 
 PROMISES = ("nesting",)
 
@@ -38,19 +37,6 @@ SURFACES: dict[str, tuple[str, str, dict[str, str]]] = {
     "MCP, whole": ("/mcp", "@", CLIENT),
     "MCP, a word of JSON": ("/mcp", call_tool('{"title":"x","tags":"@"}'), CLIENT),
 }
-
-
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
-async def shared(
-    tmp_path_factory: pytest.TempPathFactory, anyio_backend: str, default_storage: None
-) -> AsyncIterator[World]:
-    async with open_world(tmp_path_factory.mktemp("nested")) as world:
-        yield world
 
 
 @pytest.mark.parametrize("depth", DEPTHS)

@@ -28,8 +28,6 @@ LONG_GROUPS = {
     "passed over": ["records passed over"],
 }
 HELD_SECONDS = 1.5
-LEAST_CHANGES = 20
-"""Fewer would not be a load; on two busy cores the shortest round still makes 38."""
 LEAST_RATE = 0.25
 """The rate of writes during faults as a part of the rate before them: how quick the machine is does not matter."""
 
@@ -53,7 +51,7 @@ def test_nothing_is_lost_and_nothing_done_twice(arena: Arena, group: str) -> Non
 
     assert not played.findings.problems, f"{played.names}, seed {SEED}"
     assert not played.refused
-    assert played.acknowledged > LEAST_CHANGES
+    assert played.acknowledged > 50
     if all(fault.serves for fault in faults):
         assert played.compare_rates() > LEAST_RATE, "writes are saved while nothing can be published"
     print(
