@@ -227,8 +227,8 @@ async def test_an_older_file_keeps_what_a_pause_took_back(tmp_path: Path, first:
     for column in ("name", "name_key", "is_admin", "disabled_at"):
         file.execute(f"ALTER TABLE person DROP COLUMN {column}")
     newer = ("conversation", "turn", "turn_step", "pending_call", "credential", "outside_login", "rate")
-    newer += ("oauth_client", "oauth_step")
-    for table in newer:
+    connected = ("oauth_client", "oauth_step")
+    for table in (*newer, *connected):
         file.execute(f"DROP TABLE {table}")
     file.execute("DROP INDEX ix_outbox_published")
     file.execute("UPDATE alembic_version SET version_num = '0003'")
