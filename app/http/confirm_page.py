@@ -4,14 +4,13 @@ import hmac
 from hmac import compare_digest
 from html import escape
 from typing import Any
-from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse
 from starlette.types import Scope
 
 from app.http.gate import name_cookie, read_secret
-from app.http.page import SAFETY
+from app.http.plain_page import FOREIGN, draw_page, draw_text, read_answer
 from app.http.rest.requests import refuse_nul
 from app.identity import CALLER_KEY, Caller, identify_rest
 from todo.errors import TodoError
@@ -20,25 +19,9 @@ from todo.record.work import Store
 from todo.requests.confirmations import ConfirmationView, decide_confirmation, read_confirmation
 from todo.text.display import show_text
 
-HEADERS = {
-    **SAFETY,
-    # No script, so that only the person can send this form.
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; "
-        "frame-ancestors 'none'"
-    ),
-    "Cache-Control": "no-store",
-}
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Evolution Todo: your agreement</title><link rel="icon" href="/page/mark.svg" type="image/svg+xml">
-<link rel="stylesheet" href="/page/style/tokens.css"></head>
-<body><main class="question"><h1>{heading}</h1><p dir="auto">{text}</p>{items}{form}</main></body></html>"""
 _FORM = """<form method="post">{seal}<button name="decision" value="accept">Agree</button>
 <button name="decision" value="reject" autofocus>Refuse</button></form>
 <p class="fact">Asked by {origin}. The question holds until {expires}; an agreement is good for one use.</p>"""
-
-
 _SEAL = '<input type="hidden" name="seal" value="{seal}">'
 _STALE = "This form does not belong to your present session. Open the question again, and decide there."
 
@@ -61,13 +44,12 @@ def build_confirm_routes(store: Store, url: str) -> APIRouter:
 
     @router.post("/confirm/{confirmation_id}")
     async def decide(confirmation_id: str, request: Request) -> HTMLResponse:
-        if request.headers.get("origin") is None:
-            return _say("Not from this page", "Only the page itself can send this form.", 403)
-        body = (await request.body())[:1_000].decode("utf-8", "replace")
-        given = dict(parse_qsl(body))
+        given = await read_answer(request)
+        if given is None:
+            return _say(*FOREIGN)
         seal, decision = seal_form(request.scope, cookie, confirmation_id), given.get("decision", "")
         if seal and not compare_digest(given.get("seal", "").encode(), seal.encode()):
-            return _say("Not from this page", _STALE, 403)
+            return _say(FOREIGN[0], _STALE, 403)
         try:
             answer = await store.write(
                 identify_rest(request, CONFIRM), lambda work: decide_confirmation(work, confirmation_id, decision)
@@ -127,5 +109,4 @@ def _say_fact(item: dict[str, Any]) -> str:
 
 
 def _say(heading: str, text: str, status: int, form: str = "", items: str = "") -> HTMLResponse:
-    page = _PAGE.format(heading=escape(heading), text=escape(text), items=items, form=form)
-    return HTMLResponse(page, status, HEADERS)
+    return draw_page("your agreement", heading, f"{draw_text(text)}{items}{form}", status)

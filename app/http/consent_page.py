@@ -1,12 +1,11 @@
 """The plain page on which a person lets a program use their tasks, or refuses it."""
 
 from html import escape
-from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.responses import RedirectResponse, Response
 
-from app.http.page import SAFETY
+from app.http.plain_page import FOREIGN, draw_page, draw_text, read_answer
 from app.identity import Caller, get_caller
 from app.oauth.authority import Authority
 from app.oauth.clients import Client
@@ -21,15 +20,6 @@ LEVELS = (
     (READ, "Only read tasks"),
 )
 """What a person can let a program do; each includes those below it."""
-_POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'{target}; base-uri 'none'; "
-    "frame-ancestors 'none'"
-)
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Evolution Todo: a connection</title><link rel="icon" href="/page/mark.svg" type="image/svg+xml">
-<link rel="stylesheet" href="/page/style/tokens.css"></head>
-<body><main class="question"><h1>{heading}</h1>{content}</main></body></html>"""
 _QUESTION = """<p>{who} Its answers go to <strong>{host}</strong>.</p>{warning}
 <form method="post"><fieldset><legend>It may</legend>{levels}</fieldset>
 <button name="decision" value="accept">Connect</button>
@@ -65,11 +55,11 @@ def build_consent_routes(authority: Authority) -> APIRouter:
     @router.post(f"{CONSENT}/{{secret}}")
     async def decide(secret: str, request: Request) -> Response:
         caller = get_caller(request)
-        if request.headers.get("origin") is None:
-            return say("Not from this page", "Only the page itself can send this form.", 403)
+        form = await read_answer(request)
+        if form is None:
+            return say(*FOREIGN)
         if (refusal := say_forbidden(caller)) is not None:
             return refusal
-        form = dict(parse_qsl((await request.body())[:1_000].decode("utf-8", "replace")))
         level = form.get("scope", "")
         accepts = form.get("decision") == "accept" and level in dict(LEVELS)
         scopes = widen([level]) if accepts else frozenset[str]()
@@ -116,12 +106,6 @@ def _draw_level(scope: str, words: str, *, is_chosen: bool) -> str:
 
 def say(heading: str, text: str, status: int, content: str = "", target: str = "") -> Response:
     """Return a page with a heading and a sentence, or other content; `target` is where its form may lead."""
-    page = _PAGE.format(heading=escape(heading), content=content or f'<p dir="auto">{escape(text)}</p>')
-    headers = {
-        **SAFETY,
-        "Content-Security-Policy": _POLICY.format(target=target),
-        "Cache-Control": "no-store",
-        # A program that opened this in a window of its own is waiting for it there.
-        "Cross-Origin-Opener-Policy": "unsafe-none",
-    }
-    return HTMLResponse(page, status, headers)
+    # A program that opened this in a window of its own is waiting for it there.
+    opener = {"Cross-Origin-Opener-Policy": "unsafe-none"}
+    return draw_page("a connection", heading, content or draw_text(text), status, target=target, more=opener)
