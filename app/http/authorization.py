@@ -35,7 +35,7 @@ from todo.record.scopes import AGENT, SCOPES
 
 AUTHORIZE, TOKEN, REGISTER, REVOKE = "/authorize", "/token", "/register", "/revoke"
 _FORM = "application/x-www-form-urlencoded"
-_GRANTS = ("authorization_code", "refresh_token")
+GRANTS = ("authorization_code", "refresh_token")
 _CHALLENGE_LENGTH = 43
 _NOT_CONNECTED = "This program cannot be connected"
 
@@ -139,8 +139,8 @@ class Tokens:
         return await read_form(request, self._exchange, self._check)
 
     def _check(self, form: dict[str, str]) -> Response | None:
-        if form.get("grant_type") not in _GRANTS:
-            return refuse("unsupported_grant_type", f"grant_type is one of {', '.join(_GRANTS)}.")
+        if form.get("grant_type") not in GRANTS:
+            return refuse("unsupported_grant_type", f"grant_type is one of {', '.join(GRANTS)}.")
         if not self.authority.accepts(form.get("resource")):
             return refuse("invalid_target", f"The resource here is {self.authority.resource}.")
         if wanted := form.pop("scope", "").split():

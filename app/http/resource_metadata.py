@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 from pydantic_core import to_json
 
+from app.http.authorization import AUTHORIZE, GRANTS, REGISTER, REVOKE, TOKEN
 from app.http.edge import MCP_PATH
 from app.settings import Settings
 from todo.record.scopes import DELETE, READ, WRITE
@@ -38,14 +39,14 @@ def _describe_server(url: str) -> dict[str, Any]:
     methods = ["none", "client_secret_post", "client_secret_basic"]
     return {
         "issuer": url,
-        "authorization_endpoint": f"{url}/authorize",
-        "token_endpoint": f"{url}/token",
-        "registration_endpoint": f"{url}/register",
-        "revocation_endpoint": f"{url}/revoke",
+        "authorization_endpoint": f"{url}{AUTHORIZE}",
+        "token_endpoint": f"{url}{TOKEN}",
+        "registration_endpoint": f"{url}{REGISTER}",
+        "revocation_endpoint": f"{url}{REVOKE}",
         "scopes_supported": [READ, WRITE, DELETE],
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
-        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "grant_types_supported": list(GRANTS),
         "token_endpoint_auth_methods_supported": methods,
         "revocation_endpoint_auth_methods_supported": methods,
         "code_challenge_methods_supported": ["S256"],

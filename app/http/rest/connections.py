@@ -34,7 +34,6 @@ def build_connection_routes(service: Service) -> APIRouter:
     @router.delete("/connections/{connection_id}", operation_id="end_connection", status_code=204)
     async def end(connection_id: str, request: Request) -> Response:
         who = identify_rest(request, CONFIRM)
-
         now = store.clock.now()
 
         def revoke(connection: Connection) -> bool:
