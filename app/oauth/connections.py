@@ -1,12 +1,12 @@
 """Connections: what a person lets a program do, and the tokens by which it does it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from pydantic_core import from_json
-from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, select, update
 
 from app.access.credentials import (
     Grant,
@@ -34,13 +34,8 @@ _T, _P, _CLIENT = table_of(Credential), table_of(User), table_of(OAuthClient)
 _PARENT = _T.alias("parent")
 _LIVE = (_T.c.kind == "connection", _T.c.revoked_at.is_(None), _T.c.expires_at > bindparam("at"))
 _OF_PERSON = (_T.c.user_id == bindparam("user"), *_LIVE)
-_LIST = (
-    select(_T, _CLIENT.c.metadata_json)
-    .outerjoin(_CLIENT, _CLIENT.c.id == _T.c.client_id)
-    .where(*_OF_PERSON)
-    .order_by(_T.c.id.desc())
-    .limit(500)
-)
+_LIST = select(_T).where(*_OF_PERSON).order_by(_T.c.id.desc()).limit(500)
+_PROGRAMS = select(_CLIENT.c.id, _CLIENT.c.metadata_json).where(_CLIENT.c.id.in_(bindparam("keys", expanding=True)))
 _SCOPES = select(_T.c.scopes).where(*_OF_PERSON, _T.c.client_id == bindparam("client"))
 _CLIENTS = select(_T.c.client_id).where(*_OF_PERSON, _T.c.id == bindparam("key"))
 _BY_CODE = select(_T.c.id, _T.c.user_id, _T.c.client_id).where(
@@ -155,15 +150,25 @@ def rotate(
     return _issue(connection, held, client.shown_name, frozenset(scopes) & held.scopes, now, keys)
 
 
-def end_connection(connection: Connection, user_id: str, connection_id: str, now: datetime) -> bool:
-    """End a person's connection with all its tokens; return whether there was one that had not ended."""
+def revoke_connection(connection: Connection, user_id: str, connection_id: str, now: datetime) -> str | None:
+    """Revoke a person's connection with all its tokens; return its program, None if there is none that holds.
+
+    It reaches that person's rows alone, so that it may run for them: their transactions see no programs.
+    """
     key = {"user": user_id, "key": connection_id, "at": write_instant(now)}
     row = connection.execute(_CLIENTS, key).one_or_none()
     if row is None:
-        return False
+        return None
     revoke_credential(connection, user_id, connection_id, now)
-    forget_disconnected(connection, row.client_id, now)
-    return True
+    return str(row.client_id)
+
+
+def end_connection(connection: Connection, user_id: str, connection_id: str, now: datetime) -> bool:
+    """Revoke a connection and forget its program if that was the last one; return whether there was one that held."""
+    client_id = revoke_connection(connection, user_id, connection_id, now)
+    if client_id is not None:
+        forget_disconnected(connection, client_id, now)
+    return client_id is not None
 
 
 def is_remembered(connection: Connection, user_id: str, client_id: str, scopes: Iterable[str], now: datetime) -> bool:
@@ -173,16 +178,22 @@ def is_remembered(connection: Connection, user_id: str, client_id: str, scopes: 
     return any(wanted <= set(row.scopes.split()) for row in connection.execute(_SCOPES, key))
 
 
-def list_connections(connection: Connection, user_id: str, now: datetime) -> list[dict[str, Any]]:
-    """Return a person's connections, newest first.
+def list_connections(connection: Connection, user_id: str, now: datetime) -> list[Row[Any]]:
+    """Return the rows of a person's connections, newest first."""
+    return list(connection.execute(_LIST, {"user": user_id, "at": write_instant(now)}).all())
+
+
+def view_connections(connection: Connection, rows: Sequence[Row[Any]]) -> list[dict[str, Any]]:
+    """Return connections as their person sees them, with what is known of their programs.
 
     Each is `{id, name, host, verified, scopes, created_at, expires_at, last_used_at?}`; `host` is where the program's
     answers go, `verified` says that its name comes from a description at that host.
     """
-    rows = connection.execute(_LIST, {"user": user_id, "at": write_instant(now)})
+    keys = sorted({row.client_id for row in rows})
+    known = {row.id: from_json(row.metadata_json) for row in connection.execute(_PROGRAMS, {"keys": keys})}
     views = []
     for row in rows:
-        addresses = from_json(row.metadata_json)["redirect_uris"] if row.metadata_json else []
+        addresses = known.get(row.client_id, {}).get("redirect_uris", [])
         host = name_target(row.client_id) if is_address(row.client_id) else next(map(name_target, addresses), "")
         views.append({**view_credential(row), "host": host, "verified": is_address(row.client_id)})
     return views

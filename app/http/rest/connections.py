@@ -2,13 +2,13 @@
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
-from sqlalchemy import Connection
 
 from app.http.rest.requests import refuse_nul
 from app.http.rest.session import require_door
 from app.http.rest.tasks import PROBLEMS, write_json
 from app.identity import identify_rest
-from app.oauth.connections import end_connection, list_connections
+from app.oauth.clients import forget_disconnected
+from app.oauth.connections import list_connections, revoke_connection, view_connections
 from app.problems import HttpRefusal
 from app.service import Service
 from todo.record.scopes import CONFIRM
@@ -25,9 +25,9 @@ def build_connection_routes(service: Service) -> APIRouter:
     @router.get("/connections", operation_id="list_connections")
     async def show(request: Request) -> Response:
         who = identify_rest(request, CONFIRM)
-        now = store.clock.now()
-        # The programs are everybody's, so that these are transactions of the service itself.
-        found = await service.database.read(lambda connection: list_connections(connection, who.user_id, now))
+        rows = await store.read(who, lambda work: list_connections(work.connection, who.user_id, work.now))
+        # Programs belong to the service: a person's transaction does not see them.
+        found = await service.database.read(lambda connection: view_connections(connection, rows))
         address = {} if service.authority is None else {"address": service.authority.resource}
         return write_json({"connections": found, **address})
 
@@ -35,13 +35,13 @@ def build_connection_routes(service: Service) -> APIRouter:
     async def end(connection_id: str, request: Request) -> Response:
         who = identify_rest(request, CONFIRM)
         now = store.clock.now()
-
-        def revoke(connection: Connection) -> bool:
-            return end_connection(connection, who.user_id, connection_id, now)
-
-        if not await service.database.write(revoke):
+        client_id = await store.write(
+            who, lambda work: revoke_connection(work.connection, who.user_id, connection_id, now)
+        )
+        if client_id is None:
             raise HttpRefusal(404, "not_found", "There is no such connection, or it has ended already.")
         require_door(service).forget()
+        await service.database.write(lambda connection: forget_disconnected(connection, client_id, now))
         return Response(status_code=204)
 
     return router
