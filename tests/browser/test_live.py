@@ -68,7 +68,9 @@ def test_a_reminder_arrives_and_rings_later_when_asked_to(page: Page, served: Se
     expect(line).to_be_visible()
     expect(page.locator(".reminder.ask")).to_contain_text("without a sound")
     page.screenshot(path=artefacts / "reminder.png")
-    line.get_by_role("button", name="1 h: Call mum").click()
+    # The line goes at once; what the service knows follows.
+    with page.expect_response("**/read"):
+        line.get_by_role("button", name="1 h: Call mum").click()
     expect(line).to_have_count(0)
     expect(row(page, "Call mum").locator(".bell")).to_be_visible()
     [reminder] = served.find("Call mum")["reminders"]
