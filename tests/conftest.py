@@ -13,6 +13,7 @@ from xdist.remote import Producer  # type: ignore[import-untyped]  # it ships no
 from infra.live.guard import PR_SET_PDEATHSIG
 from infra.live.programs import ToolsMissing
 from tests.ownership import UNOWNED, watch_statements
+from tests.plans import WALKS, watch_plans
 from tests.postgres import Cluster
 from tests.scheduling import ModuleScheduling, put_live_first
 from tests.storage import DEFAULT, STORAGE
@@ -25,6 +26,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if sys.platform == "linux" and (is_worker or b"run.py" in Path(f"/proc/{os.getppid()}/cmdline").read_bytes()):
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
     watch_statements()
+    watch_plans()
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ModuleScheduling:
@@ -48,6 +50,14 @@ def ownership() -> Iterator[None]:
     UNOWNED.clear()
     yield
     assert not UNOWNED, "begin at the owner, or give the reason in tests/ownership.py"
+
+
+@pytest.fixture(autouse=True)
+def plans() -> Iterator[None]:
+    """Fail a test in which SQLite walked through all rows of a person to find one that was named by its key."""
+    WALKS.clear()
+    yield
+    assert not WALKS, "compare the owner by WithoutIndex (events/sql.py), or give the reason in tests/plans.py"
 
 
 @pytest.fixture(scope="session")

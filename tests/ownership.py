@@ -221,7 +221,7 @@ def watch_statements() -> None:
     judged: set[tuple[str, str, str]] = set()
 
     def look(_c: Connection, _cursor: Any, sql: str, _p: Any, context: Any, _many: bool) -> None:
-        module, function = _find_place()
+        module, function = find_place()
         if not module or (module, function, sql) in judged:
             return
         judged.add((module, function, sql))
@@ -249,7 +249,7 @@ def _read_place(file: str) -> str:
     return "" if module.startswith("app/storage/") or module == "events/sql.py" else module
 
 
-def _find_place() -> tuple[str, str]:
+def find_place() -> tuple[str, str]:
     """Return module and function of the product that execute the present statement; empty if it is a test."""
     frame: FrameType | None = sys._getframe(2)
     while frame is not None:

@@ -47,8 +47,8 @@ async def measure_doors(folder: Path, rounds: int, calls: int) -> list[Row]:
             ("REST create_task", "POST", "/api/tasks", {"title": "Call the dentist"}),
             ("REST find_tasks", "GET", "/api/tasks", None),
         ):
-            plain = _make_call(local[1], method, path, body, [])
-            walled = _make_call(doors[1], method, path, body, bearer)
+            plain = make_call(local[1], method, path, body, [])
+            walled = make_call(doors[1], method, path, body, bearer)
             alone, several = await _alternate(plain, walled, rounds, calls)
             base = (f"{name}, local: CPU", alone)
             rows += [
@@ -112,8 +112,9 @@ async def _time_jwt(calls: int) -> float:
     return median(times) * 1e6
 
 
-def _make_call(app: ASGIApp, method: str, path: str, body: Any, headers: list[tuple[bytes, bytes]]) -> Call:
-    """Return a call of the application without any network."""
+def make_call(app: ASGIApp, method: str, path: str, body: Any, headers: list[tuple[bytes, bytes]]) -> Call:
+    """Return a call of the application without any network; `path` may end in a query."""
+    path, _, query = path.partition("?")
     content = b"" if body is None else json.dumps(body).encode()
     given = [(b"host", b"127.0.0.1:8000"), (b"content-type", b"application/json"), *headers]
     if content:
@@ -129,7 +130,7 @@ def _make_call(app: ASGIApp, method: str, path: str, body: Any, headers: list[tu
             "scheme": "http",
             "path": path,
             "raw_path": path.encode(),
-            "query_string": b"",
+            "query_string": query.encode(),
             "root_path": "",
             "headers": list(given),
             "client": ("127.0.0.1", 1),

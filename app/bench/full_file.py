@@ -44,7 +44,7 @@ def fill_file(path: Path, count: int) -> None:
         handle.raw.execute("BEGIN IMMEDIATE")
         ensure_local_user(handle.connection, ZONE, work.at)
         for first in range(0, count, _BATCH):
-            made = list(_make_rows(first, min(first + _BATCH, count), count, now, ids))
+            made = list(make_rows(first, min(first + _BATCH, count), count, now, ids))
             handle.connection.execute(insert(TASK), [task for task, _, _ in made])
             if tags := [tag for _, tags, _ in made for tag in tags]:
                 handle.connection.execute(insert(table_of(TaskTag)), tags)
@@ -70,7 +70,10 @@ def open_tasks(path: Path) -> list[str]:
 Rows = tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]]
 
 
-def _make_rows(first: int, last: int, count: int, now: datetime, ids: SystemIds) -> Iterator[Rows]:
+def make_rows(
+    first: int, last: int, count: int, now: datetime, ids: SystemIds, user: str = LOCAL_USER
+) -> Iterator[Rows]:
+    """Yield the rows of the tasks `first` to `last` of `count`: the task, its tags, its reminders."""
     zone = when.read_zone(ZONE)
     rare_every = max(count // 10, 1)
     for index in range(first, last):
@@ -89,7 +92,7 @@ def _make_rows(first: int, last: int, count: int, now: datetime, ids: SystemIds)
         at = write_instant(created)
         task = {
             "id": ids.new(),
-            "user_id": LOCAL_USER,
+            "user_id": user,
             "kind": "task",
             "title": title,
             "notes": notes,
@@ -136,7 +139,7 @@ def _make_reminders(task: dict[str, Any], mixed: int, now: datetime, ids: System
     return [
         {
             "id": ids.new(),
-            "user_id": LOCAL_USER,
+            "user_id": task["user_id"],
             "task_id": task["id"],
             "remind_at": write_instant(now + timedelta(days=1 + mixed % 300)),
             "before": None,

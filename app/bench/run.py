@@ -16,7 +16,9 @@ from app.bench.rows import Row
 from app.bench.safety import measure_safety
 from app.bench.schedule import measure_scheduling
 from app.bench.searches import measure_searches
+from app.bench.second_wall import measure_second_wall
 from app.http.server import calm_collector
+from infra.live.programs import ToolsMissing
 
 
 class Plan:
@@ -63,6 +65,11 @@ async def measure_all(plan: Plan) -> list[Row]:
         rows += await asyncio.to_thread(measure_safety, root / "safety.db", max(plan.repeats // 10, 1))
         _say("doors")
         rows += await measure_doors(root / "doors", plan.rounds, plan.repeats)
+        _say("second wall")
+        try:
+            rows += await measure_second_wall(root / "second-wall", plan.few, plan.rounds, plan.repeats)
+        except ToolsMissing as missing:
+            _say(f"left out: {missing}")
         _say("idling")
         rows += await measure_idling(root / "idle", plan.settle, plan.idle)
         return rows

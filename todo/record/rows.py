@@ -5,7 +5,7 @@ from typing import cast
 from pydantic_core import from_json, to_json
 from sqlalchemy import bindparam, delete, insert, update
 
-from events.sql import HotInsert, table_of
+from events.sql import HotInsert, WithoutIndex, table_of
 from todo.errors import ChangedMeanwhile
 from todo.record.models import NO_DEADLINE, TaskTag
 from todo.record.queries import TASK, load_recurrence, load_reminders
@@ -18,7 +18,10 @@ from todo.text.search_words import fold_tag, fold_task
 _TAG = table_of(TaskTag)
 _INSERT = HotInsert(insert(TASK))
 _INSERT_TAG = insert(_TAG)
-_DELETE_TAGS = delete(_TAG).where(_TAG.c.task_id == bindparam("key"), _TAG.c.user_id == bindparam("owner"))
+# By the task's key: SQLite would take the index that begins with the owner, and walk all tags of the person.
+_DELETE_TAGS = delete(_TAG).where(
+    _TAG.c.task_id == bindparam("key"), WithoutIndex(_TAG.c.user_id) == bindparam("owner")
+)
 _GUARDED = update(TASK).where(
     TASK.c.id == bindparam("key"), TASK.c.user_id == bindparam("owner"), TASK.c.version == bindparam("seen")
 )
