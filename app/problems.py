@@ -26,6 +26,7 @@ _STATUS = {
     "request_id_reused": 422,
     "forbidden": 403,
     "unauthenticated": 401,
+    "channel_not_found": 404,
     "person_not_found": 404,
     "person_exists": 409,
     "internal_error": 500,

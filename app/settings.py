@@ -152,6 +152,9 @@ class Settings(BaseSettings):
     allowed_origins: str | None = None
     """Origins with commas between them, such as `http://localhost:6274`, whose pages may call `/mcp` and `/v1` from a
     browser; the page's own origin always may."""
+    channels_allow: str | None = None
+    """What addresses of channels may be besides public https ones, with a comma between: `http`, `private` (the
+    operator's own network)."""
     zone: str = Field(default_factory=_machine_zone)
     """The person's IANA time zone when the database is new; later `PATCH /api/me`. Default: the machine's."""
 
@@ -225,6 +228,13 @@ class Settings(BaseSettings):
     def _check_origins(cls, value: str | None) -> str | None:
         if not all(read_origin(each) for each in _split(value)):
             raise ValueError("origins such as http://localhost:6274 are needed, with commas between them")
+        return value or None
+
+    @field_validator("channels_allow")
+    @classmethod
+    def _check_channels(cls, value: str | None) -> str | None:
+        if _split(value) - {"http", "private"}:
+            raise ValueError("http, private, or both with a comma between")
         return value or None
 
     @field_validator("kafka_brokers")
@@ -303,6 +313,11 @@ class Settings(BaseSettings):
     def origins(self) -> frozenset[str]:
         """The further origins whose pages may call."""
         return _split(self.allowed_origins)
+
+    @property
+    def channels_allowed(self) -> frozenset[str]:
+        """What addresses of channels may be besides public https ones."""
+        return _split(self.channels_allow)
 
     @property
     def proxies(self) -> frozenset[str]:

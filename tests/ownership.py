@@ -60,6 +60,8 @@ FREE: dict[str, dict[str, str]] = {
         "newest_rows": "row numbers alone: whether anything has happened at all",
         "next_deadline": "an instant alone: when the list of overdue tasks changes for anybody",
     },
+    "todo/channels/channels.py": {"take_over": "whose channel a browser was before, by its address"},
+    "todo/channels/queue.py": {"*": "the sender serves everybody"},
     "todo/record/queries.py": {
         "load_due_series": "the scheduler serves everybody",
         "next_reminder_at": "the scheduler serves everybody",
