@@ -27,6 +27,8 @@ _STATUS = {
     "forbidden": 403,
     "unauthenticated": 401,
     "channel_not_found": 404,
+    "link_unknown": 404,
+    "link_over": 410,
     "person_not_found": 404,
     "person_exists": 409,
     "internal_error": 500,

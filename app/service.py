@@ -18,9 +18,11 @@ from app.access.json_fetcher import FetchFailed, JsonFetcher
 from app.access.people import provision_login
 from app.access.rates import Kind, Meter, Rate
 from app.background import Background
-from app.channels.outfit import Outfit, build_outfit
+from app.channels.keys import ServiceKeys
+from app.channels.outfit import Outfit
 from app.channels.sender import Sender
 from app.dapr.sidecar import Sidecar, open_sidecar
+from app.guarded_client import GuardedClient
 from app.identity import ensure_local_user, note_wanted
 from app.migrations import check_schema, migrate_file, migrate_server, require_head
 from app.oauth.authority import Authority
@@ -222,8 +224,9 @@ async def open_service(
             relay = Relay(database, publisher, clock, batch, jitter=spread_pauses)
             redelivery = None if sidecar is None else Redelivery(database, REACTIONS, clock, relay.take_earliest_mark)
             lease = Lease(f"{os.getpid()}:{ids.new()}")
-            outfit = build_outfit(settings, clock)
-            sender = Sender(database, outfit.carriers, clock, lambda _parcel: "")
+            client = GuardedClient(allowed=settings.channels_allowed)
+            outfit = Outfit(settings, clock, ServiceKeys(database), client)
+            sender = Sender(database, outfit.find, clock, outfit.link)
             background = Background(database, store, relay, broker, sender, lease, clock, wakeup, redelivery)
             bus, meter = Subscribers(), None if door is None else build_meter(settings, database, clock)
             authority = None

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -31,9 +31,9 @@ class Sender:
     """
 
     database: Database
-    carriers: Mapping[str, Carrier]
+    find_carrier: Callable[[str], Awaitable[Carrier | None]]
     clock: Clock
-    link: Callable[[Parcel], str]
+    link: Callable[[Parcel], Awaitable[str]]
     wake: Callable[[], None] = lambda: None
     """Lets the loop that steps look again: an attempt has ended, or something new is there."""
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -97,11 +97,11 @@ class Sender:
         return outcome
 
     async def _send(self, parcel: Parcel) -> Outcome:
-        carrier = self.carriers.get(parcel.kind)
-        if carrier is None:
-            return Outcome("failed", "cannot be reached: this service is not set up for it")
         try:
-            return await carrier.send(parcel, self.link(parcel))
+            carrier = await self.find_carrier(parcel.kind)
+            if carrier is None:
+                return Outcome("failed", "cannot be reached: this service is not set up for it")
+            return await carrier.send(parcel, await self.link(parcel))
         except Exception as error:  # noqa: BLE001  # its text may hold an address or a secret: the kind says enough
             log.error("sending to a channel of kind %s failed: %s", parcel.kind, type(error).__name__)
             return Outcome("failed", "cannot be served: there is a fault in this service")

@@ -13,6 +13,7 @@ from app.access.strangers import Strangers, read_networks
 from app.assistant import build_conversation
 from app.dapr.bindings import build_binding_routes
 from app.dapr.routes import AppToken, Reception, add_dapr_routes
+from app.http.action_page import build_action_routes
 from app.http.api_page import build_api_page
 from app.http.authorization import build_authorization_routes
 from app.http.chat import build_chat_routes
@@ -156,6 +157,7 @@ def _add_surfaces(app: FastAPI, service: Service, streams: Streams, conversation
         app.include_router(build_authorization_routes(service.authority, read_networks(service.settings.proxies)))
         app.include_router(build_consent_routes(service.authority))
     app.include_router(build_confirm_routes(store, service.settings.url))
+    app.include_router(build_action_routes(service))
     app.include_router(build_page_routes())
     app.include_router(build_api_page(app.openapi))
 

@@ -35,7 +35,8 @@ def build_channel_routes(service: Service, draw: Draw) -> APIRouter:
     @router.get("/channels", operation_id="list_channels")
     async def show(request: Request) -> Response:
         found = await store.read(identify_rest(request), channels.list_channels)
-        return write_json({"channels": found, "kinds": sorted(service.outfit.carriers), **service.outfit.public})
+        key = await service.outfit.find_public_key()
+        return write_json({"channels": found, "kinds": service.outfit.kinds, "vapid_public_key": key})
 
     @router.post(
         "/channels",
@@ -164,7 +165,7 @@ def _read_change(kind: str, kept: Given, request: UpdateChannel) -> Given:
 
 
 async def _check(service: Service, kind: str, given: Given) -> None:
-    carrier = service.outfit.carriers.get(kind)
+    carrier = await service.outfit.find(kind)
     if carrier is None:
         raise InvalidArguments(f"This service has no {kind}.", _NOT_HERE.get(kind, "Take another kind."))
     await carrier.check(given)

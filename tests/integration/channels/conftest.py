@@ -1,7 +1,11 @@
 """Fixtures of the tests of channels."""
 
+from collections.abc import AsyncIterator
+from pathlib import Path
+
 import pytest
 
+from tests.integration.access.house import House, open_house
 from tests.integration.channels.receivers import Web
 from tests.world import World
 
@@ -12,3 +16,10 @@ def web(world: World) -> Web:
     made = Web(world)
     made.install()
     return made
+
+
+@pytest.fixture
+async def house(tmp_path: Path, anyio_backend: str, storage: str) -> AsyncIterator[House]:
+    """A service of several people on a new database."""
+    async with open_house(tmp_path) as opened:
+        yield opened
