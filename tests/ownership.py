@@ -68,8 +68,10 @@ FREE: dict[str, dict[str, str]] = {
         "next_reminder_at": "the scheduler serves everybody",
         "next_series_at": "the scheduler serves everybody",
     },
-    "todo/reminders.py": {
+    "todo/rings.py": {
         "fire_due": "the scheduler serves everybody",
+        "next_ring_at": "the scheduler serves everybody",
+        "ring_again": "the scheduler serves everybody",
     },
     "todo/requests/confirmations.py": {
         "newest_questions": "an id and an instant alone: whether anything was asked or decided at all",

@@ -24,7 +24,9 @@ class ServiceKeys:
     async def find(self, name: str, make: Callable[[], str]) -> str:
         """Return a key; of two processes that make it at once, one makes it for both."""
         if name not in self._known:
-            found = await self.database.read(lambda connection: connection.execute(_FIND, {"key": name}).scalar())
+            found: str | None = await self.database.read(
+                lambda connection: connection.execute(_FIND, {"key": name}).scalar_one_or_none()
+            )
             if found is None:
                 made = make()
                 found = await self.database.write(lambda connection: _keep(connection, name, made))

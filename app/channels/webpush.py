@@ -88,7 +88,7 @@ class WebpushCarrier:
 
     async def send(self, parcel: Parcel, link: str) -> Outcome:
         """Make one attempt."""
-        import http_ece
+        import http_ece  # type: ignore[import-untyped]  # it ships no types
 
         public, secret = _read_keys(parcel.secrets)
         body = http_ece.encrypt(

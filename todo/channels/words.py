@@ -9,7 +9,7 @@ from todo.text.display import quote_title
 def say_ring(event: TaskEvent) -> str:
     """Return the sentence of a reminder that rings: title, due, and by how much it is late."""
     late = int(event.data["late_by_seconds"])
-    text = f"Reminder: {say_task(event.task)}"
+    text = f"Reminder{' again' if event.data.get('ring', 1) > 1 else ''}: {say_task(event.task)}"
     return f"{text} ({say_seconds(late)} late)" if late >= 60 else text
 
 

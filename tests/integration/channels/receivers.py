@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from typing import Any
 
-import http_ece
+import http_ece  # type: ignore[import-untyped]  # it ships no types
 import httpx2
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec

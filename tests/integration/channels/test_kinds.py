@@ -190,7 +190,7 @@ class Mailbox:
         return self.code
 
     def read(self) -> list[EmailMessage]:
-        return [cast("EmailMessage", message_from_bytes(each, policy=policy.default)) for _, each in self.got]
+        return [message_from_bytes(each, policy=policy.default) for _, each in self.got]
 
 
 @pytest.fixture

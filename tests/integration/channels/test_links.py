@@ -161,7 +161,7 @@ async def test_with_several_people_a_link_needs_no_sign_in_and_reaches_its_own_t
 
 async def test_a_person_who_lost_access_gets_nothing_and_their_links_are_over(house: House) -> None:
     ann, browser, web = await join(house, "Ann")
-    boss = await house.join("Boss", admin=True, scopes="admin")
+    boss = await house.join("Boss", admin=True, scopes="tasks:write confirm admin")
     await ring_for(house, ann, "one")
     path = browser.read(web.asked[-1])["link"].removeprefix("http://127.0.0.1:8000")
     await ann.make("two", reminders=[{"at": "2026-11-23T11:00"}])
