@@ -9,6 +9,7 @@ from functools import partial
 
 from sqlalchemy import Connection
 
+from app.channels.sender import Sender
 from app.identity import SCHEDULER
 from app.storage.port import Database
 from app.storage.store import DatabaseStore
@@ -39,12 +40,13 @@ Wait = Callable[[], Awaitable[float]]
 
 @dataclass(slots=True)
 class Background:
-    """Relay, deliveries, scheduler and search index; and the streams' wake-up from other processes."""
+    """Relay, deliveries, scheduler, search index and channels; and the streams' wake-up from other processes."""
 
     database: Database
     store: DatabaseStore
     relay: Relay
     broker: EmbeddedBroker
+    sender: Sender
     lease: Lease
     clock: Clock
     wakeup: Wakeup
@@ -64,11 +66,14 @@ class Background:
             ("deliveries", self._deliver, partial(self._retry_while, has_open), 0.0),
             ("scheduler", self._schedule, self._until_next_due, 0.0),
             ("index", self._index, self._rarely, 0.05),
+            ("channels", self.sender.step, self._until_next_parcel, 0.0),
         ]
         if self.redelivery is not None:
             loops.append(("redelivery", self.redelivery.step, self._not_at_all, LISTEN_SECONDS))
         for name, step, wait, pause in loops:
             wake = asyncio.Event()
+            if name == "channels":
+                self.sender.wake = wake.set
             self._wakes.append(wake)
             self._tasks.append(asyncio.create_task(self._loop(name, step, wait, pause, wake), name=name))
         self._tasks.append(asyncio.create_task(self._keep_lease(), name="lease"))
@@ -79,6 +84,7 @@ class Background:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         with contextlib.suppress(StorageUnavailable):
+            await self.sender.finish()
             await self.relay.finish()
             await self.database.write(self.lease.release)
 
@@ -175,6 +181,9 @@ class Background:
         if at is None:
             return self.database.longest_wait
         return min(max((read_instant(at) - self.clock.now()).total_seconds(), 0.0), self.database.longest_wait)
+
+    async def _until_next_parcel(self) -> float:
+        return await self.sender.wait_seconds(self.database.longest_wait)
 
     async def _until_broker_is_back(self) -> float:
         return self.relay.wait_seconds() or await self._retry_while(has_pending)

@@ -12,6 +12,8 @@ SECRETS = (
     ("kafka_ca", "kafka_ca_file", "TODO_KAFKA_CA"),
     ("OPENAI_API_KEY", "OPENAI_API_KEY_FILE", "OPENAI_API_KEY"),
     ("token", "token_file", "TODO_TOKEN"),
+    ("smtp_url", "smtp_url_file", "TODO_SMTP_URL"),
+    ("vapid_key", "vapid_key_file", "TODO_VAPID_KEY"),
 )
 """Settings that a file may hold instead: the key of the value, the key of the file, and the variable's name."""
 

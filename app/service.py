@@ -18,7 +18,11 @@ from app.access.json_fetcher import FetchFailed, JsonFetcher
 from app.access.people import provision_login
 from app.access.rates import Kind, Meter, Rate
 from app.background import Background
+from app.channels.keys import ServiceKeys
+from app.channels.outfit import Outfit
+from app.channels.sender import Sender
 from app.dapr.sidecar import Sidecar, open_sidecar
+from app.guarded_client import GuardedClient
 from app.identity import ensure_local_user, note_wanted
 from app.migrations import check_schema, migrate_file, migrate_server, require_head
 from app.oauth.authority import Authority
@@ -64,6 +68,8 @@ class Service:
     background: Background
     bus: Subscribers
     feed_wakeup: Wakeup
+    sender: Sender
+    outfit: Outfit
     sidecar: Sidecar | None = None
     door: Door | None = None
     """Who may come in; None in `local` mode, which serves one person on this machine."""
@@ -218,12 +224,19 @@ async def open_service(
             relay = Relay(database, publisher, clock, batch, jitter=spread_pauses)
             redelivery = None if sidecar is None else Redelivery(database, REACTIONS, clock, relay.take_earliest_mark)
             lease = Lease(f"{os.getpid()}:{ids.new()}")
-            background = Background(database, store, relay, broker, lease, clock, wakeup, redelivery)
+            client = GuardedClient(allowed=settings.channels_allowed)
+            outfit = Outfit(settings, clock, ServiceKeys(database), client)
+            sender = Sender(database, outfit.find, clock, outfit.link)
+            background = Background(database, store, relay, broker, sender, lease, clock, wakeup, redelivery)
             bus, meter = Subscribers(), None if door is None else build_meter(settings, database, clock)
             authority = None
             if door is not None and settings.oauth == "on":
                 authority = build_authority(settings, database, clock, ids, door)
-            parts = (database, store, relay, broker, background, bus, feed_wakeup, sidecar, door, meter, authority)
-            yield Service(settings, *parts)
+            parts = (database, store, relay, broker, background, bus, feed_wakeup, sender, outfit)
+            try:
+                yield Service(settings, *parts, sidecar, door, meter, authority)
+            finally:
+                await sender.finish()
+                await outfit.client.close()
     finally:
         await database.close()

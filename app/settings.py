@@ -1,10 +1,8 @@
 """The settings: environment, then the `.env` file beside `run.py`, then defaults."""
 
 import os
-import re
 from collections.abc import Iterator
 from functools import cached_property
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
@@ -16,16 +14,21 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from app.database_url import POSTGRESQL, SQLITE, check_database_url
 from app.origins import is_loopback, read_origin
 from app.secret_files import read_files
+from app.setting_forms import (
+    Brokers,
+    ChannelAddresses,
+    MailSender,
+    MailServer,
+    OriginList,
+    Proxies,
+    VapidKey,
+    split_list,
+)
 from events.catalog import TopicStyle
 from todo.errors import InvalidTime
 from todo.text.when import read_zone
 
-_BROKER = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[^\s:,\[\]]+):[0-9]{1,5}")
 REPOSITORY = Path(__file__).resolve().parent.parent
-
-
-def _split(text: str | None) -> frozenset[str]:
-    return frozenset(name for part in (text or "").split(",") if (name := part.strip()))
 
 
 def _machine_zone() -> str:
@@ -92,7 +95,7 @@ class Settings(BaseSettings):
     call, also inside a plan."""
     history_tokens: int = Field(16_000, ge=1_000, le=1_000_000)
     """The most tokens of earlier turns that a model is sent."""
-    kafka_brokers: str | None = None
+    kafka_brokers: Brokers = None
     """`host:port,…` for `events verify` and `live`."""
     kafka_username: str | None = None
     """A login for `events verify`: name, password and mechanism, or none of them."""
@@ -135,7 +138,7 @@ class Settings(BaseSettings):
     """The most reads a minute, likewise."""
     rate_turns: int = Field(60, ge=0, le=1_000_000)
     """The most turns of the chat in an hour, likewise; two at once are answered."""
-    trusted_proxies: str | None = None
+    trusted_proxies: Proxies = None
     """Addresses or networks of the proxies before the service, with commas between them, such as `10.0.0.0/8`: their
     `X-Forwarded-For` is believed."""
     host: str = "127.0.0.1"
@@ -149,9 +152,23 @@ class Settings(BaseSettings):
     public_url: str | None = None
     """The address under which people reach the service, without a path, such as `https://todo.example`. Default: made
     from host and port."""
-    allowed_origins: str | None = None
+    allowed_origins: OriginList = None
     """Origins with commas between them, such as `http://localhost:6274`, whose pages may call `/mcp` and `/v1` from a
     browser; the page's own origin always may."""
+    channels_allow: ChannelAddresses = None
+    """What addresses of channels may be besides public https ones, with a comma between: `http`, `private` (the
+    operator's own network)."""
+    smtp_url: MailServer = Field(None, repr=False)
+    """The mail server for channels of kind `email`, such as `smtps://user:password@host:465`; `smtp://` takes STARTTLS
+    where it is offered."""
+    smtp_url_file: Path | None = None
+    """A file with that address."""
+    smtp_from: MailSender = None
+    """The sender of those messages, such as `todo@example.org`."""
+    vapid_key: VapidKey = Field(None, repr=False)
+    """The private key of web push, in PEM, on the curve P-256. Default: made once and kept in the database."""
+    vapid_key_file: Path | None = None
+    """A file with that key."""
     zone: str = Field(default_factory=_machine_zone)
     """The person's IANA time zone when the database is new; later `PATCH /api/me`. Default: the machine's."""
 
@@ -194,22 +211,12 @@ class Settings(BaseSettings):
             raise ValueError("an address such as https://id.example/realms/home is needed, with https://")
         return value or None
 
-    @field_validator("trusted_proxies")
-    @classmethod
-    def _check_proxies(cls, value: str | None) -> str | None:
-        for each in _split(value):
-            try:
-                ip_network(each, strict=False)
-            except ValueError:
-                raise ValueError("addresses or networks such as 10.0.0.0/8 are needed, with commas between") from None
-        return value or None
-
     @field_validator("oidc_scopes")
     @classmethod
     def _check_scopes(cls, value: str | None) -> str | None:
         from todo.record.scopes import AGENT
 
-        if _split(value) - AGENT:
+        if split_list(value) - AGENT:
             raise ValueError(f"these can be given to an issuer's tokens: {', '.join(sorted(AGENT))}")
         return value or None
 
@@ -220,20 +227,6 @@ class Settings(BaseSettings):
             raise ValueError("an address such as https://todo.example is needed: http:// or https://, and no path")
         return value.rstrip("/") if value else None
 
-    @field_validator("allowed_origins")
-    @classmethod
-    def _check_origins(cls, value: str | None) -> str | None:
-        if not all(read_origin(each) for each in _split(value)):
-            raise ValueError("origins such as http://localhost:6274 are needed, with commas between them")
-        return value or None
-
-    @field_validator("kafka_brokers")
-    @classmethod
-    def _check_brokers(cls, value: str | None) -> str | None:
-        if value and not all(_BROKER.fullmatch(each) for each in value.split(",")):
-            raise ValueError("host:port is needed, or several with commas between them")
-        return value or None
-
     @field_validator("confirm")
     @classmethod
     def _check_confirm(cls, value: str | None) -> str | None:
@@ -241,7 +234,7 @@ class Settings(BaseSettings):
             return None
         from todo.operations import GUARDABLE  # only where it is set: the settings load without the domain
 
-        unknown = sorted(_split(value) - GUARDABLE)
+        unknown = sorted(split_list(value) - GUARDABLE)
         if unknown:
             raise ValueError(f"{', '.join(unknown)[:100]} cannot be guarded; these can: {', '.join(sorted(GUARDABLE))}")
         return value or None
@@ -272,6 +265,8 @@ class Settings(BaseSettings):
             yield f"{' and '.join(missing)}: not set; a login at Kafka is name, password and mechanism"
         if self.kafka_ca and self.kafka_tls is False:
             yield "TODO_KAFKA_CA: is of no use with TODO_KAFKA_TLS=false"
+        if bool(self.smtp_url) != bool(self.smtp_from):
+            yield "TODO_SMTP_URL and TODO_SMTP_FROM: e-mail needs both"
         if self.model and not (self.openai_api_key or self.openai_base_url):
             yield "TODO_MODEL: set OPENAI_API_KEY, or OPENAI_BASE_URL for another server than OpenAI's"
 
@@ -297,17 +292,22 @@ class Settings(BaseSettings):
     @property
     def guarded(self) -> frozenset[str]:
         """The tools that need the person's agreement to each call of an agent."""
-        return _split(self.confirm)
+        return split_list(self.confirm)
 
     @property
     def origins(self) -> frozenset[str]:
         """The further origins whose pages may call."""
-        return _split(self.allowed_origins)
+        return split_list(self.allowed_origins)
+
+    @property
+    def channels_allowed(self) -> frozenset[str]:
+        """What addresses of channels may be besides public https ones."""
+        return split_list(self.channels_allow)
 
     @property
     def proxies(self) -> frozenset[str]:
         """The networks of the proxies that are trusted."""
-        return _split(self.trusted_proxies)
+        return split_list(self.trusted_proxies)
 
     @property
     def on_server(self) -> bool:

@@ -60,13 +60,18 @@ FREE: dict[str, dict[str, str]] = {
         "newest_rows": "row numbers alone: whether anything has happened at all",
         "next_deadline": "an instant alone: when the list of overdue tasks changes for anybody",
     },
+    "todo/channels/channels.py": {"take_over": "whose channel a browser was before, by its address"},
+    "todo/channels/links.py": {"find_link": "the owner is what it looks for, by a signed number"},
+    "todo/channels/queue.py": {"*": "the sender serves everybody"},
     "todo/record/queries.py": {
         "load_due_series": "the scheduler serves everybody",
         "next_reminder_at": "the scheduler serves everybody",
         "next_series_at": "the scheduler serves everybody",
     },
-    "todo/reminders.py": {
+    "todo/rings.py": {
         "fire_due": "the scheduler serves everybody",
+        "next_ring_at": "the scheduler serves everybody",
+        "ring_again": "the scheduler serves everybody",
     },
     "todo/requests/confirmations.py": {
         "newest_questions": "an id and an instant alone: whether anything was asked or decided at all",

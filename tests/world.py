@@ -77,6 +77,11 @@ class World:
         while await self.service.relay.step() + await self.service.broker.step():
             pass
 
+    async def send(self) -> None:
+        """Send to channels what is due, until nothing is."""
+        while await self.service.sender.step():
+            await self.service.sender.settle()
+
     async def tick(self, **ahead: float) -> None:
         """Move the clock, let the scheduler do what is due, and settle."""
         self.clock.move(**ahead)

@@ -1,32 +1,29 @@
-"""The use cases on reminders: set, snooze, cancel, fire; and how reminders follow their task."""
+"""The use cases on reminders: set, snooze, cancel; and how reminders follow their task."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Delete, Update, bindparam, delete, insert, select, update
+from sqlalchemy import Delete, Update, bindparam, case, delete, insert, update
 
-from events.catalog import EventType
-from events.instants import read_instant, shorten_instant, write_instant
+from events.instants import write_instant
 from todo.errors import InvalidArguments, ReminderInPast, TaskNotFound
-from todo.record.changes import Change, answer_nothing, emit, hint_series
+from todo.record.changes import Change, answer_nothing, hint_series
 from todo.record.conflicts import check_version
 from todo.record.queries import (
     REMINDER,
-    TASK,
-    find_tasks_by_id,
     load_reminder,
     load_reminders,
-    load_reminders_of,
     load_single_task,
     load_task,
 )
 from todo.record.rows import note_edited
-from todo.record.shapes import ReminderRow, TaskRow, TaskShape, WriteAnswer
-from todo.record.views import view_task
+from todo.record.shapes import ReminderRow, TaskRow, WriteAnswer
 from todo.record.work import Work
 from todo.requests.operation import Effect, Operation
-from todo.requests.schemas import CancelReminder, SetReminder, SnoozeReminder
+from todo.requests.schemas import CancelReminder, ReminderSpec, SetReminder, SnoozeReminder
 from todo.text import when
 from todo.text.display import quote_title
+from todo.text.manner import Manner, split_manner
 
 MOST_PER_TASK = 20
 
@@ -38,34 +35,27 @@ _ARM = _UPDATE.values(
     status="scheduled",
     sequence=REMINDER.c.sequence + 1,
     cancelled_by=None,
+    rings=0,
+    ring_at=None,
 )
+_WAITS = REMINDER.c.status == "scheduled"
+# One that has fired stays so and rings no more.
 _CANCEL = (
     update(REMINDER)
     .where(
         REMINDER.c.task_id == bindparam("key"),
         REMINDER.c.user_id == bindparam("owner"),
-        REMINDER.c.status == "scheduled",
+        _WAITS | REMINDER.c.ring_at.is_not(None),
     )
-    .values(status="cancelled", cancelled_by=bindparam("why"))
+    .values(
+        status=case((_WAITS, "cancelled"), else_=REMINDER.c.status),
+        cancelled_by=case((_WAITS, bindparam("why")), else_=REMINDER.c.cancelled_by),
+        ring_at=None,
+    )
 )
+_SET_MANNER = _UPDATE.values(urgent=bindparam("urgent_is"), nag=bindparam("nag_is"))
 _REMOVE = delete(REMINDER).where(*_OWN)
-_CANCEL_ONE = _UPDATE.values(status="cancelled", cancelled_by=bindparam("why"))
-_DUE = (
-    select(REMINDER.c.id)
-    .join(TASK, TASK.c.id == REMINDER.c.task_id)
-    .where(REMINDER.c.status == "scheduled", REMINDER.c.remind_at <= bindparam("now"))
-    .order_by(REMINDER.c.remind_at)
-    .limit(bindparam("limit"))
-    # Locks the tasks' rows, like every other change of a reminder; locked ones are left to the next round.
-    .with_for_update(of=TASK, skip_locked=True)
-)
-# The condition is repeated on the update: a reminder fired by another transaction since is left alone.
-_FIRE = (
-    update(REMINDER)
-    .where(REMINDER.c.id.in_(_DUE), REMINDER.c.status == "scheduled", REMINDER.c.remind_at <= bindparam("now"))
-    .values(status="fired", fired_at=bindparam("at"))
-    .returning(REMINDER)
-)
+_CANCEL_ONE = _UPDATE.values(status="cancelled", cancelled_by=bindparam("why"), ring_at=None)
 
 
 def set_reminder(work: Work, request: SetReminder) -> WriteAnswer:
@@ -75,9 +65,11 @@ def set_reminder(work: Work, request: SetReminder) -> WriteAnswer:
     if task["status"] == "completed":
         raise InvalidArguments(f"{quote_title(task['title'])} is completed.", "Reopen it with reopen_task first.")
     wanted, warnings = _resolve_all(work, task, request)
-    present = {each["remind_at"] for each in load_reminders(work, task["id"]) if each["status"] == "scheduled"}
+    manner = Manner.read(request.urgent, request.nag)
+    present = {each["remind_at"]: each for each in load_reminders(work, task["id"]) if each["status"] == "scheduled"}
     fresh = {at: ahead for at, ahead in wanted.items() if at not in present}
-    if not fresh:
+    others = [present[at] for at in wanted if at in present and _differs(present[at], request, manner)]
+    if not fresh and not others:
         one = "A reminder is" if len(wanted) == 1 else "Reminders are"
         said = _say_times(work, dict.fromkeys(wanted))
         return answer_nothing(work, task, f"{one} set for {said} already; nothing was changed.", warnings)
@@ -85,8 +77,12 @@ def set_reminder(work: Work, request: SetReminder) -> WriteAnswer:
     row = change.update(task, note_edited(task, "reminders"))
     _refuse_too_many(work, task, len(fresh))
     for remind_at, ahead in fresh.items():
-        _insert_reminder(work, row, remind_at, ahead)
-    sentence = f"You will be reminded of {quote_title(task['title'])} on {_say_times(work, fresh)}."
+        _insert_reminder(work, row, remind_at, ahead, manner)
+    for each in others:
+        _set_manner(work, each, request, manner)
+    changed = {each["remind_at"] for each in others}
+    new = {at: ahead for at, ahead in wanted.items() if at in fresh or at in changed}
+    sentence = f"You will be reminded of {quote_title(task['title'])} on {_say_times(work, new)}{manner.say()}."
     return change.answer(row, sentence, warnings, hint=hint_series(task))
 
 
@@ -101,6 +97,19 @@ def _resolve_all(work: Work, task: TaskRow, request: SetReminder) -> tuple[dict[
         wanted.setdefault(remind_at, ahead)
         warnings += more
     return dict(sorted(wanted.items())), warnings
+
+
+def _differs(reminder: ReminderRow, request: SetReminder, manner: Manner) -> bool:
+    """Return whether a call gives a reminder that is there already another manner."""
+    urgent, nag = request.urgent is not None, request.nag is not None
+    return (urgent and bool(reminder["urgent"]) != manner.urgent) or (nag and reminder["nag"] != manner.nag)
+
+
+def _set_manner(work: Work, reminder: ReminderRow, request: SetReminder, manner: Manner) -> None:
+    urgent = bool(reminder["urgent"]) if request.urgent is None else manner.urgent
+    nag = reminder["nag"] if request.nag is None else manner.nag
+    own = {"key": reminder["id"], "owner": work.who.user_id}
+    work.connection.execute(_SET_MANNER, {**own, "urgent_is": urgent, "nag_is": nag})
 
 
 def _say_times(work: Work, times: dict[str, str | None]) -> str:
@@ -140,10 +149,10 @@ def cancel_reminder(work: Work, request: CancelReminder) -> WriteAnswer:
     if request.reminder_id is not None:
         reminder = _load_reminder(work, request.reminder_id)
         task = load_task(work, reminder["task_id"])
-        waiting = [reminder] if reminder["status"] == "scheduled" else []
+        waiting = [reminder] if _waits(reminder) else []
     else:
         task = load_single_task(work, request.task_id or "")
-        waiting = [each for each in load_reminders(work, task["id"]) if each["status"] == "scheduled"]
+        waiting = [each for each in load_reminders(work, task["id"]) if _waits(each)]
     check_version(work, task, request.expected_version)
     if not waiting:
         return answer_nothing(work, task, f"No reminder of {quote_title(task['title'])} waits; nothing was changed.")
@@ -164,8 +173,14 @@ OPERATIONS = (
 )
 
 
-def add_reminder(work: Work, task: TaskRow, at: str | None, before: str | None) -> ReminderRow:
+def _waits(reminder: ReminderRow) -> bool:
+    """Return whether a reminder will ring, for the first time or again."""
+    return reminder["status"] == "scheduled" or reminder["ring_at"] is not None
+
+
+def add_reminder(work: Work, task: TaskRow, spec: ReminderSpec) -> ReminderRow:
     """Write one reminder of a task that was just written; the same time twice is one reminder."""
+    at, before = spec.at, spec.before
     if (at is None) == (before is None):
         raise InvalidArguments("A reminder has exactly one of at and before.", "Give a time or a duration.")
     remind_at, ahead, _ = resolve_time(work, task, at, before)
@@ -173,7 +188,7 @@ def add_reminder(work: Work, task: TaskRow, at: str | None, before: str | None) 
         if each["status"] == "scheduled" and each["remind_at"] == remind_at:
             return each
     _refuse_too_many(work, task, 1)
-    return _insert_reminder(work, task, remind_at, ahead)
+    return _insert_reminder(work, task, remind_at, ahead, Manner.read(spec.urgent, spec.nag))
 
 
 def _refuse_too_many(work: Work, task: TaskRow, more: int) -> None:
@@ -183,7 +198,7 @@ def _refuse_too_many(work: Work, task: TaskRow, more: int) -> None:
 
 
 def _insert_reminder(
-    work: Work, task: TaskRow, remind_at: str, before: str | None, cancelled_by: str | None = None
+    work: Work, task: TaskRow, remind_at: str, before: str | None, manner: Manner, cancelled_by: str | None = None
 ) -> ReminderRow:
     row: ReminderRow = {
         "id": work.ids.new(),
@@ -195,6 +210,10 @@ def _insert_reminder(
         "sequence": 1,
         "cancelled_by": cancelled_by,
         "fired_at": None,
+        "urgent": manner.urgent,
+        "nag": manner.nag,
+        "rings": 0,
+        "ring_at": None,
     }
     work.connection.execute(_INSERT, dict(row))
     return row
@@ -274,12 +293,14 @@ def carry_reminders(work: Work, task: TaskRow, befores: list[str], since: str | 
     the instance could not exist earlier.
     """
     warnings = []
-    for ahead in befores:
+    for text in befores:
+        ahead, urgent, nag = split_manner(text)
         remind_at = _relative(work, task, when.read_duration(ahead))
         over = remind_at <= work.at and (since is None or remind_at < since)
         if over:
             warnings.append(f"The reminder {ahead} before {when.say_due(task['due'], work.zone)} is past already.")
-        _insert_reminder(work, task, remind_at, ahead, cancelled_by="past" if over else None)
+        manner = Manner.read(urgent, nag)
+        _insert_reminder(work, task, remind_at, ahead, manner, cancelled_by="past" if over else None)
     return warnings
 
 
@@ -300,18 +321,30 @@ def remove_reminder(work: Work, reminder_id: str) -> None:
 
 
 def put_back(
-    work: Work, task: TaskRow, reminder_id: str, at: str, before: str | None, status: str, sequence: int
+    work: Work,
+    task: TaskRow,
+    reminder_id: str,
+    at: str,
+    status: str,
+    wanted: Mapping[str, Any],
 ) -> None:
-    """Restore a reminder; a re-armed one gets a `sequence` that it has not had before.
+    """Restore a reminder to a view of it, at an instant and with a status.
+
+    A re-armed one gets a `sequence` that it has not had before.
 
     The status `passed` means a scheduled reminder whose time has passed since: it stays cancelled.
     """
     why = "completed" if task["status"] == "completed" else "person"
     known = load_reminder(work, reminder_id)
+    sequence = int(wanted["sequence"])
     last = sequence if known is None else max(sequence, known["sequence"])
     row = {
         "remind_at": at,
-        "before": before,
+        "before": wanted.get("before"),
+        "urgent": wanted.get("urgent", False),
+        "nag": wanted.get("nag"),
+        "rings": 0,
+        "ring_at": None,
         "status": status,
         "sequence": last + 1 if status == "scheduled" else last,
         "cancelled_by": None,
@@ -324,41 +357,6 @@ def put_back(
         work.connection.execute(_INSERT, {**row, "id": reminder_id, "user_id": work.who.user_id, "task_id": task["id"]})
     else:
         _write(work, _UPDATE.values(**row), reminder_id)
-
-
-def fire_due(work: Work, limit: int = 250) -> int:
-    """Fire up to `limit` due reminders of all users; return how many were examined.
-
-    Each (reminder, sequence) emits one `reminder.due`: the conditional update decides, not the caller.
-    """
-    due = work.connection.execute(_FIRE, {"now": work.at, "limit": limit, "at": work.at}).all()
-    by_user: dict[str, list[Any]] = {}
-    for reminder in sorted(due, key=lambda each: (each.remind_at, each.id)):
-        by_user.setdefault(reminder.user_id, []).append(reminder)
-    for user_id, rung in by_user.items():
-        owner = work.for_user(user_id)
-        task_ids = [reminder.task_id for reminder in rung]
-        tasks = find_tasks_by_id(owner, task_ids)
-        reminders = load_reminders_of(owner, task_ids)
-        for reminder in rung:
-            if (task := tasks.get(reminder.task_id)) is not None:
-                _announce(owner, view_task(task, reminders[task["id"]], owner.zone), reminder)
-    return len(due)
-
-
-def _announce(work: Work, task: TaskShape, reminder: Any) -> None:
-    data: dict[str, Any] = {
-        "version": task["version"],
-        "task": task,
-        "actor": work.who.actor(),
-        "reminder": {
-            "id": reminder.id,
-            "remind_at": shorten_instant(reminder.remind_at),
-            "sequence": reminder.sequence,
-        },
-        "late_by_seconds": int((work.now - read_instant(reminder.remind_at)).total_seconds()),
-    }
-    emit(work, EventType.REMINDER_DUE, task["id"], data)
 
 
 def _relative(work: Work, task: TaskRow, ahead: when.Duration) -> str:

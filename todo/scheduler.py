@@ -20,7 +20,7 @@ from todo.record.queries import (
 from todo.record.shapes import RecurrenceColumns, RecurrenceRow
 from todo.record.work import Work
 from todo.recurrence.schedule import catch_up, starts_at
-from todo.reminders import fire_due
+from todo.rings import fire_due, next_ring_at, ring_again
 from todo.series.series import end_series, make_instances, read_series
 from todo.text.when import Duration, add
 
@@ -37,12 +37,13 @@ def step(work: Work) -> int:
 
     Instances come first, so that a reminder of theirs that is due at once fires in the same step.
     """
-    return make_due(work) + fire_due(work)
+    return make_due(work) + fire_due(work) + ring_again(work)
 
 
 def next_step_at(work: Work) -> str | None:
     """Return the instant of the scheduler's next work; None if there is none."""
-    return min((at for at in (next_reminder_at(work), next_series_at(work)) if at is not None), default=None)
+    times = (next_reminder_at(work), next_series_at(work), next_ring_at(work))
+    return min((at for at in times if at is not None), default=None)
 
 
 def make_due(work: Work, limit: int = MOST_SERIES) -> int:

@@ -30,7 +30,7 @@ PARENTS = {
 """The tables whose rows name no person, but a row that is a person's."""
 PERSON = "person"
 """The table of the people themselves."""
-NOBODYS = frozenset({"dead_letter", "lease", "oauth_client", "rate"})
+NOBODYS = frozenset({"dead_letter", "lease", "oauth_client", "rate", "service_key"})
 """The tables of the service itself; no person reads them."""
 
 

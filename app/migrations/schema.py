@@ -10,6 +10,7 @@ from events.inbox import InboxEntry
 from events.lease import LeaseRow
 from events.outbox import OutboxEntry
 from events.sql import table_of
+from todo.channels.models import Channel, ChannelDelivery, Presence, ServiceKey
 from todo.record.models import (
     Activity,
     Change,
@@ -33,6 +34,8 @@ _MODELS: tuple[type[SQLModel], ...] = (
     Change,
     ChangeItem,
     ChangeSeries,
+    Channel,
+    ChannelDelivery,
     ChatConversation,
     Confirmation,
     CountedTask,
@@ -49,10 +52,12 @@ _MODELS: tuple[type[SQLModel], ...] = (
     OutsideLogin,
     PendingCall,
     Plan,
+    Presence,
     RateEntry,
     Recurrence,
     Reminder,
     RequestEntry,
+    ServiceKey,
     Task,
     TaskTag,
     Turn,

@@ -15,6 +15,7 @@ from todo.record.queries import TASK
 from todo.record.work import Work
 from todo.requests import paging
 from todo.requests.schemas import UpdateMe
+from todo.rings import stop_rings
 from todo.text import when
 
 _N = table_of(Notification)
@@ -23,6 +24,7 @@ _D = table_of(DayCount)
 _U = table_of(User)
 _TAG = table_of(TaskTag)
 
+_SENDING = ("quiet_from", "quiet_until", "nag_minutes")
 _ME = select(_U).where(_U.c.id == bindparam("user"))
 _NUMBERED = (table_of(OutboxEntry), _N, _A)
 _NEWEST_ROWS = select(*(select(func.max(table.c.seq)).scalar_subquery() for table in _NUMBERED))
@@ -83,12 +85,16 @@ def list_notifications(work: Work, limit: int = 50, unread: bool = False) -> dic
 
 
 def read_notification(work: Work, notification_id: str) -> NotificationView:
-    """Mark one notification as read and return it; raises `TaskNotFound` for an unknown id."""
+    """Mark one notification as read, so that its reminder does not ring again, and return it.
+
+    Raises `TaskNotFound` for an unknown id.
+    """
     owned = (_N.c.id == notification_id) & (_N.c.user_id == work.who.user_id)
     work.connection.execute(update(_N).where(owned).values(read=True))
     row = work.connection.execute(select(_N).where(owned)).one_or_none()
     if row is None:
         raise TaskNotFound("There is no notification with this id.", "GET /api/notifications lists them.")
+    stop_rings(work, row.task_id)
     return _view_notification(row._asdict())
 
 
@@ -139,20 +145,26 @@ def read_statistics(work: Work, from_: str | None, until: str | None) -> dict[st
 
 
 def get_me(work: Work) -> dict[str, Any]:
-    """Return `{user_id, zone, day_start, now, instant}`: now in words, and as an instant."""
+    """Return `{user_id, zone, day_start, quiet_from?, quiet_until?, nag_minutes?, now, instant}`.
+
+    `now` is in words, `instant` the same as an instant.
+    """
     row = work.connection.execute(_ME, {"user": work.who.user_id}).one()
+    given = {name: getattr(row, name) for name in _SENDING if getattr(row, name) is not None}
     return {
         "user_id": row.id,
         "zone": row.zone,
         "day_start": row.day_start,
+        **given,
         "now": when.say_now(work.now, when.read_zone(row.zone)),
         "instant": work.at,
     }
 
 
 def update_me(work: Work, request: UpdateMe) -> dict[str, Any]:
-    """Change the person's zone or start of day, and explain the effect on dues."""
-    values = {"day_start": request.day_start} if request.day_start is not None else {}
+    """Change the person's zone, start of day, quiet hours or nagging, and explain the effect on dues."""
+    values: dict[str, Any] = {} if request.day_start is None else {"day_start": request.day_start}
+    values |= _read_sending(work, request)
     if request.zone is not None:
         values["zone"] = when.read_zone(request.zone).key
     if values:
@@ -167,6 +179,21 @@ def update_me(work: Work, request: UpdateMe) -> dict[str, Any]:
             "update_recurring_task with zone moves one. Reminders that are set already keep their instant."
         )
     return view
+
+
+def _read_sending(work: Work, request: UpdateMe) -> dict[str, Any]:
+    """Return what a call changes of when reminders are sent; raises `InvalidArguments` for half of the quiet hours."""
+    values: dict[str, Any] = dict.fromkeys(request.clear or ())
+    values |= {name: value for name in _SENDING if (value := getattr(request, name)) is not None}
+    if not {"quiet_from", "quiet_until"} & values.keys():
+        return values
+    row = work.connection.execute(_ME, {"user": work.who.user_id}).one()
+    begin, end = (values.get(name, getattr(row, name)) for name in ("quiet_from", "quiet_until"))
+    if (begin is None) != (end is None) or (begin is not None and begin == end):
+        raise InvalidArguments(
+            "Quiet hours have a beginning and an end.", 'Give both, such as "22:00" and "07:00", or null for both.'
+        )
+    return values
 
 
 def next_deadline(connection: Connection, since: str) -> str | None:

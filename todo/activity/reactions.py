@@ -8,6 +8,8 @@ from events.catalog import STATE_EVENTS, EventType, TaskEvent
 from events.consumer import Consumer
 from events.instants import read_instant
 from events.sql import HotInsert, table_of
+from todo.channels.reaction import plan_deliveries
+from todo.channels.words import say_ring
 from todo.record.models import Activity, CountedTask, DayCount, Notification, User
 from todo.text import when
 from todo.text.display import quote_title, show_text
@@ -47,12 +49,6 @@ _SAID = {
 
 def notify(connection: Connection, event: TaskEvent) -> None:
     """Write the notification of a reminder that rang, with its delay if it is late."""
-    late = int(event.data["late_by_seconds"])
-    text = f"Reminder: {quote_title(event.task['title'])}"
-    if "due_text" in event.task:
-        text += f", due {event.task['due_text']}"
-    if late >= 60:
-        text += f" ({_say_seconds(late)} late)"
     _INSERT_NOTIFICATION.run(
         connection,
         {
@@ -60,9 +56,9 @@ def notify(connection: Connection, event: TaskEvent) -> None:
             "user_id": event.user_id,
             "task_id": event.task_id,
             "title": event.task["title"],
-            "text": text,
+            "text": say_ring(event),
             "remind_at": event.data["reminder"]["remind_at"],
-            "late_by_seconds": late,
+            "late_by_seconds": int(event.data["late_by_seconds"]),
             "read": False,
         },
     )
@@ -123,6 +119,7 @@ REACTIONS: tuple[Consumer, ...] = (
     Consumer("notifications", frozenset({EventType.REMINDER_DUE}), notify),
     Consumer("activity", frozenset(EventType), log_activity),
     Consumer("statistics", STATE_EVENTS, count_task),
+    Consumer("deliveries", frozenset(EventType), plan_deliveries),
 )
 """Every reaction under the consumer name that its inbox entries carry; to add one, add a row."""
 
@@ -131,11 +128,3 @@ def _add(connection: Connection, user_id: str, day: str | None, *, created: int 
     if day is not None:
         row: dict[str, Any] = {"user_id": user_id, "day": day, "created": created, "completed": completed}
         _ADD_DAY.run(connection, row)
-
-
-def _say_seconds(seconds: int) -> str:
-    for size, name in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
-        if seconds >= size:
-            count = seconds // size
-            return f"{count} {name}{'s' if count > 1 else ''}"
-    return f"{seconds} seconds"

@@ -15,7 +15,8 @@ class User(SQLModel, table=True):
     """A person; `zone` is an IANA name, `day_start` a local `HH:MM`.
 
     `name` is what an operator calls them, `name_key` the same without case and accents; the local person has none.
-    A disabled person is refused at every door.
+    A disabled person is refused at every door. From `quiet_from` to `quiet_until`, local `HH:MM`, nothing is sent that
+    can wait; `nag_minutes` is how soon a reminder rings again by default.
     """
 
     __tablename__ = "person"
@@ -29,6 +30,9 @@ class User(SQLModel, table=True):
     name_key: str | None = None
     is_admin: bool = False
     disabled_at: str | None = None
+    quiet_from: str | None = None
+    quiet_until: str | None = None
+    nag_minutes: int | None = None
 
 
 class Task(SQLModel, table=True):
@@ -143,13 +147,16 @@ class Recurrence(SQLModel, table=True):
 class Reminder(SQLModel, table=True):
     """One reminder: `scheduled`, `fired` or `cancelled`; `before` is its duration before the due, if it is relative.
 
-    `sequence` starts at 1 and rises with every re-arming; `cancelled_by` tells whether a reopening re-arms it.
+    `sequence` starts at 1 and rises with every re-arming; `cancelled_by` tells whether a reopening re-arms it. An
+    `urgent` one is not held back in quiet hours. One that has fired rings again at `ring_at`, every `nag` (a duration);
+    `rings` counts how often it has rung under this sequence.
     """
 
     __tablename__ = "reminder"
     __table_args__ = (
         Index("ix_reminder_task", "task_id"),
         Index("ix_reminder_scheduled", "remind_at", **only_where("status = 'scheduled'")),
+        Index("ix_reminder_ring", "ring_at", **only_where("ring_at IS NOT NULL")),
     )
 
     id: str = Field(primary_key=True)
@@ -161,6 +168,10 @@ class Reminder(SQLModel, table=True):
     sequence: int = 1
     cancelled_by: str | None = None
     fired_at: str | None = None
+    urgent: bool = False
+    nag: str | None = None
+    rings: int = 0
+    ring_at: str | None = None
 
 
 class Change(SQLModel, table=True):

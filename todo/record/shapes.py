@@ -157,6 +157,10 @@ class ReminderRow(TypedDict):
     sequence: int
     cancelled_by: str | None
     fired_at: str | None
+    urgent: bool
+    nag: str | None
+    rings: int
+    ring_at: str | None
 
 
 class ChangeRow(TypedDict):
@@ -193,6 +197,8 @@ class ReminderShape(TypedDict):
     before: NotRequired[Annotated[str, Field(description="Duration before the due, for relative ones: 30m, 1d")]]
     status: ReminderStatus
     sequence: Annotated[int, Field(ge=1, description="Rises with every re-arming")]
+    urgent: NotRequired[Annotated[bool, Field(description="Also sent in quiet hours")]]
+    nag: NotRequired[Annotated[str, Field(description="Rings again every so often until it is answered: 10m")]]
 
 
 @with_config(OPEN)
@@ -207,7 +213,7 @@ class RecurrenceShape(TypedDict):
     paused: bool
     first_due: Annotated[Due, Field(description="Sets the phase of the rule")]
     first_due_text: NotRequired[Annotated[str, Field(description="The same in words, if it has a time")]]
-    reminders: NotRequired[Annotated[list[str], Field(description="Durations before the due")]]
+    reminders: NotRequired[Annotated[list[str], Field(description="Durations before the due: 30m, 30m urgent nag 10m")]]
     skipped: NotRequired[Annotated[list[Due], Field(description="Dates that are left out")]]
     skipped_text: NotRequired[Annotated[list[str], Field(description="The same in words")]]
 

@@ -28,13 +28,16 @@ _DERIVED = frozenset(
 
 
 def view_reminder(row: ReminderRow, zone: ZoneInfo, *, names_zone: bool = False) -> ReminderShape:
-    """Return `{id, remind_at, remind_text, before?, status, sequence}`; `remind_at` is an instant."""
+    """Return `{id, remind_at, remind_text, before?, status, sequence, urgent?, nag?}`; `remind_at` is an instant."""
     at = shorten_instant(row["remind_at"])
     said = when.say_due(at, zone) if names_zone else when.say_short(at, zone)
     view = {"id": row["id"], "remind_at": at, "remind_text": said}
     if row["before"] is not None:
         view["before"] = row["before"]
-    return cast("ReminderShape", {**view, "status": row["status"], "sequence": row["sequence"]})
+    manner: dict[str, Any] = {"urgent": True} if row["urgent"] else {}
+    if row["nag"] is not None:
+        manner["nag"] = row["nag"]
+    return cast("ReminderShape", {**view, "status": row["status"], "sequence": row["sequence"], **manner})
 
 
 def say_rule(recurrence: RecurrenceRow, zone: ZoneInfo) -> str:

@@ -49,6 +49,7 @@ class RungShape(TypedDict):
     id: Id
     remind_at: Instant
     sequence: Annotated[int, Field(ge=1)]
+    urgent: NotRequired[bool]
 
 
 @with_config(OPEN)
@@ -57,6 +58,9 @@ class ReminderDataShape(DataShape):
 
     reminder: RungShape
     late_by_seconds: Annotated[int, Field(ge=0)]
+    ring: NotRequired[
+        Annotated[int, Field(ge=2, description="The number of a further ring of this sequence; the first has none")]
+    ]
 
 
 @with_config(OPEN)

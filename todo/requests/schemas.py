@@ -17,6 +17,7 @@ from todo.requests.request import (
     Together,
 )
 from todo.text.display import is_seen
+from todo.text.manner import split_manner
 
 Priority = Literal["none", "low", "medium", "high"]
 
@@ -35,6 +36,9 @@ TimeText = Annotated[str, Field(max_length=64)]
 Id = Annotated[str, Field(max_length=200)]
 RULE = "RFC 5545 RRULE, such as FREQ=WEEKLY;BYDAY=MO,TH;BYHOUR=9"
 TIME = "Date 2026-11-27, local time 2026-11-27T17:00, or instant with offset"
+CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
+URGENT = "In quiet hours too"
+NAG = "Again every 10m until answered"
 ZONE = "IANA zone of the due, if not the person's"
 
 Status = Literal["open", "completed", "overdue", "all"]
@@ -44,17 +48,28 @@ ClearableShared = Literal["notes", "priority", "tags"]
 
 
 class ReminderSpec(BaseModel):
-    """One reminder: a time (`at`) or a duration before the due (`before`); a bare string is read as either."""
+    """One reminder: a time (`at`) or a duration before the due (`before`); a bare string is read as either.
+
+    Behind either, a bare string may say `urgent`, and `nag` with a duration: `30m urgent nag 10m`.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     at: TimeText | None = None
     before: Annotated[str, Field(max_length=64)] | None = None
+    urgent: Annotated[bool | None, Field(description=URGENT)] = None
+    nag: Annotated[TimeText | None, Field(description=NAG)] = None
 
     @classmethod
-    def from_text(cls, text: str) -> dict[str, str]:
+    def from_text(cls, text: str) -> dict[str, Any]:
         """Read a bare string: what begins with a year is a time, all else a duration before the due."""
-        return {"at": text} if text[:4].isdigit() and text[4:5] == "-" else {"before": text}
+        time, urgent, nag = split_manner(text)
+        name = "at" if text[:4].isdigit() and text[4:5] == "-" else "before"
+        return {name: time, "urgent": urgent, "nag": nag}
+
+
+ReminderItem = Annotated[ReminderSpec, WithJsonSchema({"type": "string"})]
+"""Published as its bare string, which says all that the object can and costs a fifth of it in the list of tools."""
 
 
 class WriteRequest(Request):
@@ -90,8 +105,11 @@ class CreateTask(WriteRequest):
     priority: Priority | None = None
     tags: Tags | None = None
     reminders: Annotated[
-        list[ReminderSpec] | None,
-        Field(max_length=20, description="Times, or durations before the due such as 30m, 2h, 1d"),
+        list[ReminderItem] | None,
+        Field(
+            max_length=20,
+            description="Times, or durations before the due: 30m, 2h, 1d urgent, 1h nag 10m",
+        ),
     ] = None
 
 
@@ -149,6 +167,8 @@ class SetReminder(ChangeRequest):
     before: Annotated[
         list[TimeText] | None, Field(min_length=1, max_length=20, description="Durations before the due: 30m, 2h, 1d")
     ] = None
+    urgent: Annotated[bool | None, Field(description=URGENT)] = None
+    nag: Annotated[TimeText | None, Field(description=NAG)] = None
 
 
 class SnoozeReminder(WriteRequest):
@@ -194,7 +214,8 @@ class CreateRecurringTask(WriteRequest):
     priority: Priority | None = None
     tags: Tags | None = None
     reminders: Annotated[
-        list[ReminderSpec] | None, Field(max_length=20, description="Durations before each due: 30m, 1d")
+        list[ReminderItem] | None,
+        Field(max_length=20, description="Durations before each due: 30m, 1h urgent nag 10m"),
     ] = None
     expected_version: Annotated[int | None, Field(ge=1)] = None
 
@@ -217,7 +238,7 @@ class UpdateRecurringTask(ChangeRequest):
     add_tags: Tags | None = None
     remove_tags: Tags | None = None
     clear: Annotated[list[ClearableShared] | None, Field(max_length=3, description="Fields to empty")] = None
-    reminders: Annotated[list[ReminderSpec] | None, Field(max_length=20, description="Replaces all")] = None
+    reminders: Annotated[list[ReminderItem] | None, Field(max_length=20, description="Replaces all")] = None
     rule: Annotated[str | None, Field(description=RULE)] = None
     first_due: Annotated[TimeText | None, Field(description="All is new from here on")] = None
     zone: Annotated[str | None, Field(max_length=64)] = None
@@ -367,11 +388,22 @@ class PreviewOccurrences(Request):
     count: Annotated[int, Field(ge=1, le=50)] = 5
 
 
+ClearableSetting = Literal["quiet_from", "quiet_until", "nag_minutes"]
+
+
 class UpdateMe(Request):
     """The person's settings, as `PATCH /api/me` takes them."""
 
     zone: Annotated[str | None, Field(max_length=64, description="IANA zone, such as Europe/Berlin")] = None
     day_start: Annotated[
         str | None,
-        Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", description="Local HH:MM; reminders of dates count from it"),
+        Field(pattern=CLOCK, description="Local HH:MM; reminders of dates count from it"),
     ] = None
+    quiet_from: Annotated[str | None, Field(pattern=CLOCK, description="Local HH:MM: from then on nothing is sent")] = (
+        None
+    )
+    quiet_until: Annotated[str | None, Field(pattern=CLOCK, description="Local HH:MM: what rang is sent then")] = None
+    nag_minutes: Annotated[
+        int | None, Field(ge=1, le=1_440, description="Reminders ring again after so many minutes, until answered")
+    ] = None
+    clear: Annotated[list[ClearableSetting] | None, Field(max_length=3, description="Settings to empty")] = None

@@ -42,6 +42,7 @@ from todo.series.series import (
 )
 from todo.text import when
 from todo.text.display import quote_title
+from todo.text.manner import Manner
 
 _SHARED = ("title", "notes", "priority", "tags")
 
@@ -222,7 +223,7 @@ OPERATIONS = (Operation("create_recurring_task", CreateRecurringTask, create_rec
 
 
 def read_befores(specs: list[ReminderSpec]) -> list[str]:
-    """Return a series' reminders as distinct durations before the due; raises for a fixed time."""
+    """Return a series' reminders as distinct durations before the due, with their manner; raises for a fixed time."""
     befores = []
     for spec in specs:
         if spec.before is None or spec.at is not None:
@@ -230,7 +231,8 @@ def read_befores(specs: list[ReminderSpec]) -> list[str]:
                 "Every occurrence has its own reminders, so these are durations before the due.",
                 "Give for example 30m or 1d; a fixed time goes on one occurrence with set_reminder.",
             )
-        befores.append(when.write_duration(when.read_duration(spec.before)))
+        manner = Manner.read(spec.urgent, spec.nag)
+        befores.append(manner.write(when.write_duration(when.read_duration(spec.before))))
     if len(befores) > MOST_PER_TASK:
         raise InvalidArguments(f"A task has at most {MOST_PER_TASK} reminders.", "Give fewer.")
     return list(dict.fromkeys(befores))
@@ -248,4 +250,7 @@ def _warn_of_fixed(work: Work, task: TaskRow) -> list[str]:
 
 def _carried_before(reminder: ReminderRow) -> str | None:
     """Return how long before the due a task's reminder rings if its series is to have it too."""
-    return None if reminder["cancelled_by"] in ("person", "series") else reminder["before"]
+    before = reminder["before"]
+    if before is None or reminder["cancelled_by"] in ("person", "series"):
+        return None
+    return Manner(bool(reminder["urgent"]), reminder["nag"]).write(before)

@@ -49,7 +49,7 @@ def create_task(work: Work, request: CreateTask) -> WriteAnswer:
         values["due"], values["zone"] = due["due"], due["zone"]
     change = Change(work, "create_task", request.request_id)
     row = change.create(values)
-    added = [reminders.add_reminder(work, row, spec.at, spec.before) for spec in request.reminders or []]
+    added = [reminders.add_reminder(work, row, spec) for spec in request.reminders or []]
     task = change.view(row, reminded=bool(added))
     saved = f"{quote_title(task['title'])} is saved"
     if "due" in task:

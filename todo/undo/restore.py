@@ -61,7 +61,7 @@ def is_same(name: str, then: Any, now: Any) -> bool:
     if name.startswith("reminder ") and then is not None and now is not None:
         both = {then["status"], now["status"]}
         over = both <= {"scheduled", "fired"} or ("passed" in now and both <= {"scheduled", "fired", "cancelled"})
-        same = all(then.get(part) == now.get(part) for part in ("remind_at", "before"))
+        same = all(then.get(part) == now.get(part) for part in ("remind_at", "before", "urgent", "nag"))
         return same and (over or len(both) == 1)
     return bool(then == now)
 
@@ -119,7 +119,9 @@ def _is_as(present: ReminderRow | None, wanted: Mapping[str, Any] | None) -> boo
     if present is None or wanted is None:
         return present is None and wanted is None
     at = write_instant(read_instant(wanted["remind_at"]))
-    return (present["status"], present["remind_at"]) == (wanted["status"], at)
+    manner = (bool(present["urgent"]), present["nag"])
+    was = (wanted["status"], at, (wanted.get("urgent", False), wanted.get("nag")))
+    return (present["status"], present["remind_at"], manner) == was
 
 
 def _restore_reminder(work: Work, row: TaskRow, key: str, target: Fields) -> str | None:
@@ -131,7 +133,7 @@ def _restore_reminder(work: Work, row: TaskRow, key: str, target: Fields) -> str
     at = write_instant(read_instant(wanted["remind_at"]))
     arm = wanted["status"] == "scheduled" and at > work.at
     status = "scheduled" if arm else "passed" if wanted["status"] == "scheduled" else wanted["status"]
-    reminders.put_back(work, row, key, at, wanted.get("before"), status, int(wanted["sequence"]))
+    reminders.put_back(work, row, key, at, status, wanted)
     if wanted["status"] == "scheduled" and not arm:
         return f"The reminder of {when.say_instant(at, work.zone)} has passed and stays cancelled."
     return None

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response, StreamingResponse
 from pydantic_core import to_json
 
-from app.http.rest.requests import PATCHES, read_body, read_scalars, refuse_nul
+from app.http.rest.requests import PATCHES, patch_settings, read_body, read_scalars, refuse_nul
 from app.http.rest.tasks import PROBLEMS
 from app.http.sse import CONNECTED, FEED_HEARTBEAT_SECONDS, HEARTBEAT, frame_event, stream_frames
 from app.identity import identify_rest
@@ -136,7 +136,7 @@ def _add_own_routes(router: APIRouter, store: DatabaseStore) -> None:
 
     @router.patch("/me", openapi_extra={"requestBody": {"content": dict.fromkeys(sorted(PATCHES), body)}})
     async def update_me(request: Request) -> Response:
-        given = read_arguments(schemas.UpdateMe, await read_body(request, PATCHES))
+        given = read_arguments(schemas.UpdateMe, patch_settings(await read_body(request, PATCHES)))
         answer = await store.write(identify_rest(request, WRITE), lambda work: feeds.update_me(work, given.request))
         return _json({**answer, "warnings": list(given.warnings)} if given.warnings else answer)
 

@@ -7,7 +7,7 @@ from fastapi import Request
 from pydantic_core import from_json
 
 from app.problems import LISTED, HttpRefusal
-from todo.requests.schemas import Clearable
+from todo.requests.schemas import Clearable, ClearableSetting
 
 JSON = frozenset({"application/json"})
 PATCHES = frozenset({"application/json", "application/merge-patch+json"})
@@ -101,6 +101,14 @@ def read_versions(request: Request) -> list[int] | None:
     if not all(matches):
         raise HttpRefusal(400, "bad_request", 'If-Match is a list of entity tags, such as "3", or *.')
     return [int(match[1]) for match in matches if match and _VERSION.fullmatch(match[1])]
+
+
+def patch_settings(body: dict[str, Any]) -> dict[str, Any]:
+    """Return a merge patch of a person's settings as arguments: its `null` fields go into `clear`."""
+    if "clear" in body:
+        raise HttpRefusal(422, "invalid_arguments", "clear is not for REST; here a null empties a field.")
+    cleared = [name for name in get_args(ClearableSetting) if name in body and body[name] is None]
+    return {**body, "clear": cleared} if cleared else body
 
 
 def patch_to_arguments(body: dict[str, Any]) -> dict[str, Any]:

@@ -44,9 +44,8 @@ async def test_no_loop_ends_for_an_error_that_nobody_thought_of(world: World) ->
     errors = [StorageUnavailable("Away.", "Wait."), RuntimeError("nobody thought of this"), OSError("nor of this")]
     database: Any = Failing(service.database, errors)
     lease = Lease("somebody")
-    background = Background(
-        database, service.store, service.relay, service.broker, lease, world.clock, service.background.wakeup
-    )
+    parts = (service.relay, service.broker, service.sender)
+    background = Background(database, service.store, *parts, lease, world.clock, service.background.wakeup)
     background.start()
     try:
         async with asyncio.timeout(10):

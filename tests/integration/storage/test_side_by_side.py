@@ -18,9 +18,9 @@ from todo.errors import StorageUnavailable
 from todo.record.scopes import EVERYTHING
 from todo.record.shapes import Answer
 from todo.record.work import Who, Work
-from todo.reminders import fire_due
 from todo.requests.idempotency import once
 from todo.requests.schemas import CreateTask
+from todo.rings import fire_due
 from todo.tasks.tasks import create_task
 
 PROMISES = ("two-databases",)

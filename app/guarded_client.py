@@ -1,0 +1,157 @@
+"""The HTTP client for addresses that people and programs name: where it may go, and how much it takes from there."""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from typing import Any, Literal
+from urllib.parse import urlsplit, urlunsplit
+
+import httpx2
+
+SECONDS = 5.0
+MOST_BYTES = 64 * 1024
+_PORTS = {"https": 443, "http": 80}
+_NAT64 = IPv6Network("64:ff9b::/96")
+
+Resolve = Callable[[str, int], Awaitable[list[str]]]
+"""Returns the addresses of a host name and port; raises `OSError`."""
+
+
+class Unreachable(Exception):
+    """No answer can be had; the message completes a sentence on the address, such as `cannot be reached`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server answered; `cut` says why the rest of its body was left."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    cut: Literal["", "size", "time"] = ""
+
+
+async def resolve_host(host: str, port: int) -> list[str]:
+    """Return the addresses of a host by the machine's resolver."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(address[0]) for *_, address in found]
+
+
+@dataclass(slots=True)
+class GuardedClient:
+    """Calls an address once: no redirects, within `seconds` in all, and with `most_bytes` of the answer.
+
+    A guarded one goes where strangers say: by https alone, to public addresses alone; an operator may allow `http` and
+    `private`. It resolves the name once and connects to the very address that it has checked, so that a name that
+    changes its address in between leads nowhere.
+    """
+
+    is_guarded: bool = True
+    most_bytes: int = MOST_BYTES
+    resolve: Resolve = resolve_host
+    transport: httpx2.AsyncBaseTransport | None = None
+    seconds: float = SECONDS
+    allowed: frozenset[str] = frozenset()
+    verify: ssl.SSLContext | bool = True
+    _opened: httpx2.AsyncHTTPTransport | None = field(default=None, init=False)
+    _trusting: httpx2.AsyncClient | None = field(default=None, init=False)
+
+    async def call(
+        self, method: str, address: str, headers: Mapping[str, str] | None = None, content: bytes | None = None
+    ) -> Answer:
+        """Return what the server at an address answers; raises `Unreachable`."""
+        answer: list[Answer] = []
+        try:
+            async with asyncio.timeout(self.seconds):
+                target, more, extensions = await self.aim(address) if self.is_guarded else (address, {}, {})
+                # Not compressed, so that the size on the wire is the size.
+                sent = {"Accept-Encoding": "identity", **(headers or {}), **more}
+                request = httpx2.Request(method, target, headers=sent, content=content, extensions=extensions)
+                await self._exchange(request, answer)
+        except TimeoutError:
+            return _cut_off(answer, f"does not answer within {self.seconds:g} s")
+        except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError):
+            return _cut_off(answer, "cannot be reached")
+        return answer[-1]
+
+    async def aim(self, address: str) -> tuple[str, dict[str, str], dict[str, Any]]:
+        """Return the checked address to connect to, with the name for the header and for TLS.
+
+        Raises `Unreachable`, `OSError` or `ValueError`.
+        """
+        parts = urlsplit(address)
+        host, scheme = parts.hostname or "", parts.scheme
+        if not host or (scheme != "https" and not (scheme == "http" and "http" in self.allowed)):
+            raise Unreachable("is not at an https address")
+        port = parts.port or _PORTS[scheme]
+        found = await self.resolve(host, port)
+        if not found or not ("private" in self.allowed or all(is_public(each) for each in found)):
+            raise Unreachable("is not at a public address")
+        numeric = f"[{found[0]}]" if ":" in found[0] else found[0]
+        target = urlunsplit((scheme, f"{numeric}:{port}", parts.path, parts.query, ""))
+        return target, {"Host": parts.netloc.rpartition("@")[2]}, {"sni_hostname": host}
+
+    async def close(self) -> None:
+        """Close what is open."""
+        for opened in (self._opened, self._trusting):
+            if opened is not None:
+                await opened.aclose()
+        self._opened = self._trusting = None
+
+    async def _send(self, request: httpx2.Request) -> httpx2.Response:
+        """Send a request; a guarded one by the transport alone, since a client would log its address."""
+        if self.is_guarded:
+            transport = self.transport or self._opened
+            if transport is None:
+                # A connection is known by its number alone, and was checked for one name: it serves no second call.
+                limits = httpx2.Limits(max_connections=None, max_keepalive_connections=0)
+                transport = self._opened = httpx2.AsyncHTTPTransport(verify=self.verify, limits=limits, trust_env=False)
+            return await transport.handle_async_request(request)
+        if self._trusting is None:
+            self._trusting = httpx2.AsyncClient(transport=self.transport, timeout=self.seconds, verify=self.verify)
+        return await self._trusting.send(request, stream=True, follow_redirects=False)
+
+    async def _exchange(self, request: httpx2.Request, answer: list[Answer]) -> None:
+        """Send a request and add to `answer`: once when its status is known, and again with its body."""
+        response = await self._send(request)
+        try:
+            answer.append(Answer(response.status_code, response.headers, b"", "time"))
+            body = bytearray()
+            async for part in response.aiter_raw():
+                body += part
+                if len(body) > self.most_bytes:
+                    answer.append(Answer(response.status_code, response.headers, b"", "size"))
+                    return
+            answer.append(Answer(response.status_code, response.headers, bytes(body)))
+        finally:
+            await response.aclose()
+
+
+def _cut_off(answer: list[Answer], reason: str) -> Answer:
+    """Return what has come of an answer; raises `Unreachable` if that is not even its status."""
+    if not answer:
+        raise Unreachable(reason) from None
+    return answer[-1]
+
+
+def is_public(text: str) -> bool:
+    """Return whether an address is one of the public Internet, also the one that it stands for or is mapped to."""
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return False
+    inner = _find_inner(address) if isinstance(address, IPv6Address) else None
+    if inner is not None:
+        return is_public(str(inner))
+    return address.is_global and not address.is_multicast and not address.is_reserved
+
+
+def _find_inner(address: IPv6Address) -> IPv4Address | None:
+    """Return the IPv4 address inside an IPv6 one: mapped, 6to4, Teredo or NAT64 (RFC 4291, 3056, 4380, 6052)."""
+    if address in _NAT64:
+        return IPv4Address(int(address) & 0xFFFF_FFFF)
+    teredo = address.teredo
+    return address.ipv4_mapped or address.sixtofour or (teredo[1] if teredo else None)

@@ -1,0 +1,25 @@
+"""Fixtures of the tests of channels."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.access.house import House, open_house
+from tests.integration.channels.receivers import Web
+from tests.world import World
+
+
+@pytest.fixture
+def web(world: World) -> Web:
+    """The Internet of a world."""
+    made = Web(world)
+    made.install()
+    return made
+
+
+@pytest.fixture
+async def house(tmp_path: Path, anyio_backend: str, storage: str) -> AsyncIterator[House]:
+    """A service of several people on a new database."""
+    async with open_house(tmp_path) as opened:
+        yield opened

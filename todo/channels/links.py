@@ -1,0 +1,51 @@
+"""Links on which a person answers a ring: each names one delivery and is signed, so that no other can be guessed."""
+
+import hmac
+import re
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass
+from hashlib import sha256
+
+from sqlalchemy import Connection, bindparam, select
+
+from events.sql import table_of
+from todo.channels.models import ChannelDelivery
+from todo.record.models import User
+
+LONGEST = 64
+_FORM = re.compile(r"([0-9a-f]{1,15})-([A-Za-z0-9_-]{32})")
+_D, _U = table_of(ChannelDelivery), table_of(User)
+_FIND = (
+    select(_D.c.number, _D.c.id, _D.c.user_id)
+    .join(_U, _U.c.id == _D.c.user_id)
+    .where(_D.c.number == bindparam("number"), _D.c.what == "ring", _U.c.disabled_at.is_(None))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What a link stands for: one delivery of one person."""
+
+    number: int
+    user_id: str
+
+
+def write_link(key: str, number: int, delivery_id: str) -> str:
+    """Return the secret part of a link: the row, and 192 bits of a signature over the delivery."""
+    return f"{number:x}-{_sign(key, delivery_id)}"
+
+
+def find_link(connection: Connection, key: str, text: str) -> Link | None:
+    """Return what a link stands for; None for one that was not written here, or whose person is disabled."""
+    match = _FORM.fullmatch(text)
+    if match is None:
+        return None
+    row = connection.execute(_FIND, {"number": int(match[1], 16)}).one_or_none()
+    if row is None or not hmac.compare_digest(match[2], _sign(key, row.id)):
+        return None
+    return Link(row.number, row.user_id)
+
+
+def _sign(key: str, delivery_id: str) -> str:
+    made = hmac.new(bytes.fromhex(key), f"link {delivery_id}".encode(), sha256).digest()
+    return urlsafe_b64encode(made[:24]).decode()

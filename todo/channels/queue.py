@@ -1,0 +1,285 @@
+"""What waits to be sent: taken by lease, marked after the attempt; a channel's row is the lock of its deliveries."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic_core import from_json
+from sqlalchemy import Connection, bindparam, func, or_, select, update
+
+from events.cloudevent import decode_event
+from events.instants import read_instant, write_instant
+from events.outbox import OutboxEntry
+from events.sql import table_of
+from todo.channels.judgement import Judge, Verdict
+from todo.channels.models import BEHIND, Channel, ChannelDelivery
+from todo.channels.reaction import FOR_PROGRAMS
+
+LEASE = timedelta(seconds=30)
+"""How long a delivery that was taken belongs to its taker; an attempt takes far less."""
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=1)
+REST_AFTER = 3
+"""Failures in a row after which a channel rests."""
+FAILS_FOR = timedelta(days=5)
+"""A channel for programs that fails for so long is switched off."""
+WIDTH = 8
+"""Attempts of one channel at once; one that fails is tried one by one."""
+WINDOW = 50
+
+_C, _D, _O = table_of(Channel), table_of(ChannelDelivery), table_of(OutboxEntry)
+_NEXT_AT = select(func.min(_C.c.next_at)).where(
+    _C.c.next_at.is_not(None),
+    _C.c.id.not_in(bindparam("busy", expanding=True)),
+    _C.c.user_id.not_in(bindparam("busy_people", expanding=True)),
+)
+_READY = (
+    select(_C)
+    .where(
+        _C.c.next_at <= bindparam("now"),
+        _C.c.id.not_in(bindparam("busy", expanding=True)),
+        _C.c.user_id.not_in(bindparam("busy_people", expanding=True)),
+    )
+    .order_by(_C.c.next_at)
+    .limit(bindparam("limit"))
+    .with_for_update(skip_locked=True)
+)
+_HELD = select(_C).where(_C.c.id == bindparam("key")).with_for_update()
+_WAITING = (_D.c.channel_id == bindparam("channel")) & (_D.c.state == "waiting")
+_DUE = (
+    select(_D, _O.c.payload)
+    .outerjoin(_O, _O.c.event_id == _D.c.event_id)
+    .where(_WAITING, _D.c.next_at <= bindparam("now"))
+    .order_by(_D.c.next_at, _D.c.number)
+    .limit(bindparam("limit"))
+)
+_HEADS = (
+    select(_D.c.task_id, func.min(_D.c.number).label("number"))
+    .where(_WAITING, _D.c.task_id.in_(bindparam("tasks", expanding=True)))
+    .group_by(_D.c.task_id)
+)
+_NEXT_OF_TASK = select(func.min(_D.c.number)).where(_WAITING, _D.c.task_id == bindparam("task"))
+_SOONEST = select(func.min(_D.c.next_at)).where(_WAITING, _D.c.next_at < BEHIND)
+_SET = update(_D).where(_D.c.number == bindparam("key"))
+_PUT_OFF = _SET.values(next_at=bindparam("at"))
+_HOLD = _SET.values(next_at=bindparam("at"), expires_at=bindparam("until"))
+_TAKE = _SET.values(next_at=bindparam("at"), attempts=_D.c.attempts + 1)
+_END = _SET.where(_D.c.state == "waiting").values(
+    state=bindparam("state_is"), reason=bindparam("why"), done_at=bindparam("at")
+)
+_SENT = _SET.values(state="sent", reason=None, done_at=bindparam("at"))
+_AGAIN = _SET.where(_D.c.state == "waiting").values(next_at=bindparam("at"), reason=bindparam("why"))
+_END_ALL = (
+    update(_D).where(_WAITING).values(state=bindparam("state_is"), reason=bindparam("why"), done_at=bindparam("at"))
+)
+_END_EXPIRED = _END_ALL.where(_D.c.expires_at <= bindparam("now"))
+_CHANNEL = update(_C).where(_C.c.id == bindparam("key"))
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One delivery as it goes out. `number` is its row, None for a test; `width` is how many may run at once.
+
+    `payload` is the whole CloudEvent as it was recorded; `text` says it in words.
+    """
+
+    number: int | None
+    id: str
+    user_id: str
+    channel_id: str
+    kind: str
+    address: str
+    secrets: Mapping[str, Any]
+    what: str
+    event_id: str
+    payload: str
+    title: str = ""
+    text: str = ""
+    task_id: str = ""
+    reminder_id: str = ""
+    sequence: int = 0
+    urgent: bool = False
+    width: int = 1
+
+    @property
+    def tag(self) -> str:
+        """What names a reminder where it is shown, so that a later message can replace it."""
+        return f"todo-{self.reminder_id}"
+
+
+def find_next(connection: Connection, busy: Collection[str], busy_people: Collection[str]) -> str | None:
+    """Return when something is to be sent next, leaving out busy channels and people; None if nothing waits."""
+    found: str | None = connection.execute(
+        _NEXT_AT, {"busy": list(busy), "busy_people": list(busy_people)}
+    ).scalar_one()
+    return found
+
+
+def take_due(
+    connection: Connection,
+    now: datetime,
+    limit: int,
+    running: Mapping[str, int],
+    busy: Collection[str],
+    busy_people: Collection[str],
+) -> list[Parcel]:
+    """Take up to `limit` deliveries that are due, each until its lease ends; `running` counts those of each channel.
+
+    What need not go any more is dropped here, and what has to wait is put off.
+    """
+    at = write_instant(now)
+    ready = connection.execute(
+        _READY, {"now": at, "limit": limit, "busy": list(busy), "busy_people": list(busy_people)}
+    ).all()
+    judge = Judge(connection, now)
+    taken: list[Parcel] = []
+    for channel in ready:
+        width = 1 if channel.failures else WIDTH
+        room = min(width - running.get(channel.id, 0), limit - len(taken))
+        if room > 0:
+            taken += _take_of(connection, channel, judge, room, width)
+        schedule(connection, channel.id, channel.paused_until, at)
+    return taken
+
+
+def _take_of(connection: Connection, channel: Any, judge: Judge, room: int, width: int) -> list[Parcel]:
+    rows = connection.execute(_DUE, {"channel": channel.id, "now": judge.at, "limit": WINDOW}).all()
+    if channel.kind in FOR_PROGRAMS:
+        rows = _keep_order(connection, channel.id, rows)
+    taken: list[Parcel] = []
+    for row in rows:
+        if len(taken) == room:
+            break
+        event = None if row.payload is None else decode_event(row.payload)
+        verdict = Verdict("dropped", "its event is not kept any more") if event is None else judge.look(row, event)
+        if verdict.state == "later":
+            until = write_instant(max(read_instant(row.expires_at), read_instant(verdict.at) + timedelta(hours=24)))
+            connection.execute(_HOLD, {"key": row.number, "at": verdict.at, "until": until})
+        elif event is None or verdict.state == "dropped":
+            end_delivery(connection, row.number, channel.id, row.task_id, "dropped", verdict.text, judge.at)
+        else:
+            connection.execute(_TAKE, {"key": row.number, "at": write_instant(judge.now + LEASE)})
+            taken.append(_pack(channel, row, event.task["title"], verdict.text, width))
+    return taken
+
+
+def _keep_order(connection: Connection, channel_id: str, rows: Sequence[Any]) -> list[Any]:
+    """Return the rows that are the first of their task; the others wait behind it."""
+    tasks = list({row.task_id for row in rows})
+    heads = (
+        {row.number for row in connection.execute(_HEADS, {"channel": channel_id, "tasks": tasks})} if tasks else set()
+    )
+    for row in rows:
+        if row.number not in heads:
+            connection.execute(_PUT_OFF, {"key": row.number, "at": BEHIND})
+    return [row for row in rows if row.number in heads]
+
+
+def _pack(channel: Any, row: Any, title: str, text: str, width: int) -> Parcel:
+    return Parcel(
+        number=row.number,
+        id=row.id,
+        user_id=row.user_id,
+        channel_id=channel.id,
+        kind=channel.kind,
+        address=channel.address,
+        secrets=from_json(channel.secrets),
+        what=row.what.partition(" ")[0],
+        event_id=row.event_id,
+        payload=row.payload,
+        title=title,
+        text=text,
+        task_id=row.task_id,
+        reminder_id=row.reminder_id or "",
+        sequence=row.sequence or 0,
+        urgent=bool(row.urgent),
+        width=width,
+    )
+
+
+def mark_sent(connection: Connection, parcel: Parcel, now: datetime) -> None:
+    """Mark a parcel as sent and its channel as well."""
+    at = write_instant(now)
+    channel = connection.execute(_HELD, {"key": parcel.channel_id}).one_or_none()
+    if channel is None:
+        return
+    if parcel.number is not None:
+        connection.execute(_SENT, {"key": parcel.number, "at": at})
+        _wake_next(connection, parcel.channel_id, parcel.task_id, at)
+    well = {"failures": 0, "failing_since": None, "paused_until": None, "last_success_at": at}
+    connection.execute(_CHANNEL.values(**well), {"key": parcel.channel_id})
+    schedule(connection, parcel.channel_id, None, at)
+
+
+def mark_failed(connection: Connection, parcel: Parcel, why: str, now: datetime, *, for_good: bool = False) -> None:
+    """Note a failed attempt in words; the next one is later, or it is given up. The channel rests if it fails on."""
+    at = write_instant(now)
+    channel = connection.execute(_HELD, {"key": parcel.channel_id}).one_or_none()
+    if channel is None:
+        return
+    since = channel.failing_since or at
+    noted: dict[str, Any] = {"last_failure_at": at, "last_failure": why, "failing_since": since}
+    paused = channel.paused_until
+    # What was under way when the channel began to rest says nothing new.
+    if not (paused and paused > at) and not for_good:
+        failures = channel.failures + 1
+        noted["failures"] = failures
+        if failures >= REST_AFTER:
+            noted["paused_until"] = paused = write_instant(now + _pause(failures - REST_AFTER + 1))
+    connection.execute(_CHANNEL.values(**noted), {"key": parcel.channel_id})
+    if parcel.number is not None:
+        _retry_later(connection, parcel, why, now, for_good=for_good)
+    if channel.kind in FOR_PROGRAMS and read_instant(since) <= now - FAILS_FOR:
+        end_channel(connection, parcel.channel_id, f"it has failed for five days: it {why}", at)
+        return
+    expired = {"channel": parcel.channel_id, "now": at, "state_is": "given_up", "why": why, "at": at}
+    connection.execute(_END_EXPIRED, expired)
+    schedule(connection, parcel.channel_id, paused, at)
+
+
+def _retry_later(connection: Connection, parcel: Parcel, why: str, now: datetime, *, for_good: bool) -> None:
+    row = connection.execute(select(_D.c.attempts, _D.c.expires_at).where(_D.c.number == parcel.number)).one_or_none()
+    if row is None:
+        return
+    next_at = write_instant(now + _pause(row.attempts))
+    if for_good or next_at > row.expires_at:
+        at = write_instant(now)
+        end_delivery(connection, parcel.number, parcel.channel_id, parcel.task_id, "given_up", why, at)
+    else:
+        connection.execute(_AGAIN, {"key": parcel.number, "at": next_at, "why": why})
+
+
+def end_channel(connection: Connection, channel_id: str, why: str, at: str) -> None:
+    """Switch a channel off for a reason that its person reads; what waits for it is given up."""
+    off = {"enabled": False, "ended": why, "next_at": None, "last_failure": why, "last_failure_at": at}
+    connection.execute(_CHANNEL.values(**off), {"key": channel_id})
+    connection.execute(_END_ALL, {"channel": channel_id, "state_is": "given_up", "why": why, "at": at})
+
+
+def end_delivery(
+    connection: Connection, number: int | None, channel_id: str, task_id: str, state: str, why: str, at: str
+) -> None:
+    """End a delivery that was not sent; the next one of its task may go."""
+    connection.execute(_END, {"key": number, "state_is": state, "why": why, "at": at})
+    _wake_next(connection, channel_id, task_id, at)
+
+
+def _wake_next(connection: Connection, channel_id: str, task_id: str, at: str) -> None:
+    following = connection.execute(_NEXT_OF_TASK, {"channel": channel_id, "task": task_id}).scalar_one()
+    if following is not None:
+        connection.execute(_PUT_OFF.where(_D.c.next_at == BEHIND), {"key": following, "at": at})
+
+
+def schedule(connection: Connection, channel_id: str, paused_until: str | None, at: str) -> None:
+    """Note on a channel when it has something to send next; not before its rest is over."""
+    soonest = connection.execute(_SOONEST, {"channel": channel_id}).scalar_one()
+    if soonest is not None and paused_until is not None and paused_until > at:
+        soonest = max(soonest, paused_until)
+    statement = _CHANNEL.where(_C.c.enabled.is_(True), or_(_C.c.next_at.is_distinct_from(bindparam("soonest"))))
+    connection.execute(statement.values(next_at=bindparam("soonest")), {"key": channel_id, "soonest": soonest})
+
+
+def _pause(attempts: int) -> timedelta:
+    """Return the pause after a number of failed attempts: a minute, doubled each time, at most an hour."""
+    doublings = int(min(attempts - 1, 10))
+    return min(FIRST_PAUSE * (1 << doublings), LONGEST_PAUSE)
