@@ -60,6 +60,9 @@ FREE: dict[str, dict[str, str]] = {
         "newest_rows": "row numbers alone: whether anything has happened at all",
         "next_deadline": "an instant alone: when the list of overdue tasks changes for anybody",
     },
+    "todo/calendars/calendars.py": {
+        "find_calendar": "the owner is what it looks for, by the hash of a secret",
+    },
     "todo/record/queries.py": {
         "load_due_series": "the scheduler serves everybody",
         "next_reminder_at": "the scheduler serves everybody",

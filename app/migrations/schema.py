@@ -12,6 +12,7 @@ from events.outbox import OutboxEntry
 from events.sql import table_of
 from todo.record.models import (
     Activity,
+    Calendar,
     Change,
     ChangeItem,
     ChangeSeries,
@@ -30,6 +31,7 @@ from todo.record.models import (
 
 _MODELS: tuple[type[SQLModel], ...] = (
     Activity,
+    Calendar,
     Change,
     ChangeItem,
     ChangeSeries,
