@@ -63,6 +63,9 @@ FREE: dict[str, dict[str, str]] = {
     "todo/channels/channels.py": {"take_over": "whose channel a browser was before, by its address"},
     "todo/channels/links.py": {"find_link": "the owner is what it looks for, by a signed number"},
     "todo/channels/queue.py": {"*": "the sender serves everybody"},
+    "todo/calendars/calendars.py": {
+        "find_calendar": "the owner is what it looks for, by the hash of a secret",
+    },
     "todo/record/queries.py": {
         "load_due_series": "the scheduler serves everybody",
         "next_reminder_at": "the scheduler serves everybody",

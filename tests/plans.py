@@ -11,6 +11,7 @@ from tests.ownership import find_place
 FREE: dict[str, dict[str, str]] = {
     "app/access/credentials.py": {"revoke": "a person's tokens and sessions are few"},
     "app/access/people.py": {"*": "a person is removed once"},
+    "app/access/removal.py": {"*": "a person is removed once"},
     "events/outbox.py": {"*": "a task is erased for good once, and the outbox is not large"},
     "todo/activity/history.py": {
         "*": "a task is erased for good once; its last ring is looked for from the newest notification backwards"

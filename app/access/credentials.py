@@ -23,7 +23,7 @@ Kind = Literal["personal", "invitation", "session", "connection", "access", "ref
 ADMITTED = ("personal", "session", "access", "issued")
 """The kinds that let a caller in; the others are only exchanged for something."""
 
-PREFIXES: dict[Kind | Literal["question"], str] = {
+PREFIXES: dict[Kind | Literal["question", "calendar"], str] = {
     "personal": "etp_",
     "invitation": "eti_",
     "session": "ets_",
@@ -31,6 +31,7 @@ PREFIXES: dict[Kind | Literal["question"], str] = {
     "access": "eta_",
     "refresh": "etr_",
     "question": "etq_",
+    "calendar": "etf_",
 }
 INVITATION_LASTS = timedelta(hours=72)
 SESSION_LASTS = timedelta(days=90)
@@ -109,7 +110,7 @@ class Made:
     secret: str
 
 
-def write_secret(kind: Kind | Literal["question"], chance: bytes) -> str:
+def write_secret(kind: Kind | Literal["question", "calendar"], chance: bytes) -> str:
     """Return a secret of 256 random bits: a prefix that scanners know, the bits, and their checksum."""
     body = PREFIXES[kind] + _encode(chance)
     return body + _encode(crc32(body.encode()).to_bytes(4, "big"))

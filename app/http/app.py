@@ -25,6 +25,7 @@ from app.http.health import add_health_routes
 from app.http.openai_api import build_openai_routes
 from app.http.page import build_page_routes
 from app.http.resource_metadata import build_metadata_routes
+from app.http.rest.calendars import build_calendar_feed, build_calendar_routes
 from app.http.rest.channels import build_channel_routes
 from app.http.rest.connections import build_connection_routes
 from app.http.rest.feeds import Streams, build_feed_routes
@@ -151,6 +152,8 @@ def _add_surfaces(app: FastAPI, service: Service, streams: Streams, conversation
     app.include_router(build_people_routes(service, draw_secret), prefix="/api", tags=["people"])
     app.include_router(build_connection_routes(service), prefix="/api", tags=["people"])
     app.include_router(build_channel_routes(service, draw_secret), prefix="/api", tags=["channels"])
+    app.include_router(build_calendar_routes(service, draw_secret), prefix="/api", tags=["calendars"])
+    app.include_router(build_calendar_feed(service))
     if service.door is not None:
         app.include_router(build_metadata_routes(service.settings))
     if service.authority is not None:

@@ -24,10 +24,10 @@ PAGE_HEADER = b"x-todo-page"
 """What the page's own writes carry: a form of another site cannot send a header."""
 _OPEN = re.compile(
     r"/|/page/.*|/healthz|/readyz|/\.well-known/.*|/api/session|/token|/register|/revoke|/events/.*|/dapr/.*|/bindings/.*|/favicon\.ico"
-    r"|/act/[0-9A-Za-z_-]{1,64}"
+    r"|/act/[0-9A-Za-z_-]{1,64}|/calendar/.*"
 )
 """Served without a caller: the page's files, health, metadata and signing in. Dapr's routes have their own token,
-programs that want a connection show their own secrets, and so does the link of a reminder."""
+programs that want a connection show their own secrets, and so do the links of reminders and calendars."""
 _SIGN_IN_FIRST = re.compile(r"/docs|/confirm/[0-9A-Za-z-]{1,64}|/authorize|/consent/[0-9A-Za-z_-]{1,64}")
 """What people open in a browser: without a session they are led to the page, which brings them back."""
 _FORMS = ("/confirm/", "/consent/")

@@ -13,6 +13,7 @@ from events.sql import table_of
 from todo.channels.models import Channel, ChannelDelivery, Presence, ServiceKey
 from todo.record.models import (
     Activity,
+    Calendar,
     Change,
     ChangeItem,
     ChangeSeries,
@@ -31,6 +32,7 @@ from todo.record.models import (
 
 _MODELS: tuple[type[SQLModel], ...] = (
     Activity,
+    Calendar,
     Change,
     ChangeItem,
     ChangeSeries,

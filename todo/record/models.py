@@ -174,6 +174,24 @@ class Reminder(SQLModel, table=True):
     ring_at: str | None = None
 
 
+class Calendar(SQLModel, table=True):
+    """A feed of a person's tasks at a secret address, of which only the SHA-256 is kept.
+
+    `tags` is a JSON list, folded; only tasks with all of them are in the feed. `done` lets completed ones in.
+    """
+
+    __tablename__ = "calendar"
+    __table_args__ = (Index("ux_calendar_digest", "digest", unique=True), Index("ix_calendar_user", "user_id"))
+
+    id: str = Field(primary_key=True)
+    user_id: str
+    name: str
+    digest: str
+    tags: str = "[]"
+    done: bool = False
+    created_at: str
+
+
 class Change(SQLModel, table=True):
     """What one call changed, by whom and from where; `kind` is the tool's name.
 

@@ -23,6 +23,7 @@ __all__ = [
     "describe",
     "find_wall",
     "is_within",
+    "last_moment",
     "next_after",
     "occurrences",
     "parse",
@@ -79,6 +80,15 @@ def is_within(rule: Rule, due: str, zone: ZoneInfo) -> bool:
         return last is None or due <= last.isoformat()
     until = _last_instant(rule, zone)
     return until is None or read_instant(due) <= until
+
+
+def last_moment(rule: Rule, first: str, zone: ZoneInfo) -> str | None:
+    """Return UNTIL as a due of the same kind as `first`: a date, or an instant; None if the rule has no UNTIL."""
+    if is_date(first):
+        day = _last_day(rule, zone)
+        return None if day is None else day.isoformat()
+    until = _last_instant(rule, zone)
+    return None if until is None else shorten_instant(write_instant(until))
 
 
 def check(rule: Rule, first: str, zone: ZoneInfo, wall: str | None = None) -> tuple[str, ...]:

@@ -37,9 +37,9 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 }
 UNWATCHED = {"credential"}
 """What reading changes: the last use of a token."""
-OTHERWISE = {"name", "model", "delivery_id", "path"}
+OTHERWISE = {"name", "model", "delivery_id", "path", "secret"}
 """Path parameters that name nothing of one person's: people are an admin's, models and the page's files everybody's,
-and dead letters are tried in a test of their own."""
+dead letters are tried in a test of their own, and the secret of a calendar is what lets its reader in."""
 
 
 @dataclass
@@ -91,8 +91,16 @@ async def set_scene(house: House) -> Scene:
         "notification": [notifications[0]["id"]],
         "token": [ann.token_id],
         "connection": [await house.give_connection(ann)],
+        "calendar": [await give_calendar(house, ann)],
     }
     return Scene(house, ann, ben, ids)
+
+
+async def give_calendar(house: House, person: Person) -> str:
+    token = await house.give_token(person.user_id, scopes="tasks:read confirm")
+    bearer = {"authorization": f"Bearer {token.secret}"}
+    made = await person.rest("POST", "/calendars", json={"name": MARK}, headers=bearer)
+    return str(made.json()["id"])
 
 
 async def list_tasks(person: Person) -> list[dict[str, Any]]:

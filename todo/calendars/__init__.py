@@ -1,0 +1,1 @@
+"""Calendar feeds: a person's tasks for their calendar program (RFC 5545)."""
