@@ -11,6 +11,7 @@ SECRETS = (
     ("kafka_password", "kafka_password_file", "TODO_KAFKA_PASSWORD"),
     ("kafka_ca", "kafka_ca_file", "TODO_KAFKA_CA"),
     ("OPENAI_API_KEY", "OPENAI_API_KEY_FILE", "OPENAI_API_KEY"),
+    ("oidc_client_secret", "oidc_client_secret_file", "TODO_OIDC_CLIENT_SECRET"),
     ("token", "token_file", "TODO_TOKEN"),
 )
 """Settings that a file may hold instead: the key of the value, the key of the file, and the variable's name."""

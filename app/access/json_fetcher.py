@@ -1,4 +1,4 @@
-"""Fetches small JSON documents: an issuer's metadata and keys, and descriptions of programs that want to connect."""
+"""Fetches small JSON documents: an issuer's metadata, keys and tokens, and descriptions of programs to connect."""
 
 import asyncio
 import socket
@@ -21,7 +21,11 @@ Resolve = Callable[[str, int], Awaitable[list[str]]]
 
 
 class FetchFailed(Exception):
-    """A document cannot be had; the message completes "The document …"."""
+    """A document cannot be had; the message completes "The document …". `status` is what its server answered, or 0."""
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +56,14 @@ class JsonFetcher:
     transport: httpx2.AsyncBaseTransport | None = None
     seconds: float = SECONDS
 
-    async def fetch(self, address: str) -> Fetched:
-        """Return the JSON at an address; raises `FetchFailed`."""
+    async def fetch(
+        self, address: str, form: Mapping[str, str] | None = None, more: Mapping[str, str] | None = None
+    ) -> Fetched:
+        """Return the JSON at an address, or its answer to a form; `more` are further headers. Raises `FetchFailed`."""
         try:
             async with asyncio.timeout(self.seconds):
                 target, headers, extensions = await self._aim(address) if self.is_guarded else (address, {}, {})
-                return await self._get(target, {**_ACCEPTED, **headers}, extensions)
+                return await self._read(target, form, {**_ACCEPTED, **headers, **(more or {})}, extensions)
         except TimeoutError:
             raise FetchFailed("takes too long to come") from None
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError):
@@ -76,8 +82,10 @@ class JsonFetcher:
         target = urlunsplit(("https", f"{numeric}:{port}", parts.path, parts.query, ""))
         return target, {"Host": parts.netloc.rpartition("@")[2]}, {"sni_hostname": host}
 
-    async def _get(self, target: str, headers: dict[str, str], extensions: dict[str, Any]) -> Fetched:
-        body = bytearray()
+    async def _read(
+        self, target: str, form: Mapping[str, str] | None, headers: dict[str, str], extensions: dict[str, Any]
+    ) -> Fetched:
+        body, method = bytearray(), "GET" if form is None else "POST"
         async with (
             httpx2.AsyncClient(
                 timeout=self.seconds,
@@ -86,10 +94,10 @@ class JsonFetcher:
                 # A proxy of the environment would resolve the name again.
                 trust_env=not self.is_guarded,
             ) as client,
-            client.stream("GET", target, headers=headers, extensions=extensions) as response,
+            client.stream(method, target, data=form, headers=headers, extensions=extensions) as response,
         ):
             if response.status_code != 200:
-                raise FetchFailed(f"is not there: its server answered {response.status_code}")
+                raise FetchFailed(f"is not there: its server answered {response.status_code}", response.status_code)
             async for part in response.aiter_raw():
                 body += part
                 if len(body) > self.most_bytes:
