@@ -26,6 +26,7 @@ from app.http.openai_api import build_openai_routes
 from app.http.page import build_page_routes
 from app.http.resource_metadata import build_metadata_routes
 from app.http.rest.connections import build_connection_routes
+from app.http.rest.description import DescribedApp
 from app.http.rest.feeds import Streams, build_feed_routes
 from app.http.rest.people import build_people_routes, build_token_routes
 from app.http.rest.recurring import build_recurring_routes
@@ -89,7 +90,7 @@ def build_app(service: Service, *, background: bool = True, models: dict[str, Ch
                 if background:
                     await service.background.stop()
 
-    app = FastAPI(
+    app = DescribedApp(
         title="Evolution Todo",
         description=DESCRIPTION,
         version=read_version(),
@@ -97,6 +98,7 @@ def build_app(service: Service, *, background: bool = True, models: dict[str, Ch
         docs_url=None,
         redoc_url=None,
     )
+    app.asks_who = service.door is not None
     app.state.end_streams = end_streams
     install_problems(app)
     if role != "worker":

@@ -20,6 +20,7 @@ from app.access.credentials import (
 )
 from app.access.door import Door
 from app.http.gate import LOGIN, PAGE_ALONE, is_from_page, name_cookie, read_secret
+from app.http.rest.description import TEXT, describe_body
 from app.http.rest.requests import read_body, read_scalars
 from app.http.rest.tasks import PROBLEMS, write_json
 from app.origins import name_host
@@ -47,7 +48,9 @@ def build_session_routes(service: Service, draw: Draw) -> APIRouter:
             view["login"] = {"name": name_host(service.login.issuer.url), "address": f"{service.settings.url}{LOGIN}"}
         return keep_out_of_caches(write_json(view))
 
-    @router.post("/session", operation_id="sign_in", status_code=201)
+    @router.post(
+        "/session", operation_id="sign_in", status_code=201, openapi_extra=describe_body({"token": TEXT}, "token")
+    )
     async def sign_in(request: Request) -> Response:
         body = await read_body(request)
         sessions = Sessions(service, require_door(service), draw)
