@@ -121,14 +121,15 @@ class Settings(BaseSettings):
     server, with each person's consent; it wants `TODO_AUTH=token` and an https `TODO_PUBLIC_URL`
     ([people](operating/people.md))."""
     oidc_issuer: str | None = None
-    """The OpenID Connect issuer whose access tokens are accepted, exactly as its metadata names it."""
+    """The OpenID Connect issuer whose access tokens are accepted, exactly as its metadata names it
+    ([issuer](operating/issuer.md))."""
     oidc_audience: str | None = None
     """What such a token must name as its audience. Default: `TODO_PUBLIC_URL` followed by `/mcp`."""
     oidc_scopes: str | None = None
     """The scopes of such a token that names none of ours, with commas between them; by default it may do nothing."""
     oidc_client_id: str | None = None
     """The id under which the issuer knows this service, so that people log in by it on the page
-    ([people](operating/people.md)); its redirect address is `TODO_PUBLIC_URL` followed by `/login/callback`."""
+    ([issuer](operating/issuer.md)); its redirect address is `TODO_PUBLIC_URL` followed by `/login/callback`."""
     oidc_client_secret: str | None = Field(None, repr=False)
     """The secret that belongs to it; a public client has none."""
     oidc_client_secret_file: Path | None = None
@@ -144,7 +145,7 @@ class Settings(BaseSettings):
     """The most turns of the chat in an hour, likewise; two at once are answered."""
     trusted_proxies: str | None = None
     """Addresses or networks of the proxies before the service, with commas between them, such as `10.0.0.0/8`: their
-    `X-Forwarded-For` is believed."""
+    `X-Forwarded-For` is believed, and they may hold any number of connections ([proxy](operating/proxy.md))."""
     host: str = "127.0.0.1"
     """The address to listen on; with `TODO_AUTH=local`, which serves one person on this machine, only loopback."""
     token: str | None = Field(None, repr=False)

@@ -1,6 +1,7 @@
 """The routes on which a browser goes to the outside issuer and comes back; a plain page says what went wrong."""
 
 import logging
+import shlex
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from html import escape
@@ -10,6 +11,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from app.access.door import UnknownPerson
+from app.access.issuer import Login
 from app.access.page_login import ATTEMPT_LASTS, LOGGED_IN, Attempt, ForeignAnswer, PageLogin
 from app.http.gate import LOGIN, find_way_back
 from app.http.plain_page import draw_page, draw_text
@@ -48,9 +50,7 @@ def build_login_routes(login: PageLogin, sessions: Sessions, url: str, draw: Dra
             if attempt is None or len(answer) != len(given):
                 raise ForeignAnswer("This browser has not begun to log in, or too long ago.", "Begin again.")
             known = await login.read_answer(attempt, answer)
-            person = await sessions.door.recognise(known)
-            response: Response = _lead(wanted)
-            await sessions.begin(request, response, person.id)
+            response = await _let_in(sessions, request, known, wanted)
         except ForeignAnswer as error:
             # The attempt that this browser did begin goes on.
             return _say(error, wanted)
@@ -61,6 +61,18 @@ def build_login_routes(login: PageLogin, sessions: Sessions, url: str, draw: Dra
         return response
 
     return router
+
+
+async def _let_in(sessions: Sessions, request: Request, known: Login, wanted: str) -> Response:
+    """Begin a session of who has logged in, and lead on; or say what the operator has to do."""
+    try:
+        person = await sessions.door.recognise(known)
+    except UnknownPerson as error:
+        command = f"<code>person link NAME {escape(shlex.quote(known.subject))}</code>"
+        return _say(error, wanted, f'<p class="fact">An operator lets you in with {command}.</p>')
+    response = _lead(wanted)
+    await sessions.begin(request, response, person.id)
+    return response
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +110,12 @@ def _lead(address: str) -> RedirectResponse:
     return RedirectResponse(address, 303, {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
 
 
-def _say(error: TodoError, wanted: str) -> Response:
-    """Return a plain page with a refusal and the ways on."""
+def _say(error: TodoError, wanted: str, more: str = "") -> Response:
+    """Return a plain page with a refusal, more HTML, and the ways on."""
     again = f"{LOGIN}?next={quote(wanted, safe='')}"
     ways = f'<p><a href="{escape(again)}">Log in again</a></p><p><a href="/">Sign in another way</a></p>'
     status = 400 if isinstance(error, ForeignAnswer) else status_of(error.code)
     heading = "You are not known here" if isinstance(error, UnknownPerson) else "You are not signed in"
     # A program that opened this in a window of its own is waiting for it there.
     opener = {"Cross-Origin-Opener-Policy": "unsafe-none"}
-    return draw_page("logging in", heading, draw_text(error.text) + ways, status, more=opener)
+    return draw_page("logging in", heading, draw_text(error.text) + more + ways, status, more=opener)

@@ -247,6 +247,15 @@ async def test_an_answer_that_is_off_in_one_thing_signs_in_no_one(
         assert SECRET not in "\n".join([shown.text, *list_lines(caplog)])
 
 
+async def test_an_unknown_person_learns_what_the_operator_needs(porch: Porch) -> None:
+    porch.issuer.subject = "<b>ben's id</b>"
+    async with porch.house.browser() as browser:
+        shown = await porch.enter(browser)
+    assert shown.status_code == 403
+    assert "<b>" not in shown.text
+    assert "person link NAME &#x27;&lt;b&gt;ben&#x27;&quot;&#x27;&quot;&#x27;s id&lt;/b&gt;&#x27;" in shown.text
+
+
 async def test_the_good_answer_beside_them_signs_in(porch: Porch) -> None:
     porch.issuer.claims |= {"aud": [CLIENT, "mail"], "azp": CLIENT, "exp": porch.issuer.now() - timedelta(seconds=59)}
     porch.issuer.about |= {"authorization_response_iss_parameter_supported": None}
