@@ -140,10 +140,15 @@ def install_problems(app: FastAPI) -> None:
 
 
 def _list_methods(app: FastAPI, request: Request) -> list[str]:
-    """Return the methods of all routes at the path of a request: the framework names those of the first one."""
+    """Return the methods of all routes at the path of a request: the framework names those of the first one.
+
+    A path that the description has as it stands is not also an id in the path of another.
+    """
+    known = app.openapi()["paths"].get(request.scope["path"])
     found = {
         method
         for method in ("DELETE", "GET", "PATCH", "POST", "PUT")
-        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in app.routes)
+        if (known is None or method.lower() in known)
+        and any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in app.routes)
     }
     return sorted(found | {"HEAD"} if "GET" in found else found)

@@ -9,6 +9,8 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+MOST_FILES = 65_536
+"""More would cost memory and serve nothing here."""
 
 
 def run_program(work: Coroutine[Any, Any, T]) -> T:
@@ -34,3 +36,18 @@ def set_up_log() -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(form)
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
+
+
+def raise_file_limit() -> int:
+    """Let this process have as many files and connections as the machine allows; return how many, 0 if unknown."""
+    try:
+        import resource
+    except ImportError:  # there is none on Windows
+        return 0
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            soft = wanted
+    return MOST_FILES if soft == resource.RLIM_INFINITY else soft

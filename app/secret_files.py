@@ -11,6 +11,7 @@ SECRETS = (
     ("kafka_password", "kafka_password_file", "TODO_KAFKA_PASSWORD"),
     ("kafka_ca", "kafka_ca_file", "TODO_KAFKA_CA"),
     ("OPENAI_API_KEY", "OPENAI_API_KEY_FILE", "OPENAI_API_KEY"),
+    ("oidc_client_secret", "oidc_client_secret_file", "TODO_OIDC_CLIENT_SECRET"),
     ("token", "token_file", "TODO_TOKEN"),
     ("smtp_url", "smtp_url_file", "TODO_SMTP_URL"),
     ("vapid_key", "vapid_key_file", "TODO_VAPID_KEY"),

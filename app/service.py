@@ -1,8 +1,9 @@
 """The composition root of one process: database, store, relay, broker and MCP server, without HTTP."""
 
 import asyncio
+import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError
@@ -15,6 +16,7 @@ from sqlalchemy import Connection
 from app.access.door import Door
 from app.access.issuer import Issuer, IssuerAway, Login
 from app.access.json_fetcher import FetchFailed, JsonFetcher
+from app.access.page_login import LOGGED_IN, LoginRefused, PageLogin
 from app.access.people import provision_login
 from app.access.rates import Kind, Meter, Rate
 from app.background import Background
@@ -77,6 +79,8 @@ class Service:
     """How much they may call; there wherever the door is."""
     authority: Authority | None = None
     """The authorization server, with `TODO_OAUTH=on`."""
+    login: PageLogin | None = None
+    """How people log in on the page by the outside issuer, where the service is a client of it."""
 
     def build_mcp(self, identify: Identify) -> MCPServer[Any]:
         """Return an MCP server on this service's store."""
@@ -125,9 +129,29 @@ def build_door(settings: Settings, database: Database, clock: Clock, ids: Ids) -
     issuer = Issuer(settings.oidc_issuer, audience, fetch_json, clock, scopes)
 
     def provision(connection: Connection, login: Login) -> None:
-        provision_login(connection, login.issuer, login.subject, settings.zone, ids, clock.now())
+        provision_login(connection, login, settings.zone, ids, clock.now())
 
     return Door(database, clock, issuer, provision if settings.oidc_provision else None)
+
+
+def build_login(settings: Settings, door: Door) -> PageLogin | None:
+    """Return how people log in by the outside issuer; None unless the service is a client of it."""
+    if door.issuer is None or settings.oidc_client_id is None:
+        return None
+    fetcher = JsonFetcher(is_guarded=False, most_bytes=ISSUER_BYTES)
+
+    async def exchange(address: str, form: Mapping[str, str], headers: Mapping[str, str]) -> Any:
+        try:
+            return (await fetcher.fetch(address, form, headers)).body
+        except FetchFailed as failure:
+            if 400 <= failure.status < 500:
+                # 401 says that the client's id or secret is wrong, which the operator has to mend.
+                logging.getLogger(__name__).warning("the issuer gave no token for a code: %s", failure.status)
+                raise LoginRefused("The issuer could not log you in.", "Begin again, or ask the operator.") from None
+            raise IssuerAway(f"The issuer's answer {failure}.", "Try again in a minute.") from None
+
+    redirect = f"{settings.url}{LOGGED_IN}"
+    return PageLogin(door.issuer, settings.oidc_client_id, settings.oidc_client_secret or "", redirect, exchange)
 
 
 def build_authority(settings: Settings, database: Database, clock: Clock, ids: Ids, door: Door) -> Authority:
@@ -232,9 +256,10 @@ async def open_service(
             authority = None
             if door is not None and settings.oauth == "on":
                 authority = build_authority(settings, database, clock, ids, door)
+            login = None if door is None else build_login(settings, door)
             parts = (database, store, relay, broker, background, bus, feed_wakeup, sender, outfit)
             try:
-                yield Service(settings, *parts, sidecar, door, meter, authority)
+                yield Service(settings, *parts, sidecar, door, meter, authority, login)
             finally:
                 await sender.finish()
                 await outfit.client.close()

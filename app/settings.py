@@ -124,11 +124,19 @@ class Settings(BaseSettings):
     server, with each person's consent; it wants `TODO_AUTH=token` and an https `TODO_PUBLIC_URL`
     ([people](operating/people.md))."""
     oidc_issuer: str | None = None
-    """The OpenID Connect issuer whose access tokens are accepted, exactly as its metadata names it."""
+    """The OpenID Connect issuer whose access tokens are accepted, exactly as its metadata names it
+    ([issuer](operating/issuer.md))."""
     oidc_audience: str | None = None
     """What such a token must name as its audience. Default: `TODO_PUBLIC_URL` followed by `/mcp`."""
     oidc_scopes: str | None = None
     """The scopes of such a token that names none of ours, with commas between them; by default it may do nothing."""
+    oidc_client_id: str | None = None
+    """The id under which the issuer knows this service, so that people log in by it on the page
+    ([issuer](operating/issuer.md)); its redirect address is `TODO_PUBLIC_URL` followed by `/login/callback`."""
+    oidc_client_secret: str | None = Field(None, repr=False)
+    """The secret that belongs to it; a public client has none."""
+    oidc_client_secret_file: Path | None = None
+    """A file with that secret."""
     oidc_provision: bool = False
     """Whether an unknown subject becomes a new person; otherwise `person link` decides."""
     rate_writes: int = Field(300, ge=0, le=1_000_000)
@@ -140,7 +148,7 @@ class Settings(BaseSettings):
     """The most turns of the chat in an hour, likewise; two at once are answered."""
     trusted_proxies: Proxies = None
     """Addresses or networks of the proxies before the service, with commas between them, such as `10.0.0.0/8`: their
-    `X-Forwarded-For` is believed."""
+    `X-Forwarded-For` is believed, and they may hold any number of connections ([proxy](operating/proxy.md))."""
     host: str = "127.0.0.1"
     """The address to listen on; with `TODO_AUTH=local`, which serves one person on this machine, only loopback."""
     token: str | None = Field(None, repr=False)
@@ -275,6 +283,12 @@ class Settings(BaseSettings):
             yield "TODO_OIDC_ISSUER: is of use with TODO_AUTH=token alone"
         if self.oidc_issuer and not (self.oidc_audience or self.public_url):
             yield "TODO_OIDC_ISSUER: set TODO_OIDC_AUDIENCE or TODO_PUBLIC_URL, or any token would do"
+        if self.oidc_client_id and not self.oidc_issuer:
+            yield "TODO_OIDC_CLIENT_ID: set TODO_OIDC_ISSUER, whose client this is"
+        if self.oidc_client_id and not self.public_url and not is_loopback(self.host):
+            yield "TODO_OIDC_CLIENT_ID: set TODO_PUBLIC_URL, the address to which the issuer sends people back"
+        if self.oidc_client_secret and not self.oidc_client_id:
+            yield "TODO_OIDC_CLIENT_SECRET: set TODO_OIDC_CLIENT_ID, to which it belongs"
         if self.oauth == "on" and self.auth != "token":
             yield "TODO_OAUTH=on: is of use with TODO_AUTH=token alone"
         if self.oauth == "on" and not self._has_safe_address():

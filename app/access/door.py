@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -71,14 +72,8 @@ class Door:
         except TodoError:
             return None
 
-    async def _find_login(self, issuer: Issuer, token: str) -> Found | None:
-        """Return the caller behind an issuer's access token; raises `Forbidden` for an unknown subject."""
-        now, digest = self.clock.now(), sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
-        if (known := self._recall(digest, now)) is not None:
-            return known
-        login = await issuer.verify(token)
-        if login is None:
-            return None
+    async def recognise(self, login: Login) -> Any:
+        """Return the row of the person whom an issuer vouches for; raises `UnknownPerson`."""
         row = await self.database.read(lambda connection: find_login(connection, login.issuer, login.subject))
         if row is None and self.provision is not None:
             provision = self.provision
@@ -88,6 +83,17 @@ class Door:
             raise UnknownPerson(
                 "The issuer vouches for you, but nobody here knows you, or you are disabled.", "Ask the operator."
             )
+        return row
+
+    async def _find_login(self, issuer: Issuer, token: str) -> Found | None:
+        """Return the caller behind an issuer's access token; raises `Forbidden` for an unknown subject."""
+        now, digest = self.clock.now(), sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+        if (known := self._recall(digest, now)) is not None:
+            return known
+        login = await issuer.verify(token)
+        if login is None:
+            return None
+        row = await self.recognise(login)
         # An issuer's tokens are short-lived: what they have in common is the client that they were issued to.
         caller = Caller(
             row.id,

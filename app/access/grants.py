@@ -48,7 +48,9 @@ def read_token(raw: Mapping[str, Any]) -> NewToken:
     """
     if unknown := raw.keys() - {"name", "scopes", "expires"}:
         raise InvalidArguments(f"{min(unknown)[:40]!r} is not known here.", "Use name, scopes and expires.")
-    label, scopes, expires = raw.get("name") or "", raw.get("scopes") or [], raw.get("expires")
+    label, scopes, expires = (raw.get(name) for name in ("name", "scopes", "expires"))
+    # Nothing else that is empty stands for "not given": {} or false may be a mistake in what it should allow.
+    label, scopes = "" if label is None else label, [] if scopes is None else scopes
     if not isinstance(label, str) or len(label) > LONGEST_LABEL or not label.isprintable():
         raise InvalidArguments("name is a text of at most 64 characters.", 'Give one such as "my laptop".')
     if isinstance(scopes, str):

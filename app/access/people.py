@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
+from app.access.issuer import Login
 from app.access.models import Credential, OutsideLogin
 from app.identity import LOCAL_USER
 from events.instants import write_instant
@@ -158,11 +159,15 @@ def find_login(connection: Connection, issuer: str, subject: str) -> Any:
     return None if row is None or row.disabled_at is not None else row
 
 
-def provision_login(connection: Connection, issuer: str, subject: str, zone: str, ids: Ids, now: datetime) -> None:
-    """Add a person for an unknown subject, named after it until an operator says otherwise."""
+def provision_login(connection: Connection, login: Login, zone: str, ids: Ids, now: datetime) -> None:
+    """Add a person for an unknown subject, under the issuer's name for them; under a marked one if that is taken."""
+    issuer, subject = login.issuer, login.subject
     if connection.execute(select(_L.c.user_id).where(_L.c.issuer == issuer, _L.c.subject == subject)).first():
         return
     # The mark keeps names apart, also of subjects that differ in case alone.
-    name = f"{subject[:40]} {sha256(f'{issuer} {subject}'.encode()).hexdigest()[:6]}"
+    mark = sha256(f"{issuer} {subject}".encode()).hexdigest()[:6]
+    name = login.name
+    if not fold_words(name) or connection.execute(_BY_NAME, {"key": read_name(name)[1]}).first() is not None:
+        name = f"{(name or subject)[:40]} {mark}"
     add_person(connection, name, zone, ids, now)
     link_login(connection, name, issuer, subject, now)

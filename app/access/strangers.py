@@ -28,7 +28,7 @@ def find_address(peer: str, forwarded: str, proxies: tuple[Network, ...]) -> str
     """
     hops = [part.strip() for part in forwarded.split(",") if part.strip()][-20:]
     found = peer
-    while hops and _is_among(found, proxies):
+    while hops and is_among(found, proxies):
         found = hops.pop()
     try:
         address = ip_address(found)
@@ -40,7 +40,8 @@ def find_address(peer: str, forwarded: str, proxies: tuple[Network, ...]) -> str
     return str(ip_network(f"{found}/64", strict=False)) if address.version == 6 else found
 
 
-def _is_among(text: str, networks: tuple[Network, ...]) -> bool:
+def is_among(text: str, networks: tuple[Network, ...]) -> bool:
+    """Return whether an address is in one of these networks."""
     try:
         address = ip_address(text)
     except ValueError:

@@ -16,7 +16,8 @@ MOST_STEPS = 500
 
 def build_binding_routes(store: Store) -> APIRouter:
     """Return the binding routes on a store; their paths are the bindings' names."""
-    router = APIRouter(tags=["dapr"])
+    # The sidecar knows its own routes; nothing else may call them.
+    router = APIRouter(tags=["dapr"], include_in_schema=False)
 
     @router.post("/bindings/recurring-scheduler", operation_id="run_scheduler")
     async def run_scheduler() -> Response:

@@ -22,17 +22,19 @@ from app.http.consent_page import build_consent_routes
 from app.http.edge import MCP_PATH, SMALL_BODY, Branch, Edge
 from app.http.gate import Gate, LocalGate
 from app.http.health import add_health_routes
+from app.http.login.routes import build_login_routes
 from app.http.openai_api import build_openai_routes
 from app.http.page import build_page_routes
 from app.http.resource_metadata import build_metadata_routes
 from app.http.rest.calendars import build_calendar_feed, build_calendar_routes
 from app.http.rest.channels import build_channel_routes
 from app.http.rest.connections import build_connection_routes
+from app.http.rest.description import DescribedApp
 from app.http.rest.feeds import Streams, build_feed_routes
 from app.http.rest.people import build_people_routes, build_token_routes
 from app.http.rest.recurring import build_recurring_routes
 from app.http.rest.safety import build_safety_routes
-from app.http.rest.session import build_session_routes
+from app.http.rest.session import Sessions, build_session_routes
 from app.http.rest.tasks import build_task_routes
 from app.http.stream_limit import MOST_A_PERSON, MOST_A_TOKEN, MOST_ALONE, StreamLimit
 from app.identity import identify_http_agent
@@ -91,7 +93,7 @@ def build_app(service: Service, *, background: bool = True, models: dict[str, Ch
                 if background:
                     await service.background.stop()
 
-    app = FastAPI(
+    app = DescribedApp(
         title="Evolution Todo",
         description=DESCRIPTION,
         version=read_version(),
@@ -99,6 +101,7 @@ def build_app(service: Service, *, background: bool = True, models: dict[str, Ch
         docs_url=None,
         redoc_url=None,
     )
+    app.asks_who = service.door is not None
     app.state.end_streams = end_streams
     install_problems(app)
     if role != "worker":
@@ -156,6 +159,9 @@ def _add_surfaces(app: FastAPI, service: Service, streams: Streams, conversation
     app.include_router(build_calendar_feed(service))
     if service.door is not None:
         app.include_router(build_metadata_routes(service.settings))
+    if service.door is not None and service.login is not None:
+        sessions = Sessions(service, service.door, draw_secret)
+        app.include_router(build_login_routes(service.login, sessions, service.settings.url, draw_secret))
     if service.authority is not None:
         app.include_router(build_authorization_routes(service.authority, read_networks(service.settings.proxies)))
         app.include_router(build_consent_routes(service.authority))

@@ -11,6 +11,7 @@ from pydantic_core import to_json
 from agent import conversations as kept
 from agent.conversation import Conversation
 from agent.turn_events import Begun, CallFinished, CallStarted, ConfirmationWanted, Done, Failed, Text, TurnEvent
+from app.http.rest.description import describe_body
 from app.http.rest.feeds import describe_names, read_limit
 from app.http.rest.requests import read_body, read_scalars, refuse_nul
 from app.http.rest.tasks import PROBLEMS, write_json
@@ -36,7 +37,9 @@ def build_chat_routes(store: Store, conversation: Conversation) -> APIRouter:
     """Return the routes on a conversation."""
     router = APIRouter(responses=PROBLEMS, dependencies=[Depends(refuse_nul)])
 
-    @router.post("/chat", operation_id="chat")
+    body = describe_body({name: {"type": ["string", "null"]} for name in _FIELDS}, "message")
+
+    @router.post("/chat", operation_id="chat", openapi_extra=body)
     async def chat(request: Request) -> Response:
         body = await read_body(request)
         for name in body:

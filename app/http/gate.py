@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.access.door import TRUSTED_FOR, Door
+from app.access.page_login import LOGGED_IN
 from app.access.rates import Kind, Meter
 from app.access.strangers import Strangers
 from app.http.edge import MCP_PATH
@@ -20,16 +21,20 @@ from todo.errors import RateLimited, TodoError
 from todo.record.scopes import READ, WRITE
 
 SIGN_IN = "/api/session"
+LOGIN = "/login"
+"""Where a browser leaves for the outside issuer."""
 PAGE_HEADER = b"x-todo-page"
 """What the page's own writes carry: a form of another site cannot send a header."""
 _OPEN = re.compile(
-    r"/|/page/.*|/healthz|/readyz|/\.well-known/.*|/api/session|/token|/register|/revoke|/events/.*|/dapr/.*|/bindings/.*|/favicon\.ico"
-    r"|/act/[0-9A-Za-z_-]{1,64}|/calendar/.*"
+    r"/|/page/.*|/healthz|/readyz|/\.well-known/.*|/api/session|/login(?:/callback)?|/token|/register|/revoke"
+    r"|/events/.*|/dapr/.*|/bindings/.*|/favicon\.ico|/act/[0-9A-Za-z_-]{1,64}|/calendar/.*"
 )
 """Served without a caller: the page's files, health, metadata and signing in. Dapr's routes have their own token,
 programs that want a connection show their own secrets, and so do the links of reminders and calendars."""
 _SIGN_IN_FIRST = re.compile(r"/docs|/confirm/[0-9A-Za-z-]{1,64}|/authorize|/consent/[0-9A-Za-z_-]{1,64}")
 """What people open in a browser: without a session they are led to the page, which brings them back."""
+_SIGN_INS = (("POST", SIGN_IN), ("GET", LOGGED_IN))
+"""Attempts to sign in: those that fail are counted by address."""
 _FORMS = ("/confirm/", "/consent/")
 """Plain forms, which cannot send the page's header."""
 _SAFE = ("GET", "HEAD", "OPTIONS")
@@ -71,7 +76,7 @@ class Gate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on with its caller, or refuse it."""
         if scope["type"] != "http" or _OPEN.fullmatch(scope["path"]):
-            is_sign_in = scope["type"] == "http" and scope["path"] == SIGN_IN and scope["method"] == "POST"
+            is_sign_in = scope["type"] == "http" and (scope["method"], scope["path"]) in _SIGN_INS
             await (self._sign_in if is_sign_in else self._app)(scope, receive, send)
             return
         try:
@@ -230,6 +235,14 @@ def is_from_page(scope: Scope, *, is_form: bool = False) -> bool:
     """Return whether the page itself has sent a request: with its header, and an origin, which the edge compares."""
     names = {name for name, _ in scope["headers"]}
     return b"origin" in names and (is_form or PAGE_HEADER in names)
+
+
+def find_way_back(wanted: str) -> str:
+    """Return where a person goes after signing in: the page of ours that they wanted, else `/`."""
+    path, separator, query = wanted.partition("?")
+    if not _SIGN_IN_FIRST.fullmatch(path) or (separator and path != "/authorize"):
+        return "/"
+    return wanted if all("!" <= character <= "~" for character in query) else "/"
 
 
 def name_cookie(url: str) -> str:

@@ -14,6 +14,7 @@ from agent.conversation import Conversation
 from agent.messages import Message
 from agent.turn_events import Begun, Done, Failed, Text, TurnEvent
 from app.assistant import OFFLINE
+from app.http.rest.description import TEXT, describe_body
 from app.http.sse import Follower, frame_event, send_items, stream_frames
 from app.identity import identify_chat
 from app.problems import status_of, write_wire_error
@@ -29,6 +30,19 @@ UTILITY = "### Task:"
 FIRST_WAIT_SECONDS = 1.0
 """How long a stream waits for its first word, so that the status can report an unavailable model."""
 _ROLES = ("system", "developer", "user", "assistant", "tool", "function")
+
+
+_BODY = describe_body(
+    {
+        "model": TEXT,
+        "messages": {"type": "array", "minItems": 1, "items": {"type": "object"}},
+        "stream": {"type": ["boolean", "null"]},
+    },
+    "model",
+    "messages",
+    is_open=True,
+)
+"""What is read of a request; clients send more."""
 
 
 class WireError(Exception):
@@ -66,7 +80,7 @@ def build_openai_routes(conversation: Conversation, clock: Clock) -> APIRouter:
             return write_error(WireError(404, "model_not_found", f"There are: {', '.join(models)}.", "model"))
         return JSONResponse(models[model])
 
-    @router.post("/chat/completions", operation_id="create_chat_completion")
+    @router.post("/chat/completions", operation_id="create_chat_completion", openapi_extra=_BODY)
     async def complete(request: Request) -> Response:
         events: Follower[TurnEvent] | None = None
         try:

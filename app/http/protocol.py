@@ -2,49 +2,78 @@
 
 import asyncio
 from collections import Counter
-from typing import Any, ClassVar
+from dataclasses import dataclass, field
+from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from app.access.strangers import Network, is_among
 
 HEAD_SECONDS = 10.0
 BODY_SECONDS = 30.0
 MOST_HEAD = 32 * 1024
 _IDLE, _HEAD, _BODY = range(3)
+_BLANKS = (b" ", b"\t")
 _TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: text/plain; charset=utf-8\r\n"
     b"content-length: 55\r\nconnection: close\r\n\r\nThe head of a request may have at most 32 KiB in all.\r\n"
 )
 
 
+@dataclass(slots=True)
+class Places:
+    """The connections of one server by address, and how many there may be; 0 means without a bound.
+
+    A trusted proxy brings everybody's connections, so that only the bound on all of them is for it.
+    """
+
+    of_address: int = 0
+    in_all: int = 0
+    proxies: tuple[Network, ...] = ()
+    held: Counter[str] = field(default_factory=Counter)
+    taken: int = 0
+
+    def take(self, address: str) -> bool:
+        """Count a connection; return whether it is within the bounds."""
+        self.held[address] += 1
+        self.taken += 1
+        if self.in_all and self.taken > self.in_all:
+            return False
+        return not self.of_address or self.held[address] <= self.of_address or is_among(address, self.proxies)
+
+    def leave(self, address: str) -> None:
+        """Count a connection no more."""
+        self.taken -= 1
+        self.held[address] -= 1
+        if self.held[address] <= 0:
+            del self.held[address]
+
+
 class GuardedProtocol(HttpToolsProtocol):
     """Closes connections whose request does not arrive: a head within 10 s and 32 KiB, a body within 30 s.
 
     Uvicorn bounds none of these, and middleware runs only after the head was parsed. A request that comes in one piece,
-    as nearly all do, sets no timer. `most_connections` bounds those of one address; 0 means without a bound.
+    as nearly all do, sets no timer. `places` counts and bounds the connections.
     """
 
-    most_connections = 0
+    places = Places()
     is_ending = False
-    held: ClassVar[Counter[str]] = Counter()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        """Take a connection, or close it if its address holds too many or the server is ending."""
+        """Take a connection, or close it if there are too many or the server is ending."""
         super().connection_made(transport)
         self._stage = _HEAD
         self._head = 0
         self._address = self.client[0] if self.client else ""
         self._deadline: asyncio.TimerHandle | None = self.loop.call_later(HEAD_SECONDS, self._give_up)
         self._is_refused = False
-        self.held[self._address] += 1
-        if self.is_ending or (self.most_connections and self.held[self._address] > self.most_connections):
+        if not self.places.take(self._address) or self.is_ending:
             self._give_up()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of a connection."""
         self._unset_deadline()
-        self.held[self._address] -= 1
-        if self.held[self._address] <= 0:
-            del self.held[self._address]
+        self.places.leave(self._address)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -72,6 +101,9 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Start the application, unless the head is too large."""
         self._stage = _BODY
+        if any(value[-1:] in _BLANKS for _, value in self.headers):
+            # The parser leaves them; they do not belong to a value (RFC 9110, section 5.5).
+            self.headers[:] = [(name, value.rstrip(b" \t")) for name, value in self.headers]
         if sum(len(name) + len(value) for name, value in self.headers) + len(self.url) > MOST_HEAD:
             self._refuse()
             return
@@ -104,7 +136,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self._deadline = None
 
 
-def guard_connections(most: int) -> type[GuardedProtocol]:
-    """Return the protocol of one server, which counts the connections of each address; 0 means without a bound."""
-    body: dict[str, Any] = {"most_connections": most, "held": Counter()}
+def guard_connections(places: Places) -> type[GuardedProtocol]:
+    """Return the protocol of one server, which keeps to these bounds."""
+    body: dict[str, Any] = {"places": places}
     return type("Protocol", (GuardedProtocol,), body)

@@ -11,8 +11,10 @@ import uvicorn
 from rich.console import Console
 
 from agent.messages import ChatModel
+from app.access.strangers import read_networks
 from app.http.app import build_app
-from app.http.protocol import GuardedProtocol, guard_connections
+from app.http.protocol import GuardedProtocol, Places, guard_connections
+from app.runtime import raise_file_limit
 from app.service import Service, open_service
 from app.settings import Settings
 from app.storage.wakeup import wait_until
@@ -20,7 +22,7 @@ from app.storage.wakeup import wait_until
 KEEP_ALIVE_SECONDS = 75
 """How long an unused connection stays open: longer than the pools of clients and proxies keep theirs (5 to 60 s)."""
 MOST_CONNECTIONS = 100
-"""The most connections of one address."""
+"""The most connections of one address; a trusted proxy has no such bound."""
 
 
 class PortTaken(Exception):
@@ -97,7 +99,7 @@ def build_server(service: Service, models: dict[str, ChatModel] | None = None) -
     """Return the HTTP server of a service; `models` replace those of the settings."""
     app = build_app(service, models=models)
     # Several people come from several machines; one person's programs on this machine may be many.
-    protocol = guard_connections(MOST_CONNECTIONS if service.door is not None else 0)
+    protocol = guard_connections(Places() if service.door is None else _bound_connections(service.settings))
     config = uvicorn.Config(
         app,
         http=protocol,
@@ -108,6 +110,14 @@ def build_server(service: Service, models: dict[str, ChatModel] | None = None) -
         server_header=False,
     )
     return QuietServer(config, protocol, app.state.end_streams)
+
+
+def _bound_connections(settings: Settings) -> Places:
+    """Return the bounds for several people; a tenth of the files stays for what the service opens itself.
+
+    With all of them taken the loop could accept no connection at all, and stand still for a second at each attempt.
+    """
+    return Places(MOST_CONNECTIONS, raise_file_limit() * 9 // 10, read_networks(settings.proxies))
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -1,4 +1,4 @@
-"""The environments of others' clients: installed by lock, once, into the user's cache directory."""
+"""The environments of others' clients and judges: installed by lock, once, into the user's cache directory."""
 
 import hashlib
 import shutil
@@ -15,18 +15,18 @@ class NoClient(Exception):
     """A client cannot be installed here; the text says why."""
 
 
-def find_python(name: str) -> Path:
-    """Return the Python of the environment that `<name>.lock` describes; raises `NoClient`."""
-    lock = HERE / f"{name}.lock"
+def find_python(name: str, home: Path = HERE) -> Path:
+    """Return the Python of the environment that `<name>.lock` of a folder describes; raises `NoClient`."""
+    lock = home / f"{name}.lock"
     key = hashlib.sha256(lock.read_bytes() + sys.version.encode()).hexdigest()[:12]
-    return provide(f"clients-{name}-{key}", lambda draft: _make_python(draft, lock), print) / "bin" / "python"
+    return provide(f"{home.name}-{name}-{key}", lambda draft: _make_python(draft, lock), print) / "bin" / "python"
 
 
-def find_node() -> Path:
-    """Return the folder whose `node_modules` hold what the lock of `node` names; raises `NoClient`."""
-    folder = HERE / "node"
+def find_node(home: Path = HERE) -> Path:
+    """Return the folder whose `node_modules` hold what the lock of a folder's `node` names; raises `NoClient`."""
+    folder = home / "node"
     key = hashlib.sha256((folder / "package-lock.json").read_bytes()).hexdigest()[:12]
-    return provide(f"clients-node-{key}", lambda draft: _make_node(draft, folder), print)
+    return provide(f"{home.name}-node-{key}", lambda draft: _make_node(draft, folder), print)
 
 
 def need_program(name: str) -> str:

@@ -244,3 +244,30 @@ def test_f10_the_driver_gets_only_what_it_knows_and_the_session_the_rest() -> No
     assert address.session == {"application_name": "mine", "options": "-c jit=on"}
     assert address.connect_seconds == 3
     assert read_server_address("postgresql://h/db?connect_timeout=0").connect_seconds is None
+
+
+ISSUED = {"TODO_AUTH": "token", "TODO_OIDC_ISSUER": "https://id.example", "TODO_OIDC_AUDIENCE": "todo"}
+
+
+def test_the_secret_of_the_issuers_client_comes_from_a_file_and_shows_nowhere(load: Any, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("canary\n")
+    settings = load(**ISSUED, TODO_OIDC_CLIENT_ID="todo", TODO_OIDC_CLIENT_SECRET_FILE=str(tmp_path / "secret"))
+    assert settings.oidc_client_secret == "canary"  # noqa: S105  # a test's
+    assert "canary" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"TODO_AUTH": "token", "TODO_OIDC_CLIENT_ID": "todo"}, "TODO_OIDC_CLIENT_ID: set TODO_OIDC_ISSUER"),
+        ({**ISSUED, "TODO_OIDC_CLIENT_SECRET": "x"}, "TODO_OIDC_CLIENT_SECRET: set TODO_OIDC_CLIENT_ID"),
+        ({**ISSUED, "TODO_OIDC_CLIENT_ID": "todo", "TODO_HOST": "10.0.0.1"}, "CLIENT_ID: set TODO_PUBLIC_URL"),
+    ],
+)
+def test_a_client_of_the_issuer_that_could_log_nobody_in_is_refused(
+    load: Any, environment: dict[str, str], said: str
+) -> None:
+    with pytest.raises(BadSettings) as refused:
+        load(**environment)
+    assert said in str(refused.value)
+    assert load(**ISSUED, TODO_OIDC_CLIENT_ID="todo", TODO_HOST="127.0.0.1", TODO_OIDC_CLIENT_SECRET="")

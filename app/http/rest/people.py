@@ -9,6 +9,7 @@ from app.access import people
 from app.access.credentials import create_credential, list_credentials, revoke_credential
 from app.access.grants import grant_invitation, link_invitation, read_token
 from app.access.removal import remove_person
+from app.http.rest.description import TEXT, describe_body
 from app.http.rest.requests import PATCHES, read_body, refuse_nul
 from app.http.rest.session import Draw, keep_out_of_caches, require_door
 from app.http.rest.tasks import PROBLEMS, write_json
@@ -18,6 +19,13 @@ from app.problems import HttpRefusal
 from app.service import Service
 from todo.record.scopes import ADMIN, CONFIRM
 from todo.record.work import Work
+
+_MAYBE = {"type": ["string", "null"]}
+_TOKEN = describe_body(
+    {"name": _MAYBE, "scopes": {"type": ["array", "string", "null"], "items": TEXT}, "expires": _MAYBE}
+)
+_PERSON = describe_body({"name": TEXT, "zone": TEXT, "admin": {"type": "boolean"}}, "name")
+_CHANGE = describe_body({"disabled": {"type": "boolean"}}, "disabled", also=("application/merge-patch+json",))
 
 
 def build_token_routes(service: Service, draw: Draw) -> APIRouter:
@@ -33,7 +41,7 @@ def build_token_routes(service: Service, draw: Draw) -> APIRouter:
         )
         return write_json({"tokens": tokens})
 
-    @router.post("/tokens", operation_id="create_token", status_code=201)
+    @router.post("/tokens", operation_id="create_token", status_code=201, openapi_extra=_TOKEN)
     async def create_token(request: Request) -> Response:
         who = identify_rest(request, CONFIRM)
         wanted = read_token(await read_body(request))
@@ -71,7 +79,7 @@ def build_people_routes(service: Service, draw: Draw) -> APIRouter:
         who = identify_rest(request, ADMIN)
         return write_json({"people": await store.read_for_all(who, lambda work: people.list_people(work.connection))})
 
-    @router.post("", operation_id="add_person", status_code=201)
+    @router.post("", operation_id="add_person", status_code=201, openapi_extra=_PERSON)
     async def add_person(request: Request) -> Response:
         who = identify_rest(request, ADMIN)
         body = await read_body(request)
@@ -103,7 +111,7 @@ def build_people_routes(service: Service, draw: Draw) -> APIRouter:
 def _add_ends(router: APIRouter, service: Service) -> None:
     store = service.store
 
-    @router.patch("/{name}", operation_id="disable_person")
+    @router.patch("/{name}", operation_id="disable_person", openapi_extra=_CHANGE)
     async def disable_person(name: str, request: Request) -> Response:
         who = identify_rest(request, ADMIN)
         body = await read_body(request, PATCHES)

@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
+from app.http.rest.description import describe_body
 from app.http.rest.feeds import describe_names, read_limit
 from app.http.rest.requests import read_body, read_scalars, refuse_nul
 from app.http.rest.tasks import PROBLEMS, write_json
@@ -39,7 +40,9 @@ def build_safety_routes(store: Store) -> APIRouter:
     async def list_confirmations(request: Request) -> Response:
         return write_json(await store.read(identify_rest(request), confirmations.list_confirmations))
 
-    @router.post("/confirmations/{confirmation_id}", operation_id="decide_confirmation")
+    body = describe_body({"decision": {"enum": ["accept", "reject"]}}, "decision")
+
+    @router.post("/confirmations/{confirmation_id}", operation_id="decide_confirmation", openapi_extra=body)
     async def decide_confirmation(confirmation_id: str, request: Request) -> Response:
         body = await read_body(request)
         decision = body.get("decision")

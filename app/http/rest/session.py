@@ -19,9 +19,11 @@ from app.access.credentials import (
     spend_invitation,
 )
 from app.access.door import Door
-from app.http.gate import PAGE_ALONE, is_from_page, name_cookie, read_secret
+from app.http.gate import LOGIN, PAGE_ALONE, is_from_page, name_cookie, read_secret
+from app.http.rest.description import TEXT, describe_body
 from app.http.rest.requests import read_body, read_scalars
 from app.http.rest.tasks import PROBLEMS, write_json
+from app.origins import name_host
 from app.problems import HttpRefusal
 from app.service import Service
 from events.instants import write_instant
@@ -41,9 +43,14 @@ def build_session_routes(service: Service, draw: Draw) -> APIRouter:
         if service.door is None:
             return write_json({"auth": "local", "signed_in": True})
         found = await Sessions(service, service.door, draw).find(request)
-        return keep_out_of_caches(write_json(_view_session(found)))
+        view = _view_session(found)
+        if found is None and service.login is not None:
+            view["login"] = {"name": name_host(service.login.issuer.url), "address": f"{service.settings.url}{LOGIN}"}
+        return keep_out_of_caches(write_json(view))
 
-    @router.post("/session", operation_id="sign_in", status_code=201)
+    @router.post(
+        "/session", operation_id="sign_in", status_code=201, openapi_extra=describe_body({"token": TEXT}, "token")
+    )
     async def sign_in(request: Request) -> Response:
         body = await read_body(request)
         sessions = Sessions(service, require_door(service), draw)
@@ -87,6 +94,14 @@ class Sessions:
         self._set_cookie(response, made, int(SESSION_LASTS.total_seconds()))
         return keep_out_of_caches(response)
 
+    async def begin(self, request: Request, response: Response, user_id: str) -> None:
+        """Begin a session of a person whom the outside issuer vouches for; the one before ends."""
+        now, before = self.service.store.clock.now(), await self.find(request)
+        grant = Grant(user_id, "session", expires_at=write_instant(now + SESSION_LASTS))
+        secret = await self.service.database.write(lambda connection: self._replace(connection, grant, before, now))
+        self.door.forget()
+        self._set_cookie(response, secret, int(SESSION_LASTS.total_seconds()))
+
     async def close(self, request: Request, *, everywhere: bool) -> Response:
         """Close the session of a request, or all of that person's; raises `HttpRefusal` 403 for a foreign page."""
         found = await self.find(request)
@@ -115,8 +130,6 @@ class Sessions:
         caller, by_token = found.caller, found.kind == "personal"
         if not by_token and not spend_invitation(connection, caller.credential, now):
             return None
-        if before is not None:
-            revoke_credential(connection, before.caller.user_id, before.caller.credential, now)
         grant = Grant(
             caller.user_id,
             "session",
@@ -125,6 +138,12 @@ class Sessions:
             write_instant(now + SESSION_LASTS),
             caller.credential if by_token else None,
         )
+        return self._replace(connection, grant, before, now)
+
+    def _replace(self, connection: Connection, grant: Grant, before: Found | None, now: datetime) -> str:
+        """Store a session in the place of the one before; return its secret."""
+        if before is not None:
+            revoke_credential(connection, before.caller.user_id, before.caller.credential, now)
         return create_credential(connection, grant, now, self.service.store.ids, self.draw).secret
 
     def _set_cookie(self, response: Response, value: str, seconds: int) -> None:
@@ -141,7 +160,7 @@ class Sessions:
 
 
 def _view_session(found: Found | None) -> dict[str, Any]:
-    """Return `{auth, signed_in, name?, scopes?}`."""
+    """Return `{auth, signed_in, name?, scopes?}`; with `login` where the outside issuer logs people in."""
     if found is None:
         return {"auth": "token", "signed_in": False}
     return {"auth": "token", "signed_in": True, "name": found.caller.name, "scopes": sorted(found.caller.scopes)}

@@ -137,8 +137,9 @@ def _build_write(store: Store, route: Route) -> Callable[[Request], Any]:
             raw["request_id"] = key
         versions = read_versions(request)
         operation = route.operation
-        if versions is not None and len(versions) == 1:
-            raw["expected_version"] = versions[0]
+        if versions is not None and (len(versions) == 1 or "expected_version" not in operation.request.model_fields):
+            # What has no version refuses each in the same words.
+            raw["expected_version"] = next(iter(versions), 0)
         elif versions is not None:
             # The list of versions is part of the call that an Idempotency-Key identifies.
             name = f"{route.name} if {sorted(set(versions))}"

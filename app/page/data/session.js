@@ -1,7 +1,7 @@
 // Who is signed in here, and the ways in and out.
 import { call } from "./service.js";
 
-/** What the service says of this window: `{auth, signed_in, name, scopes}`; `auth` is `local` where nobody signs in. */
+/** What the service says of this window: `{auth, signed_in, name, scopes, login}`; `auth` is `local` where nobody signs in. */
 export function readSession() {
   return call("GET", "/api/session");
 }
@@ -9,9 +9,13 @@ export function readSession() {
 /** Sign in by a personal token or an invitation, then go where the person wanted to. */
 export async function signIn(token) {
   await call("POST", "/api/session", { body: { token } });
+  location.replace(findWanted());
+}
+
+/** Return where the person wanted to go. Only our own pages: an address in a link may say anything. */
+export function findWanted() {
   const wanted = new URLSearchParams(location.search).get("next") ?? "";
-  // Only our own pages: an address in a link may say anything.
-  location.replace(/^\/(docs|confirm\/[\w-]{1,64}|consent\/[\w-]{1,64}|authorize\?[!-~]*)$/.test(wanted) ? wanted : "/");
+  return /^\/(docs|confirm\/[\w-]{1,64}|consent\/[\w-]{1,64}|authorize\?[!-~]*)$/.test(wanted) ? wanted : "/";
 }
 
 /** Sign out in this browser, or in all of them. */

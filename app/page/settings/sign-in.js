@@ -1,6 +1,6 @@
 // The closed door: what a browser shows until somebody signs in.
 import { make } from "../text/elements.js";
-import { signIn, takeInvitation } from "../data/session.js";
+import { findWanted, readSession, signIn, takeInvitation } from "../data/session.js";
 
 class SignIn extends HTMLElement {
   /** Show the door instead of the page. */
@@ -48,6 +48,17 @@ class SignIn extends HTMLElement {
       ),
     );
     field.focus();
+    this.#offerLogin();
+  }
+
+  /** Where an issuer of the operator's logs people in, its way stands first. */
+  async #offerLogin() {
+    const { login } = await readSession().catch(() => ({}));
+    const main = this.querySelector("main");
+    if (!login || this.querySelector(".login")) return;
+    const wanted = findWanted();
+    const href = wanted === "/" ? login.address : `${login.address}?next=${encodeURIComponent(wanted)}`;
+    main.querySelector("form").before(make("a", { class: "login", href }, `Log in with ${login.name}`));
   }
 
   #draw(...parts) {

@@ -19,8 +19,16 @@ PLANTED = {
     "app_api_token": "canary-from-dapr",
     "dapr_api_token": "canary-to-dapr",
     "kafka_password": "canary-kafka",
+    "oidc_client_secret": "canary-issuer",
 }
-LOGIN = {"kafka_username": "todo", "kafka_mechanism": "PLAIN", "kafka_brokers": "127.0.0.1:9"}
+LOGIN = {
+    "kafka_username": "todo",
+    "kafka_mechanism": "PLAIN",
+    "kafka_brokers": "127.0.0.1:9",
+    "oidc_issuer": "http://127.0.0.1:9",
+    "oidc_audience": "http://127.0.0.1:8000/mcp",
+    "oidc_client_id": "todo",
+}
 
 
 async def call_everything(house: House, token: str) -> str:
@@ -45,6 +53,8 @@ async def call_everything(house: House, token: str) -> str:
         (http, "GET", "/openapi.json", {}),
         (http, "POST", "/bindings/recurring-scheduler", {}),
         (http, "GET", "/v1/models", {}),
+        (http, "GET", "/login", {}),
+        (http, "GET", "/login/callback?code=x&state=y", {}),
         (http, "POST", "/v1/chat/completions", {"json": {"model": "gpt", "messages": []}}),
         (http, "POST", "/mcp", {"json": {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}}),
         (http, "POST", "/mcp", {"json": []}),

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -104,6 +104,12 @@ async def test_a_head_over_32_kib_is_refused(port: int, head: bytes) -> None:
     assert b"200 OK" in await ask_health(port)
 
 
+async def test_blanks_around_a_value_are_no_part_of_it(port: int) -> None:
+    async with connected(port) as (reader, writer):
+        writer.write(b"GET /healthz HTTP/1.1\r\nhost: \t 127.0.0.1 \t\r\nconnection: close \r\n\r\n")
+        assert b"200 OK" in await read_end(reader)
+
+
 async def test_an_ordinary_connection_is_kept_and_used_again(port: int) -> None:
     async with connected(port) as (reader, writer):
         for _ in range(3):
@@ -132,6 +138,27 @@ async def test_an_address_holds_a_bounded_number_of_connections(port: int) -> No
             break
     else:
         pytest.fail("connections that were closed are still counted")
+
+
+@pytest.mark.parametrize(("in_all", "held"), [(100, 12), (8, 8)])
+async def test_a_trusted_proxy_holds_as_many_as_all_may(
+    tmp_path: Path, anyio_backend: str, storage: str, monkeypatch: pytest.MonkeyPatch, in_all: int, held: int
+) -> None:
+    monkeypatch.setattr(server, "MOST_CONNECTIONS", 5)
+    monkeypatch.setattr(server, "raise_file_limit", lambda: in_all * 10 // 9 + 1)
+    settings = await lay_out_settings(tmp_path, port=find_free_port(), auth="token", trusted_proxies="127.0.0.0/8")
+    async with serve_aside(settings):
+        opened = [await asyncio.open_connection("127.0.0.1", settings.port) for _ in range(12)]
+        try:
+            answered = 0
+            for reader, writer in opened:
+                with suppress(ConnectionError):
+                    writer.write(b"GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n")
+                    answered += b"200 OK" in await asyncio.wait_for(reader.read(500), 5)
+            assert answered == held
+        finally:
+            for _, writer in opened:
+                writer.close()
 
 
 async def test_a_connection_that_comes_at_the_end_is_closed(tmp_path: Path, anyio_backend: str, storage: str) -> None:
