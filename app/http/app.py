@@ -13,16 +13,16 @@ from app.access.strangers import Strangers, read_networks
 from app.assistant import build_conversation
 from app.dapr.bindings import build_binding_routes
 from app.dapr.routes import AppToken, Reception, add_dapr_routes
-from app.http.action_page import build_action_routes
 from app.http.api_page import build_api_page
 from app.http.authorization import build_authorization_routes
 from app.http.chat import build_chat_routes
-from app.http.confirm_page import build_confirm_routes
-from app.http.consent_page import build_consent_routes
 from app.http.edge import MCP_PATH, SMALL_BODY, Branch, Edge
+from app.http.forms.action import build_action_routes
+from app.http.forms.confirmation import build_confirm_routes
+from app.http.forms.consent import build_consent_routes
 from app.http.gate import Gate, LocalGate
 from app.http.health import add_health_routes
-from app.http.login.routes import build_login_routes
+from app.http.login import build_login_routes
 from app.http.openai_api import build_openai_routes
 from app.http.page import build_page_routes
 from app.http.resource_metadata import build_metadata_routes

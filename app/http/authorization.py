@@ -24,7 +24,7 @@ from starlette.requests import Request
 from starlette.types import Message
 
 from app.access.strangers import Network, Strangers
-from app.http.consent_page import say, say_forbidden
+from app.http.forms.consent import say, say_forbidden
 from app.identity import get_caller
 from app.oauth.authority import Authority
 from app.oauth.clients import Client

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse
 from starlette.types import Scope
 
+from app.http.forms.page import FOREIGN, draw_page, draw_text, read_answer
 from app.http.gate import name_cookie, read_secret
-from app.http.plain_page import FOREIGN, draw_page, draw_text, read_answer
 from app.http.rest.requests import refuse_nul
 from app.identity import CALLER_KEY, Caller, identify_rest
 from todo.errors import TodoError

@@ -13,8 +13,8 @@ from fastapi.responses import RedirectResponse, Response
 from app.access.door import UnknownPerson
 from app.access.issuer import Login
 from app.access.page_login import ATTEMPT_LASTS, LOGGED_IN, Attempt, ForeignAnswer, PageLogin
+from app.http.forms.page import draw_page, draw_text
 from app.http.gate import LOGIN, find_way_back
-from app.http.plain_page import draw_page, draw_text
 from app.http.rest.session import Draw, Sessions
 from app.problems import status_of
 from todo.errors import TodoError

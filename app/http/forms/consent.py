@@ -5,7 +5,7 @@ from html import escape
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
-from app.http.plain_page import FOREIGN, draw_page, draw_text, read_answer
+from app.http.forms.page import FOREIGN, draw_page, draw_text, read_answer
 from app.identity import Caller, get_caller
 from app.oauth.authority import Authority
 from app.oauth.clients import Client

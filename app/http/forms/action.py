@@ -8,7 +8,7 @@ from fastapi.responses import Response
 from pydantic_core import to_json
 
 from app.channels.carrier import BUTTONS
-from app.http.plain_page import MOST_BYTES, draw_page, draw_text
+from app.http.forms.page import MOST_BYTES, draw_page, draw_text
 from app.http.rest.requests import refuse_nul
 from app.problems import refuse, status_of
 from app.service import Service
