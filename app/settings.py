@@ -365,6 +365,8 @@ def load_settings(**overrides: Any) -> Settings:
     directory = _beside() or Path(os.environ.get("TODO_DATA_DIR") or default).expanduser()
     try:
         return Settings(_env_file=directory / ".env", **overrides)  # type: ignore[call-arg]  # pydantic-settings adds it
+    except PermissionError:
+        raise BadSettings(f"{directory} cannot be read by this user: give it to them, or set TODO_DATA_DIR") from None
     except ValidationError as error:
         lines = _list_problems(error)
         try:
