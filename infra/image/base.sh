@@ -10,7 +10,11 @@ clean() {
   rm -rf "$folder"
 }
 trap clean EXIT
-mmdebstrap --quiet --variant=minbase --include=python3,python3-venv,ca-certificates,tzdata trixie "$folder/base.tar"
+# Without manuals and translations, as slim images are; the licences stay.
+slim=()
+for each in doc info locale man; do slim+=(--dpkgopt="path-exclude=/usr/share/$each/*"); done
+mmdebstrap --quiet --variant=minbase "${slim[@]}" --dpkgopt='path-include=/usr/share/doc/*/copyright' \
+  --include=python3,python3-venv,ca-certificates,tzdata trixie "$folder/base.tar"
 container="$(buildah from scratch)"
 buildah add --quiet "$container" "$folder/base.tar" / > /dev/null
 buildah commit --quiet "$container" "$tag"

@@ -170,7 +170,8 @@ class ResourceServer:
         def is_ready() -> bool:
             if not program.is_alive():
                 raise LiveError(f"the API server for custom resources has ended:\n{program.read_end()}")
-            return self._call("GET", "/readyz", None)[0] == 200
+            # Not `/readyz`: it also waits for services, which a server for custom resources alone never has.
+            return self._call("GET", _DEFINITIONS, None)[0] == 200
 
         wait_until(is_ready, _READY_SECONDS, "the API server for custom resources is ready")
 

@@ -10,9 +10,16 @@ import pytest
 
 from infra.judge.manifests import KUBERNETES, OVERLAYS, Manifest, render_overlay
 from infra.live.cache import Say
-from infra.live.ports import find_free_port
 from infra.live.programs import ToolsMissing
-from tests.shipping.containers import TAG, UID, Container, build_image, draw_name, remove_container, start_container
+from tests.shipping.containers import (
+    UID,
+    Container,
+    build_image,
+    draw_name,
+    draw_port,
+    remove_container,
+    start_container,
+)
 
 Overlays = dict[str, list[Manifest]]
 
@@ -66,8 +73,7 @@ def overlay(request: pytest.FixtureRequest, overlays: Overlays) -> list[Manifest
 def image(say: Say) -> str:
     """The image of this working tree, built once."""
     with needing_tools():
-        build_image(TAG, say)
-    return TAG
+        return build_image(say)
 
 
 @pytest.fixture
@@ -84,6 +90,6 @@ def container(image: str, volume: Path) -> Iterator[Container]:
     """A running container on a new volume."""
     name = draw_name()
     try:
-        yield start_container(image, name, find_free_port(), volume)
+        yield start_container(image, name, draw_port(), volume)
     finally:
         remove_container(name)

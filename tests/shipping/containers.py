@@ -1,5 +1,6 @@
 """The image on this machine: built on a base of Debian's packages, and run by podman and runc without any service."""
 
+import hashlib
 import itertools
 import json
 import os
@@ -16,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from infra.live.cache import Say, find_cache, take_turn
+from infra.live.ports import PortBook
 from infra.live.programs import ToolsMissing
-from tests.architecture.ours import PYPROJECT, ROOT
+from tests.architecture.ours import PACKAGES, ROOT, list_files
 
-TAG = f"localhost/evolution-todo-test:{PYPROJECT['project']['version']}"
 UID = 10001
 """The user of the image."""
 BASE = "localhost/evolution-todo-base:trixie"
@@ -33,6 +34,12 @@ CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
 _numbers = itertools.count()
+_ports = PortBook()
+
+
+def draw_port() -> int:
+    """Return a port below those that outgoing connections take, which stays this run's own."""
+    return _ports.take()
 
 
 def draw_name() -> str:
@@ -63,18 +70,33 @@ def must(*words: str | Path, seconds: float = 120, **extra: str) -> str:
     return done.stdout.strip()
 
 
-def build_image(tag: str, say: Say) -> float:
-    """Build the image of this working tree by the script that operators use; return the seconds of the build."""
+def build_image(say: Say) -> str:
+    """Build the image of this working tree by the script that operators use, unless it is there; return its tag."""
     require_tools()
+    repository = "localhost/evolution-todo-test"
+    tag = f"{repository}:{name_content()}"
     with take_turn(find_cache() / "image.lock", lambda: say("another test builds the image; waiting ...")):
         if call("buildah", "inspect", "--type=image", BASE).returncode:
             say("the image's base: making it once of Debian's packages, a minute")
             must("bash", "infra/image/base.sh", BASE, seconds=1_200)
-        say("the image: building it")
-        began = time.monotonic()
-        lent = {"CA": str(CERTIFICATES)} if CERTIFICATES.exists() else {}
-        must("bash", "infra/image/build.sh", tag, seconds=2_400, BASE=BASE, ENGINE="buildah", **lent)
-        return time.monotonic() - began
+        if call("buildah", "inspect", "--type=image", tag).returncode:
+            older = must("buildah", "images", "--quiet", "--filter", f"reference={repository}").split()
+            if older:
+                call("buildah", "rmi", "--force", *older)
+            say("the image: building it")
+            lent = {"CA": str(CERTIFICATES)} if CERTIFICATES.exists() else {}
+            must("bash", "infra/image/build.sh", tag, seconds=2_400, BASE=BASE, ENGINE="buildah", **lent)
+    return tag
+
+
+def name_content() -> str:
+    """Return a name for what the image is built from: it changes with every file of it."""
+    places = (*PACKAGES, "requirements", "pyproject.toml", "README.md", "LICENSE", ".dockerignore")
+    digest = hashlib.sha256()
+    for name in list_files():
+        if name.startswith(places):
+            digest.update(name.encode() + (ROOT / name).read_bytes())
+    return digest.hexdigest()[:16]
 
 
 @dataclass
@@ -139,7 +161,7 @@ def run_once(tag: str, volume: Path, *words: str, **settings: str) -> subprocess
 
 def run_shell(tag: str, script: str) -> str:
     """Return what a shell prints in a container of its own."""
-    words = ("--rm", "--network=host", "--entrypoint=sh")
+    words = ("--rm", "--network=host", "--entrypoint=sh", *LIMITS)
     return must("podman", *RUN, "run", *words, tag, "-c", script)
 
 

@@ -16,13 +16,13 @@ from alembic.config import Config
 from sqlalchemy import create_engine
 
 from app.migrations import HEAD
-from infra.live.ports import find_free_port
 from tests.architecture.ours import PYPROJECT
 from tests.shipping.containers import (
     ROOT,
     UID,
     Container,
     draw_name,
+    draw_port,
     must,
     read_log,
     remove_container,
@@ -135,7 +135,7 @@ def test_it_brings_an_older_volume_up(image: str, volume: Path) -> None:
         os.chown(each, UID, UID)
     name = draw_name()
     try:
-        container = start_container(image, name, find_free_port(), volume)
+        container = start_container(image, name, draw_port(), volume)
         container.wait_ready(60)
         assert container.ask("GET", "/readyz")[1]["schema"] == HEAD
         assert (volume / f"todo.db.before-{HEAD}").exists()
@@ -150,7 +150,7 @@ def test_the_health_check_is_in_the_image_and_tells_ready_from_away(
     assert health["Test"] == ["CMD", "evolution-todo", "health"]
     container.wait_ready(60)
     assert container.run(*health["Test"][1:]).returncode == 0
-    away = run_once(image, volume, "health", TODO_PORT=str(find_free_port()), TODO_HOST="127.0.0.1")
+    away = run_once(image, volume, "health", TODO_PORT=str(draw_port()), TODO_HOST="127.0.0.1")
     assert away.returncode == 1
     assert "nothing answers" in away.stderr
 

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.live.ports import find_free_port
-from tests.shipping.containers import UID, call, draw_name, must, remove_container, run_once, start_container
+from tests.shipping.containers import UID, call, draw_name, draw_port, must, remove_container, run_once, start_container
 
 PROMISES = ("image",)
 
@@ -64,7 +63,7 @@ BAD = {
 def test_what_cannot_start_ends_with_a_sentence(image: str, volume: Path, harm: str) -> None:
     spoil, settings, said = BAD[harm]
     spoil(volume)
-    given = {"TODO_PORT": str(find_free_port()), **settings}
+    given = {"TODO_PORT": str(draw_port()), **settings}
     done = run_once(image, volume, **given)
     assert done.returncode not in (0, 125, 126, 127), done.stderr
     assert said in done.stderr
@@ -87,7 +86,7 @@ def test_a_full_volume_is_refused_call_by_call_and_the_process_stays(image: str,
     must("mount", "-t", "tmpfs", "-o", f"size=3m,uid={UID},gid={UID},mode=0700", "tmpfs", volume)
     name = draw_name()
     try:
-        container = start_container(image, name, find_free_port(), volume)
+        container = start_container(image, name, draw_port(), volume)
         token = container.sign_up()
         (volume / "ballast").write_bytes(b"x" * (shutil.disk_usage(volume).free - 8_192))
         answers = [
