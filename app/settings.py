@@ -157,6 +157,11 @@ class Settings(BaseSettings):
     """A file with that token."""
     port: int = Field(8000, ge=0, le=65_535)
     """The port to listen on; 0 takes a free one."""
+    events_port: int | None = Field(None, ge=1, le=65_535)
+    """The sidecar's own port: what it calls (`/events/…`, `/dapr/…`, `/bindings/…`) is served there alone, beside
+    health, and no longer on `TODO_PORT`; daprd's `--app-port` is then this one."""
+    events_host: str = "127.0.0.1"
+    """The address of that port; a sidecar in the same pod is on loopback."""
     public_url: str | None = None
     """The address under which people reach the service, without a path, such as `https://todo.example`. Default: made
     from host and port."""
@@ -267,6 +272,8 @@ class Settings(BaseSettings):
             yield f"TODO_ROLE={self.role}: needs a broker between the processes, TODO_BROKER=dapr"
         if self.broker == "dapr" and not is_loopback(self.host) and not (self.app_api_token and self.dapr_api_token):
             yield f"TODO_HOST={self.host}: with TODO_BROKER=dapr set APP_API_TOKEN and DAPR_API_TOKEN"
+        if self.events_port is not None:
+            yield from self._find_port_problems(self.events_port)
         login = ("kafka_username", "kafka_password", "kafka_mechanism")
         missing = [f"TODO_{name.upper()}" for name in login if not getattr(self, name)]
         if missing and len(missing) < len(login):
@@ -277,6 +284,14 @@ class Settings(BaseSettings):
             yield "TODO_SMTP_URL and TODO_SMTP_FROM: e-mail needs both"
         if self.model and not (self.openai_api_key or self.openai_base_url):
             yield "TODO_MODEL: set OPENAI_API_KEY, or OPENAI_BASE_URL for another server than OpenAI's"
+
+    def _find_port_problems(self, events_port: int) -> Iterator[str]:
+        if self.broker != "dapr":
+            yield "TODO_EVENTS_PORT: is of use with TODO_BROKER=dapr alone"
+        if events_port == self.port:
+            yield f"TODO_EVENTS_PORT={events_port}: TODO_PORT is the same; give the sidecar a port of its own"
+        if not is_loopback(self.events_host) and not self.app_api_token:
+            yield f"TODO_EVENTS_HOST={self.events_host}: set APP_API_TOKEN, or anybody could be the sidecar"
 
     def _find_door_problems(self) -> Iterator[str]:
         if self.oidc_issuer and self.auth != "token":
@@ -364,6 +379,8 @@ def load_settings(**overrides: Any) -> Settings:
     directory = _beside() or Path(os.environ.get("TODO_DATA_DIR") or default).expanduser()
     try:
         return Settings(_env_file=directory / ".env", **overrides)  # type: ignore[call-arg]  # pydantic-settings adds it
+    except PermissionError:
+        raise BadSettings(f"{directory} cannot be read by this user: give it to them, or set TODO_DATA_DIR") from None
     except ValidationError as error:
         lines = _list_problems(error)
         try:

@@ -1,5 +1,6 @@
 """The doctor: checks of this installation, each with one line and a remedy."""
 
+import asyncio
 import importlib.metadata
 import sqlite3
 from collections.abc import AsyncIterator
@@ -44,6 +45,7 @@ async def examine(settings: Settings, clock: Clock | None = None) -> list[dict[s
             checks.append(Check("database", not damage, damage or settings.database_place))
             checks.append(Check("schema", True, f"{HEAD}, which this version works with"))
             checks += _check_walls(service)
+            checks += [each async for each in _examine_surroundings(settings, service.store.clock)]
             checks += [each async for each in _examine_service(service)]
     except TodoError as error:
         checks.append(Check("database", False, error.text))
@@ -67,6 +69,16 @@ def _check_walls(service: Service) -> list[Check]:
     if wall is None:
         return [Check("second wall", True, "SQLite has none: its queries alone keep people apart")]
     return [Check("second wall", wall.stands, f"{'row-level security' if wall.stands else 'off'}: {wall.why}")]
+
+
+async def _examine_surroundings(settings: Settings, clock: Clock) -> AsyncIterator[Check]:
+    """Look at the disk under a file, and at the certificate before a public address."""
+    from app.cli.surroundings import check_certificate, check_disk
+
+    if not settings.on_server:
+        yield Check(*check_disk(settings))
+    if settings.url.startswith("https://"):
+        yield Check(*await asyncio.to_thread(check_certificate, settings, clock))
 
 
 async def _examine_service(service: Service) -> AsyncIterator[Check]:

@@ -114,7 +114,7 @@ def _describe_settings() -> str:
         "# Settings",
         "",
         "Generated from `app/settings.py` by `python3 -m app.cli.documents`. Where settings are read from, and what",
-        "happens to bad ones: [operating](operating.md#settings).",
+        "happens to bad ones: [operating](operating/README.md#settings).",
         "",
         "| setting | default | meaning |",
         "|---|---|---|",

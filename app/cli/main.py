@@ -139,6 +139,17 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="A list of {chec
 
 
 @cli.command()
+def health() -> None:
+    """Ask the running process whether it is ready; exit code 1 if it is not."""
+    from app.cli.health import ask_health
+
+    ready, words = ask_health(_settings())
+    if not ready:
+        _fail(words)
+    print(words)
+
+
+@cli.command()
 def bench(
     as_json: Annotated[
         bool, typer.Option("--json", help="A list of {name, value, unit, ratio?, target, met}.")

@@ -33,6 +33,7 @@ async def examine_sidecar(
             yield name, False, "not checked: the sidecar does not answer"
         return
     yield "sidecar", True, f"daprd {found.get('runtimeVersion', '?')} of app {found.get('id', '?')}"
+    yield _check_version(str(found.get("runtimeVersion", "")))
     component = _check_component(sidecar, found)
     yield component
     receives = service.settings.role != "api"
@@ -53,6 +54,18 @@ def _say(error: Exception) -> str:
         code = error.response.status_code
         return f"it answers {code}" + (", is DAPR_API_TOKEN right?" if code == 401 else "")
     return type(error).__name__
+
+
+def _check_version(running: str) -> Finding:
+    """Say whether daprd is at least the version that the live chain's tests run on."""
+    from infra.live.machine import read_version
+    from infra.live.versions import DAPRD
+
+    tested, found = read_version(DAPRD, ""), read_version(running, "")
+    if found < tested:
+        return "versions", False, f"daprd {running or '?'} is older than {DAPRD}, which is tested: upgrade it"
+    also = "" if found == tested else f"; {DAPRD} is tested"
+    return "versions", True, f"daprd {running}{also}"
 
 
 def _check_component(sidecar: Sidecar, found: dict[str, Any]) -> Finding:

@@ -21,12 +21,14 @@ PROBE = {"specversion": "1.0", "id": "self-test", "source": "evolution-todo", "t
 
 @dataclass(slots=True)
 class Sidecar:
-    """The sidecar's client, pub/sub component and topic style; `broken` lists event routes that fail the self-test."""
+    """The sidecar's client, pub/sub component, topic style and own port with us, if it has one; `broken` lists event
+    routes that fail the self-test."""
 
     client: "httpx2.AsyncClient"
     pubsub: str
     style: TopicStyle
     app_token: str | None
+    port: int | None = None
     broken: list[str] = field(default_factory=list)
 
     async def check_routes(self, app: "ASGIApp") -> None:
@@ -38,7 +40,8 @@ class Sidecar:
 
         headers = {"content-type": "application/cloudevents+json", "dapr-api-token": self.app_token or ""}
         transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
-        async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=headers) as client:
+        base = f"http://127.0.0.1:{self.port}" if self.port else "http://127.0.0.1"
+        async with httpx2.AsyncClient(transport=transport, base_url=base, headers=headers) as client:
             routes = _read_routes(await client.get("/dapr/subscribe"))
             missing = set(list_subscriptions(self.style).values()) - routes
             self.broken = [f"{route} is not declared" for route in sorted(missing)]
@@ -94,4 +97,4 @@ async def open_sidecar(settings: Settings) -> AsyncIterator[Sidecar | None]:
     from events.dapr import open_client
 
     async with open_client(settings.sidecar_url, settings.dapr_api_token) as client:
-        yield Sidecar(client, settings.pubsub, settings.topic_style, settings.app_api_token)
+        yield Sidecar(client, settings.pubsub, settings.topic_style, settings.app_api_token, settings.events_port)

@@ -12,6 +12,7 @@ from agent.messages import ChatModel
 from app.access.strangers import Strangers, read_networks
 from app.assistant import build_conversation
 from app.dapr.bindings import build_binding_routes
+from app.dapr.port import SidecarPort
 from app.dapr.routes import AppToken, Reception, add_dapr_routes
 from app.http.api_page import build_api_page
 from app.http.authorization import build_authorization_routes
@@ -124,7 +125,8 @@ def build_app(service: Service, *, background: bool = True, models: dict[str, Ch
 
 
 def _add_middleware(app: FastAPI, service: Service, mcp_app: ASGIApp) -> None:
-    """Wrap an app, from the inside out: MCP's branch, Dapr's token, streams, the gate that asks who calls, the edge."""
+    """Wrap an app, from the inside out: MCP's branch, Dapr's token, streams, the gate that asks who calls, the edge,
+    and the sidecar's port where it has one."""
     settings = service.settings
     if settings.role != "worker":
         app.add_middleware(Branch, path=MCP_PATH, branch=mcp_app)
@@ -139,6 +141,8 @@ def _add_middleware(app: FastAPI, service: Service, mcp_app: ASGIApp) -> None:
         strangers = Strangers(service.store.clock, read_networks(settings.proxies))
         app.add_middleware(Gate, door=service.door, meter=service.meter, strangers=strangers, url=settings.url)
     app.add_middleware(Edge, origins=_list_origins(settings))
+    if settings.events_port is not None:
+        app.add_middleware(SidecarPort, port=settings.events_port)
 
 
 def _add_surfaces(app: FastAPI, service: Service, streams: Streams, conversation: Conversation) -> None:

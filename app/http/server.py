@@ -1,6 +1,7 @@
 """The server process: its port, HTTP server and banner."""
 
 import asyncio
+import errno
 import gc
 import signal
 import socket
@@ -26,33 +27,33 @@ MOST_CONNECTIONS = 100
 
 
 class PortTaken(Exception):
-    """Another process listens on the port already."""
+    """The port cannot be listened on, most often because another process does already; the message says what to do."""
 
 
 async def serve(settings: Settings) -> None:
     """Serve until a signal ends it; raises `PortTaken`."""
-    listener = bind(settings.host, settings.port)
+    listeners = bind_all(settings)
     async with open_service(settings) as service:
         server = build_server(service)
         show_banner(settings, service)
         calm_collector()
-        await server.serve([listener])
+        await server.serve(listeners)
 
 
 @asynccontextmanager
 async def serve_aside(settings: Settings) -> AsyncIterator[tuple[str, Service]]:
     """Serve beside other work in this event loop; yields (address, service)."""
-    listener = bind(settings.host, settings.port)
+    listeners = bind_all(settings)
     async with open_service(settings) as service:
         server = build_server(service)
         # The owner of this loop keeps its signal handlers.
-        serving = asyncio.create_task(server._serve([listener]))  # noqa: SLF001  # serve() installs signal handlers
+        serving = asyncio.create_task(server._serve(listeners))  # noqa: SLF001  # serve() installs signal handlers
         try:
             while not server.started:
                 if serving.done():
                     serving.result()
                 await asyncio.sleep(0.01)
-            yield f"http://{settings.host}:{listener.getsockname()[1]}", service
+            yield f"http://{settings.host}:{listeners[0].getsockname()[1]}", service
         finally:
             server.end()
             await serving
@@ -120,8 +121,20 @@ def _bound_connections(settings: Settings) -> Places:
     return Places(MOST_CONNECTIONS, raise_file_limit() * 9 // 10, read_networks(settings.proxies))
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """Return a listening socket; raises `PortTaken`."""
+def bind_all(settings: Settings) -> list[socket.socket]:
+    """Return the listening sockets: for everybody, and for the sidecar where it has a port; raises `PortTaken`."""
+    listeners = [bind(settings.host, settings.port, "TODO_PORT")]
+    if settings.events_port is not None:
+        try:
+            listeners.append(bind(settings.events_host, settings.events_port, "TODO_EVENTS_PORT"))
+        except PortTaken:
+            listeners[0].close()
+            raise
+    return listeners
+
+
+def bind(host: str, port: int, setting: str = "TODO_PORT") -> socket.socket:
+    """Return a listening socket; raises `PortTaken`, which names the setting of the port."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # With protocol 0 the loop does not see a TCP socket and leaves Nagle's algorithm on.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -129,13 +142,20 @@ def bind(host: str, port: int) -> socket.socket:
     try:
         listener.bind((host, port))
         listener.listen(1024)
-    except OSError:
+    except OSError as error:
         listener.close()
-        raise PortTaken(
-            f"Port {port} on {host} is taken, perhaps by another `serve`. End that one, or set TODO_PORT."
-        ) from None
+        raise PortTaken(_say_why(error, host, port, setting)) from None
     listener.setblocking(False)
     return listener
+
+
+def _say_why(error: OSError, host: str, port: int, setting: str) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"Port {port} on {host} is taken, perhaps by another `serve`. End that one, or set {setting}."
+    if error.errno == errno.EACCES:
+        return f"Port {port} may not be used by this user. Set {setting} to one above 1023."
+    address = setting.replace("PORT", "HOST")
+    return f"{host} cannot be listened on: it is not an address of this machine. Set {address} to one, such as 0.0.0.0."
 
 
 def calm_collector() -> None:

@@ -18,8 +18,11 @@ def read_revision(path: Path) -> str | None:
 
     Raises `StorageUnavailable` if the file is not a database or cannot be opened.
     """
-    if not path.exists() or path.stat().st_size == 0:
-        return None
+    try:
+        if not path.exists() or path.stat().st_size == 0:
+            return None
+    except OSError as error:
+        raise StorageUnavailable(f"{path} cannot be read: {error.strerror}.", "Set TODO_DATA_DIR.") from None
     try:
         connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)
         try:

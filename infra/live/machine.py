@@ -51,6 +51,17 @@ def find_java() -> Path:
     )
 
 
+def find_newer_java(at_least: tuple[int, ...], what: str) -> Path:
+    """Return the path of a Java beside the usual one, which may be older; raises `ToolsMissing`."""
+    home = os.environ.get("JAVA_HOME")
+    on_path = shutil.which("java")
+    installed = [*([Path(home) / "bin/java"] if home else []), *([Path(on_path)] if on_path else [])]
+    for java in [*installed, *sorted(Path("/usr/lib/jvm").glob("*/bin/java"))]:
+        if read_version(ask(java, "-version"), 'version "') >= at_least:
+            return java
+    raise ToolsMissing(f"Java {at_least[0]} or newer is needed {what}: `apt install openjdk-21-jre-headless`.")
+
+
 def find_maven() -> Path:
     """Return the path of Maven; raises `ToolsMissing`."""
     found = shutil.which("mvn")

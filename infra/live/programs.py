@@ -236,3 +236,24 @@ def run_guarded(name: str, command: Command, folder: Path, seconds: float, **res
         program.kill()
     if code != 0:
         raise LiveError(f"{name} failed with {code}:\n{program.read_end()}")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The exit code, the output and the error output of a program that has ended."""
+
+    exit_code: int
+    output: str
+    errors: str
+
+
+def run_program(command: Command, seconds: float, folder: Path | None = None) -> Said:
+    """Run a program that answers within seconds; raises `LiveError` if it does not."""
+    words = [str(word) for word in command]
+    try:
+        done = subprocess.run(  # noqa: S603  # our own words
+            words, capture_output=True, text=True, timeout=seconds, check=False, cwd=folder, stdin=subprocess.DEVNULL
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise LiveError(f"{Path(words[0]).name} did not answer: {error}") from None
+    return Said(done.returncode, done.stdout, done.stderr)

@@ -3,11 +3,11 @@
 import hashlib
 import json
 import shutil
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.live.builds import LONGEST, gently, run_long
 from infra.live.cache import Say, find_cache, provide, remove_tree
 from infra.live.machine import (
     ask,
@@ -19,12 +19,10 @@ from infra.live.machine import (
     read_version,
 )
 from infra.live.programs import Command, LiveError, Program, ToolsMissing
-from infra.live.versions import DAPR_SUM, DAPRD, DAPRD_COMPONENTS, DAPRD_TAGS, KAFKA
+from infra.live.versions import DAPRD, DAPRD_COMPONENTS, DAPRD_TAGS, KAFKA, SUMS
 
 _SUMS = Path(__file__).with_name("kafka.sha256")
 _POM = Path(__file__).with_name("kafka-pom.xml")
-_TELL_EVERY = 15.0
-_LONGEST = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +82,7 @@ def _find_built_daprd() -> Path | None:
 
 def _build_daprd(go: Path, draft: Path, say: Say) -> None:
     say(f"daprd {DAPRD}: building it once, two to four minutes; Go keeps 3 GB of modules and objects in its own caches")
-    module = _download_dapr(go, draft)
+    module = download_module(go, draft, "github.com/dapr/dapr", DAPRD, SUMS["dapr"])
     source = draft / "source"
     shutil.copytree(module, source)
     for path in (source, *source.rglob("*")):  # Go keeps its modules read-only
@@ -112,17 +110,19 @@ def _build_daprd(go: Path, draft: Path, say: Say) -> None:
         draft / "daprd",
     ]
     environment = {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly", "GOWORK": "off"}
-    _run_long("daprd-build", [*_gently(), *command, "./cmd/daprd"], source, environment, say)
+    run_long("daprd-build", [*gently(), *command, "./cmd/daprd"], source, environment, say)
     if DAPRD not in ask(draft / "daprd", "--version").split():
         raise LiveError(f"The daprd that was built does not say that it is {DAPRD}.")
     remove_tree(source)
 
 
-def _download_dapr(go: Path, draft: Path) -> Path:
-    download = Program("daprd-download", [go, "mod", "download", "-json", f"github.com/dapr/dapr@v{DAPRD}"], draft)
+def download_module(go: Path, draft: Path, path: str, version: str, checksum: str) -> Path:
+    """Return the folder of a Go module in Go's own cache, which is read-only; raises `LiveError`."""
+    name = path.split("/")[1]
+    download = Program(f"{name}-download", [go, "mod", "download", "-json", f"{path}@v{version}"], draft)
     download.start()
     try:
-        download.wait(_LONGEST)
+        download.wait(LONGEST)
     finally:
         download.kill()
     said = download.log.read_text("utf-8", "replace")
@@ -132,10 +132,10 @@ def _download_dapr(go: Path, draft: Path) -> Path:
         answer = {"Error": said.strip()}
     if "Dir" not in answer:
         raise ToolsMissing(
-            f"Go cannot download dapr {DAPRD}; is its module proxy reachable (GOPROXY)? {answer.get('Error')}"
+            f"Go cannot download {name} {version}; is its module proxy reachable (GOPROXY)? {answer.get('Error')}"
         )
-    if answer["Sum"] != DAPR_SUM:
-        raise LiveError(f"dapr {DAPRD} has another checksum than expected: {answer['Sum']}.")
+    if answer["Sum"] != checksum:
+        raise LiveError(f"{name} {version} has another checksum than expected: {answer['Sum']}.")
     return Path(answer["Dir"])
 
 
@@ -150,14 +150,18 @@ def _name_kafka() -> str:
 
 def _fetch_kafka(draft: Path, say: Say) -> None:
     say(f"Kafka {KAFKA}: fetching it once through Maven, 50 MB")
-    maven = find_maven()
-    goal = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
-    command: Command = [maven, "--batch-mode", "--no-transfer-progress", "--strict-checksums", f"--file={_POM}", goal]
-    command += [f"-DoutputDirectory={draft}", "-DincludeScope=runtime", f"-Dkafka.version={KAFKA}"]
-    java_home = {"JAVA_HOME": str(find_java().resolve().parent.parent)}
-    _run_long("kafka-fetch", [*command], draft, java_home, say)
-    (draft / "kafka-fetch.log").unlink()
+    fetch_jars("kafka-fetch", _POM, draft, f"-Dkafka.version={KAFKA}", say)
     check_sums(draft)
+
+
+def fetch_jars(name: str, pom: Path, draft: Path, version: str, say: Say) -> None:
+    """Let Maven put the jars that a POM names, and all that they need, into a folder."""
+    goal = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
+    command: Command = [find_maven(), "--batch-mode", "--no-transfer-progress", "--strict-checksums"]
+    command += [f"--file={pom}", goal, f"-DoutputDirectory={draft}", "-DincludeScope=runtime", version]
+    java_home = {"JAVA_HOME": str(find_java().resolve().parent.parent)}
+    run_long(name, command, draft, java_home, say)
+    (draft / f"{name}.log").unlink()
 
 
 def check_sums(folder: Path) -> None:
@@ -168,44 +172,3 @@ def check_sums(folder: Path) -> None:
     strange = sorted(name for name, _ in expected.items() ^ found.items())
     if strange:
         raise LiveError(f"Kafka {KAFKA} is not what was expected: {', '.join(dict.fromkeys(strange))}.")
-
-
-def _gently() -> Command:
-    """Return the command prefix that runs a build at low priority."""
-    nice = shutil.which("nice")
-    return [nice, "-n", "19"] if nice else []
-
-
-def _run_long(name: str, command: Command, folder: Path, environment: dict[str, str], say: Say) -> None:
-    program = Program(name, command, folder, environment)
-    began = time.monotonic()
-    program.start()
-    tell = _every(_TELL_EVERY, lambda: say(f"  … {time.monotonic() - began:.0f} s, {_count_lines(program.log)}"))
-    try:
-        while program.is_alive():
-            tell()
-            if time.monotonic() - began > _LONGEST:
-                raise LiveError(f"{name}: not done within an hour.")
-            time.sleep(0.2)
-        if program.wait(1) != 0:
-            raise LiveError(f"{name} failed:\n{program.read_end()}")
-    finally:
-        program.kill()
-
-
-def _every(seconds: float, act: Callable[[], None]) -> Callable[[], None]:
-    """Return a function that calls `act` at most once per interval, the first time after one interval."""
-    last = time.monotonic()
-
-    def tell() -> None:
-        nonlocal last
-        if time.monotonic() - last >= seconds:
-            last = time.monotonic()
-            act()
-
-    return tell
-
-
-def _count_lines(log: Path) -> str:
-    lines = len(log.read_bytes().splitlines()) if log.exists() else 0
-    return f"{lines} lines of progress"

@@ -1,9 +1,25 @@
-"""The pinned versions of the real chain's programs, and their checksums."""
+"""The pinned versions of the real chain's programs, and their checksums, from `infra/versions.toml`."""
 
-DAPRD = "1.18.2"
-"""The newest version that the Go module proxy serves completely: 1.18.3 and 1.19 need modules that it lacks."""
-DAPR_SUM = "h1:yT1BXImaUiYtIKaKVnOBiWVFqQU1ckQaiXkXEO2+Dh0="
-"""Go's checksum of the module; the module's go.sum holds those of its dependencies."""
+import tomllib
+from pathlib import Path
+
+_SET = tomllib.loads(Path(__file__).parents[1].joinpath("versions.toml").read_text("utf-8"))
+
+
+def read_at_least(tool: str) -> tuple[int, ...]:
+    """Return the oldest version of an installed tool that will do, as integers."""
+    return tuple(int(part) for part in _SET["at_least"][tool].split("."))
+
+
+RUNS: dict[str, str] = _SET["runs"]
+"""The version of each program that runs, by its name."""
+JUDGES: dict[str, str] = _SET["judges"]
+"""The version of each program that judges our files, by its name."""
+
+SUMS: dict[str, str] = _SET["sums"]
+"""Go's checksum of each module whose files we take."""
+
+DAPRD = RUNS["dapr"]
 DAPRD_TAGS = "stablecomponents"
 DAPRD_COMPONENTS = (
     "bindings_cron.go",
@@ -16,8 +32,9 @@ DAPRD_COMPONENTS = (
 )
 """The files kept of `cmd/daprd/components`: the whole set pulls in the clients of every cloud."""
 
-KAFKA = "4.3.1"
+KAFKA = RUNS["kafka"]
 
-GO_AT_LEAST = (1, 26)
-JAVA_AT_LEAST = (17,)
-POSTGRES_AT_LEAST = (15,)
+GO_AT_LEAST = read_at_least("go")
+JAVA_AT_LEAST = read_at_least("java")
+JAVA_OF_STRIMZI = read_at_least("java_of_strimzi")
+POSTGRES_AT_LEAST = read_at_least("postgresql")

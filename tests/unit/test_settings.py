@@ -75,6 +75,21 @@ def test_dapr_beyond_loopback_wants_both_tokens(load: Any, tokens: dict[str, str
         load(TODO_BROKER="dapr", TODO_HOST="0.0.0.0", **tokens)  # noqa: S104  # refused, never bound
 
 
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"TODO_BROKER": "memory"}, "TODO_EVENTS_PORT: is of use with TODO_BROKER=dapr alone"),
+        ({"TODO_PORT": "8001"}, "TODO_EVENTS_PORT=8001: TODO_PORT is the same"),
+        ({"TODO_EVENTS_HOST": "0.0.0.0"}, "TODO_EVENTS_HOST=0.0.0.0: set APP_API_TOKEN"),  # noqa: S104  # refused
+        ({"TODO_EVENTS_PORT": "0"}, "TODO_EVENTS_PORT: "),
+    ],
+)
+def test_a_sidecars_port_that_cannot_be_is_refused_by_name(load: Any, settings: dict[str, str], said: str) -> None:
+    with pytest.raises(BadSettings) as caught:
+        load(**{"TODO_BROKER": "dapr", "TODO_EVENTS_PORT": "8001", **settings})
+    assert said in str(caught.value)
+
+
 def test_tokens_may_stand_in_files_and_are_never_shown(load: Any, tmp_path: Path) -> None:
     (tmp_path / "app").write_text("sesame\n", "utf-8")
     settings = load(APP_API_TOKEN_FILE=str(tmp_path / "app"), DAPR_API_TOKEN="abracadabra")  # noqa: S106  # a test's

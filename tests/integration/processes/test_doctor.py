@@ -39,6 +39,7 @@ class FakeDaprd:
     pubsubs: tuple[str, ...] = ("taskevents",)
     topics: list[str] = field(default_factory=list_topics)
     status: int = 204
+    version: str = "1.18.2"
     published: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -46,7 +47,7 @@ class FakeDaprd:
         if path == "/v1.0/metadata":
             components = [{"name": name, "type": "pubsub.kafka"} for name in self.pubsubs]
             subscriptions = [{"pubsubname": "taskevents", "topic": topic} for topic in self.topics]
-            metadata = {"id": "evolution-todo", "runtimeVersion": "1.18.2", "components": components}
+            metadata = {"id": "evolution-todo", "runtimeVersion": self.version, "components": components}
             body = json.dumps(metadata | {"subscriptions": subscriptions}).encode()
         elif path.startswith("/v1.0/publish/taskevents/"):
             event = (await receive())["body"]
@@ -79,7 +80,7 @@ async def test_a_healthy_sidecar_is_proved_by_a_probe_that_no_consumer_sees(tmp_
         daprd = FakeDaprd(app=world.http, topics=list_topics(style))
         found = await ask(world, daprd, 10)
         assert read_faults(found) == {}
-        assert list(found) == ["sidecar", "component", "subscriptions", "round trip"]
+        assert list(found) == ["sidecar", "versions", "component", "subscriptions", "round trip"]
         [(topic, probe)] = daprd.published
         assert topic.endswith(".dead"), "no consumer subscribes to dead letters"
         assert probe["type"] == "self.test"
@@ -115,6 +116,14 @@ async def test_each_fault_is_reported_in_its_line(
         assert all(words in found[name] for name, words in faults.items())
 
 
+@pytest.mark.parametrize(("version", "well"), [("1.17.9", False), ("1.18.2", True), ("1.19.0", True), ("", False)])
+async def test_a_daprd_that_is_older_than_the_tested_one_is_named(tmp_path: Path, version: str, well: bool) -> None:
+    async with open_dapr(tmp_path) as world:
+        ok, detail = (await ask(world, FakeDaprd(version=version)))["versions"]
+        assert (ok, "upgrade it" in detail) == (well, not well)
+        assert version in detail
+
+
 async def test_the_role_api_is_not_asked_for_what_it_does_not_receive(tmp_path: Path) -> None:
     async with open_dapr(tmp_path, role="api") as world:
         daprd = FakeDaprd(topics=[])
@@ -126,7 +135,7 @@ async def test_memory_mode_has_one_line_each_and_no_sidecar(world: World) -> Non
     checks = await examine(world.service.settings)
     names = [each["check"] for each in checks]
     assert len(names) == len(set(names))
-    assert {"zones", "database", "schema", "clock", "events", "background", "broker", "model"} <= set(names)
+    assert {"zones", "database", "schema", "disk", "clock", "events", "background", "broker", "model"} <= set(names)
     assert not {"sidecar", "component", "round trip"} & set(names)
     assert [each["check"] for each in checks if not each["ok"]] == ["background"]
     assert all(each["detail"] and "\n" not in each["detail"] for each in checks)

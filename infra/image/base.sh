@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Makes a base of Debian's own packages where no image can be pulled: `bash infra/image/base.sh [TAG]`.
+# It needs mmdebstrap and buildah; the Python is that of Debian's release.
+set -euo pipefail
+tag="${1:-localhost/evolution-todo-base:trixie}"
+folder="$(mktemp -d)"
+container=""
+clean() {
+  [ -z "$container" ] || buildah rm "$container" > /dev/null
+  rm -rf "$folder"
+}
+trap clean EXIT
+# Without manuals and translations, as slim images are; the licences stay.
+slim=()
+for each in doc info locale man; do slim+=(--dpkgopt="path-exclude=/usr/share/$each/*"); done
+mmdebstrap --quiet --variant=minbase "${slim[@]}" --dpkgopt='path-include=/usr/share/doc/*/copyright' \
+  --include=python3,python3-venv,ca-certificates,tzdata trixie "$folder/base.tar"
+container="$(buildah from scratch)"
+buildah add --quiet "$container" "$folder/base.tar" / > /dev/null
+buildah commit --quiet "$container" "$tag"
