@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator
 
-from app.origins import read_origin
+from app.origins import is_loopback, read_origin
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
@@ -40,6 +40,25 @@ def _check_brokers(value: str | None) -> str | None:
     if value and not all(_BROKER.fullmatch(each) for each in value.split(",")):
         raise ValueError("host:port is needed, or several with commas between them")
     return value or None
+
+
+def _check_address(value: str | None) -> str | None:
+    if value and (urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).hostname):
+        raise ValueError("an address such as http://127.0.0.1:3500 is needed, with http:// or https://")
+    return value or None
+
+
+def _check_issuer(value: str | None) -> str | None:
+    parts = urlsplit(value or "https://x")
+    if not parts.hostname or (parts.scheme != "https" and not is_loopback(parts.hostname)):
+        raise ValueError("an address such as https://id.example/realms/home is needed, with https://")
+    return value or None
+
+
+def _check_public_url(value: str | None) -> str | None:
+    if value and read_origin(value.rstrip("/")) is None:
+        raise ValueError("an address such as https://todo.example is needed: http:// or https://, and no path")
+    return value.rstrip("/") if value else None
 
 
 def _check_channels(value: str | None) -> str | None:
@@ -92,3 +111,6 @@ ChannelAddresses = Annotated[str | None, AfterValidator(_check_channels)]
 MailServer = Annotated[str | None, AfterValidator(_check_mail_server)]
 MailSender = Annotated[str | None, AfterValidator(_check_sender)]
 VapidKey = Annotated[str | None, AfterValidator(_check_vapid_key)]
+Address = Annotated[str | None, AfterValidator(_check_address)]
+IssuerAddress = Annotated[str | None, AfterValidator(_check_issuer)]
+PublicAddress = Annotated[str | None, AfterValidator(_check_public_url)]

@@ -12,15 +12,18 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.database_url import POSTGRESQL, SQLITE, check_database_url
-from app.origins import is_loopback, read_origin
+from app.origins import is_loopback
 from app.secret_files import read_files
 from app.setting_forms import (
+    Address,
     Brokers,
     ChannelAddresses,
+    IssuerAddress,
     MailSender,
     MailServer,
     OriginList,
     Proxies,
+    PublicAddress,
     VapidKey,
     split_list,
 )
@@ -61,7 +64,7 @@ class Settings(BaseSettings):
     """`memory`: the embedded broker, as durable as the database; `dapr`: a Dapr sidecar and the broker behind it."""
     pubsub: str = Field("taskevents", pattern=r"^[A-Za-z0-9._-]{1,100}$")
     """The sidecar's pub/sub component."""
-    dapr_http: str | None = None
+    dapr_http: Address = None
     """The sidecar's HTTP API. Default: `http://127.0.0.1` with the port in `DAPR_HTTP_PORT`."""
     app_api_token: str | None = Field(None, validation_alias="APP_API_TOKEN", repr=False)
     """Dapr's own: the token that the sidecar shows to us; required beyond loopback."""
@@ -77,7 +80,7 @@ class Settings(BaseSettings):
     """The key of the server that speaks Chat Completions; local servers need none."""
     openai_api_key_file: Path | None = Field(None, validation_alias="OPENAI_API_KEY_FILE")
     """A file with that key."""
-    openai_base_url: str | None = Field(None, validation_alias="OPENAI_BASE_URL")
+    openai_base_url: Address = Field(None, validation_alias="OPENAI_BASE_URL")
     """Any server that speaks Chat Completions. Default: OpenAI's."""
     model: str | None = None
     """The language model that answers the chat, by its server's name; without it the built-in commands answer
@@ -123,7 +126,7 @@ class Settings(BaseSettings):
     """`on`: programs that accept OAuth alone, such as hosted assistants, connect by the service's own authorization
     server, with each person's consent; it wants `TODO_AUTH=token` and an https `TODO_PUBLIC_URL`
     ([people](operating/people.md))."""
-    oidc_issuer: str | None = None
+    oidc_issuer: IssuerAddress = None
     """The OpenID Connect issuer whose access tokens are accepted, exactly as its metadata names it
     ([issuer](operating/issuer.md))."""
     oidc_audience: str | None = None
@@ -162,7 +165,7 @@ class Settings(BaseSettings):
     health, and no longer on `TODO_PORT`; daprd's `--app-port` is then this one."""
     events_host: str = "127.0.0.1"
     """The address of that port; a sidecar in the same pod is on loopback."""
-    public_url: str | None = None
+    public_url: PublicAddress = None
     """The address under which people reach the service, without a path, such as `https://todo.example`. Default: made
     from host and port."""
     allowed_origins: OriginList = None
@@ -209,21 +212,6 @@ class Settings(BaseSettings):
             raise ValueError("\n".join(problems))
         return value
 
-    @field_validator("dapr_http", "openai_base_url")
-    @classmethod
-    def _check_address(cls, value: str | None) -> str | None:
-        if value and (urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).hostname):
-            raise ValueError("an address such as http://127.0.0.1:3500 is needed, with http:// or https://")
-        return value or None
-
-    @field_validator("oidc_issuer")
-    @classmethod
-    def _check_issuer(cls, value: str | None) -> str | None:
-        parts = urlsplit(value or "https://x")
-        if not parts.hostname or (parts.scheme != "https" and not is_loopback(parts.hostname)):
-            raise ValueError("an address such as https://id.example/realms/home is needed, with https://")
-        return value or None
-
     @field_validator("oidc_scopes")
     @classmethod
     def _check_scopes(cls, value: str | None) -> str | None:
@@ -232,13 +220,6 @@ class Settings(BaseSettings):
         if split_list(value) - AGENT:
             raise ValueError(f"these can be given to an issuer's tokens: {', '.join(sorted(AGENT))}")
         return value or None
-
-    @field_validator("public_url")
-    @classmethod
-    def _check_public_url(cls, value: str | None) -> str | None:
-        if value and read_origin(value.rstrip("/")) is None:
-            raise ValueError("an address such as https://todo.example is needed: http:// or https://, and no path")
-        return value.rstrip("/") if value else None
 
     @field_validator("confirm")
     @classmethod

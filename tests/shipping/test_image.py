@@ -16,9 +16,8 @@ from alembic.config import Config
 from sqlalchemy import create_engine
 
 from app.migrations import HEAD
-from tests.architecture.ours import PYPROJECT
+from tests.architecture.ours import PYPROJECT, ROOT
 from tests.shipping.containers import (
-    ROOT,
     UID,
     Container,
     draw_name,
