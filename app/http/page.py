@@ -14,7 +14,7 @@ from app.problems import HttpRefusal
 FOLDER = Path(__file__).parents[1] / "page"
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 """Our pages load their own parts, nothing inline and nothing foreign."""
 SAFETY = {
@@ -25,13 +25,17 @@ SAFETY = {
 }
 _OPENED = ("/authorize", "/consent")
 """Where people come to from programs, and sign in first."""
-_PART = re.compile(r"(?:[a-z-]+/)?[a-z-]+(\.(?:html|js|css|svg))")
+_PART = re.compile(r"(?:[a-z-]+/)?[a-z-]+[0-9]*(\.(?:html|js|css|svg|png|webmanifest))")
 """A part's path: at most one folder, and no character that could lead out of it."""
+_WORKER = "worker.js"
+"""The service worker, which serves the whole page from its folder (Service Workers, section 4.4)."""
 _TYPES = {
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
     ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".webmanifest": "application/manifest+json",
 }
 
 
@@ -68,6 +72,8 @@ def _send(path: str, request: Request) -> Response:
         raise HttpRefusal(404, "not_found", "There is no such part of the page.")
     plain, small, tag = compress_part(path, file.stat().st_mtime_ns)
     headers = {**SAFETY, "ETag": tag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
+    if path == _WORKER:
+        headers["Service-Worker-Allowed"] = "/"
     if tag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     body = plain

@@ -3,6 +3,7 @@ import { undo } from "./data/actions.js";
 import { make, makeButton } from "./text/elements.js";
 import { state } from "./data/state.js";
 import { tellChange } from "./text/change-sentences.js";
+import { sayMoment } from "./text/when.js";
 
 class FootLine extends HTMLElement {
   #text = make("p", { role: "status", "aria-live": "polite" });
@@ -33,7 +34,10 @@ class FootLine extends HTMLElement {
   #tell() {
     if (!state.connected) {
       const refused = state.said?.bad ? `${state.said.text} ` : "";
-      return [`${refused}Connection lost. What you see is the last known; it comes back by itself.`];
+      const since = state.knownAt ? `, from ${sayMoment(state.knownAt, state.me.zone)}` : "";
+      const count = state.waiting.length;
+      const waits = count ? ` ${count} new task${count > 1 ? "s wait" : " waits"} here until then.` : "";
+      return [`${refused}Connection lost. What you see is the last known${since}; it comes back by itself.${waits}`];
     }
     if (state.said) return [state.said.text];
     const [last] = state.changes;

@@ -2,6 +2,7 @@
 import { undo } from "./data/actions.js";
 import { isWriting } from "./text/elements.js";
 import { keepFresh, load } from "./data/loading.js";
+import { installWorker, watchPresence } from "./data/push.js";
 import { state } from "./data/state.js";
 import { follow, watchNetwork, watchWindow } from "./data/stream.js";
 import { sayHeading } from "./text/when.js";
@@ -10,6 +11,8 @@ import "./conversation/conversation-view.js";
 import "./foot-line.js";
 import "./settings/key-help.js";
 import "./settings/my-access.js";
+import "./settings/my-calendars.js";
+import "./settings/my-channels.js";
 import "./settings/my-connections.js";
 import "./settings/my-settings.js";
 import "./settings/people-list.js";
@@ -144,6 +147,8 @@ async function begin() {
   document.documentElement.dataset.ready = "yes";
   find("conversation-view").open();
   keepFresh();
+  installWorker();
+  watchPresence();
   // Late and today change as time passes.
   setInterval(() => state.show(), MINUTE / 2);
 }

@@ -1,6 +1,7 @@
 // The actions on tasks: shown at once, sent, and visibly reverted when they are refused.
 import { load, loadSoon } from "./loading.js";
-import { call } from "./service.js";
+import { readWaiting, wait } from "./kept.js";
+import { call, makeKey } from "./service.js";
 import { state } from "./state.js";
 import { tellProblem } from "../text/change-sentences.js";
 
@@ -150,23 +151,29 @@ export function unremind(task, reminderId) {
   return attempt(task, {}, () => call("DELETE", `/api/reminders/${reminderId}`));
 }
 
-/** Add a task; returns whether it was taken. */
+/** Add a task; returns whether it was taken. Without a service it waits here and is added when the service is back. */
 export async function add(fields) {
+  const key = makeKey();
   try {
-    const answer = await call("POST", "/api/tasks", { body: fields });
+    const answer = await call("POST", "/api/tasks", { body: fields, key });
     state.accept(answer.change_id);
     state.replace(answer.task);
     if (answer.warnings?.length) state.say(answer.warnings.join(" "));
     loadSoon();
     return true;
   } catch (problem) {
-    if (problem.unreachable) state.connected = false;
-    state.say(
-      problem.unreachable ? "No connection: the task is not saved. Try again when it is back." : problem.message,
-      true,
-    );
+    if (problem.unreachable && (await keepForLater(key, fields))) return true;
+    state.say(problem.unreachable ? "No connection: the task is not saved. Try again later." : problem.message, true);
     return false;
   }
+}
+
+async function keepForLater(key, fields) {
+  state.connected = false;
+  state.waiting = await wait(key, fields);
+  state.show();
+  // Where the browser keeps nothing, the line keeps its words.
+  return (await readWaiting()).some((each) => each.key === key);
 }
 
 /** Undo a change of any actor; undoing an undo is a redo. */

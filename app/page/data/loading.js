@@ -1,4 +1,5 @@
 // How the state comes from the service: all of it at first, again whenever something happened, and after a silence.
+import { forget, keepList, readList, readWaiting, sendWaiting } from "./kept.js";
 import { address, call } from "./service.js";
 import { state } from "./state.js";
 
@@ -42,6 +43,7 @@ export function loadMore() {
 
 async function loadOnce() {
   const { losses } = state;
+  if (!state.loaded) state.waiting = await readWaiting();
   try {
     const me = call("GET", "/api/me").then((answer) => {
       state.me = answer;
@@ -68,17 +70,46 @@ async function loadOnce() {
       performance.mark("page-ready");
     }
     await all;
+    keepList(state.remember());
+    await deliver();
     // Answers from before the network was lost do not say that it is back.
     if (losses === state.losses) state.connected = true;
     state.show();
     return true;
   } catch (problem) {
-    if (problem.status === 401) state.signedOut = true;
-    else if (problem.unreachable || problem.status >= 500) state.connected = false;
-    else state.say(problem.message, true);
+    if (problem.status === 401) {
+      state.signedOut = true;
+      forget();
+    } else if (problem.unreachable || problem.status >= 500) {
+      state.connected = false;
+      await recall();
+    } else state.say(problem.message, true);
     state.show();
     return false;
   }
+}
+
+/** Add the tasks that waited for the service. */
+async function deliver() {
+  if (!state.waiting.length) return;
+  const { left, changes, problems } = await sendWaiting();
+  state.waiting = left;
+  if (!changes.length && !problems.length) return;
+  changes.forEach((change) => state.accept(change));
+  const count = changes.length;
+  const said = count ? `${count} task${count > 1 ? "s" : ""} from before the connection was back: added.` : "";
+  state.say([said, ...problems].filter(Boolean).join(" "), problems.length > 0);
+  loadSoon();
+}
+
+/** Show the last known list where the page opened without a service. */
+async function recall() {
+  if (state.loaded) return;
+  const known = await readList();
+  state.waiting = await readWaiting();
+  if (!known) return;
+  state.recall(known);
+  performance.mark("page-ready");
 }
 
 async function loadTasks() {

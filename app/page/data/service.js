@@ -20,12 +20,12 @@ const PATIENCE = 400;
 export const OWN = { "X-Todo-Page": "1" };
 
 /** Return the JSON answer of a call. A write carries a key, so that it may be repeated when its answer was lost. */
-export async function call(method, path, { body, version } = {}) {
+export async function call(method, path, { body, version, key, keepalive } = {}) {
   const headers = { Accept: "application/json" };
   if (body !== undefined) headers["Content-Type"] = "application/json";
-  if (method !== "GET") Object.assign(headers, OWN, { "Idempotency-Key": makeKey() });
+  if (method !== "GET") Object.assign(headers, OWN, { "Idempotency-Key": key ?? makeKey() });
   if (version !== undefined) headers["If-Match"] = `"${version}"`;
-  const request = { method, headers, body: body === undefined ? undefined : JSON.stringify(body) };
+  const request = { method, headers, body: body === undefined ? undefined : JSON.stringify(body), keepalive };
   let response;
   try {
     response = await fetch(path, request);
@@ -63,7 +63,8 @@ export function address(path, query) {
   return `${path}?${words}`;
 }
 
-function makeKey() {
+/** Return a key under which a write may be repeated. */
+export function makeKey() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

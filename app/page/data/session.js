@@ -1,4 +1,5 @@
 // Who is signed in here, and the ways in and out.
+import { forget } from "./kept.js";
 import { call } from "./service.js";
 
 /** What the service says of this window: `{auth, signed_in, name, scopes, login}`; `auth` is `local` where nobody signs in. */
@@ -20,6 +21,7 @@ export function findWanted() {
 
 /** Sign out in this browser, or in all of them. */
 export async function signOut(everywhere) {
+  await forget();
   await call("DELETE", `/api/session${everywhere ? "?everywhere=true" : ""}`);
   location.replace("/");
 }

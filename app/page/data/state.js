@@ -3,6 +3,8 @@ import { addDays, countDays, toLocal } from "../text/when.js";
 
 const BACK_AGAIN = 1_500;
 const SAID_FOR = 20_000;
+/** What a task looks like that the service does not know yet. */
+const UNSENT = { status: "open", tags: [], priority: "none", reminders: [], waiting: true, unsent: true };
 
 class State extends EventTarget {
   me = { zone: "UTC", day_start: "09:00" };
@@ -19,6 +21,10 @@ class State extends EventTarget {
   models = null;
   loaded = false;
   connected = true;
+  /** Tasks that wait for the service: `[{key, fields}]`. */
+  waiting = [];
+  /** When the list was loaded that is shown without a service, as an instant; null while it is the present one. */
+  knownAt = null;
   /** Whether the service wants somebody to sign in first. */
   signedOut = false;
   /** How often the network was lost. */
@@ -38,6 +44,19 @@ class State extends EventTarget {
       this.#waiting = false;
       this.dispatchEvent(new Event("change"));
     });
+  }
+
+  /** Return what is worth keeping for a time without a service. */
+  remember() {
+    this.knownAt = null;
+    const { me, tasks, series, done } = this;
+    return { me, tasks, series, done, at: this.now.toISOString() };
+  }
+
+  /** Show what was remembered. */
+  recall({ me, tasks, series, done, at }) {
+    Object.assign(this, { me, tasks, series, done, knownAt: at, loaded: true });
+    this.show();
   }
 
   /** Let the service's clock count, not this machine's. */
@@ -130,7 +149,9 @@ class State extends EventTarget {
     const today = this.today;
     const now = this.now.getTime();
     const lists = { Overdue: [], Today: [], Next: [], Later: [], "No date": [] };
-    for (const task of this.view([...this.tasks, ...this.done.filter((each) => this.isWished(each.id))])) {
+    const waiting = this.waiting.map(({ key, fields }) => ({ ...fields, ...UNSENT, id: key }));
+    const seen = this.view([...this.tasks, ...this.done.filter((each) => this.isWished(each.id))]);
+    for (const task of [...seen, ...waiting]) {
       if (task.status === "open" || task.waiting) lists[nameSection(task, today, now)].push(task);
     }
     for (const [name, list] of Object.entries(lists)) if (name !== "No date") list.sort(byDue);

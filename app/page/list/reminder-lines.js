@@ -2,6 +2,7 @@
 import { snooze, toggle } from "../data/actions.js";
 import { arrange, drawSign, make, makeButton, quote, whisper } from "../text/elements.js";
 import { call } from "../data/service.js";
+import { readSubscription } from "../data/push.js";
 import { state } from "../data/state.js";
 import { addDays, sayLate, sayShort, toLocal } from "../text/when.js";
 
@@ -28,15 +29,16 @@ class ReminderLines extends HTMLElement {
     if (!state.notifications.some((each) => each.id === notification.id)) {
       state.notifications = [notification, ...state.notifications];
     }
-    if (window.Notification?.permission === "granted" && localStorage.getItem(ANSWER) === "yes") {
-      const shown = new Notification(notification.title, {
-        body: notification.text,
-        tag: notification.id,
-        silent: true,
-      });
-      shown.addEventListener("click", () => window.focus());
-    }
+    this.#showOutside(notification);
     state.show();
+  }
+
+  /** Show it outside the page; a browser that gets pushes shows them by itself. */
+  async #showOutside({ id, title, text }) {
+    if (window.Notification?.permission !== "granted" || localStorage.getItem(ANSWER) !== "yes") return;
+    if (await readSubscription()) return;
+    const shown = new Notification(title, { body: text, tag: id, silent: true });
+    shown.addEventListener("click", () => window.focus());
   }
 
   #draw() {

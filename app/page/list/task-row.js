@@ -33,11 +33,13 @@ class TaskRow extends HTMLElement {
 
   #makeCircle() {
     const done = this.#task.status === "completed";
+    if (this.#task.unsent) return make("span", { class: "circle", role: "img", "aria-label": "Waits for the service" });
     const names = { class: "circle", type: "button", role: "checkbox", "aria-checked": String(done) };
     return make("button", { ...names, "aria-label": `Done: ${this.#task.title}`, click: () => toggle(this.#task) });
   }
 
   #makeTitle() {
+    if (this.#task.unsent) return make("span", { class: "title" }, quote(this.#task.title));
     const click = () => this.edit();
     const names = { class: "title", type: "button", "aria-label": `${this.#task.title}, edit` };
     const title = make("button", { ...names, click }, quote(this.#task.title));
@@ -89,6 +91,7 @@ class TaskRow extends HTMLElement {
   }
 
   #makeMore() {
+    if (this.#task.unsent) return "";
     const icon = drawSign("dots");
     const name = `More for ${this.#task.title}`;
     const names = { class: "more", type: "button", "aria-label": name, title: "Move, remind, repeat, delete" };

@@ -1,4 +1,4 @@
-// The person's settings: zone and start of the day; and the offer to take the browser's zone.
+// The person's settings: zone, start of the day and quiet hours; and the offer to take the browser's zone.
 import { make, makeButton } from "../text/elements.js";
 import { load } from "../data/loading.js";
 import { call } from "../data/service.js";
@@ -29,21 +29,25 @@ class MySettings extends HTMLElement {
       required: true,
     });
     const start = make("input", { type: "time", value: state.me.day_start, required: true });
+    const quiet = [state.me.quiet_from, state.me.quiet_until].map((value) => make("input", { type: "time", value }));
     const submit = (event) => {
       event.preventDefault();
-      save({ zone: zone.value.trim(), day_start: start.value });
+      const [quiet_from, quiet_until] = quiet.map((field) => field.value || null);
+      save({ zone: zone.value.trim(), day_start: start.value, quiet_from, quiet_until });
     };
     const form = make(
       "form",
       { submit },
       make("label", {}, "Time zone", zone),
       make("label", {}, "My day begins at", start),
+      make("label", {}, "Quiet from", quiet[0]),
+      make("label", {}, "until", quiet[1]),
       make("button", { type: "submit" }, "Save"),
       list,
     );
     this.replaceChildren(
       form,
-      make("p", { class: "fact" }, "Reminders of tasks with only a date count from the beginning of the day."),
+      make("p", { class: "fact" }, "Reminders of tasks with only a date count from the beginning of the day. In quiet hours nothing is sent elsewhere."),
     );
   }
 }

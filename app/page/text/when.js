@@ -83,3 +83,10 @@ export function sayLate(seconds) {
 export function localDue(due, zone) {
   return due.length === 10 ? due : toLocal(due, zone);
 }
+
+/** Return a moment in short words, in the person's zone: `today 14:05`. */
+export function sayMoment(instant, zone) {
+  const now = toLocal(new Date(), zone);
+  const local = toLocal(new Date(instant), zone);
+  return local.slice(0, 10) === now.slice(0, 10) ? `today ${local.slice(11, 16)}` : local.slice(0, 16).replace("T", " ");
+}

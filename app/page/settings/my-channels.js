@@ -1,0 +1,144 @@
+// Where my reminders reach me outside of this page: browsers, ntfy, e-mail and programs.
+import { make, makeButton } from "../text/elements.js";
+import { call } from "../data/service.js";
+import { readSubscription, sayHindrance, subscribe, unsubscribe } from "../data/push.js";
+import { state } from "../data/state.js";
+import { sayMoment } from "../text/when.js";
+
+const KINDS = {
+  ntfy: ["ntfy topic", "https://ntfy.sh/a-name-that-is-hard-to-guess"],
+  email: ["E-mail address", "me@example.org"],
+  webhook: ["Webhook", "https://example.org/hook"],
+};
+
+class MyChannels extends HTMLElement {
+  #made = null;
+
+  /** Show the channels, and what could be added. */
+  async open() {
+    this.#made = null;
+    await this.#try(() => this.#load());
+  }
+
+  async #load() {
+    const { channels, kinds, vapid_public_key: key } = await call("GET", "/api/channels");
+    const here = await readSubscription();
+    this.replaceChildren(
+      make("h3", {}, "Reminders on other devices"),
+      channels.length
+        ? make("ul", { class: "tokens" }, ...channels.map((channel) => this.#draw(channel)))
+        : make("p", { class: "fact" }, "Nowhere but on this page yet."),
+      ...(this.#made?.secret ? [this.#drawSecret()] : []),
+      ...this.#drawHere(key, here, channels),
+      this.#drawForm(kinds.filter((kind) => kind in KINDS)),
+    );
+  }
+
+  #draw(channel) {
+    const { enabled, name } = channel;
+    const button = (text, act) => makeButton(text, act, { class: "quiet", "aria-label": `${text}: ${name}` });
+    return make(
+      "li",
+      {},
+      make("span", {}, name, make("span", { class: "fact" }, ` ${channel.address}`)),
+      button("Test", () => this.#test(channel)),
+      button(enabled ? "Switch off" : "Switch on", () => this.#change(channel, { enabled: !enabled })),
+      button("Delete", () => this.#remove(channel)),
+      make("p", { class: channel.problem ? "fact bad" : "fact" }, sayState(channel)),
+    );
+  }
+
+  #drawSecret() {
+    const shown = make("input", { readonly: true, value: this.#made.secret, "aria-label": "The signing secret" });
+    return make("div", { class: "made" }, make("p", {}, "The receiver checks with this; it is shown only now."), shown);
+  }
+
+  /** This browser is one click away, and the click says what it does. */
+  #drawHere(key, here, channels) {
+    const hindrance = sayHindrance();
+    const known = here && channels.some((channel) => channel.kind === "webpush" && channel.enabled);
+    if (known && !hindrance) return [];
+    const add = () => this.#add(() => subscribe(key, nameBrowser()), "This browser shows your reminders now.");
+    return [
+      make(
+        "div",
+        { class: "acts" },
+        make("p", {}, hindrance || "Reminders can ring in this browser, also while the page is closed."),
+        ...(hindrance ? [] : [makeButton("Ring here", add, { class: "quiet" })]),
+      ),
+    ];
+  }
+
+  #drawForm(kinds) {
+    const kind = make("select", {}, ...kinds.map((each) => make("option", { value: each }, KINDS[each][0])));
+    const address = make("input", { required: true, autocomplete: "off", spellcheck: "false" });
+    const hint = () => address.setAttribute("placeholder", KINDS[kind.value][1]);
+    kind.addEventListener("change", hint);
+    hint();
+    const submit = (event) => {
+      event.preventDefault();
+      const body = { kind: kind.value, address: address.value.trim() };
+      this.#add(() => call("POST", "/api/channels", { body }), "Added. A test shows whether it arrives.");
+    };
+    const choose = make("label", {}, "Or by", kind);
+    return make("form", { submit }, choose, make("label", {}, "At", address), make("button", { type: "submit" }, "Add"));
+  }
+
+  #add(send, said) {
+    return this.#try(async () => {
+      this.#made = await send();
+      state.say(said);
+      await this.#load();
+    });
+  }
+
+  #test(channel) {
+    return this.#try(async () => {
+      const { ok, message } = await call("POST", `/api/channels/${channel.id}/test`);
+      state.say(message, !ok);
+      await this.#load();
+    });
+  }
+
+  #change(channel, body) {
+    return this.#try(async () => {
+      await call("PATCH", `/api/channels/${channel.id}`, { body });
+      await this.#load();
+    });
+  }
+
+  #remove(channel) {
+    return this.#try(async () => {
+      await call("DELETE", `/api/channels/${channel.id}`);
+      if (channel.kind === "webpush") await unsubscribe();
+      await this.#load();
+    });
+  }
+
+  async #try(act) {
+    try {
+      await act();
+    } catch (problem) {
+      state.say(problem.message, true);
+    }
+  }
+}
+
+/** Return what became of a channel, in words: why nothing arrives, or when something last did. */
+function sayState(channel) {
+  if (channel.problem) return channel.problem;
+  if (!channel.enabled) return "Switched off.";
+  if (channel.last_success) return `Last arrived ${sayMoment(channel.last_success, state.me.zone)}.`;
+  return "Nothing was sent yet.";
+}
+
+/** Return a name by which a person knows this browser among theirs. */
+function nameBrowser() {
+  const { userAgent } = navigator;
+  const find = (names) => names.find((name) => userAgent.includes(name)) ?? "";
+  const system = find(["Android", "iPhone", "iPad", "Windows", "Mac OS X", "Linux"]).replace("Mac OS X", "Mac");
+  const browser = find(["Edg", "Firefox", "Chrome", "Safari"]).replace("Edg", "Edge");
+  return [browser || "Browser", system && `on ${system}`].filter(Boolean).join(" ");
+}
+
+customElements.define("my-channels", MyChannels);
