@@ -16,30 +16,24 @@ from todo.channels.judgement import Judge, Verdict
 from todo.channels.models import BEHIND, Channel, ChannelDelivery
 from todo.channels.reaction import FOR_PROGRAMS
 
-LEASE = timedelta(seconds=30)
-"""How long a delivery that was taken belongs to its taker; an attempt takes far less."""
+LEASE = timedelta(seconds=25)
+"""How long deliveries that were taken belong to their taker."""
+BATCH = 16
+"""Deliveries of one channel that are taken together. They are sent one after the other, each marked before the next
+one goes, so that a killed process leaves at most one of them sent and not marked."""
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=1)
 REST_AFTER = 3
 """Failures in a row after which a channel rests."""
 FAILS_FOR = timedelta(days=5)
 """A channel for programs that fails for so long is switched off."""
-WIDTH = 8
-"""Attempts of one channel at once; one that fails is tried one by one."""
 WINDOW = 50
 
 _C, _D, _O = table_of(Channel), table_of(ChannelDelivery), table_of(OutboxEntry)
-_NEXT_AT = select(func.min(_C.c.next_at)).where(
-    _C.c.next_at.is_not(None),
-    _C.c.id.not_in(bindparam("busy", expanding=True)),
-    _C.c.user_id.not_in(bindparam("busy_people", expanding=True)),
-)
+_NOT_BUSY = _C.c.id.not_in(bindparam("busy", expanding=True))
+_NEXT_AT = select(func.min(_C.c.next_at)).where(_C.c.next_at.is_not(None), _NOT_BUSY)
 _READY = (
     select(_C)
-    .where(
-        _C.c.next_at <= bindparam("now"),
-        _C.c.id.not_in(bindparam("busy", expanding=True)),
-        _C.c.user_id.not_in(bindparam("busy_people", expanding=True)),
-    )
+    .where(_C.c.next_at <= bindparam("now"), _NOT_BUSY)
     .order_by(_C.c.next_at)
     .limit(bindparam("limit"))
     .with_for_update(skip_locked=True)
@@ -64,6 +58,7 @@ _SET = update(_D).where(_D.c.number == bindparam("key"))
 _PUT_OFF = _SET.values(next_at=bindparam("at"))
 _HOLD = _SET.values(next_at=bindparam("at"), expires_at=bindparam("until"))
 _TAKE = _SET.values(next_at=bindparam("at"), attempts=_D.c.attempts + 1)
+_GIVE_BACK = _SET.where(_D.c.state == "waiting").values(next_at=bindparam("at"), attempts=_D.c.attempts - 1)
 _END = _SET.where(_D.c.state == "waiting").values(
     state=bindparam("state_is"), reason=bindparam("why"), done_at=bindparam("at")
 )
@@ -78,7 +73,7 @@ _CHANNEL = update(_C).where(_C.c.id == bindparam("key"))
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """One delivery as it goes out. `number` is its row, None for a test; `width` is how many may run at once.
+    """One delivery as it goes out. `number` is its row, None for a test.
 
     `payload` is the whole CloudEvent as it was recorded; `text` says it in words.
     """
@@ -99,7 +94,6 @@ class Parcel:
     reminder_id: str = ""
     sequence: int = 0
     urgent: bool = False
-    width: int = 1
 
     @property
     def tag(self) -> str:
@@ -107,42 +101,41 @@ class Parcel:
         return f"todo-{self.reminder_id}"
 
 
-def find_next(connection: Connection, busy: Collection[str], busy_people: Collection[str]) -> str | None:
-    """Return when something is to be sent next, leaving out busy channels and people; None if nothing waits."""
-    found: str | None = connection.execute(
-        _NEXT_AT, {"busy": list(busy), "busy_people": list(busy_people)}
-    ).scalar_one()
+def find_next(connection: Connection, busy: Collection[str]) -> str | None:
+    """Return when something is to be sent next, leaving out busy channels; None if nothing waits."""
+    found: str | None = connection.execute(_NEXT_AT, {"busy": list(busy)}).scalar_one()
     return found
 
 
-def take_due(
-    connection: Connection,
-    now: datetime,
-    limit: int,
-    running: Mapping[str, int],
-    busy: Collection[str],
-    busy_people: Collection[str],
-) -> list[Parcel]:
-    """Take up to `limit` deliveries that are due, each until its lease ends; `running` counts those of each channel.
+def take_due(connection: Connection, now: datetime, limit: int, busy: Collection[str]) -> list[list[Parcel]]:
+    """Take what is due of up to `limit` channels, each until the lease ends; one list for each channel.
 
     What need not go any more is dropped here, and what has to wait is put off.
     """
     at = write_instant(now)
-    ready = connection.execute(
-        _READY, {"now": at, "limit": limit, "busy": list(busy), "busy_people": list(busy_people)}
-    ).all()
+    ready = connection.execute(_READY, {"now": at, "limit": limit, "busy": list(busy)}).all()
     judge = Judge(connection, now)
-    taken: list[Parcel] = []
+    batches = []
     for channel in ready:
-        width = 1 if channel.failures else WIDTH
-        room = min(width - running.get(channel.id, 0), limit - len(taken))
-        if room > 0:
-            taken += _take_of(connection, channel, judge, room, width)
+        if taken := _take_of(connection, channel, judge):
+            batches.append(taken)
         schedule(connection, channel.id, channel.paused_until, at)
-    return taken
+    return batches
 
 
-def _take_of(connection: Connection, channel: Any, judge: Judge, room: int, width: int) -> list[Parcel]:
+def give_back(connection: Connection, parcels: Sequence[Parcel], now: datetime) -> None:
+    """Give back what was taken and not attempted, because the one before it failed or the lease is nearly over."""
+    at = write_instant(now)
+    channel = connection.execute(_HELD, {"key": parcels[0].channel_id}).one_or_none()
+    if channel is None:
+        return
+    for parcel in parcels:
+        connection.execute(_GIVE_BACK, {"key": parcel.number, "at": at})
+    schedule(connection, channel.id, channel.paused_until, at)
+
+
+def _take_of(connection: Connection, channel: Any, judge: Judge) -> list[Parcel]:
+    room = 1 if channel.failures else BATCH
     rows = connection.execute(_DUE, {"channel": channel.id, "now": judge.at, "limit": WINDOW}).all()
     if channel.kind in FOR_PROGRAMS:
         rows = _keep_order(connection, channel.id, rows)
@@ -159,7 +152,7 @@ def _take_of(connection: Connection, channel: Any, judge: Judge, room: int, widt
             end_delivery(connection, row.number, channel.id, row.task_id, "dropped", verdict.text, judge.at)
         else:
             connection.execute(_TAKE, {"key": row.number, "at": write_instant(judge.now + LEASE)})
-            taken.append(_pack(channel, row, event.task["title"], verdict.text, width))
+            taken.append(_pack(channel, row, event.task["title"], verdict.text))
     return taken
 
 
@@ -175,7 +168,7 @@ def _keep_order(connection: Connection, channel_id: str, rows: Sequence[Any]) ->
     return [row for row in rows if row.number in heads]
 
 
-def _pack(channel: Any, row: Any, title: str, text: str, width: int) -> Parcel:
+def _pack(channel: Any, row: Any, title: str, text: str) -> Parcel:
     return Parcel(
         number=row.number,
         id=row.id,
@@ -193,7 +186,6 @@ def _pack(channel: Any, row: Any, title: str, text: str, width: int) -> Parcel:
         reminder_id=row.reminder_id or "",
         sequence=row.sequence or 0,
         urgent=bool(row.urgent),
-        width=width,
     )
 
 
