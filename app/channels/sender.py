@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 
+from sqlalchemy import Connection
+
 from app.channels.carrier import Carrier, Outcome
 from app.storage.port import Database
 from events.instants import read_instant, write_instant
 from events.ports import Clock
-from todo.channels.queue import Parcel, end_channel, find_next, give_back, mark_failed, mark_sent, take_due
+from todo.channels.queue import Parcel, end_channel, find_next, give_back, mark_failed, mark_sent, mark_well, take_due
 
 log = logging.getLogger(__name__)
 
@@ -76,20 +78,23 @@ class Sender:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
 
-    async def attempt(self, parcel: Parcel) -> Outcome:
-        """Make one attempt and mark its outcome."""
+    async def attempt(self, parcel: Parcel, *, is_last: bool = True) -> Outcome:
+        """Make one attempt and mark its outcome; the channel is marked after the last one of a batch, or a failure."""
         outcome = await self._send(parcel)
         now = self.clock.now()
-        if outcome.state == "sent":
-            await self.database.write(lambda connection: mark_sent(connection, parcel, now))
-        elif outcome.state == "ended":
-            at = write_instant(now)
-            await self.database.write(lambda connection: end_channel(connection, parcel.channel_id, outcome.why, at))
-        else:
-            for_good = outcome.state == "refused"
-            await self.database.write(
-                lambda connection: mark_failed(connection, parcel, outcome.why, now, for_good=for_good)
-            )
+
+        def mark(connection: Connection) -> None:
+            if outcome.state == "sent":
+                if parcel.number is not None:
+                    mark_sent(connection, parcel, now)
+                if is_last:
+                    mark_well(connection, parcel.channel_id, now)
+            elif outcome.state == "ended":
+                end_channel(connection, parcel.channel_id, outcome.why, write_instant(now))
+            else:
+                mark_failed(connection, parcel, outcome.why, now, for_good=outcome.state == "refused")
+
+        await self.database.write(mark)
         return outcome
 
     async def _send(self, parcel: Parcel) -> Outcome:
@@ -106,14 +111,19 @@ class Sender:
         """Send a channel's deliveries in order; after a failure, or when time is up, the rest goes back."""
         try:
             began = self.clock.now()
-            for done, parcel in enumerate(batch):
-                outcome = await self.attempt(parcel)
-                rest, now = batch[done + 1 :], self.clock.now()
-                if rest and (outcome.state != "sent" or now - began > BEGUN_WITHIN):
-                    await self.database.write(lambda connection: give_back(connection, rest, now))  # noqa: B023  # run at once
+            for done, parcel in enumerate(batch, 1):
+                is_last = done == len(batch) or self.clock.now() - began > BEGUN_WITHIN
+                outcome = await self.attempt(parcel, is_last=is_last)
+                if is_last or outcome.state != "sent":
+                    await self._give_back(batch[done:])
                     return
         except Exception as error:  # noqa: BLE001  # the lease ends by itself, and the delivery goes out again
             log.warning("a delivery to a channel could not be marked: %s", type(error).__name__)
+
+    async def _give_back(self, rest: list[Parcel]) -> None:
+        if rest:
+            now = self.clock.now()
+            await self.database.write(lambda connection: give_back(connection, rest, now))
 
     async def _is_due(self) -> bool:
         at = await self._find_next()

@@ -53,6 +53,11 @@ _HEADS = (
     .group_by(_D.c.task_id)
 )
 _NEXT_OF_TASK = select(func.min(_D.c.number)).where(_WAITING, _D.c.task_id == bindparam("task"))
+_WAKE_NEXT = (
+    update(_D)
+    .where(_D.c.number == _NEXT_OF_TASK.scalar_subquery(), _D.c.next_at == BEHIND)
+    .values(next_at=bindparam("at"))
+)
 _SOONEST = select(func.min(_D.c.next_at)).where(_WAITING, _D.c.next_at < BEHIND)
 _SET = update(_D).where(_D.c.number == bindparam("key"))
 _PUT_OFF = _SET.values(next_at=bindparam("at"))
@@ -190,17 +195,23 @@ def _pack(channel: Any, row: Any, title: str, text: str) -> Parcel:
 
 
 def mark_sent(connection: Connection, parcel: Parcel, now: datetime) -> None:
-    """Mark a parcel as sent and its channel as well."""
+    """Mark a delivery as sent; the next one of its task may go. The channel itself is marked after its batch."""
     at = write_instant(now)
-    channel = connection.execute(_HELD, {"key": parcel.channel_id}).one_or_none()
-    if channel is None:
+    if parcel.kind in FOR_PROGRAMS and connection.execute(_HELD, {"key": parcel.channel_id}).first() is None:
         return
-    if parcel.number is not None:
-        connection.execute(_SENT, {"key": parcel.number, "at": at})
+    connection.execute(_SENT, {"key": parcel.number, "at": at})
+    if parcel.kind in FOR_PROGRAMS:
         _wake_next(connection, parcel.channel_id, parcel.task_id, at)
+
+
+def mark_well(connection: Connection, channel_id: str, now: datetime) -> None:
+    """Note on a channel that something has arrived there."""
+    at = write_instant(now)
+    if connection.execute(_HELD, {"key": channel_id}).first() is None:
+        return
     well = {"failures": 0, "failing_since": None, "paused_until": None, "last_success_at": at}
-    connection.execute(_CHANNEL.values(**well), {"key": parcel.channel_id})
-    schedule(connection, parcel.channel_id, None, at)
+    connection.execute(_CHANNEL.values(**well), {"key": channel_id})
+    schedule(connection, channel_id, None, at)
 
 
 def mark_failed(connection: Connection, parcel: Parcel, why: str, now: datetime, *, for_good: bool = False) -> None:
@@ -257,9 +268,7 @@ def end_delivery(
 
 
 def _wake_next(connection: Connection, channel_id: str, task_id: str, at: str) -> None:
-    following = connection.execute(_NEXT_OF_TASK, {"channel": channel_id, "task": task_id}).scalar_one()
-    if following is not None:
-        connection.execute(_PUT_OFF.where(_D.c.next_at == BEHIND), {"key": following, "at": at})
+    connection.execute(_WAKE_NEXT, {"channel": channel_id, "task": task_id, "at": at})
 
 
 def schedule(connection: Connection, channel_id: str, paused_until: str | None, at: str) -> None:
