@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from sqlalchemy import Connection
@@ -13,7 +13,17 @@ from app.channels.carrier import Carrier, Outcome
 from app.storage.port import Database
 from events.instants import read_instant, write_instant
 from events.ports import Clock
-from todo.channels.queue import Parcel, end_channel, find_next, give_back, mark_failed, mark_sent, mark_well, take_due
+from todo.channels.queue import (
+    Parcel,
+    end_channel,
+    find_next,
+    give_back,
+    give_up,
+    mark_failed,
+    mark_sent,
+    mark_well,
+    take_due,
+)
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +105,14 @@ class Sender:
                 mark_failed(connection, parcel, outcome.why, now, for_good=outcome.state == "refused")
 
         await self.database.write(mark)
+        if outcome.state != "sent":
+            await self._give_up(parcel.channel_id, outcome.why, now)
         return outcome
+
+    async def _give_up(self, channel_id: str, why: str, now: datetime) -> None:
+        """End what is too old after a failure, or all of a channel that has ended."""
+        while await self.database.write(lambda connection: give_up(connection, channel_id, why, now)):
+            pass
 
     async def _send(self, parcel: Parcel) -> Outcome:
         try:

@@ -13,7 +13,7 @@ from events.instants import read_instant, write_instant
 from events.outbox import OutboxEntry
 from events.sql import table_of
 from todo.channels.judgement import Judge, Verdict
-from todo.channels.models import BEHIND, Channel, ChannelDelivery
+from todo.channels.models import BEHIND, WAITING, Channel, ChannelDelivery
 from todo.channels.reaction import FOR_PROGRAMS
 
 LEASE = timedelta(seconds=25)
@@ -27,6 +27,7 @@ REST_AFTER = 3
 FAILS_FOR = timedelta(days=5)
 """A channel for programs that fails for so long is switched off."""
 WINDOW = 50
+MOST_ENDED = 500
 
 _C, _D, _O = table_of(Channel), table_of(ChannelDelivery), table_of(OutboxEntry)
 _NOT_BUSY = _C.c.id.not_in(bindparam("busy", expanding=True))
@@ -39,7 +40,7 @@ _READY = (
     .with_for_update(skip_locked=True)
 )
 _HELD = select(_C).where(_C.c.id == bindparam("key")).with_for_update()
-_WAITING = (_D.c.channel_id == bindparam("channel")) & (_D.c.state == "waiting")
+_WAITING = (_D.c.channel_id == bindparam("channel")) & (_D.c.state == WAITING)
 _DUE = (
     select(_D, _O.c.payload)
     .outerjoin(_O, _O.c.event_id == _D.c.event_id)
@@ -63,16 +64,16 @@ _SET = update(_D).where(_D.c.number == bindparam("key"))
 _PUT_OFF = _SET.values(next_at=bindparam("at"))
 _HOLD = _SET.values(next_at=bindparam("at"), expires_at=bindparam("until"))
 _TAKE = _SET.values(next_at=bindparam("at"), attempts=_D.c.attempts + 1)
-_GIVE_BACK = _SET.where(_D.c.state == "waiting").values(next_at=bindparam("at"), attempts=_D.c.attempts - 1)
-_END = _SET.where(_D.c.state == "waiting").values(
+_GIVE_BACK = _SET.where(_D.c.state == WAITING).values(next_at=bindparam("at"), attempts=_D.c.attempts - 1)
+_END = _SET.where(_D.c.state == WAITING).values(
     state=bindparam("state_is"), reason=bindparam("why"), done_at=bindparam("at")
 )
 _SENT = _SET.values(state="sent", reason=None, done_at=bindparam("at"))
-_AGAIN = _SET.where(_D.c.state == "waiting").values(next_at=bindparam("at"), reason=bindparam("why"))
-_END_ALL = (
-    update(_D).where(_WAITING).values(state=bindparam("state_is"), reason=bindparam("why"), done_at=bindparam("at"))
+_AGAIN = _SET.where(_D.c.state == WAITING).values(next_at=bindparam("at"), reason=bindparam("why"))
+_OVER = select(_D.c.number).where(_WAITING, _D.c.expires_at <= bindparam("until")).limit(MOST_ENDED)
+_END_MANY = (
+    update(_D).where(_D.c.number.in_(_OVER)).values(state="given_up", reason=bindparam("why"), done_at=bindparam("at"))
 )
-_END_EXPIRED = _END_ALL.where(_D.c.expires_at <= bindparam("now"))
 _CHANNEL = update(_C).where(_C.c.id == bindparam("key"))
 
 
@@ -235,8 +236,6 @@ def mark_failed(connection: Connection, parcel: Parcel, why: str, now: datetime,
     if channel.kind in FOR_PROGRAMS and read_instant(since) <= now - FAILS_FOR:
         end_channel(connection, parcel.channel_id, f"it has failed for five days: it {why}", at)
         return
-    expired = {"channel": parcel.channel_id, "now": at, "state_is": "given_up", "why": why, "at": at}
-    connection.execute(_END_EXPIRED, expired)
     schedule(connection, parcel.channel_id, paused, at)
 
 
@@ -253,10 +252,24 @@ def _retry_later(connection: Connection, parcel: Parcel, why: str, now: datetime
 
 
 def end_channel(connection: Connection, channel_id: str, why: str, at: str) -> None:
-    """Switch a channel off for a reason that its person reads; what waits for it is given up."""
+    """Switch a channel off for a reason that its person reads; `give_up` then ends what waits for it."""
     off = {"enabled": False, "ended": why, "next_at": None, "last_failure": why, "last_failure_at": at}
     connection.execute(_CHANNEL.values(**off), {"key": channel_id})
-    connection.execute(_END_ALL, {"channel": channel_id, "state_is": "given_up", "why": why, "at": at})
+
+
+def give_up(connection: Connection, channel_id: str, why: str, now: datetime) -> int:
+    """Give up a part of what waits for a channel and is too old, or all of it if the channel is off; return how many.
+
+    To be called until it returns 0: one transaction over everything would hold up all others.
+    """
+    channel = connection.execute(_HELD, {"key": channel_id}).one_or_none()
+    if channel is None:
+        return 0
+    at = write_instant(now)
+    over = {"channel": channel_id, "until": at if channel.enabled else BEHIND, "why": why, "at": at}
+    ended = connection.execute(_END_MANY, over).rowcount
+    schedule(connection, channel_id, channel.paused_until, at)
+    return ended
 
 
 def end_delivery(
