@@ -64,6 +64,7 @@ class GuardedClient:
     ) -> Answer:
         """Return what the server at an address answers; raises `Unreachable`."""
         answer: list[Answer] = []
+        await self._prepare()
         try:
             async with asyncio.timeout(self.seconds):
                 target, more, extensions = await self.aim(address) if self.is_guarded else (address, {}, {})
@@ -101,14 +102,24 @@ class GuardedClient:
                 await opened.aclose()
         self._opened = self._trusting = None
 
+    async def _prepare(self) -> None:
+        """Open the transport; the machine's certificates are read in a thread, since that takes a while."""
+        if not self.is_guarded or self.transport is not None or self._opened is not None:
+            return
+        verify = (
+            await asyncio.to_thread(httpx2.create_ssl_context, trust_env=False) if self.verify is True else self.verify
+        )
+        if self._opened is None:
+            # A connection is known by its number alone, and was checked for one name: it serves no second call.
+            limits = httpx2.Limits(max_connections=None, max_keepalive_connections=0)
+            self._opened = httpx2.AsyncHTTPTransport(verify=verify, limits=limits, trust_env=False)
+
     async def _send(self, request: httpx2.Request) -> httpx2.Response:
         """Send a request; a guarded one by the transport alone, since a client would log its address."""
         if self.is_guarded:
             transport = self.transport or self._opened
             if transport is None:
-                # A connection is known by its number alone, and was checked for one name: it serves no second call.
-                limits = httpx2.Limits(max_connections=None, max_keepalive_connections=0)
-                transport = self._opened = httpx2.AsyncHTTPTransport(verify=self.verify, limits=limits, trust_env=False)
+                raise OSError("closed since")
             return await transport.handle_async_request(request)
         if self._trusting is None:
             self._trusting = httpx2.AsyncClient(transport=self.transport, timeout=self.seconds, verify=self.verify)

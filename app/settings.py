@@ -14,7 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from app.database_url import POSTGRESQL, SQLITE, check_database_url
 from app.origins import is_loopback
 from app.secret_files import read_files
-from app.setting_forms import (
+from app.settings_forms import (
     Address,
     Brokers,
     ChannelAddresses,

@@ -87,7 +87,7 @@ def fire_due(work: Work, limit: int = 250) -> int:
 
 
 def ring_again(work: Work, limit: int = 250) -> int:
-    """Ring again up to `limit` reminders that nobody has answered yet; return how many were examined.
+    """Ring again up to `limit` reminders that are not answered yet; return how many were examined.
 
     Each further ring emits one `reminder.due` under the same sequence, with its number.
     """

@@ -2,29 +2,42 @@
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from functools import partial
+
+from sqlalchemy import Connection
 
 from app.channels.carrier import Carrier, Outcome
 from app.storage.port import Database
 from events.instants import read_instant, write_instant
 from events.ports import Clock
-from todo.channels.queue import Parcel, end_channel, find_next, mark_failed, mark_sent, take_due
+from todo.channels.queue import (
+    Parcel,
+    end_channel,
+    find_next,
+    give_back,
+    give_up,
+    mark_failed,
+    mark_sent,
+    mark_well,
+    take_due,
+)
 
 log = logging.getLogger(__name__)
 
 MOST_AT_ONCE = 256
-MOST_A_PERSON = 24
-"""Attempts under way of all people and of one; a receiver that hangs takes none of another person's."""
+"""Channels that are sent to at once; a person has at most twenty, so that receivers that hang leave room for others."""
+BEGUN_WITHIN = timedelta(seconds=10)
+"""How long after they were taken the deliveries of a channel are begun; their lease lasts longer than any attempt."""
 GRACE_SECONDS = 1.0
 """How long the end of the process waits for attempts under way; those that are cut off are made again."""
 
 
 @dataclass(slots=True)
 class Sender:
-    """Sends side by side, each attempt in a task of its own: one that hangs delays itself alone.
+    """Sends to many channels side by side, and to each one after the other: one that hangs delays itself alone.
 
     A process that is killed between sending and marking leaves a lease behind, after which the same delivery goes out
     once more under the same id.
@@ -36,33 +49,27 @@ class Sender:
     link: Callable[[Parcel], Awaitable[str]]
     wake: Callable[[], None] = lambda: None
     """Lets the loop that steps look again: an attempt has ended, or something new is there."""
-    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
-    _running: Counter[str] = field(default_factory=Counter)
-    _people: Counter[str] = field(default_factory=Counter)
-    _width: dict[str, int] = field(default_factory=dict)
+    _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
     async def step(self) -> int:
-        """Begin what is due, up to a bound; return how many attempts were begun."""
+        """Begin what is due, up to a bound; return how many deliveries were taken."""
         room = MOST_AT_ONCE - len(self._tasks)
         if room <= 0 or not await self._is_due():
             return 0
-        now, running, busy = self.clock.now(), dict(self._running), self._list_busy()
-        taken = await self.database.write(lambda connection: take_due(connection, now, room, running, *busy))
-        for parcel in taken:
-            self._width[parcel.channel_id] = parcel.width
-            self._running[parcel.channel_id] += 1
-            self._people[parcel.user_id] += 1
-            task = asyncio.create_task(self._carry(parcel), name=f"channel {parcel.kind}")
-            self._tasks.add(task)
-            task.add_done_callback(partial(self._end, parcel))
-        return len(taken)
+        now, busy = self.clock.now(), list(self._tasks)
+        batches = await self.database.write(lambda connection: take_due(connection, now, room, busy))
+        for batch in batches:
+            channel_id = batch[0].channel_id
+            task = asyncio.create_task(self._carry(batch), name=f"channel {batch[0].kind}")
+            self._tasks[channel_id] = task
+            task.add_done_callback(partial(self._end, channel_id))
+        return sum(len(batch) for batch in batches)
 
     async def wait_seconds(self, longest: float) -> float:
         """Return in how many seconds something is due, at most `longest`."""
         if len(self._tasks) >= MOST_AT_ONCE:
             return longest
-        busy = self._list_busy()
-        at = await self.database.read(lambda connection: find_next(connection, *busy))
+        at = await self._find_next()
         if at is None:
             return longest
         return min(max((read_instant(at) - self.clock.now()).total_seconds(), 0.0), longest)
@@ -70,31 +77,42 @@ class Sender:
     async def settle(self) -> None:
         """Wait until no attempt is under way."""
         while self._tasks:
-            await asyncio.wait(self._tasks)
+            await asyncio.wait(list(self._tasks.values()))
 
     async def finish(self) -> None:
         """Let the attempts under way end for a moment, then cut them off."""
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=GRACE_SECONDS)
-        for task in self._tasks:
+            await asyncio.wait(list(self._tasks.values()), timeout=GRACE_SECONDS)
+        left = list(self._tasks.values())
+        for task in left:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*left, return_exceptions=True)
 
-    async def attempt(self, parcel: Parcel) -> Outcome:
-        """Make one attempt and mark its outcome."""
+    async def attempt(self, parcel: Parcel, *, is_last: bool = True) -> Outcome:
+        """Make one attempt and mark its outcome; the channel is marked after the last one of a batch, or a failure."""
         outcome = await self._send(parcel)
         now = self.clock.now()
-        if outcome.state == "sent":
-            await self.database.write(lambda connection: mark_sent(connection, parcel, now))
-        elif outcome.state == "ended":
-            at = write_instant(now)
-            await self.database.write(lambda connection: end_channel(connection, parcel.channel_id, outcome.why, at))
-        else:
-            for_good = outcome.state == "refused"
-            await self.database.write(
-                lambda connection: mark_failed(connection, parcel, outcome.why, now, for_good=for_good)
-            )
+
+        def mark(connection: Connection) -> None:
+            if outcome.state == "sent":
+                if parcel.number is not None:
+                    mark_sent(connection, parcel, now)
+                if is_last:
+                    mark_well(connection, parcel.channel_id, now)
+            elif outcome.state == "ended":
+                end_channel(connection, parcel.channel_id, outcome.why, write_instant(now))
+            else:
+                mark_failed(connection, parcel, outcome.why, now, for_good=outcome.state == "refused")
+
+        await self.database.write(mark)
+        if outcome.state != "sent":
+            await self._give_up(parcel.channel_id, outcome.why, now)
         return outcome
+
+    async def _give_up(self, channel_id: str, why: str, now: datetime) -> None:
+        """End what is too old after a failure, or all of a channel that has ended."""
+        while await self.database.write(lambda connection: give_up(connection, channel_id, why, now)):
+            pass
 
     async def _send(self, parcel: Parcel) -> Outcome:
         try:
@@ -106,28 +124,32 @@ class Sender:
             log.error("sending to a channel of kind %s failed: %s", parcel.kind, type(error).__name__)
             return Outcome("failed", "cannot be served: there is a fault in this service")
 
-    async def _carry(self, parcel: Parcel) -> None:
+    async def _carry(self, batch: list[Parcel]) -> None:
+        """Send a channel's deliveries in order; after a failure, or when time is up, the rest goes back."""
         try:
-            await self.attempt(parcel)
+            began = self.clock.now()
+            for done, parcel in enumerate(batch, 1):
+                is_last = done == len(batch) or self.clock.now() - began > BEGUN_WITHIN
+                outcome = await self.attempt(parcel, is_last=is_last)
+                if is_last or outcome.state != "sent":
+                    await self._give_back(batch[done:])
+                    return
         except Exception as error:  # noqa: BLE001  # the lease ends by itself, and the delivery goes out again
             log.warning("a delivery to a channel could not be marked: %s", type(error).__name__)
 
+    async def _give_back(self, rest: list[Parcel]) -> None:
+        if rest:
+            now = self.clock.now()
+            await self.database.write(lambda connection: give_back(connection, rest, now))
+
     async def _is_due(self) -> bool:
-        busy = self._list_busy()
-        at = await self.database.read(lambda connection: find_next(connection, *busy))
+        at = await self._find_next()
         return at is not None and at <= write_instant(self.clock.now())
 
-    def _list_busy(self) -> tuple[list[str], list[str]]:
-        """Return the channels and the people that have as many attempts under way as they may."""
-        return (
-            [each for each, count in self._running.items() if count >= self._width.get(each, 1)],
-            [each for each, count in self._people.items() if count >= MOST_A_PERSON],
-        )
+    async def _find_next(self) -> str | None:
+        busy = list(self._tasks)
+        return await self.database.read(lambda connection: find_next(connection, busy))
 
-    def _end(self, parcel: Parcel, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        for counter, key in ((self._running, parcel.channel_id), (self._people, parcel.user_id)):
-            counter[key] -= 1
-            if counter[key] <= 0:
-                del counter[key]
+    def _end(self, channel_id: str, _task: asyncio.Task[None]) -> None:
+        del self._tasks[channel_id]
         self.wake()

@@ -18,7 +18,7 @@ from pydantic_core import to_json
 from app.channels.addresses import check_address
 from app.channels.carrier import BUTTONS, Outcome, judge_answer
 from app.guarded_client import GuardedClient, Unreachable
-from app.setting_forms import read_private_key
+from app.settings_forms import read_private_key
 from events.ports import Clock
 from todo.channels.channels import Given
 from todo.channels.queue import Parcel

@@ -14,7 +14,7 @@ from todo.record.models import NO_DEADLINE, Activity, DayCount, Notification, Ta
 from todo.record.queries import TASK
 from todo.record.work import Work
 from todo.requests import paging
-from todo.requests.schemas import UpdateMe
+from todo.requests.settings import UpdateMe
 from todo.rings import stop_rings
 from todo.text import when
 

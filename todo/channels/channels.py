@@ -12,7 +12,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 from events.catalog import EventType
 from events.instants import shorten_instant, write_instant
 from events.sql import table_of, take_lock
-from todo.channels.models import BEHIND, Channel, ChannelDelivery, Presence
+from todo.channels.models import BEHIND, WAITING, Channel, ChannelDelivery, Presence
 from todo.channels.queue import Parcel
 from todo.channels.reaction import FOR_PROGRAMS
 from todo.channels.requests import ALL_EVENTS, CreateChannel, UpdateChannel
@@ -38,7 +38,7 @@ _OTHERS = select(_C.c.id, _C.c.user_id).where(
 )
 _LEFT = (
     update(_D)
-    .where(_OWN_DELIVERIES, _D.c.state == "waiting")
+    .where(_OWN_DELIVERIES, _D.c.state == WAITING)
     .values(state="dropped", reason=bindparam("why"), done_at=bindparam("at"))
 )
 
@@ -187,7 +187,7 @@ def list_deliveries(work: Work, channel_id: str, limit: int = 50, cursor: str | 
         statement = statement.where(_D.c.number < paging.read_number(cursor))
     rows = work.connection.execute(statement.order_by(_D.c.number.desc()).limit(limit + 1), own).all()
     page, next_cursor = paging.cut_page(rows, limit, lambda row: str(row.number))
-    waiting = select(func.count()).select_from(_D).where(_OWN_DELIVERIES, _D.c.state == "waiting")
+    waiting = select(func.count()).select_from(_D).where(_OWN_DELIVERIES, _D.c.state == WAITING)
     view: dict[str, Any] = {
         "deliveries": [_view_delivery(row) for row in page],
         "waiting": work.connection.execute(waiting, own).scalar_one(),

@@ -1,6 +1,6 @@
 """The tables of channels: where a person is reached, and what goes there."""
 
-from sqlalchemy import Index
+from sqlalchemy import ColumnElement, Index, literal_column
 from sqlmodel import Field, SQLModel
 
 from events.sql import RowNumber, only_where
@@ -8,6 +8,9 @@ from events.sql import RowNumber, only_where
 BEHIND = "9999-12-31T23:59:59.999999Z"
 """The time of a delivery that waits behind an earlier one of its task: it has none of its own until that one ends."""
 
+WAITING: ColumnElement[str] = literal_column("'waiting'")
+RING: ColumnElement[str] = literal_column("'ring'")
+"""Written into the statement, since no database uses a partial index for a value that it learns later."""
 _WAITING = "state = 'waiting'"
 
 
@@ -58,6 +61,7 @@ class ChannelDelivery(SQLModel, table=True):
     __tablename__ = "channel_delivery"
     __table_args__ = (
         Index("ux_channel_delivery", "channel_id", "event_id", "what", unique=True),
+        Index("ix_channel_delivery_channel", "channel_id", "number"),
         Index("ix_channel_delivery_due", "channel_id", "next_at", **only_where(_WAITING)),
         Index("ix_channel_delivery_expires", "channel_id", "expires_at", **only_where(_WAITING)),
         Index("ix_channel_delivery_task", "channel_id", "task_id", "number", **only_where(_WAITING)),

@@ -13,39 +13,34 @@ from events.instants import read_instant, write_instant
 from events.outbox import OutboxEntry
 from events.sql import table_of
 from todo.channels.judgement import Judge, Verdict
-from todo.channels.models import BEHIND, Channel, ChannelDelivery
+from todo.channels.models import BEHIND, WAITING, Channel, ChannelDelivery
 from todo.channels.reaction import FOR_PROGRAMS
 
-LEASE = timedelta(seconds=30)
-"""How long a delivery that was taken belongs to its taker; an attempt takes far less."""
+LEASE = timedelta(seconds=25)
+"""How long deliveries that were taken belong to their taker."""
+BATCH = 16
+"""Deliveries of one channel that are taken together. They are sent one after the other, each marked before the next
+one goes, so that a killed process leaves at most one of them sent and not marked."""
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=1)
 REST_AFTER = 3
 """Failures in a row after which a channel rests."""
 FAILS_FOR = timedelta(days=5)
 """A channel for programs that fails for so long is switched off."""
-WIDTH = 8
-"""Attempts of one channel at once; one that fails is tried one by one."""
 WINDOW = 50
+MOST_ENDED = 500
 
 _C, _D, _O = table_of(Channel), table_of(ChannelDelivery), table_of(OutboxEntry)
-_NEXT_AT = select(func.min(_C.c.next_at)).where(
-    _C.c.next_at.is_not(None),
-    _C.c.id.not_in(bindparam("busy", expanding=True)),
-    _C.c.user_id.not_in(bindparam("busy_people", expanding=True)),
-)
+_NOT_BUSY = _C.c.id.not_in(bindparam("busy", expanding=True))
+_NEXT_AT = select(func.min(_C.c.next_at)).where(_C.c.next_at.is_not(None), _NOT_BUSY)
 _READY = (
     select(_C)
-    .where(
-        _C.c.next_at <= bindparam("now"),
-        _C.c.id.not_in(bindparam("busy", expanding=True)),
-        _C.c.user_id.not_in(bindparam("busy_people", expanding=True)),
-    )
+    .where(_C.c.next_at <= bindparam("now"), _NOT_BUSY)
     .order_by(_C.c.next_at)
     .limit(bindparam("limit"))
     .with_for_update(skip_locked=True)
 )
 _HELD = select(_C).where(_C.c.id == bindparam("key")).with_for_update()
-_WAITING = (_D.c.channel_id == bindparam("channel")) & (_D.c.state == "waiting")
+_WAITING = (_D.c.channel_id == bindparam("channel")) & (_D.c.state == WAITING)
 _DUE = (
     select(_D, _O.c.payload)
     .outerjoin(_O, _O.c.event_id == _D.c.event_id)
@@ -59,26 +54,32 @@ _HEADS = (
     .group_by(_D.c.task_id)
 )
 _NEXT_OF_TASK = select(func.min(_D.c.number)).where(_WAITING, _D.c.task_id == bindparam("task"))
+_WAKE_NEXT = (
+    update(_D)
+    .where(_D.c.number == _NEXT_OF_TASK.scalar_subquery(), _D.c.next_at == BEHIND)
+    .values(next_at=bindparam("at"))
+)
 _SOONEST = select(func.min(_D.c.next_at)).where(_WAITING, _D.c.next_at < BEHIND)
 _SET = update(_D).where(_D.c.number == bindparam("key"))
 _PUT_OFF = _SET.values(next_at=bindparam("at"))
 _HOLD = _SET.values(next_at=bindparam("at"), expires_at=bindparam("until"))
 _TAKE = _SET.values(next_at=bindparam("at"), attempts=_D.c.attempts + 1)
-_END = _SET.where(_D.c.state == "waiting").values(
+_GIVE_BACK = _SET.where(_D.c.state == WAITING).values(next_at=bindparam("at"), attempts=_D.c.attempts - 1)
+_END = _SET.where(_D.c.state == WAITING).values(
     state=bindparam("state_is"), reason=bindparam("why"), done_at=bindparam("at")
 )
 _SENT = _SET.values(state="sent", reason=None, done_at=bindparam("at"))
-_AGAIN = _SET.where(_D.c.state == "waiting").values(next_at=bindparam("at"), reason=bindparam("why"))
-_END_ALL = (
-    update(_D).where(_WAITING).values(state=bindparam("state_is"), reason=bindparam("why"), done_at=bindparam("at"))
+_AGAIN = _SET.where(_D.c.state == WAITING).values(next_at=bindparam("at"), reason=bindparam("why"))
+_OVER = select(_D.c.number).where(_WAITING, _D.c.expires_at <= bindparam("until")).limit(MOST_ENDED)
+_END_MANY = (
+    update(_D).where(_D.c.number.in_(_OVER)).values(state="given_up", reason=bindparam("why"), done_at=bindparam("at"))
 )
-_END_EXPIRED = _END_ALL.where(_D.c.expires_at <= bindparam("now"))
 _CHANNEL = update(_C).where(_C.c.id == bindparam("key"))
 
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """One delivery as it goes out. `number` is its row, None for a test; `width` is how many may run at once.
+    """One delivery as it goes out. `number` is its row, None for a test.
 
     `payload` is the whole CloudEvent as it was recorded; `text` says it in words.
     """
@@ -99,7 +100,6 @@ class Parcel:
     reminder_id: str = ""
     sequence: int = 0
     urgent: bool = False
-    width: int = 1
 
     @property
     def tag(self) -> str:
@@ -107,42 +107,41 @@ class Parcel:
         return f"todo-{self.reminder_id}"
 
 
-def find_next(connection: Connection, busy: Collection[str], busy_people: Collection[str]) -> str | None:
-    """Return when something is to be sent next, leaving out busy channels and people; None if nothing waits."""
-    found: str | None = connection.execute(
-        _NEXT_AT, {"busy": list(busy), "busy_people": list(busy_people)}
-    ).scalar_one()
+def find_next(connection: Connection, busy: Collection[str]) -> str | None:
+    """Return when something is to be sent next, leaving out busy channels; None if nothing waits."""
+    found: str | None = connection.execute(_NEXT_AT, {"busy": list(busy)}).scalar_one()
     return found
 
 
-def take_due(
-    connection: Connection,
-    now: datetime,
-    limit: int,
-    running: Mapping[str, int],
-    busy: Collection[str],
-    busy_people: Collection[str],
-) -> list[Parcel]:
-    """Take up to `limit` deliveries that are due, each until its lease ends; `running` counts those of each channel.
+def take_due(connection: Connection, now: datetime, limit: int, busy: Collection[str]) -> list[list[Parcel]]:
+    """Take what is due of up to `limit` channels, each until the lease ends; one list for each channel.
 
     What need not go any more is dropped here, and what has to wait is put off.
     """
     at = write_instant(now)
-    ready = connection.execute(
-        _READY, {"now": at, "limit": limit, "busy": list(busy), "busy_people": list(busy_people)}
-    ).all()
+    ready = connection.execute(_READY, {"now": at, "limit": limit, "busy": list(busy)}).all()
     judge = Judge(connection, now)
-    taken: list[Parcel] = []
+    batches = []
     for channel in ready:
-        width = 1 if channel.failures else WIDTH
-        room = min(width - running.get(channel.id, 0), limit - len(taken))
-        if room > 0:
-            taken += _take_of(connection, channel, judge, room, width)
+        if taken := _take_of(connection, channel, judge):
+            batches.append(taken)
         schedule(connection, channel.id, channel.paused_until, at)
-    return taken
+    return batches
 
 
-def _take_of(connection: Connection, channel: Any, judge: Judge, room: int, width: int) -> list[Parcel]:
+def give_back(connection: Connection, parcels: Sequence[Parcel], now: datetime) -> None:
+    """Give back what was taken and not attempted, because the one before it failed or the lease is nearly over."""
+    at = write_instant(now)
+    channel = connection.execute(_HELD, {"key": parcels[0].channel_id}).one_or_none()
+    if channel is None:
+        return
+    for parcel in parcels:
+        connection.execute(_GIVE_BACK, {"key": parcel.number, "at": at})
+    schedule(connection, channel.id, channel.paused_until, at)
+
+
+def _take_of(connection: Connection, channel: Any, judge: Judge) -> list[Parcel]:
+    room = 1 if channel.failures else BATCH
     rows = connection.execute(_DUE, {"channel": channel.id, "now": judge.at, "limit": WINDOW}).all()
     if channel.kind in FOR_PROGRAMS:
         rows = _keep_order(connection, channel.id, rows)
@@ -159,7 +158,7 @@ def _take_of(connection: Connection, channel: Any, judge: Judge, room: int, widt
             end_delivery(connection, row.number, channel.id, row.task_id, "dropped", verdict.text, judge.at)
         else:
             connection.execute(_TAKE, {"key": row.number, "at": write_instant(judge.now + LEASE)})
-            taken.append(_pack(channel, row, event.task["title"], verdict.text, width))
+            taken.append(_pack(channel, row, event.task["title"], verdict.text))
     return taken
 
 
@@ -175,7 +174,7 @@ def _keep_order(connection: Connection, channel_id: str, rows: Sequence[Any]) ->
     return [row for row in rows if row.number in heads]
 
 
-def _pack(channel: Any, row: Any, title: str, text: str, width: int) -> Parcel:
+def _pack(channel: Any, row: Any, title: str, text: str) -> Parcel:
     return Parcel(
         number=row.number,
         id=row.id,
@@ -193,22 +192,27 @@ def _pack(channel: Any, row: Any, title: str, text: str, width: int) -> Parcel:
         reminder_id=row.reminder_id or "",
         sequence=row.sequence or 0,
         urgent=bool(row.urgent),
-        width=width,
     )
 
 
 def mark_sent(connection: Connection, parcel: Parcel, now: datetime) -> None:
-    """Mark a parcel as sent and its channel as well."""
+    """Mark a delivery as sent; the next one of its task may go. The channel itself is marked after its batch."""
     at = write_instant(now)
-    channel = connection.execute(_HELD, {"key": parcel.channel_id}).one_or_none()
-    if channel is None:
+    if parcel.kind in FOR_PROGRAMS and connection.execute(_HELD, {"key": parcel.channel_id}).first() is None:
         return
-    if parcel.number is not None:
-        connection.execute(_SENT, {"key": parcel.number, "at": at})
+    connection.execute(_SENT, {"key": parcel.number, "at": at})
+    if parcel.kind in FOR_PROGRAMS:
         _wake_next(connection, parcel.channel_id, parcel.task_id, at)
+
+
+def mark_well(connection: Connection, channel_id: str, now: datetime) -> None:
+    """Note on a channel that something has arrived there."""
+    at = write_instant(now)
+    if connection.execute(_HELD, {"key": channel_id}).first() is None:
+        return
     well = {"failures": 0, "failing_since": None, "paused_until": None, "last_success_at": at}
-    connection.execute(_CHANNEL.values(**well), {"key": parcel.channel_id})
-    schedule(connection, parcel.channel_id, None, at)
+    connection.execute(_CHANNEL.values(**well), {"key": channel_id})
+    schedule(connection, channel_id, None, at)
 
 
 def mark_failed(connection: Connection, parcel: Parcel, why: str, now: datetime, *, for_good: bool = False) -> None:
@@ -232,8 +236,6 @@ def mark_failed(connection: Connection, parcel: Parcel, why: str, now: datetime,
     if channel.kind in FOR_PROGRAMS and read_instant(since) <= now - FAILS_FOR:
         end_channel(connection, parcel.channel_id, f"it has failed for five days: it {why}", at)
         return
-    expired = {"channel": parcel.channel_id, "now": at, "state_is": "given_up", "why": why, "at": at}
-    connection.execute(_END_EXPIRED, expired)
     schedule(connection, parcel.channel_id, paused, at)
 
 
@@ -250,10 +252,24 @@ def _retry_later(connection: Connection, parcel: Parcel, why: str, now: datetime
 
 
 def end_channel(connection: Connection, channel_id: str, why: str, at: str) -> None:
-    """Switch a channel off for a reason that its person reads; what waits for it is given up."""
+    """Switch a channel off for a reason that its person reads; `give_up` then ends what waits for it."""
     off = {"enabled": False, "ended": why, "next_at": None, "last_failure": why, "last_failure_at": at}
     connection.execute(_CHANNEL.values(**off), {"key": channel_id})
-    connection.execute(_END_ALL, {"channel": channel_id, "state_is": "given_up", "why": why, "at": at})
+
+
+def give_up(connection: Connection, channel_id: str, why: str, now: datetime) -> int:
+    """Give up a part of what waits for a channel and is too old, or all of it if the channel is off; return how many.
+
+    To be called until it returns 0: one transaction over everything would hold up all others.
+    """
+    channel = connection.execute(_HELD, {"key": channel_id}).one_or_none()
+    if channel is None:
+        return 0
+    at = write_instant(now)
+    over = {"channel": channel_id, "until": at if channel.enabled else BEHIND, "why": why, "at": at}
+    ended = connection.execute(_END_MANY, over).rowcount
+    schedule(connection, channel_id, channel.paused_until, at)
+    return ended
 
 
 def end_delivery(
@@ -265,9 +281,7 @@ def end_delivery(
 
 
 def _wake_next(connection: Connection, channel_id: str, task_id: str, at: str) -> None:
-    following = connection.execute(_NEXT_OF_TASK, {"channel": channel_id, "task": task_id}).scalar_one()
-    if following is not None:
-        connection.execute(_PUT_OFF.where(_D.c.next_at == BEHIND), {"key": following, "at": at})
+    connection.execute(_WAKE_NEXT, {"channel": channel_id, "task": task_id, "at": at})
 
 
 def schedule(connection: Connection, channel_id: str, paused_until: str | None, at: str) -> None:

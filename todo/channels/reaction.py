@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, case, select, update
 from events.catalog import STATE_EVENTS, EventType, TaskEvent
 from events.instants import read_instant, write_instant
 from events.sql import HotInsert, table_of
-from todo.channels.models import Channel, ChannelDelivery
+from todo.channels.models import RING, Channel, ChannelDelivery
 
 KEPT_TRYING = timedelta(hours=24)
 """How long a delivery is attempted before it is given up."""
@@ -38,7 +38,7 @@ _SHOWN = (
     .join(_C, _C.c.id == _D.c.channel_id)
     .where(
         *(_D.c.user_id == bindparam("user"), _C.c.user_id == bindparam("user"), _D.c.task_id == bindparam("task")),
-        *(_D.c.what == "ring", _D.c.state == "sent", _D.c.cleared.is_(False)),
+        *(_D.c.what == RING, _D.c.state == "sent", _D.c.cleared.is_(False)),
         *(_C.c.enabled.is_(True), _C.c.kind.in_(CLEARING)),
     )
     .order_by(_D.c.number)

@@ -36,7 +36,6 @@ TimeText = Annotated[str, Field(max_length=64)]
 Id = Annotated[str, Field(max_length=200)]
 RULE = "RFC 5545 RRULE, such as FREQ=WEEKLY;BYDAY=MO,TH;BYHOUR=9"
 TIME = "Date 2026-11-27, local time 2026-11-27T17:00, or instant with offset"
-CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 URGENT = "In quiet hours too"
 NAG = "Again every 10m until answered"
 ZONE = "IANA zone of the due, if not the person's"
@@ -386,24 +385,3 @@ class PreviewOccurrences(Request):
     zone: Annotated[str | None, Field(max_length=64, description="IANA; default the person's")] = None
     after: Annotated[TimeText | None, Field(description="Show what comes later than this")] = None
     count: Annotated[int, Field(ge=1, le=50)] = 5
-
-
-ClearableSetting = Literal["quiet_from", "quiet_until", "nag_minutes"]
-
-
-class UpdateMe(Request):
-    """The person's settings, as `PATCH /api/me` takes them."""
-
-    zone: Annotated[str | None, Field(max_length=64, description="IANA zone, such as Europe/Berlin")] = None
-    day_start: Annotated[
-        str | None,
-        Field(pattern=CLOCK, description="Local HH:MM; reminders of dates count from it"),
-    ] = None
-    quiet_from: Annotated[str | None, Field(pattern=CLOCK, description="Local HH:MM: from then on nothing is sent")] = (
-        None
-    )
-    quiet_until: Annotated[str | None, Field(pattern=CLOCK, description="Local HH:MM: what rang is sent then")] = None
-    nag_minutes: Annotated[
-        int | None, Field(ge=1, le=1_440, description="Reminders ring again after so many minutes, until answered")
-    ] = None
-    clear: Annotated[list[ClearableSetting] | None, Field(max_length=3, description="Settings to empty")] = None

@@ -38,8 +38,8 @@ def build_action_routes(service: Service) -> APIRouter:
     @router.post("/act/{token}")
     async def press(token: str, request: Request) -> Response:
         try:
-            action = await _read_action(request)
             link = await _find(service, token)
+            action = await _read_action(request)
             said = await service.store.write(_act_as(link), lambda work: press_button(work, link.number, action))
         except TodoError as error:
             return _refuse(request, error)

@@ -21,9 +21,9 @@ from events.positions import Position, read_position
 from todo.activity import feeds
 from todo.record.scopes import ADMIN, WRITE
 from todo.record.work import Store, Who
-from todo.requests import schemas
 from todo.requests.arguments import describe_model, read_arguments
 from todo.requests.confirmations import list_confirmations
+from todo.requests.settings import UpdateMe
 
 Positions = tuple[Position, Position]
 """How far a stream is in the notifications and in the activity."""
@@ -132,11 +132,11 @@ def _add_own_routes(router: APIRouter, store: DatabaseStore) -> None:
     async def get_me(request: Request) -> Response:
         return _json(await store.read(identify_rest(request), feeds.get_me))
 
-    body = {"schema": describe_model(schemas.UpdateMe)}
+    body = {"schema": describe_model(UpdateMe)}
 
     @router.patch("/me", openapi_extra={"requestBody": {"content": dict.fromkeys(sorted(PATCHES), body)}})
     async def update_me(request: Request) -> Response:
-        given = read_arguments(schemas.UpdateMe, patch_settings(await read_body(request, PATCHES)))
+        given = read_arguments(UpdateMe, patch_settings(await read_body(request, PATCHES)))
         answer = await store.write(identify_rest(request, WRITE), lambda work: feeds.update_me(work, given.request))
         return _json({**answer, "warnings": list(given.warnings)} if given.warnings else answer)
 

@@ -7,7 +7,8 @@ from fastapi import Request
 from pydantic_core import from_json
 
 from app.problems import LISTED, HttpRefusal
-from todo.requests.schemas import Clearable, ClearableSetting
+from todo.requests.schemas import Clearable
+from todo.requests.settings import ClearableSetting
 
 JSON = frozenset({"application/json"})
 PATCHES = frozenset({"application/json", "application/merge-patch+json"})

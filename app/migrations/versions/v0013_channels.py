@@ -94,6 +94,7 @@ def _add_deliveries() -> None:
         sa.UniqueConstraint("id"),
     )
     op.create_index("ux_channel_delivery", table, ["channel_id", "event_id", "what"], unique=True)
+    op.create_index("ix_channel_delivery_channel", table, ["channel_id", "number"], unique=False)
     op.create_index("ix_channel_delivery_due", table, ["channel_id", "next_at"], unique=False, **_WAITING)
     op.create_index("ix_channel_delivery_expires", table, ["channel_id", "expires_at"], unique=False, **_WAITING)
     op.create_index("ix_channel_delivery_task", table, ["channel_id", "task_id", "number"], unique=False, **_WAITING)

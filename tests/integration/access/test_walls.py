@@ -30,6 +30,7 @@ BODIES: dict[str, Any] = {
     "update_recurring_task": {"paused": True},
     "decide_confirmation": {"decision": "accept"},
     "disable_person": {"disabled": True},
+    "update_channel": {"enabled": False},
 }
 ARGUMENTS: dict[str, dict[str, Any]] = {
     **{name: body for name, body in BODIES.items() if name in OPERATIONS},
@@ -62,7 +63,7 @@ class Scene:
 
 
 async def set_scene(house: House) -> Scene:
-    """Let Ann have a task, a series, a reminder that rang, a plan, a question, a conversation and a token."""
+    """Let Ann have a task, a series, a reminder that rang, a channel, a plan, a question, a conversation, a token."""
     ann, ben = await house.join("Ann"), await house.join("Ben")
     task = await ann.make(f"{MARK} one", notes=MARK, tags=[MARK], due="2026-11-23T11:00", reminders=["0m"])
     series = (await ann.rest("POST", "/recurring-tasks", json={"title": f"{MARK} two", "rule": "FREQ=DAILY"})).json()
@@ -70,6 +71,8 @@ async def set_scene(house: House) -> Scene:
         await ann.make(f"{MARK} {number}")
     plan = (await ann.rest("POST", "/plans", json={"filter": {"text": MARK}, "change": {"priority": "high"}})).json()
     said = (await ann.rest("POST", "/chat", json={"message": f"add {MARK} three"})).json()
+    hook = {"kind": "webhook", "name": MARK, "address": f"https://93.184.216.34/{MARK}"}
+    channel = (await ann.rest("POST", "/channels", json=hook)).json()
     await house.world.tick(hours=2)
     notifications = (await ann.rest("GET", "/notifications")).json()["notifications"]
     assert notifications
@@ -90,6 +93,7 @@ async def set_scene(house: House) -> Scene:
         "conversation": [said["conversation_id"]],
         "notification": [notifications[0]["id"]],
         "token": [ann.token_id],
+        "channel": [channel["id"]],
         "connection": [await house.give_connection(ann)],
         "calendar": [await give_calendar(house, ann)],
     }

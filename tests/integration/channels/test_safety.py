@@ -2,10 +2,18 @@
 
 import asyncio
 import logging
+import ssl
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
 
 import httpx2
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from app.guarded_client import GuardedClient, Unreachable
 from tests.integration.channels.receivers import Web, answer
@@ -228,6 +236,53 @@ async def test_a_trusting_client_is_for_addresses_of_the_operator_alone() -> Non
         with pytest.raises(Unreachable):
             await client.aim(address)
     await client.close()
+
+
+async def test_the_certificate_must_be_that_of_the_name_though_the_connection_goes_to_a_number(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append((await reader.readuntil(b"\r\n\r\n")).decode())
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    write_certificate("hooks.example", tmp_path)
+    ours, theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context(cafile=tmp_path / "own.pem")
+    ours.load_cert_chain(tmp_path / "own.pem", tmp_path / "own.key")
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=ours)
+    port = server.sockets[0].getsockname()[1]
+    client = GuardedClient(resolve=_lead_inside, allowed=frozenset({"private"}), verify=theirs)
+    try:
+        assert (await client.call("GET", f"https://hooks.example:{port}/x")).status == 200
+        assert f"host: hooks.example:{port}" in asked[0].lower()
+        for other in ("other.example", "127.0.0.1"):
+            with pytest.raises(Unreachable):
+                await client.call("GET", f"https://{other}:{port}/x")
+        assert len(asked) == 1
+    finally:
+        await client.close()
+        server.close()
+
+
+def write_certificate(name: str, folder: Path) -> None:
+    """Write a certificate for a host name, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
+        .not_valid_after(datetime(2090, 1, 1, tzinfo=UTC))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, SHA256())
+    )
+    (folder / "own.pem").write_bytes(made.public_bytes(Encoding.PEM))
+    (folder / "own.key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
 
 
 async def _lead_inside(_host: str, _port: int) -> list[str]:

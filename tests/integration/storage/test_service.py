@@ -224,10 +224,13 @@ async def test_an_older_file_keeps_what_a_pause_took_back(tmp_path: Path, first:
     ):
         file.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
     file.execute("DROP INDEX ux_person_name")
-    for column in ("name", "name_key", "is_admin", "disabled_at"):
+    for column in ("name", "name_key", "is_admin", "disabled_at", "quiet_from", "quiet_until", "nag_minutes"):
         file.execute(f"ALTER TABLE person DROP COLUMN {column}")
+    file.execute("DROP INDEX ix_reminder_ring")
+    for column in ("urgent", "nag", "rings", "ring_at"):
+        file.execute(f"ALTER TABLE reminder DROP COLUMN {column}")
     newer = ("conversation", "turn", "turn_step", "pending_call", "credential", "outside_login", "rate")
-    connected = ("oauth_client", "oauth_step")
+    connected = ("oauth_client", "oauth_step", "channel", "channel_delivery", "presence", "service_key")
     for table in (*newer, *connected):
         file.execute(f"DROP TABLE {table}")
     file.execute("DROP INDEX ix_outbox_published")
