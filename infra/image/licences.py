@@ -5,15 +5,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+UNSAID = {"protobuf": "BSD-3-Clause"}
+"""Packages that name no licence in their metadata, with that of the file which they carry."""
+
 
 def list_licences(bill: dict[str, Any]) -> list[str]:
     """Return a line for each component: its name, version and licences, sorted by name."""
     return [f"{each['name']} {each['version']}: {_say_licences(each)}" for each in _sort(bill["components"])]
-
-
-def find_unlicensed(bill: dict[str, Any]) -> list[str]:
-    """Return the components that name no licence."""
-    return [each["name"] for each in _sort(bill["components"]) if not each.get("licenses")]
 
 
 def _sort(components: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -25,7 +23,8 @@ def _say_licences(component: dict[str, Any]) -> str:
     for each in component.get("licenses", []):
         licence = each.get("license", {})
         named.append(each.get("expression") or licence.get("id") or licence.get("name") or "")
-    return ", ".join(sorted({name.splitlines()[0] for name in named if name})) or "not named"
+    said = ", ".join(sorted({name.splitlines()[0] for name in named if name}))
+    return said or UNSAID.get(component["name"], "not named")
 
 
 if __name__ == "__main__":

@@ -155,8 +155,12 @@ def start_container(tag: str, name: str, port: int, volume: Path, **settings: st
 
 
 def run_once(tag: str, volume: Path, *words: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    """Run a command in a container of its own to its end."""
-    return call("podman", *RUN, "run", "--rm", *list_options(volume, settings), tag, *words)
+    """Run a command in a container of its own to its end; one that does not end is removed."""
+    name = draw_name()
+    try:
+        return call("podman", *RUN, "run", f"--name={name}", *list_options(volume, settings), tag, *words)
+    finally:
+        remove_container(name)
 
 
 def run_shell(tag: str, script: str) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from pydantic_core import from_json, to_json
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
@@ -19,6 +20,7 @@ from todo.channels.requests import ALL_EVENTS, CreateChannel, UpdateChannel
 from todo.errors import InvalidArguments, TodoError
 from todo.record.work import Work
 from todo.requests import paging
+from todo.text.when import say_instant
 
 MOST_CHANNELS = 20
 BOTH_SIGN_FOR = timedelta(days=1)
@@ -115,12 +117,12 @@ def take_over(connection: Connection, address: str, user_id: str) -> None:
 
 def list_channels(work: Work) -> list[dict[str, Any]]:
     """Return the person's channels, the oldest first, with masked addresses."""
-    return [_view(row) for row in work.connection.execute(_ALL, {"user": work.who.user_id})]
+    return [_view(row, work.zone) for row in work.connection.execute(_ALL, {"user": work.who.user_id})]
 
 
 def read_channel(work: Work, channel_id: str) -> dict[str, Any]:
     """Return one channel; raises `ChannelNotFound`."""
-    return _view(_load(work, channel_id))
+    return _view(_load(work, channel_id), work.zone)
 
 
 def load_parcel(work: Work, channel_id: str, payload: str, event_id: str) -> Parcel:
@@ -228,7 +230,7 @@ def _load(work: Work, channel_id: str) -> Any:
     return row
 
 
-def _view(row: Any) -> dict[str, Any]:
+def _view(row: Any, zone: ZoneInfo) -> dict[str, Any]:
     view: dict[str, Any] = {
         "id": row.id,
         "kind": row.kind,
@@ -242,18 +244,18 @@ def _view(row: Any) -> dict[str, Any]:
         view["last_success"] = shorten_instant(row.last_success_at)
     if row.last_failure_at is not None:
         view["last_failure"] = {"at": shorten_instant(row.last_failure_at), "text": f"The receiver {row.last_failure}."}
-    if problem := _say_problem(row):
+    if problem := _say_problem(row, zone):
         view["problem"] = problem
     return view
 
 
-def _say_problem(row: Any) -> str:
-    """Return why nothing arrives on a channel, or ""."""
+def _say_problem(row: Any, zone: ZoneInfo) -> str:
+    """Return why nothing arrives on a channel, with times of the person's zone, or ""."""
     if row.ended is not None:
         return f"This channel is switched off: {row.ended}. Check the receiver, then switch it on again."
     if row.enabled and row.failing_since is not None:
-        since = shorten_instant(row.failing_since)
-        again = f" The next attempt is at {shorten_instant(row.next_at)}." if row.next_at else ""
+        since = say_instant(row.failing_since, zone)
+        again = f" The next attempt is at {say_instant(row.next_at, zone)}." if row.next_at else ""
         return f"Nothing has arrived since {since}: the receiver {row.last_failure}.{again}"
     return ""
 

@@ -1,0 +1,162 @@
+"""The wheel runs in an environment of its own, and says so where it shares one with packages of the same names."""
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from infra.live.cache import Say, find_cache, provide
+from infra.live.ports import find_free_port
+from infra.live.programs import ToolsMissing
+from tests.architecture.ours import PACKAGES, PYPROJECT, ROOT
+from tests.integration.processes.test_ended import wait_for
+from tests.shipping.conftest import needing_tools
+
+PROMISES = ("wheel",)
+
+VERSION = PYPROJECT["project"]["version"]
+LONG = pytest.mark.skipif(not os.environ.get("TODO_TEST_LONG"), reason="--long alone: it builds and installs the wheel")
+
+
+def lay_out_site(folder: Path) -> Path:
+    """Write what an installer would: our command, a part of each package, and the list of what was installed."""
+    site = folder / "site"
+    about = site / f"evolution_todo-{VERSION}.dist-info"
+    about.mkdir(parents=True)
+    shutil.copy(ROOT / "evolution_todo.py", site)
+    for name in PACKAGES:
+        (site / name).mkdir()
+        (site / name / "__init__.py").touch()
+    (site / "app/cli").mkdir()
+    (site / "app/cli/__init__.py").touch()
+    (site / "app/cli/main.py").write_text("def main(): print('it runs')\n", "utf-8")
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: evolution-todo\nVersion: {VERSION}\n", "utf-8")
+    files = [path.relative_to(site).as_posix() for path in site.rglob("*") if path.is_file()]
+    (about / "RECORD").write_text("".join(f"{name},,\n" for name in [*files, f"{about.name}/RECORD"]), "utf-8")
+    return site
+
+
+def start(*places: Path) -> subprocess.CompletedProcess[str]:
+    program = "import sys; sys.path[:0] = sys.argv[1:]; import evolution_todo; evolution_todo.main()"
+    command = [sys.executable, "-I", "-S", "-c", program, *map(str, places)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_alone_it_runs(tmp_path: Path) -> None:
+    done = start(lay_out_site(tmp_path))
+    assert (done.returncode, done.stdout.strip()) == (0, "it runs"), done.stderr
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_a_package_of_the_same_name_that_comes_first_is_named(tmp_path: Path, name: str) -> None:
+    other = tmp_path / "other"
+    (other / name).mkdir(parents=True)
+    (other / name / "__init__.py").touch()
+    done = start(other, lay_out_site(tmp_path))
+    assert done.returncode == 1
+    assert f"other packages named {name}." in done.stderr
+    assert "uvx" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_a_package_that_shares_a_folder_is_named(tmp_path: Path, name: str) -> None:
+    site = lay_out_site(tmp_path)
+    (site / name / "theirs.py").touch()
+    done = start(site)
+    assert done.returncode == 1
+    assert f"other packages named {name}." in done.stderr
+
+
+def test_a_package_that_was_overwritten_away_is_named(tmp_path: Path) -> None:
+    site = lay_out_site(tmp_path)
+    shutil.rmtree(site / "tools")
+    assert "named tools." in start(site).stderr
+
+
+def find_uv() -> str:
+    uv = shutil.which("uv") or next(map(str, sorted(find_cache().parent.glob("uv-*/bin/uv"))), None)
+    if uv is None:
+        raise ToolsMissing("uv is needed to install the wheel as people do: `pip install uv`.")
+    return uv
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory, say: Say) -> Path:
+    """The wheel, built by the locked tools of the image."""
+    with needing_tools():
+        uv = find_uv()
+
+    def make(draft: Path) -> None:
+        run(uv, "venv", "--python", sys.executable, str(draft / "env"))
+        lock = str(ROOT / "infra/image/tools.lock")
+        run(uv, "pip", "install", "--python", str(draft / "env/bin/python"), "--require-hashes", "-r", lock)
+
+    tools = provide(f"wheel-tools-{sys.version_info.minor}-{hash_lock()}", make, say)
+    folder = tmp_path_factory.mktemp("wheel")
+    run(str(tools / "env/bin/python"), "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder))
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+def hash_lock() -> str:
+    import hashlib
+
+    return hashlib.sha256((ROOT / "infra/image/tools.lock").read_bytes()).hexdigest()[:12]
+
+
+def run(*words: str, **settings: str) -> str:
+    environment = {**os.environ, "UV_SYSTEM_CERTS": "1", **settings}
+    done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=600)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
+
+
+@LONG
+def test_the_wheel_holds_the_product_and_nothing_of_its_workshop(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    tops = {name.split("/")[0] for name in names}
+    assert tops == {*PACKAGES, "evolution_todo.py", f"evolution_todo-{VERSION}.dist-info"}
+    for needed in (
+        "app/page/index.html",
+        "agent/builtin/languages/en.yaml",
+        "infra/versions.toml",
+        "infra/dapr/config.yaml",
+    ):
+        assert needed in names
+    assert not [name for name in names if name.endswith(("/.env", ".db", ".pyc")) or "/secrets/" in name]
+
+
+@LONG
+def test_it_serves_by_uvx(wheel: Path, tmp_path: Path) -> None:
+    port = find_free_port()
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("TODO_")}
+    environment = {**kept, "UV_SYSTEM_CERTS": "1", "TODO_DATA_DIR": str(tmp_path), "TODO_PORT": str(port)}
+    uvx = [find_uv(), "tool", "run", "--python", sys.executable, "--from", str(wheel), "evolution-todo"]
+    made = subprocess.run([*uvx, "migrate"], env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stderr[-2000:]
+    process = subprocess.Popen([*uvx, "serve"], env=environment, cwd=tmp_path, stderr=subprocess.DEVNULL)
+    try:
+        wait_for(f"http://127.0.0.1:{port}/readyz")
+        process.terminate()
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+@LONG
+def test_in_a_shared_environment_it_says_what_to_do(wheel: Path, tmp_path: Path) -> None:
+    uv, env = find_uv(), tmp_path / "env"
+    run(uv, "venv", "--python", sys.executable, str(env))
+    run(uv, "pip", "install", "--python", str(env / "bin/python"), "--no-deps", str(wheel))
+    (site,) = (env / "lib").glob("python3*/site-packages")
+    (site / "app/my_own.py").touch()
+    done = subprocess.run([env / "bin/evolution-todo", "serve"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "shares this environment with other packages named app" in done.stderr
+    assert "Traceback" not in done.stderr
