@@ -1,6 +1,7 @@
 """What the OpenAPI description says is so: the door's refusals, bodies, methods; found by judges from outside."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,6 +26,39 @@ async def test_with_several_people_each_operation_names_its_door(tmp_path: Path)
         for operation in methods.values():
             assert {"401", "403", "429"} <= operation["responses"].keys(), path
             assert operation.get("security") == ([] if path in OPEN else None), path
+
+
+async def test_a_link_leads_from_an_answer_to_what_takes_its_id(world: World) -> None:
+    paths = (await world.http.get("/openapi.json")).json()["paths"]
+    at = {each["operationId"]: (method, path) for path, item in paths.items() for method, each in item.items()}
+    task = (await world.rest.post("/tasks", json={"title": "A", "due": "2026-12-01T10:00"})).json()
+    reminders = f"/tasks/{task['task']['id']}/reminders"
+    for name, answer in (
+        ("create_task", task),
+        ("find_tasks", (await world.rest.get("/tasks")).json()),
+        (
+            "set_reminder",
+            (await world.rest.post(reminders, json={"before": "1h"})).json(),
+        ),
+        ("chat", (await world.rest.post("/chat", json={"message": "what is due today"})).json()),
+        ("list_conversations", (await world.rest.get("/conversations")).json()),
+    ):
+        method, path = at[name]
+        [found] = [each for status, each in paths[path][method]["responses"].items() if status.startswith("2")]
+        for link in found["links"].values():
+            method, path = at[link["operationId"]]
+            [(parameter, source)] = link["parameters"].items()
+            value = read_pointer(answer, source.removeprefix("$response.body#"))
+            if method == "get":
+                reached = await world.http.get(path.replace(f"{{{parameter}}}", value))
+                assert reached.status_code == 200, (name, path)
+
+
+def read_pointer(value: Any, pointer: str) -> str:
+    for part in pointer.split("/")[1:]:
+        value = value[int(part)] if isinstance(value, list) else value[part]
+    assert isinstance(value, str)
+    return value
 
 
 async def test_alone_there_is_no_door_to_name(world: World) -> None:

@@ -27,6 +27,26 @@ _OF_WIRE = {
 }
 
 
+_OF_TASK = (
+    *("get_task", "update_task", "delete_task", "complete_task", "reopen_task", "set_reminder"),
+    *("list_history", "erase_task"),
+)
+_OF_CONVERSATION = ("get_conversation", "stop_conversation", "delete_conversation")
+_LEADS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "create_task": ("/task/id", _OF_TASK),
+    "find_tasks": ("/tasks/0/id", _OF_TASK),
+    "create_recurring_task": ("/task/recurring_id", ("update_recurring_task", "get_task", "delete_task")),
+    "set_reminder": ("/task/reminders/0/id", ("snooze_reminder", "cancel_reminder")),
+    "plan_changes": ("/plan_id", ("apply_plan",)),
+    "chat": ("/conversation_id", _OF_CONVERSATION),
+    "list_conversations": ("/conversations/0/id", _OF_CONVERSATION),
+    "list_confirmations": ("/confirmations/0/id", ("decide_confirmation",)),
+    "create_token": ("/id", ("revoke_token",)),
+    "list_connections": ("/connections/0/id", ("end_connection",)),
+}
+"""Where an answer holds an id (RFC 6901), and the operations that take it."""
+
+
 class DescribedApp(FastAPI):
     """An application whose description also says what the door does; `asks_who` is whether callers sign in."""
 
@@ -49,10 +69,30 @@ def _complete(described: dict[str, Any], *, asks_who: bool) -> None:
                 operation["responses"].setdefault(status, {"description": text, "content": content})
             if asks_who and path in _OPEN:
                 operation["security"] = []
+    _add_links(described)
     if asks_who:
         bearer = {"type": "http", "scheme": "bearer", "description": "A personal token, or an access token."}
         described.setdefault("components", {})["securitySchemes"] = {"token": bearer}
         described["security"] = [{"token": []}]
+
+
+def _add_links(described: dict[str, Any]) -> None:
+    """Say which operations take an id that an answer holds (OpenAPI 3.1, section 4.8.20)."""
+    operations = {each["operationId"]: each for methods in described["paths"].values() for each in methods.values()}
+    for name, (pointer, targets) in _LEADS.items():
+        if name not in operations:  # the role `worker` has none of them
+            continue
+        [answer] = [each for status, each in operations[name]["responses"].items() if status.startswith("2")]
+        answer["links"] = {
+            target: {"operationId": target, "parameters": {_find_id(operations[target]): f"$response.body#{pointer}"}}
+            for target in targets
+        }
+
+
+def _find_id(operation: dict[str, Any]) -> str:
+    """Return the name of the one parameter in an operation's path."""
+    [name] = [each["name"] for each in operation["parameters"] if each["in"] == "path"]
+    return str(name)
 
 
 def describe_body(
