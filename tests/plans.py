@@ -9,7 +9,7 @@ from app.access.ownership import OWNER
 from tests.ownership import find_place
 
 FREE: dict[str, dict[str, str]] = {
-    "app/access/credentials.py": {"revoke": "a person's tokens and sessions are few"},
+    "app/access/credentials.py": {"revoke_credential": "a person's tokens and sessions are few"},
     "app/access/people.py": {"*": "a person is removed once"},
     "app/access/removal.py": {"*": "a person is removed once"},
     "events/outbox.py": {"*": "a task is erased for good once, and the outbox is not large"},

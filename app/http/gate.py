@@ -98,7 +98,7 @@ class Gate:
             await _refuse_for_now(scope, error)(scope, receive, send)
             return
         try:
-            await self._serve(scope, receive, self._challenging(scope, send), secret)
+            await self._serve(scope, receive, send, secret)
         finally:
             if kind == "turns":
                 self._turns[caller.user_id] -= 1
@@ -152,34 +152,15 @@ class Gate:
         response.headers["Cache-Control"] = "no-store"
         return response
 
-    def _challenging(self, scope: Scope, send: Send) -> Send:
-        """Wrap `send`: what is somebody's is not kept by caches, and a call that lacks a scope learns which."""
-
-        async def challenging(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = list(message["headers"])
-                if not any(name.lower() == b"cache-control" for name, _ in headers):
-                    headers.append((b"cache-control", b"no-store"))
-                wanted = scope.get(WANTED_SCOPE)
-                if wanted:
-                    message = {**message, "status": 403}
-                    challenge = (
-                        f'Bearer error="insufficient_scope", scope="{wanted}", '
-                        f'resource_metadata="{self._metadata}{MCP_PATH}"'
-                    )
-                    headers.append((b"www-authenticate", challenge.encode()))
-                message = {**message, "headers": headers}
-            await send(message)
-
-        return challenging
-
     async def _serve(self, scope: Scope, receive: Receive, send: Send, secret: str) -> None:
         """Run a request; if it lasts, look again and again whether its credential still holds."""
         is_started = False
 
         async def noting(message: Message) -> None:
             nonlocal is_started
-            is_started = True
+            if not is_started:
+                is_started = True
+                message = self._complete(message, scope)
             await send(message)
 
         watch = _Watch(self._door, secret, scope[CALLER_KEY])
@@ -195,6 +176,19 @@ class Gate:
                 await self._challenge(scope, secret)(scope, receive, send)
         finally:
             watch.stop()
+
+    def _complete(self, start: Message, scope: Scope) -> Message:
+        """Return the start of a response: no cache keeps what is somebody's, and a lacking scope is named."""
+        headers = list(start["headers"])
+        if not any(name.lower() == b"cache-control" for name, _ in headers):
+            headers.append((b"cache-control", b"no-store"))
+        wanted = scope.get(WANTED_SCOPE)
+        if not wanted:
+            return {**start, "headers": headers}
+        metadata = f'resource_metadata="{self._metadata}{MCP_PATH}"'
+        challenge = f'Bearer error="insufficient_scope", scope="{wanted}", {metadata}'
+        headers.append((b"www-authenticate", challenge.encode()))
+        return {**start, "status": 403, "headers": headers}
 
 
 class _Watch:
