@@ -64,7 +64,7 @@ def build_channel_routes(service: Service, draw: Draw) -> APIRouter:
         visible = body.get("visible")
         if body.keys() != {"visible"} or not isinstance(visible, bool):
             raise HttpRefusal(422, "invalid_arguments", 'Send {"visible": true} or {"visible": false}.')
-        await store.write(identify_rest(request), lambda work: channels.note_presence(work, visible=visible))
+        await store.write(identify_rest(request, WRITE), lambda work: channels.note_presence(work, visible=visible))
         return Response(status_code=204)
 
     return router

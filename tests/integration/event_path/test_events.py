@@ -133,7 +133,7 @@ async def test_a_crash_between_publishing_and_marking_delivers_once_in_effect(wo
     await world.service.broker.step()
     await world.settle()
     assert len((await world.rest.get("/activity")).json()["entries"]) == 1
-    assert await world.query("SELECT count(*) FROM delivery") == [(2,)]
+    assert await world.query("SELECT count(*) FROM delivery") == [(3,)]
 
 
 async def test_what_was_committed_before_a_kill_is_published_after_the_restart(tmp_path: Path) -> None:

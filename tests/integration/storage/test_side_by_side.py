@@ -264,7 +264,7 @@ async def test_a_second_deliverer_waits_for_the_first_one(world: World, second: 
     assert await world.query("SELECT count(*) FROM activity") == [(0,)]
     ended.set()
     await first
-    assert await stepping == 2
+    assert await stepping == 3
 
 
 async def test_a_conflict_is_retried_with_the_same_ids_and_time(world: World) -> None:
