@@ -101,12 +101,16 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Start the application, unless the head is too large."""
         self._stage = _BODY
-        if any(value[-1:] in _BLANKS for _, value in self.headers):
-            # The parser leaves them; they do not belong to a value (RFC 9110, section 5.5).
-            self.headers[:] = [(name, value.rstrip(b" \t")) for name, value in self.headers]
-        if sum(len(name) + len(value) for name, value in self.headers) + len(self.url) > MOST_HEAD:
+        size, has_blanks = len(self.url), False
+        for name, value in self.headers:
+            size += len(name) + len(value)
+            has_blanks = has_blanks or value[-1:] in _BLANKS
+        if size > MOST_HEAD:
             self._refuse()
             return
+        if has_blanks:
+            # The parser leaves them; they do not belong to a value (RFC 9110, section 5.5).
+            self.headers[:] = [(name, value.rstrip(b" \t")) for name, value in self.headers]
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
