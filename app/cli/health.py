@@ -21,7 +21,7 @@ def ask_health(settings: Settings) -> tuple[bool, str]:
             body = from_json(answer.read())
     except urllib.error.HTTPError as error:
         with error:
-            return False, f"not ready: {'; '.join(from_json(error.read()).get('reasons', [])) or error.code}"
+            return False, f"not ready: {_read_reasons(error.read()) or error.code}"
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
         return (
@@ -29,3 +29,10 @@ def ask_health(settings: Settings) -> tuple[bool, str]:
             f"nothing answers at {address} ({reason}): is `serve` or `worker` running, and is TODO_PORT its port?",
         )
     return True, "; ".join(["ready", *body.get("degraded", [])])
+
+
+def _read_reasons(body: bytes) -> str:
+    try:
+        return "; ".join(from_json(body)["reasons"])
+    except (ValueError, TypeError, KeyError):
+        return ""
