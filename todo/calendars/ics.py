@@ -1,17 +1,18 @@
 """Entries written as iCalendar text (RFC 5545)."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from events.instants import read_instant
 from todo.calendars.entry import Alarm, Entry
+from todo.calendars.zone import write_zone
 from todo.text.when import is_date
 
-# The icalendar library took 1.3 s of processor time for 2,000 tasks, these lines a tenth of it. The library makes the
-# VTIMEZONE parts, and the tests read every feed with it.
+# The icalendar library took 1.3 s of processor time for 2,000 tasks, these lines a tenth of it. The tests read every
+# feed with it.
 PRODUCT = "-//Evolution Todo//tasks//EN"
 MINUTES = 30
 """How long an event with a time lasts; tasks have no length of their own."""
@@ -23,8 +24,6 @@ _ESCAPED = re.compile(r"[\\;,]|\r\n|[\r\n]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _TIMES = re.compile(r";BY(?:HOUR|MINUTE|SECOND)=[^;]*")
 _ENDS = re.compile(r";(?:COUNT|UNTIL)=[^;]*")
-_SPAN = (-1, 12)
-"""The years around the present whose clock changes a VTIMEZONE lists."""
 
 
 def write_feed(name: str, entries: Iterable[Entry], now: datetime, *, as_todos: bool) -> bytes:
@@ -33,7 +32,7 @@ def write_feed(name: str, entries: Iterable[Entry], now: datetime, *, as_todos: 
     lines = ["BEGIN:VCALENDAR", "VERSION:2.0", f"PRODID:{PRODUCT}", "CALSCALE:GREGORIAN", "METHOD:PUBLISH"]
     lines += [f"X-WR-CALNAME:{_escape(name)}", "REFRESH-INTERVAL;VALUE=DURATION:PT15M", "X-PUBLISHED-TTL:PT15M"]
     for zone in sorted({each.zone.key for each in kept if each.zone is not None}):
-        lines += _write_zone(zone, now.year)
+        lines += write_zone(zone, now.year)
     for each in kept:
         lines += _write_todo(each) if as_todos else _write_event(each)
     lines.append("END:VCALENDAR")
@@ -172,14 +171,3 @@ def _fold(line: str) -> bytes:
         start, room = end, _LINE - 1  # a continued line begins with a blank
     parts.append(octets[start:])
     return b"\r\n ".join(parts) + b"\r\n"
-
-
-@lru_cache(64)
-def _write_zone(name: str, year: int) -> Sequence[str]:
-    """Return the VTIMEZONE of a zone, with its clock changes around a year."""
-    from icalendar import Timezone
-
-    first, last = date(year + _SPAN[0], 1, 1), date(year + _SPAN[1], 1, 1)
-    made = Timezone.from_tzid(name, first_date=first, last_date=last)
-    text: str = made.to_ical().decode()
-    return text.replace("\r\n ", "").splitlines()

@@ -1,12 +1,21 @@
-"""Reads calendar feeds as calendar programs do: with the icalendar library, and expanded by recurring-ical-events."""
+"""Reads calendar feeds as calendar programs do: icalendar, recurring-ical-events, and ical.js in Node."""
 
+import json
+import os
+import subprocess
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import icalendar
+import pytest
 import recurring_ical_events  # type: ignore[import-untyped]  # it ships no types
 
+from tests.clients.environments import NoClient, find_node
 from tests.world import URL, World
+
+HERE = Path(__file__).parent
 
 
 async def subscribe(world: World, **wanted: Any) -> str:
@@ -33,6 +42,26 @@ def expand(calendar: icalendar.Calendar, since: datetime, years: int) -> list[st
     """Return the starts of all events of a span as dues: dates, or instants in UTC."""
     until = since + timedelta(days=366 * years)
     return sorted(write_due(each["DTSTART"].dt) for each in recurring_ical_events.of(calendar).between(since, until))
+
+
+def expand_in_node(calendar: Any, until: str) -> list[str]:
+    """Return the starts of all events before an instant, as ical.js finds them. Skips where Node is missing."""
+    command = ["node", str(HERE / "expand.mjs"), str(find_home()), until]
+    done = subprocess.run(command, input=calendar.to_ical(sorted=False), capture_output=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    found: list[str] = json.loads(done.stdout)
+    return found
+
+
+@cache
+def find_home() -> Path:
+    """Return the folder with ical.js."""
+    try:
+        return find_node(HERE)
+    except NoClient as why:
+        if os.environ.get("CI") == "true":
+            pytest.fail(str(why))
+        pytest.skip(str(why))
 
 
 def write_due(start: date | datetime) -> str:

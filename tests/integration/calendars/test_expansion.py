@@ -1,12 +1,12 @@
-"""A series in a calendar feed has the same dates in a calendar program as here, over five years and in five zones."""
+"""A series in a calendar feed has the same dates in calendar programs as here, over five years and in five zones."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.integration.calendars.feeds import expand, fetch, subscribe
+from tests.integration.calendars.feeds import expand, expand_in_node, fetch, subscribe
 from tests.integration.recurrence.series_calls import complete, create, delete, send
 from tests.world import World
 from todo.recurrence import expansion
@@ -39,8 +39,21 @@ RULES = [
 ]
 
 
+UNKNOWN_TO_NODE = {"FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1", "FREQ=YEARLY;BYWEEKNO=20;BYDAY=TU", "FREQ=YEARLY"}
+"""ical.js leaves BYWEEKNO and BYSETPOS of weeks out, and moves 29 February to 1 March, where RFC 5545 has no date."""
+
+
+def is_plain(due: str, zone: str) -> bool:
+    """Return whether no clock changes on a due's day: ical.js reads times that the clocks skip by the later offset."""
+    if "T" not in due:
+        return True
+    local = datetime.fromisoformat(due).astimezone(ZoneInfo(zone))
+    day = local.replace(hour=0, minute=0, tzinfo=None)
+    return len({(day + timedelta(hours=hour)).replace(tzinfo=local.tzinfo).utcoffset() for hour in (0, 24)}) == 1
+
+
 @pytest.mark.parametrize("zone", ZONES)
-async def test_the_dates_of_a_rule_are_those_of_a_second_expander(world: World, zone: str) -> None:
+async def test_the_dates_of_a_rule_are_those_of_two_other_expanders(world: World, zone: str) -> None:
     world.clock.at = SINCE
     path = await subscribe(world)
     for rule, first in RULES:
@@ -49,8 +62,12 @@ async def test_the_dates_of_a_rule_are_those_of_a_second_expander(world: World, 
         wall = first if "T" in first else None
         walk = expansion.walk(expansion.parse(series["rule"]), series["first_due"], ZoneInfo(zone), None, wall)
         ours = list(islice(walk, 366 * YEARS * 2))
-        theirs = expand(await fetch(world, path), SINCE, YEARS)
-        assert [each for each in theirs if each < UNTIL] == [each for each in ours if each < UNTIL], rule
+        found = await fetch(world, path)
+        expected = [each for each in ours if each < UNTIL]
+        assert [each for each in expand(found, SINCE, YEARS) if each < UNTIL] == expected, rule
+        if rule not in UNKNOWN_TO_NODE:
+            in_node = [each for each in expand_in_node(found, UNTIL) if is_plain(each, zone)]
+            assert in_node == [each for each in expected if is_plain(each, zone)], rule
         await delete(world, made["recurring_id"])
 
 
