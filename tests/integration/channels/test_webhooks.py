@@ -269,3 +269,12 @@ async def test_what_a_killed_sender_took_goes_out_again_after_its_lease_under_th
     await world.send()
     assert [each.headers["webhook-id"] for each in web.asked] == [parcel.event_id]
     assert await states(world, made) == [("sent", 2)]
+
+
+async def test_what_a_clock_ahead_has_stamped_does_not_wait_until_its_time_comes(world: World, web: Web) -> None:
+    made = await make(world)
+    world.clock.move(hours=1)
+    await create(world)
+    world.clock.move(hours=-1)
+    await world.send()
+    assert await states(world, made) == [("sent", 1)]
