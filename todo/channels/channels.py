@@ -253,9 +253,8 @@ def _say_problem(row: Any) -> str:
         return f"This channel is switched off: {row.ended}. Check the receiver, then switch it on again."
     if row.enabled and row.failing_since is not None:
         since = shorten_instant(row.failing_since)
-        again = (
-            f" The next attempt is at {shorten_instant(row.next_at)}." if row.next_at and row.next_at != AT_ONCE else ""
-        )
+        is_planned = row.next_at not in (None, AT_ONCE)
+        again = f" The next attempt is at {shorten_instant(row.next_at)}." if is_planned else ""
         return f"Nothing has arrived since {since}: the receiver {row.last_failure}.{again}"
     return ""
 
