@@ -13,7 +13,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 from events.catalog import EventType
 from events.instants import shorten_instant, write_instant
 from events.sql import table_of, take_lock
-from todo.channels.models import BEHIND, WAITING, Channel, ChannelDelivery, Presence
+from todo.channels.models import AT_ONCE, BEHIND, WAITING, Channel, ChannelDelivery, Presence
 from todo.channels.queue import Parcel
 from todo.channels.reaction import FOR_PROGRAMS
 from todo.channels.requests import ALL_EVENTS, CreateChannel, UpdateChannel
@@ -255,7 +255,8 @@ def _say_problem(row: Any, zone: ZoneInfo) -> str:
         return f"This channel is switched off: {row.ended}. Check the receiver, then switch it on again."
     if row.enabled and row.failing_since is not None:
         since = say_instant(row.failing_since, zone)
-        again = f" The next attempt is at {say_instant(row.next_at, zone)}." if row.next_at else ""
+        is_planned = row.next_at not in (None, AT_ONCE)
+        again = f" The next attempt is at {say_instant(row.next_at, zone)}." if is_planned else ""
         return f"Nothing has arrived since {since}: the receiver {row.last_failure}.{again}"
     return ""
 
@@ -271,7 +272,7 @@ def _view_delivery(row: Any) -> dict[str, Any]:
         "attempts": row.attempts,
         "made_at": shorten_instant(row.made_at),
     }
-    if row.state == "waiting" and row.next_at != BEHIND:
+    if row.state == "waiting" and row.next_at not in (AT_ONCE, BEHIND):
         view["next_at"] = shorten_instant(row.next_at)
     if row.reason is not None:
         view["reason"] = row.reason

@@ -5,6 +5,8 @@ from sqlmodel import Field, SQLModel
 
 from events.sql import RowNumber, only_where
 
+AT_ONCE = "0001-01-01T00:00:00.000000Z"
+"""The time of a delivery that was never attempted: due by any clock, since another may have been ahead."""
 BEHIND = "9999-12-31T23:59:59.999999Z"
 """The time of a delivery that waits behind an earlier one of its task: it has none of its own until that one ends."""
 

@@ -26,7 +26,8 @@ REST_AFTER = 3
 """Failures in a row after which a channel rests."""
 FAILS_FOR = timedelta(days=5)
 """A channel for programs that fails for so long is switched off."""
-WINDOW = 50
+WINDOW, MOST_WINDOWS = 50, 10
+"""Rows of a channel that are looked at together, and how often in one step while none of them goes."""
 MOST_ENDED = 500
 
 _C, _D, _O = table_of(Channel), table_of(ChannelDelivery), table_of(OutboxEntry)
@@ -142,10 +143,21 @@ def give_back(connection: Connection, parcels: Sequence[Parcel], now: datetime) 
 
 def _take_of(connection: Connection, channel: Any, judge: Judge) -> list[Parcel]:
     room = 1 if channel.failures else BATCH
-    rows = connection.execute(_DUE, {"channel": channel.id, "now": judge.at, "limit": WINDOW}).all()
+    taken: list[Parcel] = []
+    for _ in range(MOST_WINDOWS):
+        rows = connection.execute(_DUE, {"channel": channel.id, "now": judge.at, "limit": WINDOW}).all()
+        _take_from(connection, channel, judge, rows, taken, room)
+        if taken or not rows:
+            break
+    return taken
+
+
+def _take_from(
+    connection: Connection, channel: Any, judge: Judge, rows: Sequence[Any], taken: list[Parcel], room: int
+) -> None:
+    """Add to `taken` what goes of some rows that are due; the others are put off, put behind or dropped."""
     if channel.kind in FOR_PROGRAMS:
         rows = _keep_order(connection, channel.id, rows)
-    taken: list[Parcel] = []
     for row in rows:
         if len(taken) == room:
             break
@@ -159,7 +171,6 @@ def _take_of(connection: Connection, channel: Any, judge: Judge) -> list[Parcel]
         else:
             connection.execute(_TAKE, {"key": row.number, "at": write_instant(judge.now + LEASE)})
             taken.append(_pack(channel, row, event.task["title"], verdict.text))
-    return taken
 
 
 def _keep_order(connection: Connection, channel_id: str, rows: Sequence[Any]) -> list[Any]:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, case, select, update
 from events.catalog import STATE_EVENTS, EventType, TaskEvent
 from events.instants import read_instant, write_instant
 from events.sql import HotInsert, table_of
-from todo.channels.models import RING, Channel, ChannelDelivery
+from todo.channels.models import AT_ONCE, RING, Channel, ChannelDelivery
 
 KEPT_TRYING = timedelta(hours=24)
 """How long a delivery is attempted before it is given up."""
@@ -24,7 +24,7 @@ _OF_PERSON = select(_C.c.id, _C.c.kind, _C.c.events, _C.c.created_at).where(
 )
 _INSERT = HotInsert(lambda insert: insert(_D).on_conflict_do_nothing(index_elements=["channel_id", "event_id", "what"]))
 # A channel that rests after failures is woken when its rest is over.
-_SOON = case((_C.c.paused_until > bindparam("at"), _C.c.paused_until), else_=bindparam("at"))
+_SOON = case((_C.c.paused_until > bindparam("now"), _C.c.paused_until), else_=AT_ONCE)
 _WAKE = (
     update(_C)
     .where(
@@ -112,7 +112,7 @@ def _plan(
             "sequence": sequence,
             "urgent": what == "ring" and bool(event.data["reminder"].get("urgent")),
             "made_at": event.timestamp,
-            "next_at": event.timestamp,
+            "next_at": AT_ONCE,
             "expires_at": write_instant(read_instant(event.timestamp) + KEPT_TRYING),
             "state": "waiting",
             "attempts": 0,
@@ -120,4 +120,4 @@ def _plan(
             "cleared": False,
         },
     )
-    connection.execute(_WAKE, {"key": channel_id, "user": event.user_id, "at": event.timestamp})
+    connection.execute(_WAKE, {"key": channel_id, "user": event.user_id, "now": event.timestamp})

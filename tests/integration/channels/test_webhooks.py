@@ -10,7 +10,7 @@ from standardwebhooks.webhooks import WebhookVerificationError
 from events.instants import read_instant
 from tests.integration.channels.receivers import Web, answer, verify
 from tests.world import World
-from todo.channels.queue import LEASE, take_due
+from todo.channels.queue import LEASE, WINDOW, take_due
 
 PROMISES = ("channels-deliver",)
 
@@ -125,14 +125,17 @@ async def test_the_events_of_a_task_come_in_order_and_a_stuck_one_holds_up_its_t
 
 
 async def test_only_the_events_that_were_asked_for_since_the_channel_was_made_are_sent(world: World, web: Web) -> None:
-    await create(world, "Before")
+    before = (await world.rest.post("/tasks", json={"title": "Before"})).json()["task"]["id"]
+    await world.rest.post(f"/tasks/{before}/complete")
     world.clock.move(seconds=1)
     await make(world, events=["task.completed"])
+    await world.settle()
     task_id = await create(world)
     await world.rest.post(f"/tasks/{task_id}/complete")
     await world.settle()
     await world.send()
-    assert [body["type"] for body in web.bodies("hooks.example")] == ["task.completed"]
+    sent = [(body["type"], body["subject"]) for body in web.bodies("hooks.example")]
+    assert sent == [("task.completed", f"task/{task_id}")]
 
 
 async def test_gone_ends_the_channel_and_nothing_waits_for_it(world: World, web: Web) -> None:
@@ -269,3 +272,23 @@ async def test_what_a_killed_sender_took_goes_out_again_after_its_lease_under_th
     await world.send()
     assert [each.headers["webhook-id"] for each in web.asked] == [parcel.event_id]
     assert await states(world, made) == [("sent", 2)]
+
+
+async def test_what_a_clock_ahead_has_stamped_does_not_wait_until_its_time_comes(world: World, web: Web) -> None:
+    made = await make(world)
+    world.clock.move(hours=1)
+    await create(world)
+    world.clock.move(hours=-1)
+    await world.send()
+    assert await states(world, made) == [("sent", 1)]
+
+
+async def test_many_events_behind_a_stuck_one_hide_no_other_task(world: World, web: Web) -> None:
+    await make(world)
+    stuck = await create(world, "Stuck")
+    for number in range(2 * WINDOW):
+        await world.rest.patch(f"/tasks/{stuck}", json={"notes": str(number)})
+    other = await create(world, "Other")
+    web.replies["hooks.example"] = lambda request: httpx2.Response(500 if stuck.encode() in request.content else 200)
+    await world.send()
+    assert [body["subject"] for body in web.bodies("hooks.example")] == [f"task/{stuck}", f"task/{other}"]

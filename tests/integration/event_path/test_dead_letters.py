@@ -133,7 +133,7 @@ async def test_dead_letters_are_replayed_from_the_shell(fragile: Fragile, dapr: 
     await deliver(dapr, "/events/dead/task.created", event)
     fragile.broken = False
     settings = await lay_out_settings(tmp_path, broker="dapr", dapr_http=SIDECAR)
-    assert await replay_events(settings, parked=False) == 3
+    assert await replay_events(settings, parked=False) == 4
     assert await replay_events(settings, parked=False) == 0
     while await dapr.service.broker.step():
         pass

@@ -15,11 +15,16 @@ from tests.clock import MONDAY
 from tests.integration.event_path.dapr_worlds import SUCCESS, Fragile, deliver, read_activity
 from tests.integration.event_path.test_redelivery import explain, publish, watch_of
 from tests.world import World
+from todo.activity.reactions import REACTIONS
 from todo.errors import StorageUnavailable
 
 PROMISES = ("taken-over",)
 
 pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
+
+NAMES = [consumer.name for consumer in REACTIONS if EventType.TASK_CREATED in consumer.types]
+EACH = len(NAMES)
+"""The reactions to one `task.created`."""
 
 
 async def look(world: World) -> int:
@@ -48,9 +53,9 @@ async def publish_copies(world: World, count: int) -> None:
 
 
 async def hear_all(world: World) -> None:
-    """Let both consumers of `task.created` have reacted to all events so far."""
+    """Let all consumers of `task.created` have reacted to all events so far."""
     heard = "INSERT INTO inbox_entry SELECT :name, event_id, 'x' FROM outbox_entry"
-    names = [{"name": "activity"}, {"name": "statistics"}]
+    names = [{"name": name} for name in NAMES]
     await world.service.database.write(lambda connection: connection.execute(text(heard), names).close())
 
 
@@ -68,7 +73,7 @@ async def test_an_event_that_was_passed_over_has_its_effect_after_a_minute(dapr:
     assert await look(dapr) == 0
     assert await read_activity(dapr) == ["task.created"]
     dapr.clock.move(seconds=0.001)
-    assert await look(dapr) == 2, "the activity and the statistics of the one, nothing of the other"
+    assert await look(dapr) == EACH, "all reactions to the one, nothing of the other"
     assert await read_activity(dapr) == ["task.created", "task.created"]
     assert await look(dapr) == 0
 
@@ -87,7 +92,7 @@ async def test_whatever_comes_after_all_has_no_second_effect(dapr: World) -> Non
 async def test_what_comes_between_the_look_and_the_delivery_has_no_second_effect(dapr: World) -> None:
     event = await publish(dapr)
     dapr.clock.at += GRACE_PERIOD
-    assert await watch_of(dapr).step() == 2
+    assert await watch_of(dapr).step() == EACH
     assert await deliver(dapr, *event) == SUCCESS
     assert await look(dapr) == 0
     assert await read_activity(dapr) == ["task.created"]
@@ -134,7 +139,7 @@ async def test_a_crowd_of_one_moment_is_taken_over_chunk_by_chunk(dapr: World) -
     steps = []
     while taken := await watch_of(dapr).step():
         steps.append(taken)
-    assert steps == [2 * CHUNK, 2 * CHUNK, 2 * 3]
+    assert steps == [EACH * CHUNK, EACH * CHUNK, EACH * 3]
     assert await count_taken_over(dapr) == 2 * CHUNK + 3
 
 
@@ -145,7 +150,7 @@ async def test_what_was_heard_is_passed_over_many_chunks_in_a_step(dapr: World) 
     await publish(dapr)
     dapr.clock.at += GRACE_PERIOD
     assert MOST_CHUNKS > 3
-    assert await watch_of(dapr).step() == 2
+    assert await watch_of(dapr).step() == EACH
 
 
 async def test_who_leads_anew_looks_an_hour_back(dapr: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,17 +159,17 @@ async def test_who_leads_anew_looks_an_hour_back(dapr: World, monkeypatch: pytes
         dapr.clock.at = MONDAY + at
         await publish(dapr)
     dapr.clock.at += timedelta(days=3)
-    assert await watch_of(dapr).step() == 4, "whoever led before has seen to the first"
+    assert await watch_of(dapr).step() == 2 * EACH, "whoever led before has seen to the first"
 
 
 async def test_what_was_published_while_the_clock_was_behind_is_seen(dapr: World) -> None:
     await publish(dapr)
     dapr.clock.at += GRACE_PERIOD
-    assert await look(dapr) == 2
+    assert await look(dapr) == EACH
     dapr.clock.move(minutes=-30)
     await publish(dapr)
     dapr.clock.move(minutes=30)
-    assert await look(dapr) == 2
+    assert await look(dapr) == EACH
     assert await look(dapr) == 0
 
 
@@ -175,7 +180,7 @@ async def test_what_was_published_by_a_leader_with_a_clock_that_is_behind_is_see
     background = dapr.service.background
     await publish(dapr)
     dapr.clock.at += GRACE_PERIOD
-    assert await look(dapr) == 2
+    assert await look(dapr) == EACH
     dapr.clock.move(hours=-hours)
     await publish(dapr)
     dapr.clock.move(hours=hours)
@@ -192,11 +197,11 @@ async def test_a_clock_that_was_ahead_hides_nothing(dapr: World) -> None:
     dapr.clock.move(hours=2)
     await publish(dapr)
     dapr.clock.at += GRACE_PERIOD
-    assert await look(dapr) == 2
+    assert await look(dapr) == EACH
     dapr.clock.at = MONDAY
     await publish(dapr)
     dapr.clock.at += GRACE_PERIOD
-    assert await look(dapr) == 2
+    assert await look(dapr) == EACH
     assert len(await read_activity(dapr)) == 2
 
 
@@ -204,7 +209,7 @@ async def test_what_was_stamped_by_a_clock_ahead_does_not_wait_until_its_time_co
     dapr.clock.move(hours=1)
     await publish(dapr)
     dapr.clock.move(hours=-1)
-    assert await look(dapr) == 2
+    assert await look(dapr) == EACH
     assert await look(dapr) == 0
     assert len(await read_activity(dapr)) == 1
     dapr.clock.move(hours=2)
@@ -222,7 +227,7 @@ async def test_what_could_not_be_stored_is_looked_at_again(dapr: World, monkeypa
         patch.setattr(type(dapr.service.database), "write", lambda _self, use_case, *_: refuse(use_case))
         with pytest.raises(StorageUnavailable):
             await watch_of(dapr).step()
-    assert await look(dapr) == 2
+    assert await look(dapr) == EACH
 
 
 async def test_each_look_begins_where_the_last_one_ended(dapr: World, storage: str) -> None:
@@ -234,12 +239,12 @@ async def test_each_look_begins_where_the_last_one_ended(dapr: World, storage: s
     dapr.clock.move(seconds=1)
     await publish(dapr)
     dapr.clock.at += GRACE_PERIOD
-    kind, names = EventType.TASK_CREATED, ["activity", "statistics"]
+    kind, names = EventType.TASK_CREATED, NAMES
     watch = watch_of(dapr)
     plans = await explain(
         dapr, storage, lambda connection: _scan(connection, kind, names, *watch._find_span(connection, kind))
     )
-    assert len(plans) == 5, "the next events, and what each of two consumers knows of them, by inbox and deliveries"
+    assert len(plans) == 1 + 2 * EACH, "the next events, and what each consumer knows of them, by inbox and deliveries"
     assert "ix_outbox_published" in plans[0]
     for plan in plans:
         assert "Seq Scan on outbox_entry" not in plan
