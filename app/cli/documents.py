@@ -12,6 +12,8 @@ from typing import Any, get_args
 from pydantic import TypeAdapter
 from pydantic_core import PydanticUndefined
 
+from app.cli.asyncapi import write_asyncapi
+from app.service import read_version
 from app.settings import REPOSITORY, Settings
 from events.catalog import EventType
 from todo.record.shapes import TaskShape
@@ -27,6 +29,7 @@ def write_documents() -> dict[str, str]:
         f"docs/events/{kind.value}.json": json.dumps(describe_event(kind), indent=2, ensure_ascii=False) + "\n"
         for kind in EventType
     }
+    documents["docs/asyncapi.yaml"] = write_asyncapi(read_version())
     documents["docs/tools.md"] = _describe_tools()
     documents["docs/settings.md"] = _describe_settings()
     documents["docs/promises.md"] = _describe_promises()
