@@ -4,9 +4,11 @@ import json
 import os
 import shlex
 import sys
+from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from app.settings import REPOSITORY
 
@@ -41,7 +43,13 @@ def write_config(client: str, url: str, *, http: bool = False, with_token: bool 
     if with_token:
         remote["headers"] = {"Authorization": f"Bearer {TOKEN}"}
     snippet = write(local, remote if http else None)
-    return f"{where}\n\n{snippet}" + (f"\n\n{NOTE}" if TOKEN in snippet else "")
+    parts = [where, snippet]
+    # A token cannot be put into a link.
+    if client in _LINKS and TOKEN not in snippet:
+        parts.append(f"Or in one click: {_LINKS[client]({'type': 'http', **remote} if http else local)}")
+    if TOKEN in snippet:
+        parts.append(NOTE)
+    return "\n\n".join(parts)
 
 
 def list_given_settings() -> dict[str, str]:
@@ -87,6 +95,25 @@ def _claude_code(local: dict[str, Any], remote: dict[str, Any] | None) -> str:
     return shlex.join(["claude", "mcp", "add", NAME, *given, "--", local["command"], *local["args"]])
 
 
+def _link_vscode(server: dict[str, Any]) -> str:
+    return f"vscode:mcp/install?{quote(json.dumps({'name': NAME, **server}), safe='')}"
+
+
+def _link_encoded(start: str) -> Callable[[dict[str, Any]], str]:
+    def write(server: dict[str, Any]) -> str:
+        # LM Studio and Cursor take the form without a type.
+        plain = {name: value for name, value in server.items() if name != "type"}
+        return f"{start}?name={NAME}&config={quote(b64encode(json.dumps(plain).encode()).decode(), safe='')}"
+
+    return write
+
+
+_LINKS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "vscode": _link_vscode,
+    "cursor": _link_encoded("cursor://anysphere.cursor-deeplink/mcp/install"),
+    "lmstudio": _link_encoded("lmstudio://add_mcp"),
+}
+"""The addresses by which a click adds the server to a client."""
 _CLIENTS: dict[str, tuple[str, Callable[[dict[str, Any], dict[str, Any] | None], str]]] = {
     "claude": ("Claude Desktop: claude_desktop_config.json", _servers("mcpServers")),
     "claude-code": ("Claude Code: run", _claude_code),
@@ -96,5 +123,6 @@ _CLIENTS: dict[str, tuple[str, Callable[[dict[str, Any], dict[str, Any] | None],
     "gemini": ("Gemini CLI: ~/.gemini/settings.json", _servers("mcpServers", "httpUrl")),
     "windsurf": ("Windsurf: ~/.codeium/windsurf/mcp_config.json", _servers("mcpServers", "serverUrl")),
     "zed": ("Zed: settings.json", _servers("context_servers")),
+    "lmstudio": ("LM Studio: mcp.json", _servers("mcpServers")),
     "json": ("Any client", _servers("mcpServers")),
 }

@@ -73,7 +73,7 @@ def mcp(context: typer.Context) -> None:
 @mcp_cli.command("config")
 def mcp_config(
     client: Annotated[
-        str, typer.Option(help="claude, claude-code, vscode, cursor, codex, gemini, windsurf, zed, json")
+        str, typer.Option(help="claude, claude-code, vscode, cursor, codex, gemini, windsurf, zed, lmstudio, json")
     ],
     http: Annotated[bool, typer.Option(help="Connect to a running `serve` instead of starting a process.")] = False,
 ) -> None:

@@ -13,6 +13,7 @@ import "./settings/key-help.js";
 import "./settings/my-access.js";
 import "./settings/my-calendars.js";
 import "./settings/my-channels.js";
+import "./settings/my-clients.js";
 import "./settings/my-connections.js";
 import "./settings/my-settings.js";
 import "./settings/people-list.js";

@@ -16,6 +16,7 @@ from tests.browser.conftest import Watch, Windows, wait_ready
 from tests.browser.served import Served
 from tests.browser.sheet import add, foot, row
 from tests.browser.test_live import soon
+from tests.contracts.test_client_config import read_link
 from tests.integration.channels.receivers import Browser
 
 PROMISES = ("page-offline", "page-push")
@@ -263,3 +264,11 @@ def test_a_sign_out_leaves_nothing_behind(windows: Windows, served: Served) -> N
     page.evaluate("import('/page/data/kept.js').then((kept) => kept.forget())")
     assert page.evaluate("caches.has('kept')") is False
     wait_ready(page)
+
+
+def test_an_editor_is_one_click_away(page: Page, served: Served) -> None:
+    page.get_by_role("button", name="me", exact=True).click()
+    links = page.locator("my-clients a")
+    expect(links).to_have_text(["Add to VS Code", "Add to Cursor", "Add to LM Studio"])
+    for link in links.all():
+        assert read_link(str(link.get_attribute("href")))["url"] == f"{served.url}/mcp"

@@ -4,8 +4,10 @@ import json
 import shlex
 import sys
 import tomllib
+from base64 import b64decode
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pytest
 
@@ -64,3 +66,31 @@ def test_a_snippet_for_several_people_has_a_place_for_a_token(client: str, monke
     kept = write_config(client, "https://todo.example", with_token=True)
     assert parse(client, kept)["env"] == {"TODO_AUTH": "token", "TODO_TOKEN_FILE": "/run/secrets/todo"}
     assert clients.TOKEN not in kept
+
+
+def read_link(link: str) -> dict[str, Any]:
+    """Return the server that a client reads of a link."""
+    query = urlsplit(link).query
+    if link.startswith("vscode:mcp/install?"):
+        read: dict[str, Any] = json.loads(unquote(query))
+        assert read.pop("name") == clients.NAME
+        return read
+    given = dict(parse_qsl(query))
+    assert given["name"] == clients.NAME
+    decoded: dict[str, Any] = json.loads(b64decode(given["config"], validate=True))
+    return decoded
+
+
+@pytest.mark.parametrize("client", ["vscode", "cursor", "lmstudio"])
+def test_a_link_adds_the_same_server_by_one_click(client: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in clients.PLACES:
+        monkeypatch.delenv(name, raising=False)
+    link = write_config(client, "http://127.0.0.1:8000").split("Or in one click: ")[1]
+    assert read_link(link) == read_local(client)
+    link = write_config(client, "http://127.0.0.1:8000", http=True).split("Or in one click: ")[1]
+    assert read_link(link)["url"] == "http://127.0.0.1:8000/mcp"
+
+
+@pytest.mark.parametrize("client", ["vscode", "cursor", "lmstudio"])
+def test_there_is_no_link_where_a_token_is_needed(client: str) -> None:
+    assert "one click" not in write_config(client, "https://todo.example", http=True, with_token=True)
