@@ -65,7 +65,7 @@ class MyCalendars extends HTMLElement {
     return make(
       "form",
       { submit },
-      make("label", {}, "Name", name),
+      make("label", {}, "Calendar", name),
       make("label", {}, "Only with the tag", tag),
       make("button", { type: "submit" }, "Make an address"),
     );

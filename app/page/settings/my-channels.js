@@ -6,9 +6,9 @@ import { state } from "../data/state.js";
 import { sayMoment } from "../text/when.js";
 
 const KINDS = {
-  ntfy: ["ntfy topic", "https://ntfy.sh/a-name-that-is-hard-to-guess"],
+  ntfy: ["ntfy topic", "the topic's address"],
   email: ["E-mail address", "me@example.org"],
-  webhook: ["Webhook", "https://example.org/hook"],
+  webhook: ["Webhook", "the program's address"],
 };
 
 class MyChannels extends HTMLElement {
