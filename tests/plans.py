@@ -9,6 +9,7 @@ from app.access.ownership import OWNER
 from tests.ownership import find_place
 
 FREE: dict[str, dict[str, str]] = {
+    "agent/unconfirmed_calls.py": {"*": "the calls that wait for an answer are few"},
     "app/access/credentials.py": {"revoke_credential": "a person's tokens and sessions are few"},
     "app/access/people.py": {"*": "a person is removed once"},
     "app/access/removal.py": {"*": "a person is removed once"},

@@ -41,7 +41,7 @@ class Plan:
 async def measure_all(plan: Plan) -> list[Row]:
     """Measure everything and leave nothing behind."""
     with tempfile.TemporaryDirectory(prefix="evolution-todo-bench-") as folder:
-        root = Path(folder)
+        root = _let_traverse(Path(folder))
         for name in ("few", "many", "held", "whole", "paced", "idle", "scheduling", "chat"):
             (root / name).mkdir()
         few, many = root / "few/todo.db", root / "many/todo.db"
@@ -77,3 +77,9 @@ async def measure_all(plan: Plan) -> list[Row]:
 
 def _say(step: str) -> None:
     print(f"bench: {step}", file=sys.stderr, flush=True)
+
+
+def _let_traverse(folder: Path) -> Path:
+    """Return a folder that a PostgreSQL of another user may traverse."""
+    folder.chmod(0o711)
+    return folder

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any, NotRequired, cast
 
 from pydantic_core import from_json
-from sqlalchemy import bindparam, case, func, literal, or_, select
+from sqlalchemy import ColumnElement, Table, bindparam, case, func, literal, or_, select
 from typing_extensions import TypedDict  # typing has one that pydantic reads from Python 3.12 on
 
-from events.sql import table_of
+from events.sql import WithoutIndex, table_of
 from todo.errors import IsSeries, TaskNotFound
 from todo.record.models import Change, ChangeItem, Recurrence, Reminder, Task
 from todo.record.shapes import RecurrenceRow, ReminderRow, TaskRow
@@ -97,6 +97,11 @@ _DELETION = (
 _NEXT_SERIES = select(func.min(RECURRENCE.c.next_at)).where(RECURRENCE.c.next_at.is_not(None))
 
 
+def _is_own(table: Table, work: Work) -> ColumnElement[bool]:
+    """Return the condition that a row is the caller's; beside a list of keys, which is what finds the rows."""
+    return WithoutIndex(table.c.user_id) == work.who.user_id
+
+
 def load_task(work: Work, task_id: str) -> TaskRow:
     """Return the caller's living task; raises `TaskNotFound`, with up to three near titles, for anything else.
 
@@ -156,7 +161,7 @@ def load_recurrences_of(work: Work, task_ids: list[str]) -> dict[str, Recurrence
     """Return the recurrences of several series of the caller's, by id."""
     if not task_ids:
         return {}
-    statement = select(RECURRENCE).where(RECURRENCE.c.task_id.in_(task_ids), RECURRENCE.c.user_id == work.who.user_id)
+    statement = select(RECURRENCE).where(RECURRENCE.c.task_id.in_(task_ids), _is_own(RECURRENCE, work))
     return {row.task_id: cast("RecurrenceRow", row._asdict()) for row in work.connection.execute(statement)}
 
 
@@ -165,14 +170,14 @@ def load_any_tasks(work: Work, task_ids: list[str]) -> dict[str, TaskRow]:
 
     In a transaction that may write, the rows are held until its end.
     """
-    statement = select(TASK).where(TASK.c.id.in_(task_ids), TASK.c.user_id == work.who.user_id).order_by(TASK.c.id)
+    statement = select(TASK).where(TASK.c.id.in_(task_ids), _is_own(TASK, work)).order_by(TASK.c.id)
     held = statement if work.reads_only else statement.with_for_update()
     return {row.id: cast("TaskRow", row._asdict()) for row in work.connection.execute(held)}
 
 
 def find_tasks_by_id(work: Work, task_ids: list[str]) -> dict[str, TaskRow]:
     """Return those of the tasks that are the caller's and living, by id."""
-    statement = select(TASK).where(TASK.c.id.in_(task_ids), TASK.c.user_id == work.who.user_id, _ALIVE)
+    statement = select(TASK).where(TASK.c.id.in_(task_ids), _is_own(TASK, work), _ALIVE)
     return {row.id: cast("TaskRow", row._asdict()) for row in work.connection.execute(statement)}
 
 
@@ -229,7 +234,7 @@ def load_reminders_of(work: Work, task_ids: list[str]) -> dict[str, list[Reminde
     if task_ids:
         statement = (
             select(REMINDER)
-            .where(REMINDER.c.task_id.in_(task_ids), REMINDER.c.user_id == work.who.user_id)
+            .where(REMINDER.c.task_id.in_(task_ids), _is_own(REMINDER, work))
             .order_by(REMINDER.c.remind_at, REMINDER.c.id)
         )
         for row in work.connection.execute(statement):

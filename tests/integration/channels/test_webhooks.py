@@ -87,7 +87,10 @@ async def test_a_failed_attempt_is_made_again_under_the_same_id_and_given_up_aft
     assert (given_up["state"], given_up["reason"]) == ("given_up", "answers 500")
     channel = (await world.rest.get(f"/channels/{made['id']}")).json()
     assert channel["enabled"]
-    assert channel["problem"] == "Nothing has arrived since Mon 23 Nov 2026, 10:00 Europe/Berlin: the receiver answers 500."
+    assert (
+        channel["problem"]
+        == "Nothing has arrived since Mon 23 Nov 2026, 10:00 Europe/Berlin: the receiver answers 500."
+    )
     web.replies.clear()
     await create(world)
     world.clock.move(hours=1)

@@ -55,7 +55,7 @@ class Web:
         self.asked.append(request)
         address = f"https://{request.headers['host']}{request.url.raw_path.decode()}"
         if address not in self.documents:
-            return httpx2.Response(404)
+            return httpx2.Response(404, content=_send_nothing())
         document = self.documents[address]
         content = document if isinstance(document, bytes) else to_json(document)
 
@@ -279,3 +279,8 @@ def put_in_place(descriptions: Descriptions, fetcher: JsonFetcher) -> None:
 def read_text(html: str) -> str:
     """Return the words of a page."""
     return " ".join(re.sub(r"<[^>]+>", " ", html).split())
+
+
+async def _send_nothing() -> AsyncIterator[bytes]:
+    """Send an empty body as a network does: it is still to be read."""
+    yield b""

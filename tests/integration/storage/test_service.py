@@ -181,7 +181,7 @@ def test_a_second_serve_on_the_port_ends_with_a_message(tmp_path: Path) -> None:
 @pytest.mark.parametrize("client", known_clients())
 def test_a_clients_snippet_can_be_read_back(client: str) -> None:
     for http in (False, True):
-        text = write_config(client, "http://127.0.0.1:8000", http=http).partition("\n\n")[2]
+        text = write_config(client, "http://127.0.0.1:8000", http=http).split("\n\n")[1]
         if client == "claude-code":
             assert text.startswith("claude mcp add")
             continue
@@ -230,7 +230,7 @@ async def test_an_older_file_keeps_what_a_pause_took_back(tmp_path: Path, first:
     for column in ("urgent", "nag", "rings", "ring_at"):
         file.execute(f"ALTER TABLE reminder DROP COLUMN {column}")
     newer = ("conversation", "turn", "turn_step", "pending_call", "credential", "outside_login", "rate")
-    connected = ("oauth_client", "oauth_step", "channel", "channel_delivery", "presence", "service_key")
+    connected = ("oauth_client", "oauth_step", "channel", "channel_delivery", "presence", "service_key", "calendar")
     for table in (*newer, *connected):
         file.execute(f"DROP TABLE {table}")
     file.execute("DROP INDEX ix_outbox_published")

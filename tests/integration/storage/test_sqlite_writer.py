@@ -30,7 +30,9 @@ pytestmark = pytest.mark.anyio
 ROOT = Path(__file__).parents[3]
 
 
-async def test_one_tick_is_one_commit(db: SqliteDatabase) -> None:
+async def test_one_tick_is_one_commit(db: SqliteDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The time of a batch is the subject of the next test.
+    monkeypatch.setattr(app.storage.sqlite_writer, "GATHER", 60.0)
     seen = statements(db)
     names = [f"w{i}" for i in range(40)]
     assert await asyncio.gather(*(db.write(add(name)) for name in names)) == names
