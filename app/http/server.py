@@ -94,6 +94,9 @@ class QuietServer(uvicorn.Server):
         self.end_arrivals()
         self._end_streams()
         await super().shutdown(sockets)
+        # What was accepted at the last moment is made, closed and let go in the loop's next turns.
+        for _ in range(5):
+            await asyncio.sleep(0)
 
 
 def build_server(service: Service, models: dict[str, ChatModel] | None = None) -> QuietServer:
