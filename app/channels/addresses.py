@@ -43,10 +43,6 @@ def check_mail_address(address: str) -> None:
         or not _MAIL.fullmatch(address)
         or ".." in address
         or local.startswith(".")
-        or "."
-        in (
-            local[-1:],
-            host[:1],
-        )
+        or "." in (local[-1:], host[:1])
     ):
         raise InvalidArguments("This is not an e-mail address.", "Give one such as anna@example.org.")

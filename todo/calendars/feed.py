@@ -181,11 +181,10 @@ class _Expansion:
 
     def _find_ahead(self, next_due: str) -> str | None:
         """Return the first date from the next one on that does not lie before today."""
-        today = when.day_bounds(when.local_day(self._work.now, self._schedule.zone), self._schedule.zone)[0]
-        after = just_before(next_due)
-        floor = max(after, str(when.local_day(self._work.now, self._schedule.zone) - timedelta(days=1)))
-        if not when.is_date(next_due):
-            floor = max(after, write_instant(today - timedelta(seconds=1)))
+        zone = self._schedule.zone
+        today = when.local_day(self._work.now, zone)
+        begin = str(today) if when.is_date(next_due) else write_instant(when.day_bounds(today, zone)[0])
+        floor = just_before(max(next_due, begin))
         return next((date for date in self._schedule.walk(floor) if date not in self._schedule.skipped), None)
 
     def _find_recurring(self, dates: list[str], taken: set[str]) -> Recurring | None:

@@ -2,7 +2,7 @@
 import { make, makeButton } from "../text/elements.js";
 import { call } from "../data/service.js";
 import { readSession, signOut } from "../data/session.js";
-import { state } from "../data/state.js";
+import { drawShownOnce, tryOrSay } from "./panel-parts.js";
 
 const RIGHTS = [
   ["tasks:delete", "read, change and delete tasks"],
@@ -39,8 +39,8 @@ class MyAccess extends HTMLElement {
         "div",
         { class: "acts" },
         make("p", {}, `Signed in as ${session.name}.`),
-        makeButton("Sign out", () => this.#try(() => signOut(false)), { class: "quiet" }),
-        makeButton("Sign out everywhere", () => this.#try(() => signOut(true)), { class: "quiet" }),
+        makeButton("Sign out", () => tryOrSay(() => signOut(false)), { class: "quiet" }),
+        makeButton("Sign out everywhere", () => tryOrSay(() => signOut(true)), { class: "quiet" }),
       ),
       ...(mayDecide ? this.#drawTokens(tokens) : []),
     );
@@ -66,14 +66,8 @@ class MyAccess extends HTMLElement {
   }
 
   #drawMade() {
-    const shown = make("input", { readonly: true, value: this.#made.token, "aria-label": "The new token" });
-    const copy = () => navigator.clipboard.writeText(this.#made.token).then(() => state.say("Copied."));
-    return make(
-      "div",
-      { class: "made" },
-      make("p", {}, "This is shown only now. Give it to that program alone."),
-      make("span", { class: "acts" }, shown, makeButton("Copy", copy, { class: "quiet" })),
-    );
+    const words = "This is shown only now. Give it to that program alone.";
+    return drawShownOnce(this.#made.token, "The new token", words);
   }
 
   #drawForm() {
@@ -81,7 +75,7 @@ class MyAccess extends HTMLElement {
     const may = make("select", {}, ...RIGHTS.map(([scope, words]) => make("option", { value: scope }, words)));
     const submit = (event) => {
       event.preventDefault();
-      this.#try(async () => {
+      tryOrSay(async () => {
         this.#made = await call("POST", "/api/tokens", { body: { name: name.value.trim(), scopes: [may.value] } });
         await this.#load();
         this.querySelector(".made input").select();
@@ -97,19 +91,11 @@ class MyAccess extends HTMLElement {
   }
 
   #revoke(token) {
-    return this.#try(async () => {
+    return tryOrSay(async () => {
       await call("DELETE", `/api/tokens/${token.id}`);
       if (this.#made?.id === token.id) this.#made = null;
       await this.#load();
     });
-  }
-
-  async #try(act) {
-    try {
-      await act();
-    } catch (problem) {
-      state.say(problem.message, true);
-    }
   }
 }
 

@@ -1,7 +1,7 @@
 // My tasks in a calendar program, at an address that only I know.
 import { make, makeButton } from "../text/elements.js";
 import { call } from "../data/service.js";
-import { state } from "../data/state.js";
+import { drawShownOnce, tryOrSay } from "./panel-parts.js";
 
 class MyCalendars extends HTMLElement {
   #made = null;
@@ -40,14 +40,8 @@ class MyCalendars extends HTMLElement {
   }
 
   #drawMade() {
-    const shown = make("input", { readonly: true, value: this.#made.url, "aria-label": "The address" });
-    const copy = () => navigator.clipboard.writeText(this.#made.url).then(() => state.say("Copied."));
-    return make(
-      "div",
-      { class: "made" },
-      make("p", {}, "Subscribe to this address in your calendar. It is shown only now, and who has it can read on."),
-      make("span", { class: "acts" }, shown, makeButton("Copy", copy, { class: "quiet" })),
-    );
+    const words = "Subscribe to this address in your calendar. It is shown only now, and who has it can read on.";
+    return drawShownOnce(this.#made.url, "The address", words);
   }
 
   #drawForm() {
@@ -56,7 +50,7 @@ class MyCalendars extends HTMLElement {
     const submit = (event) => {
       event.preventDefault();
       const tags = tag.value.trim() ? [tag.value.trim()] : [];
-      this.#try(async () => {
+      tryOrSay(async () => {
         this.#made = await call("POST", "/api/calendars", { body: { name: name.value.trim(), tags } });
         await this.#load();
         this.querySelector(".made input").select();
@@ -72,19 +66,11 @@ class MyCalendars extends HTMLElement {
   }
 
   #end(calendar) {
-    return this.#try(async () => {
+    return tryOrSay(async () => {
       await call("DELETE", `/api/calendars/${calendar.id}`);
       if (this.#made?.id === calendar.id) this.#made = null;
       await this.#load();
     });
-  }
-
-  async #try(act) {
-    try {
-      await act();
-    } catch (problem) {
-      state.say(problem.message, true);
-    }
   }
 }
 

@@ -4,6 +4,7 @@ import { call } from "../data/service.js";
 import { readSubscription, sayHindrance, subscribe, unsubscribe } from "../data/push.js";
 import { state } from "../data/state.js";
 import { sayMoment } from "../text/when.js";
+import { tryOrSay } from "./panel-parts.js";
 
 const KINDS = {
   ntfy: ["ntfy topic", "the topic's address"],
@@ -17,7 +18,7 @@ class MyChannels extends HTMLElement {
   /** Show the channels, and what could be added. */
   async open() {
     this.#made = null;
-    await this.#try(() => this.#load());
+    await tryOrSay(() => this.#load());
   }
 
   async #load() {
@@ -85,7 +86,7 @@ class MyChannels extends HTMLElement {
   }
 
   #add(send, said) {
-    return this.#try(async () => {
+    return tryOrSay(async () => {
       this.#made = await send();
       state.say(said);
       await this.#load();
@@ -93,7 +94,7 @@ class MyChannels extends HTMLElement {
   }
 
   #test(channel) {
-    return this.#try(async () => {
+    return tryOrSay(async () => {
       const { ok, message } = await call("POST", `/api/channels/${channel.id}/test`);
       state.say(message, !ok);
       await this.#load();
@@ -101,26 +102,18 @@ class MyChannels extends HTMLElement {
   }
 
   #change(channel, body) {
-    return this.#try(async () => {
+    return tryOrSay(async () => {
       await call("PATCH", `/api/channels/${channel.id}`, { body });
       await this.#load();
     });
   }
 
   #remove(channel) {
-    return this.#try(async () => {
+    return tryOrSay(async () => {
       await call("DELETE", `/api/channels/${channel.id}`);
       if (channel.kind === "webpush") await unsubscribe();
       await this.#load();
     });
-  }
-
-  async #try(act) {
-    try {
-      await act();
-    } catch (problem) {
-      state.say(problem.message, true);
-    }
   }
 }
 

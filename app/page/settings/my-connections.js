@@ -2,8 +2,8 @@
 import { make, makeButton } from "../text/elements.js";
 import { call } from "../data/service.js";
 import { readSession } from "../data/session.js";
-import { state } from "../data/state.js";
 import { sayRights } from "./my-access.js";
+import { tryOrSay } from "./panel-parts.js";
 
 class MyConnections extends HTMLElement {
   /** Show the connections of whoever is signed in; nothing where no program can be connected. */
@@ -35,13 +35,11 @@ class MyConnections extends HTMLElement {
     );
   }
 
-  async #end(connection) {
-    try {
+  #end(connection) {
+    return tryOrSay(async () => {
       await call("DELETE", `/api/connections/${connection.id}`);
       await this.open();
-    } catch (problem) {
-      state.say(problem.message, true);
-    }
+    });
   }
 }
 

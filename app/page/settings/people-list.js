@@ -2,7 +2,7 @@
 import { make, makeButton } from "../text/elements.js";
 import { call } from "../data/service.js";
 import { readSession } from "../data/session.js";
-import { state } from "../data/state.js";
+import { drawShownOnce, tryOrSay } from "./panel-parts.js";
 
 class PeopleList extends HTMLElement {
   #invitation = null;
@@ -48,14 +48,8 @@ class PeopleList extends HTMLElement {
 
   #drawInvitation() {
     const { name, link } = this.#invitation;
-    const shown = make("input", { readonly: true, value: link, "aria-label": `The invitation for ${name}` });
-    const copy = () => navigator.clipboard.writeText(link).then(() => state.say("Copied."));
-    return make(
-      "div",
-      { class: "made" },
-      make("p", {}, `Send this link to ${name}. It works once, within three days, and is shown only now.`),
-      make("span", { class: "acts" }, shown, makeButton("Copy", copy, { class: "quiet" })),
-    );
+    const words = `Send this link to ${name}. It works once, within three days, and is shown only now.`;
+    return drawShownOnce(link, `The invitation for ${name}`, words);
   }
 
   #drawForm() {
@@ -74,13 +68,11 @@ class PeopleList extends HTMLElement {
     });
   }
 
-  async #try(act) {
-    try {
+  #try(act) {
+    return tryOrSay(async () => {
       await act();
       await this.#load();
-    } catch (problem) {
-      state.say(problem.message, true);
-    }
+    });
   }
 }
 
