@@ -27,6 +27,7 @@ _STATUS = {
     "forbidden": 403,
     "unauthenticated": 401,
     "channel_not_found": 404,
+    "channel_unconfirmed": 409,
     "link_unknown": 404,
     "link_over": 410,
     "person_not_found": 404,
@@ -76,7 +77,9 @@ def write_problem(status: int, code: str, detail: str, details: Mapping[str, Any
         "detail": detail,
         "code": code,
     }
-    headers = {"Retry-After": "1"} if status == 503 or code == "too_early" else None
+    seconds = (details or {}).get("seconds") if code == "rate_limited" else None
+    again = str(seconds) if seconds else "1" if status == 503 or code == "too_early" else ""
+    headers = {"Retry-After": again} if again else None
     return Response(to_json(body), status, headers, CONTENT_TYPE)
 
 

@@ -21,6 +21,7 @@ from app.access.people import provision_login
 from app.access.rates import Kind, Meter, Rate
 from app.background import Background
 from app.channels.keys import ServiceKeys
+from app.channels.mailing import Mailing
 from app.channels.outfit import Outfit
 from app.channels.sender import Sender
 from app.dapr.sidecar import Sidecar, open_sidecar
@@ -72,6 +73,7 @@ class Service:
     feed_wakeup: Wakeup
     sender: Sender
     outfit: Outfit
+    mailing: Mailing
     sidecar: Sidecar | None = None
     door: Door | None = None
     """Who may come in; None in `local` mode, which serves one person on this machine."""
@@ -251,16 +253,18 @@ async def open_service(
             client = GuardedClient(allowed=settings.channels_allowed)
             outfit = Outfit(settings, clock, ServiceKeys(database), client)
             sender = Sender(database, outfit.find, clock, outfit.link)
+            mailing = Mailing(store, sender, outfit, draw_secret)
             background = Background(database, store, relay, broker, sender, lease, clock, wakeup, redelivery)
             bus, meter = Subscribers(), None if door is None else build_meter(settings, database, clock)
             authority = None
             if door is not None and settings.oauth == "on":
                 authority = build_authority(settings, database, clock, ids, door)
             login = None if door is None else build_login(settings, door)
-            parts = (database, store, relay, broker, background, bus, feed_wakeup, sender, outfit)
+            parts = (database, store, relay, broker, background, bus, feed_wakeup, sender, outfit, mailing)
             try:
                 yield Service(settings, *parts, sidecar, door, meter, authority, login)
             finally:
+                await mailing.close()
                 await sender.finish()
                 await outfit.client.close()
     finally:

@@ -61,6 +61,7 @@ FREE: dict[str, dict[str, str]] = {
         "next_deadline": "an instant alone: when the list of overdue tasks changes for anybody",
     },
     "todo/channels/channels.py": {"take_over": "whose channel a browser was before, by its address"},
+    "todo/channels/mailboxes.py": {"find_mailboxes": "whose mailbox an address is, to send them a link"},
     "todo/channels/links.py": {"find_link": "the owner is what it looks for, by a signed number"},
     "todo/channels/queue.py": {"*": "the sender serves everybody"},
     "todo/calendars/calendars.py": {

@@ -1,6 +1,6 @@
 """Rates: how much one token and one person may call, over all processes; GCRA with tokens taken in leases."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import ceil
@@ -73,7 +73,8 @@ class Meter:
         keys = [f"person:{user_id}:{kind}"] + ([f"token:{token}:{kind}"] if token else [])
         empty = [key for key in keys if not self._has_left(key, now)]
         if empty:
-            granted = await self.database.write(lambda connection: _grant(connection, empty, rate, now))
+            wanted = dict.fromkeys(empty, rate)
+            granted = await self.database.write(lambda connection: _grant(connection, wanted, now))
             if isinstance(granted, float):
                 raise RateLimited(kind, max(1, ceil(granted)))
             if len(self._leases) >= MOST_KNOWN:
@@ -90,23 +91,29 @@ class Meter:
         return lease is not None and lease.left > 0 and now < lease.until
 
 
-def _grant(connection: Connection, keys: Sequence[str], rate: Rate, now: datetime) -> dict[str, int] | float:
+def take_one(connection: Connection, rates: Mapping[str, Rate], now: datetime) -> int:
+    """Count one call under each of some keys, exactly; return 0, or the seconds to wait if one has none left."""
+    granted = _grant(connection, rates, now)
+    return max(1, ceil(granted)) if isinstance(granted, float) else 0
+
+
+def _grant(connection: Connection, rates: Mapping[str, Rate], now: datetime) -> dict[str, int] | float:
     """Return how many calls each key is granted; or, if one has none left, the seconds until it has."""
     at = int(now.timestamp() * 1_000_000)
-    allowance = rate.count * rate.interval
     arrivals: dict[str, int] = {}
     waits: list[float] = []
-    for key in sorted(keys):
+    for key, rate in sorted(rates.items(), key=lambda each: each[0]):
         take_lock(connection, "rate", key)
         known = connection.execute(_READ, {"name": key}).scalar()
         arrivals[key] = max(known or 0, at)
         if known is None:
             connection.execute(_INSERT, {"key": key, "arrival": at})
-        waits.append((arrivals[key] + rate.interval - allowance - at) / 1_000_000)
+        waits.append((arrivals[key] + rate.interval - rate.count * rate.interval - at) / 1_000_000)
     if max(waits) > 0:
         return max(waits)
     granted: dict[str, int] = {}
     for key, arrival in arrivals.items():
-        granted[key] = min(rate.lease, (at + allowance - arrival) // rate.interval)
+        rate = rates[key]
+        granted[key] = min(rate.lease, (at + rate.count * rate.interval - arrival) // rate.interval)
         connection.execute(_UPDATE, {"name": key, "to": arrival + granted[key] * rate.interval})
     return granted

@@ -21,6 +21,7 @@ from app.http.edge import MCP_PATH, SMALL_BODY, Branch, Edge
 from app.http.forms.action import build_action_routes
 from app.http.forms.confirmation import build_confirm_routes
 from app.http.forms.consent import build_consent_routes
+from app.http.forms.mailbox import build_mailbox_routes
 from app.http.gate import Gate, LocalGate
 from app.http.health import add_health_routes
 from app.http.login import build_login_routes
@@ -171,6 +172,7 @@ def _add_surfaces(app: FastAPI, service: Service, streams: Streams, conversation
         app.include_router(build_consent_routes(service.authority))
     app.include_router(build_confirm_routes(store, service.settings.url))
     app.include_router(build_action_routes(service))
+    app.include_router(build_mailbox_routes(service))
     app.include_router(build_page_routes())
     app.include_router(build_api_page(app.openapi))
 

@@ -26,16 +26,18 @@ LOGIN = "/login"
 PAGE_HEADER = b"x-todo-page"
 """What the page's own writes carry: a form of another site cannot send a header."""
 _OPEN = re.compile(
-    r"/|/page/.*|/healthz|/readyz|/\.well-known/.*|/api/session|/login(?:/callback)?|/token|/register|/revoke"
+    r"/|/page/.*|/healthz|/readyz|/\.well-known/.*|/api/session(?:/link)?|/login(?:/callback)?|/token|/register|/revoke"
     r"|/events/.*|/dapr/.*|/bindings/.*|/favicon\.ico|/act/[0-9A-Za-z_-]{1,64}|/calendar/.*"
 )
 """Served without a caller: the page's files, health, metadata and signing in. Dapr's routes have their own token,
 programs that want a connection show their own secrets, and so do the links of reminders and calendars."""
-_SIGN_IN_FIRST = re.compile(r"/docs|/confirm/[0-9A-Za-z-]{1,64}|/authorize|/consent/[0-9A-Za-z_-]{1,64}")
+_SIGN_IN_FIRST = re.compile(
+    r"/docs|/confirm/[0-9A-Za-z-]{1,64}|/authorize|/consent/[0-9A-Za-z_-]{1,64}|/mail/[0-9A-Za-z._-]{1,128}"
+)
 """What people open in a browser: without a session they are led to the page, which brings them back."""
 _SIGN_INS = (("POST", SIGN_IN), ("GET", LOGGED_IN))
 """Attempts to sign in: those that fail are counted by address."""
-_FORMS = ("/confirm/", "/consent/")
+_FORMS = ("/confirm/", "/consent/", "/mail/")
 """Plain forms, which cannot send the page's header."""
 _SAFE = ("GET", "HEAD", "OPTIONS")
 MOST_TURNS = 2

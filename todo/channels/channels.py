@@ -1,7 +1,7 @@
 """The use cases on channels: made, listed, changed, removed, and what went to them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -43,6 +43,12 @@ _LEFT = (
     .where(_OWN_DELIVERIES, _D.c.state == WAITING)
     .values(state="dropped", reason=bindparam("why"), done_at=bindparam("at"))
 )
+
+
+class ChannelUnconfirmed(TodoError):
+    """Nothing goes to an e-mail address that its owner has not confirmed."""
+
+    code = "channel_unconfirmed"
 
 
 class ChannelNotFound(TodoError):
@@ -122,39 +128,48 @@ def list_channels(work: Work) -> list[dict[str, Any]]:
 
 def read_channel(work: Work, channel_id: str) -> dict[str, Any]:
     """Return one channel; raises `ChannelNotFound`."""
-    return _view(_load(work, channel_id), work.zone)
+    return _view(load_channel(work, channel_id), work.zone)
 
 
 def load_parcel(work: Work, channel_id: str, payload: str, event_id: str) -> Parcel:
-    """Return a test for a channel, as it goes out; raises `ChannelNotFound`."""
-    row = _load(work, channel_id)
+    """Return a test for a channel, as it goes out; raises `ChannelNotFound` and `ChannelUnconfirmed`."""
+    row = load_channel(work, channel_id)
+    if row.kind == "email" and row.confirmed_at is None:
+        raise ChannelUnconfirmed(
+            "This address is not confirmed yet.", "Open the link that was sent there, or let a new one be sent."
+        )
     words = "This is a test of Evolution Todo: reminders arrive here."
+    return replace(load_letter(row, event_id, "Evolution Todo", words), what="test", payload=payload)
+
+
+def load_letter(row: Any, letter_id: str, title: str, text: str) -> Parcel:
+    """Return something for a channel that stands in no queue, as it goes out."""
     return Parcel(
         number=None,
-        id=event_id,
+        id=letter_id,
         user_id=row.user_id,
         channel_id=row.id,
         kind=row.kind,
         address=row.address,
         secrets=from_json(row.secrets),
-        what="test",
-        event_id=event_id,
-        payload=payload,
-        title="Evolution Todo",
-        text=words,
-        reminder_id=event_id,
+        what="letter",
+        event_id=letter_id,
+        payload="",
+        title=title,
+        text=text,
+        reminder_id=letter_id,
     )
 
 
 def find_given(work: Work, channel_id: str) -> tuple[str, Given]:
     """Return the kind of a channel and what is kept of it; raises `ChannelNotFound`."""
-    row = _load(work, channel_id)
+    row = load_channel(work, channel_id)
     return row.kind, Given(row.address, from_json(row.secrets))
 
 
 def update_channel(work: Work, channel_id: str, request: UpdateChannel, given: Given) -> dict[str, Any]:
     """Change a channel; switched off, what waits for it is dropped; switched on, it begins afresh."""
-    row = _load(work, channel_id)
+    row = load_channel(work, channel_id)
     values: dict[str, Any] = {}
     if request.name is not None:
         values["name"] = request.name
@@ -162,11 +177,15 @@ def update_channel(work: Work, channel_id: str, request: UpdateChannel, given: G
         values["events"] = to_json(_choose_events(row.kind, request.events)).decode()
     if (given.address, dict(given.secrets)) != (row.address, from_json(row.secrets)):
         values |= {"address": given.address, "secrets": to_json(given.secrets).decode(), **_AFRESH}
+    if given.address != row.address:
+        values["confirmed_at"] = None
     if request.enabled is not None and request.enabled != bool(row.enabled):
         values |= {"enabled": request.enabled, "next_at": None, **_AFRESH}
     own = {"key": channel_id, "user": work.who.user_id}
     if values:
         work.connection.execute(update(_C).where(_OWN).values(**values), own)
+    if row.kind == "email" and given.address != row.address:
+        work.connection.execute(_LEFT, {**own, "why": "its address was changed", "at": work.at})
     if values.get("enabled") is False:
         work.connection.execute(_LEFT, {**own, "why": "the channel was switched off", "at": work.at})
     return {**read_channel(work, channel_id), **given.shown}
@@ -174,7 +193,7 @@ def update_channel(work: Work, channel_id: str, request: UpdateChannel, given: G
 
 def delete_channel(work: Work, channel_id: str) -> None:
     """Remove a channel and the list of what went to it; raises `ChannelNotFound`."""
-    _load(work, channel_id)
+    load_channel(work, channel_id)
     own = {"key": channel_id, "user": work.who.user_id}
     work.connection.execute(delete(_D).where(_OWN_DELIVERIES), own)
     work.connection.execute(delete(_C).where(_OWN), own)
@@ -182,7 +201,7 @@ def delete_channel(work: Work, channel_id: str) -> None:
 
 def list_deliveries(work: Work, channel_id: str, limit: int = 50, cursor: str | None = None) -> dict[str, Any]:
     """Return `{deliveries: […], waiting, next_cursor?}`, newest first; raises `ChannelNotFound`."""
-    _load(work, channel_id)
+    load_channel(work, channel_id)
     own = {"key": channel_id, "user": work.who.user_id}
     statement = select(_D).where(_OWN_DELIVERIES)
     if cursor is not None:
@@ -223,7 +242,8 @@ def mask_address(kind: str, address: str) -> str:
     return f"{parts.scheme}://{parts.netloc}/…"
 
 
-def _load(work: Work, channel_id: str) -> Any:
+def load_channel(work: Work, channel_id: str) -> Any:
+    """Return the row of one of the person's channels; raises `ChannelNotFound`."""
     row = work.connection.execute(_FIND, {"key": channel_id, "user": work.who.user_id}).one_or_none()
     if row is None:
         raise ChannelNotFound("There is no channel with this id.", "GET /api/channels lists them.")
@@ -240,6 +260,8 @@ def _view(row: Any, zone: ZoneInfo) -> dict[str, Any]:
         "address": mask_address(row.kind, row.address),
         "created_at": shorten_instant(row.created_at),
     }
+    if row.confirmed_at is not None:
+        view["confirmed_at"] = shorten_instant(row.confirmed_at)
     if row.last_success_at is not None:
         view["last_success"] = shorten_instant(row.last_success_at)
     if row.last_failure_at is not None:
@@ -253,6 +275,10 @@ def _say_problem(row: Any, zone: ZoneInfo) -> str:
     """Return why nothing arrives on a channel, with times of the person's zone, or ""."""
     if row.ended is not None:
         return f"This channel is switched off: {row.ended}. Check the receiver, then switch it on again."
+    if row.kind == "email" and row.confirmed_at is None:
+        if row.failing_since is not None:
+            return f"This address is not confirmed, and its link did not arrive: the receiver {row.last_failure}."
+        return "This address is not confirmed, so nothing is sent there. Open the link that was sent to it."
     if row.enabled and row.failing_since is not None:
         since = say_instant(row.failing_since, zone)
         is_planned = row.next_at not in (None, AT_ONCE)

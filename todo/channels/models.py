@@ -22,7 +22,8 @@ class Channel(SQLModel, table=True):
     `address` and `secrets` (JSON) are shown masked. `events` is a JSON list of event types. `next_at` is when the
     channel has something to send, None if nothing waits. `failures` counts the attempts in a row that failed, since
     `failing_since`; after some of them the channel rests until `paused_until`. `ended` says in words why the service
-    has switched the channel off.
+    has switched the channel off. `confirmed_at` is when the owner of an e-mail address said that it is theirs; until
+    then nothing but that question goes there.
     """
 
     __tablename__ = "channel"
@@ -49,6 +50,7 @@ class Channel(SQLModel, table=True):
     last_failure_at: str | None = None
     last_failure: str | None = None
     ended: str | None = None
+    confirmed_at: str | None = None
 
 
 class ChannelDelivery(SQLModel, table=True):

@@ -144,6 +144,11 @@ def give_back(connection: Connection, parcels: Sequence[Parcel], now: datetime) 
 def _take_of(connection: Connection, channel: Any, judge: Judge) -> list[Parcel]:
     room = 1 if channel.failures else BATCH
     taken: list[Parcel] = []
+    if channel.kind == "email" and channel.confirmed_at is None:
+        # Its address was changed while this waited.
+        over = {"channel": channel.id, "until": BEHIND, "why": "its address is not confirmed", "at": judge.at}
+        connection.execute(_END_MANY, over)
+        return taken
     for _ in range(MOST_WINDOWS):
         rows = connection.execute(_DUE, {"channel": channel.id, "now": judge.at, "limit": WINDOW}).all()
         _take_from(connection, channel, judge, rows, taken, room)

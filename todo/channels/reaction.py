@@ -19,8 +19,10 @@ CLEARING = ("webpush", "ntfy")
 """The kinds that can take back what they have shown."""
 
 _C, _D = table_of(Channel), table_of(ChannelDelivery)
+CONFIRMED = (_C.c.kind != "email") | _C.c.confirmed_at.is_not(None)
+"""The condition that a channel's address is known to be right; only e-mail has to be confirmed."""
 _OF_PERSON = select(_C.c.id, _C.c.kind, _C.c.events, _C.c.created_at).where(
-    _C.c.user_id == bindparam("user"), _C.c.enabled.is_(True)
+    _C.c.user_id == bindparam("user"), _C.c.enabled.is_(True), CONFIRMED
 )
 _INSERT = HotInsert(lambda insert: insert(_D).on_conflict_do_nothing(index_elements=["channel_id", "event_id", "what"]))
 # A channel that rests after failures is woken when its rest is over.

@@ -20,8 +20,10 @@ from todo.channels.channels import Given
 from todo.channels.requests import CreateChannel, UpdateChannel
 from todo.errors import InvalidArguments
 from todo.record.scopes import WRITE
+from todo.record.work import Who
 from todo.requests.arguments import describe_model, read_arguments
 
+_ASKED = "A link was sent to this address. Open it within three days to confirm the address; nothing is sent before."
 _NOT_HERE = {
     "email": "The operator sets TODO_SMTP_URL and TODO_SMTP_FROM.",
 }
@@ -52,7 +54,11 @@ def build_channel_routes(service: Service, draw: Draw) -> APIRouter:
         if given.request.kind == "webpush":
             # A browser that somebody else has used before is theirs no longer.
             await service.database.write(lambda connection: channels.take_over(connection, wanted.address, who.user_id))
+        if given.request.kind == "email":
+            await service.mailing.admit_question(who, wanted.address)
         made = await store.write(who, lambda work: channels.create_channel(work, given.request, wanted))
+        if given.request.kind == "email":
+            made["confirmation"] = await _ask(service, who, made["id"])
         return keep_out_of_caches(write_json(made, status=201, location=f"/api/channels/{made['id']}"))
 
     _add_changes(router, service, draw)
@@ -100,7 +106,13 @@ def _add_changes(router: APIRouter, service: Service, draw: Draw) -> None:
             final = channels.replace_secret(work, given, secret) if secret else given
             return channels.update_channel(work, channel_id, wanted, final)
 
-        return keep_out_of_caches(write_json(await store.write(who, update)))
+        is_new_mailbox = kind == "email" and given.address != kept.address
+        if is_new_mailbox:
+            await service.mailing.admit_question(who, given.address)
+        changed = await store.write(who, update)
+        if is_new_mailbox:
+            changed["confirmation"] = await _ask(service, who, channel_id)
+        return keep_out_of_caches(write_json(changed))
 
     @router.delete("/channels/{channel_id}", operation_id="delete_channel", status_code=204)
     async def remove(channel_id: str, request: Request) -> Response:
@@ -122,6 +134,17 @@ def _add_tests(router: APIRouter, service: Service) -> None:
         said = "The test was taken by the receiver." if ok else f"Nothing arrived: the receiver {outcome.why}."
         return write_json({"ok": ok, "message": said})
 
+    @router.post("/channels/{channel_id}/confirmation", operation_id="mail_confirmation")
+    async def mail_confirmation(channel_id: str, request: Request) -> Response:
+        who = identify_rest(request, WRITE)
+        kind, kept = await store.read(who, lambda work: channels.find_given(work, channel_id))
+        view = await store.read(who, lambda work: channels.read_channel(work, channel_id))
+        if "confirmed_at" in view:
+            return write_json({"ok": True, "message": "This address is confirmed already."})
+        if kind == "email":
+            await service.mailing.admit_question(who, kept.address)
+        return write_json(await _ask(service, who, channel_id))
+
     @router.get(
         "/channels/{channel_id}/deliveries",
         operation_id="list_channel_deliveries",
@@ -135,6 +158,14 @@ def _add_tests(router: APIRouter, service: Service) -> None:
                 identify_rest(request), lambda work: channels.list_deliveries(work, channel_id, limit, cursor)
             )
         )
+
+
+async def _ask(service: Service, who: Who, channel_id: str) -> dict[str, Any]:
+    """Ask the owner of a mailbox whether it is theirs; return `{ok, message}`."""
+    outcome = await service.mailing.ask(who, channel_id)
+    if outcome.state == "sent":
+        return {"ok": True, "message": _ASKED}
+    return {"ok": False, "message": f"The mail with the link was not sent: the receiver {outcome.why}."}
 
 
 def _read_given(request: CreateChannel, draw: Draw) -> Given:

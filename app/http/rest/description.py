@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from app.problems import CONTENT_TYPE, WIRE
 
 TEXT = {"type": "string"}
-_OPEN = ("/api/session", "/healthz", "/readyz")
+_OPEN = ("/api/session", "/api/session/link", "/healthz", "/readyz")
 """What is served without a credential."""
 _DOOR = {
     "401": "No credential was shown, or one that does not hold.",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -19,6 +19,8 @@ from app.access.credentials import (
     spend_invitation,
 )
 from app.access.door import Door
+from app.access.strangers import Strangers, read_networks
+from app.channels.addresses import check_mail_address
 from app.http.gate import LOGIN, PAGE_ALONE, is_from_page, name_cookie, read_secret
 from app.http.rest.description import TEXT, describe_body
 from app.http.rest.requests import read_body, read_scalars
@@ -27,16 +29,24 @@ from app.origins import name_host
 from app.problems import HttpRefusal
 from app.service import Service
 from events.instants import write_instant
+from todo.errors import RateLimited
 
 Draw = Callable[[], bytes]
 """Draws 256 bits for a secret."""
 _UNKNOWN = "This token or invitation is unknown, used, revoked or expired. Ask for a new one."
+_ON_ITS_WAY = (
+    "If this address is one where reminders arrive, a link is on its way. It holds for 15 minutes; at most three are "
+    "sent in an hour."
+)
+MOST_LINKS, LINK_EVERY = 5, timedelta(minutes=1)
+"""From one network address five links may be asked for at once, and then one in a minute."""
 _ALONE = "One person uses this service, on this machine, so nobody signs in. TODO_AUTH=token changes that."
 
 
 def build_session_routes(service: Service, draw: Draw) -> APIRouter:
     """Return the routes for signing in and out; the gate lets every request reach them."""
     router = APIRouter(responses=PROBLEMS)
+    _add_links(router, service)
 
     @router.get("/session", operation_id="get_session")
     async def get_session(request: Request) -> Response:
@@ -46,6 +56,8 @@ def build_session_routes(service: Service, draw: Draw) -> APIRouter:
         view = _view_session(found)
         if found is None and service.login is not None:
             view["login"] = {"name": name_host(service.login.issuer.url), "address": f"{service.settings.url}{LOGIN}"}
+        if found is None and _sends_mail(service):
+            view["link"] = True
         return keep_out_of_caches(write_json(view))
 
     @router.post(
@@ -65,6 +77,33 @@ def build_session_routes(service: Service, draw: Draw) -> APIRouter:
         return await Sessions(service, require_door(service), draw).close(request, everywhere=everywhere)
 
     return router
+
+
+def _add_links(router: APIRouter, service: Service) -> None:
+    """Add the route on which a person asks for a link to sign in; it answers all addresses alike."""
+    strangers = Strangers(service.store.clock, read_networks(service.settings.proxies), MOST_LINKS, LINK_EVERY)
+
+    body_of_link = describe_body({"email": TEXT}, "email")
+
+    @router.post("/session/link", operation_id="mail_link", status_code=202, openapi_extra=body_of_link)
+    async def mail_link(request: Request) -> Response:
+        body = await read_body(request)
+        require_door(service)
+        if not _sends_mail(service):
+            raise HttpRefusal(409, "no_mail", "This service sends no mail. Ask for an invitation instead.")
+        address = body.get("email")
+        if body.keys() != {"email"} or not isinstance(address, str):
+            raise HttpRefusal(422, "invalid_arguments", 'Send {"email": "…"}: the address where your reminders arrive.')
+        if wait := strangers.find_wait(request.scope):
+            raise RateLimited("links to sign in", wait)
+        check_mail_address(address.strip())
+        strangers.count_failure(request.scope)
+        service.mailing.begin_sign_in(address.strip())
+        return keep_out_of_caches(write_json({"message": _ON_ITS_WAY}, status=202))
+
+
+def _sends_mail(service: Service) -> bool:
+    return service.door is not None and "email" in service.outfit.kinds
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +199,10 @@ class Sessions:
 
 
 def _view_session(found: Found | None) -> dict[str, Any]:
-    """Return `{auth, signed_in, name?, scopes?}`; with `login` where the outside issuer logs people in."""
+    """Return `{auth, signed_in, name?, scopes?}`.
+
+    The caller adds `login` where the outside issuer logs people in, and `link` where one can be mailed.
+    """
     if found is None:
         return {"auth": "token", "signed_in": False}
     return {"auth": "token", "signed_in": True, "name": found.caller.name, "scopes": sorted(found.caller.scopes)}

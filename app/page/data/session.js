@@ -2,7 +2,7 @@
 import { forget } from "./kept.js";
 import { call } from "./service.js";
 
-/** What the service says of this window: `{auth, signed_in, name, scopes, login}`; `auth` is `local` where nobody signs in. */
+/** What the service says of this window: `{auth, signed_in, name, scopes, login, link}`; `auth` is `local` where nobody signs in. */
 export function readSession() {
   return call("GET", "/api/session");
 }
@@ -13,10 +13,15 @@ export async function signIn(token) {
   location.replace(findWanted());
 }
 
+/** Ask for a link by e-mail; return what is said of it, which is the same for every address. */
+export async function askForLink(email) {
+  return (await call("POST", "/api/session/link", { body: { email } })).message;
+}
+
 /** Return where the person wanted to go. Only our own pages: an address in a link may say anything. */
 export function findWanted() {
   const wanted = new URLSearchParams(location.search).get("next") ?? "";
-  return /^\/(docs|confirm\/[\w-]{1,64}|consent\/[\w-]{1,64}|authorize\?[!-~]*)$/.test(wanted) ? wanted : "/";
+  return /^\/(docs|confirm\/[\w-]{1,64}|consent\/[\w-]{1,64}|mail\/[\w.-]{1,128}|authorize\?[!-~]*)$/.test(wanted) ? wanted : "/";
 }
 
 /** Sign out in this browser, or in all of them. */

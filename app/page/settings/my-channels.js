@@ -42,7 +42,9 @@ class MyChannels extends HTMLElement {
       "li",
       {},
       make("span", {}, name, make("span", { class: "fact" }, ` ${channel.address}`)),
-      button("Test", () => this.#test(channel)),
+      isUnconfirmed(channel)
+        ? button("Send the link again", () => this.#try(channel, "confirmation"))
+        : button("Test", () => this.#try(channel, "test")),
       button(enabled ? "Switch off" : "Switch on", () => this.#change(channel, { enabled: !enabled })),
       button("Delete", () => this.#remove(channel)),
       make("p", { class: channel.problem ? "fact bad" : "fact" }, sayState(channel)),
@@ -88,14 +90,15 @@ class MyChannels extends HTMLElement {
   #add(send, said) {
     return tryOrSay(async () => {
       this.#made = await send();
-      state.say(said);
+      const asked = this.#made?.confirmation;
+      state.say(asked?.message ?? said, asked?.ok === false);
       await this.#load();
     });
   }
 
-  #test(channel) {
+  #try(channel, what) {
     return tryOrSay(async () => {
-      const { ok, message } = await call("POST", `/api/channels/${channel.id}/test`);
+      const { ok, message } = await call("POST", `/api/channels/${channel.id}/${what}`);
       state.say(message, !ok);
       await this.#load();
     });
@@ -115,6 +118,11 @@ class MyChannels extends HTMLElement {
       await this.#load();
     });
   }
+}
+
+/** Return whether a channel is a mailbox whose owner has not said yet that it is theirs. */
+function isUnconfirmed(channel) {
+  return channel.kind === "email" && !channel.confirmed_at;
 }
 
 /** Return what became of a channel, in words: why nothing arrives, or when something last did. */

@@ -1,6 +1,6 @@
 // The closed door: what a browser shows until somebody signs in.
 import { make } from "../text/elements.js";
-import { findWanted, readSession, signIn, takeInvitation } from "../data/session.js";
+import { askForLink, findWanted, readSession, signIn, takeInvitation } from "../data/session.js";
 
 class SignIn extends HTMLElement {
   /** Show the door instead of the page. */
@@ -51,14 +51,27 @@ class SignIn extends HTMLElement {
     this.#offerLogin();
   }
 
-  /** Where an issuer of the operator's logs people in, its way stands first. */
+  /** Where an issuer of the operator's logs people in, its way stands first; a link by e-mail stands last. */
   async #offerLogin() {
-    const { login } = await readSession().catch(() => ({}));
+    const { login, link } = await readSession().catch(() => ({}));
     const main = this.querySelector("main");
+    if (link && !this.querySelector(".by-mail")) main.querySelector(".said").before(this.#drawLink());
     if (!login || this.querySelector(".login")) return;
     const wanted = findWanted();
     const href = wanted === "/" ? login.address : `${login.address}?next=${encodeURIComponent(wanted)}`;
     main.querySelector("form").before(make("a", { class: "login", href }, `Log in with ${login.name}`));
+  }
+
+  #drawLink() {
+    const address = make("input", { type: "email", name: "email", autocomplete: "email", required: true });
+    const said = make("p", { class: "fact", role: "status" });
+    const submit = async (event) => {
+      event.preventDefault();
+      said.textContent = await askForLink(address.value.trim()).catch((problem) => problem.message);
+    };
+    const send = make("button", { type: "submit", class: "quiet" }, "Send me a link");
+    const label = make("label", {}, "Or by your e-mail address", address);
+    return make("form", { class: "by-mail", submit }, label, send, said);
   }
 
   #draw(...parts) {

@@ -1,21 +1,27 @@
 """Receivers of the tests of channels: what a world sends goes to them and nowhere else."""
 
+import asyncio
+import re
 from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
-from typing import Any
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from typing import Any, cast
 
 import http_ece  # type: ignore[import-untyped]  # it ships no types
 import httpx2
 import pytest
+from aiosmtpd.smtp import SMTP, Envelope, Session
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pydantic_core import from_json
 from standardwebhooks import Webhook
 
 from app.guarded_client import GuardedClient
-from tests.world import World
+from tests.world import URL, World
 
 Reply = Callable[[httpx2.Request], httpx2.Response | Awaitable[httpx2.Response]]
 ADDRESS = "93.184.216.34"
@@ -126,3 +132,65 @@ class Browser:
 
 def write64(data: bytes) -> str:
     return urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+@dataclass
+class Mailbox:
+    """A mail server that keeps what it gets."""
+
+    refused: tuple[str, ...] = ()
+    code: str = "250 OK"
+    held: asyncio.Event | None = None
+    got: list[tuple[list[str], bytes]] = field(default_factory=list)
+
+    async def handle_RCPT(  # noqa: N802  # aiosmtpd calls it so
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
+    ) -> str:
+        if address in self.refused:
+            return "550 5.1.1 no such user"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802  # as above
+        if self.held is not None:
+            await self.held.wait()
+        if self.code.startswith("250"):
+            self.got.append((list(envelope.rcpt_tos), cast("bytes", envelope.content)))
+        return self.code
+
+    def read(self) -> list[EmailMessage]:
+        return [message_from_bytes(each, policy=policy.default) for _, each in self.got]
+
+    @asynccontextmanager
+    async def serve(self) -> AsyncIterator[dict[str, str]]:
+        """Yield the settings of a service that sends mail here."""
+        server = await asyncio.get_running_loop().create_server(lambda: SMTP(self), "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        try:
+            yield {"smtp_url": f"smtp://127.0.0.1:{port}", "smtp_from": "todo@house.example"}
+        finally:
+            server.close()
+            await server.wait_closed()
+
+    def take_link(self, wanted: str) -> str:
+        """Return the path of the newest link of a kind, and forget the mail in which it was."""
+        for number, message in reversed(list(enumerate(self.read()))):
+            if found := re.search(rf"{URL}(/{wanted}\S+)", message.get_content()):
+                del self.got[number]
+                return found[1]
+        raise AssertionError(f"no mail with a link to /{wanted}")
+
+
+async def confirm(world: World, mailbox: Mailbox) -> None:
+    """Confirm the address of the newest question."""
+    form = {"origin": URL, "content-type": "application/x-www-form-urlencoded"}
+    answered = await world.http.post(mailbox.take_link("mail/"), headers=form, content="decision=confirm")
+    assert "is confirmed" in answered.text, answered.text
+
+
+async def add_mailbox(world: World, mailbox: Mailbox, address: str = "anna@example.org") -> dict[str, Any]:
+    """Make a channel to a mailbox and confirm it; return it as it was made."""
+    made = await make(world, kind="email", address=address)
+    assert made["confirmation"]["ok"], made
+    await confirm(world, mailbox)
+    return made

@@ -1,21 +1,14 @@
 """Reminders by ntfy, e-mail and web push: what each receiver gets, and how it is taken back."""
 
-import asyncio
 from base64 import urlsafe_b64decode
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
-from email import message_from_bytes, policy
-from email.message import EmailMessage
 from pathlib import Path
-from typing import cast
 
 import jwt
 import pytest
-from aiosmtpd.smtp import SMTP, Envelope, Session
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from tests.integration.channels.receivers import Browser, Web, answer, make, ring, write64
+from tests.integration.channels.receivers import Browser, Mailbox, Web, add_mailbox, answer, make, ring, write64
 from tests.world import World, open_world
 
 PROMISES = ("channels-deliver",)
@@ -168,48 +161,9 @@ async def test_a_subscription_with_wrong_keys_is_refused(world: World, web: Web,
     assert not await world.query("SELECT 1 FROM channel")
 
 
-@dataclass
-class Mailbox:
-    """A mail server that keeps what it gets."""
-
-    refused: tuple[str, ...] = ()
-    code: str = "250 OK"
-    got: list[tuple[list[str], bytes]] = field(default_factory=list)
-
-    async def handle_RCPT(  # noqa: N802  # aiosmtpd calls it so
-        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
-    ) -> str:
-        if address in self.refused:
-            return "550 5.1.1 no such user"
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
-
-    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802  # as above
-        if self.code.startswith("250"):
-            self.got.append((list(envelope.rcpt_tos), cast("bytes", envelope.content)))
-        return self.code
-
-    def read(self) -> list[EmailMessage]:
-        return [message_from_bytes(each, policy=policy.default) for _, each in self.got]
-
-
-@pytest.fixture
-async def post(tmp_path: Path, storage: str) -> AsyncIterator[tuple[World, Mailbox]]:
-    """A world with a mail server of its own."""
-    mailbox = Mailbox()
-    server = await asyncio.get_running_loop().create_server(lambda: SMTP(mailbox), "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    try:
-        async with open_world(tmp_path, smtp_url=f"smtp://127.0.0.1:{port}", smtp_from="todo@house.example") as world:
-            yield world, mailbox
-    finally:
-        server.close()
-        await server.wait_closed()
-
-
 async def test_a_mail_says_what_rings_and_has_a_link(post: tuple[World, Mailbox]) -> None:
     world, mailbox = post
-    made = await make(world, kind="email", address="anna@example.org")
+    made = await add_mailbox(world, mailbox)
     assert made["address"] == "a…@example.org"
     await ring(world, "Bcc: evil@example.org ⟂ Überweisung")
     (message,) = mailbox.read()
@@ -224,7 +178,7 @@ async def test_a_mail_says_what_rings_and_has_a_link(post: tuple[World, Mailbox]
 
 async def test_a_title_cannot_bring_headers_of_its_own(post: tuple[World, Mailbox]) -> None:
     world, mailbox = post
-    await make(world, kind="email", address="anna@example.org")
+    await add_mailbox(world, mailbox)
     await ring(world, "Milk\u2028Bcc: evil@example.org\u0085X-Evil: 1")
     (message,) = mailbox.read()
     assert set(message.keys()) >= {"From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted"}
@@ -234,9 +188,9 @@ async def test_a_title_cannot_bring_headers_of_its_own(post: tuple[World, Mailbo
 
 async def test_a_recipient_that_the_server_refuses_is_given_up_and_no_other(post: tuple[World, Mailbox]) -> None:
     world, mailbox = post
+    gone = await add_mailbox(world, mailbox, "gone@example.org")
+    good = await add_mailbox(world, mailbox)
     mailbox.refused = ("gone@example.org",)
-    gone = await make(world, kind="email", address="gone@example.org")
-    good = await make(world, kind="email", address="anna@example.org")
     await ring(world)
     (listed,) = (await world.rest.get(f"/channels/{gone['id']}/deliveries")).json()["deliveries"]
     assert (listed["state"], listed["reason"]) == (
@@ -249,7 +203,7 @@ async def test_a_recipient_that_the_server_refuses_is_given_up_and_no_other(post
 
 async def test_a_server_that_is_busy_gets_the_mail_later(post: tuple[World, Mailbox]) -> None:
     world, mailbox = post
-    await make(world, kind="email", address="anna@example.org")
+    await add_mailbox(world, mailbox)
     mailbox.code = "451 4.3.0 later"
     await ring(world)
     assert not mailbox.got
