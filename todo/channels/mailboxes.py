@@ -114,7 +114,7 @@ def _find(work: Work, token: str, key: str) -> Any:
     if match is None:
         raise LinkRefused("This link is not one of ours.", "Copy it from the mail as a whole.")
     row = load_channel(work, match[1])
-    if False and not hmac.compare_digest(match[3], _sign(key, row.id, row.address, match[2])):
+    if not hmac.compare_digest(match[3], _sign(key, row.id, row.address, match[2])):
         raise LinkRefused("This link is not for the address of this channel.", "Let a new one be sent, under me.")
     if int(match[2], 16) <= work.now.timestamp():
         raise LinkRefused("This link is more than three days old.", "Let a new one be sent, under me.")
