@@ -14,6 +14,7 @@ FREE: dict[str, dict[str, str]] = {
     "app/access/people.py": {"*": "a person is removed once"},
     "app/access/removal.py": {"*": "a person is removed once"},
     "events/outbox.py": {"*": "a task is erased for good once, and the outbox is not large"},
+    "todo/channels/where.py": {"_has_heard": "looks at the newest fifty changes from one place"},
     "todo/activity/history.py": {
         "*": "a task is erased for good once; its last ring is looked for from the newest notification backwards"
     },

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Delete, Update, bindparam, case, delete, insert, update
 
 from events.instants import write_instant
+from todo.channels.where import say_where
 from todo.errors import InvalidArguments, ReminderInPast, TaskNotFound
 from todo.record.changes import Change, answer_nothing, hint_series
 from todo.record.conflicts import check_version
@@ -83,7 +84,7 @@ def set_reminder(work: Work, request: SetReminder) -> WriteAnswer:
     changed = {each["remind_at"] for each in others}
     new = {at: ahead for at, ahead in wanted.items() if at in fresh or at in changed}
     sentence = f"You will be reminded of {quote_title(task['title'])} on {_say_times(work, new)}{manner.say()}."
-    return change.answer(row, sentence, warnings, hint=hint_series(task))
+    return change.answer(row, sentence, warnings, hint=hint_series(task), where=say_where(work))
 
 
 def _resolve_all(work: Work, task: TaskRow, request: SetReminder) -> tuple[dict[str, str | None], list[str]]:

@@ -33,6 +33,8 @@ COMPLETE: dict[str, Callable[[Reader, Intent], Intent]] = {
     "complete_many": list_intents.complete_many,
     "move_many": list_intents.move_many,
     "list_sorted": list_intents.list_sorted,
+    "nag": task_intents.nag,
+    "nag_to": task_intents.nag_to,
     "remind_about": task_intents.remind_about,
     "snooze": task_intents.snooze,
     "report_done": task_intents.report_done,

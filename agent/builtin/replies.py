@@ -27,6 +27,8 @@ class Replies:
             return self._say("unclear")
         if call.name == "find_tasks" and heading == "next_reminder":
             return self._say_next_reminder(call.rows)
+        if call.name == "find_tasks" and heading == "where":
+            return str(call.data.get("rings") or self._say("unclear"))
         if call.name == "plan_changes" and "change_id" not in call.data:
             return self._say_plan(call.data)
         if call.name == "find_tasks":

@@ -101,6 +101,33 @@ def remind_about(reader: Reader, draft: Intent) -> Intent:
     return _split_target(reader, draft, text, "at")
 
 
+def nag(reader: Reader, draft: Intent) -> Intent:
+    """Set a reminder that rings again and again until the task is done; the one spoken of last if none is named."""
+    manner = _read_nag(reader, draft)
+    return (
+        manner if isinstance(manner, Intent) else replace(draft, target=draft.target or Target(is_it=True), args=manner)
+    )
+
+
+def nag_to(reader: Reader, draft: Intent) -> Intent:
+    """Create a task with a reminder that rings again and again until the task is done."""
+    manner = _read_nag(reader, draft)
+    if isinstance(manner, Intent):
+        return manner
+    return replace(draft, args={"title": reader.restore(draft.slots["what"]), "reminders": [manner]})
+
+
+def _read_nag(reader: Reader, draft: Intent) -> dict[str, Any] | Intent:
+    """Return the reminder that first rings after the named duration and then every such; else a refusal."""
+    # "every hour" has no number.
+    for text in (draft.slots["lead"], f"1 {draft.slots['lead']}"):
+        lead = reader.read_duration(text)
+        first = reader.read_time(reader.language.reading["ahead"].format(lead=text))
+        if lead is not None and first is not None and first.due:
+            return {"at": first.due, "nag": lead}
+    return reader.refuse("bad_lead")
+
+
 def snooze(reader: Reader, draft: Intent) -> Intent:
     """Put a reminder off for a duration or until a time."""
     if "when" in draft.slots:

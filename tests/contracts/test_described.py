@@ -12,7 +12,7 @@ PROMISES = ("rest-judged",)
 
 pytestmark = pytest.mark.anyio
 
-OPEN = {"/api/session", "/healthz", "/readyz"}
+OPEN = {"/api/session", "/api/session/link", "/healthz", "/readyz"}
 
 
 async def test_with_several_people_each_operation_names_its_door(tmp_path: Path) -> None:

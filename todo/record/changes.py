@@ -172,10 +172,11 @@ class Change:
         warnings: list[str] | None = None,
         next_occurrence: DateShape | None = None,
         hint: str = "",
+        where: str = "",
     ) -> WriteAnswer:
         """Record the change and return its answer about one of its tasks.
 
-        `sentence` is for people, `hint` the next step for a program.
+        `sentence` is for people and followed by `where` their reminders ring, `hint` is the next step for a program.
         """
         task = self.view(row)
         recorded = self.record()
@@ -186,7 +187,7 @@ class Change:
             answer["next_occurrence"] = next_occurrence
         if warnings:
             answer["warnings"] = warnings
-        return finish_answer(self.work, answer, sentence, hint)
+        return finish_answer(self.work, answer, f"{sentence} {where}" if where else sentence, hint)
 
 
 def finish_answer(work: Work, answer: WriteAnswer, sentence: str, hint: str = "") -> WriteAnswer:

@@ -302,7 +302,7 @@ class TaskFilter(Request):
     tags: Annotated[list[Tag] | None, Field(max_length=50, description="All of them")] = None
     priority: Priority | None = None
     kind: Annotated[Literal["task", "recurring"] | None, Field(description="Default task")] = None
-    has_reminder: Annotated[bool | None, Field(description="Whether a reminder waits")] = None
+    has_reminder: Annotated[bool | None, Field(description="Whether one waits; says where they ring")] = None
 
 
 _EXCLUDED = {

@@ -4,6 +4,7 @@ from typing import TypedDict, cast
 
 from pydantic_core import from_json, to_json
 
+from todo.channels.where import say_where
 from todo.errors import InvalidArguments, RuleNeverOccurs
 from todo.record.changes import Change, answer_nothing
 from todo.record.conflicts import check_version
@@ -115,7 +116,8 @@ def create_recurring_task(work: Work, request: CreateRecurringTask) -> WriteAnsw
             warnings += _warn_of_fixed(work, task)
         series, row, more = _join(change, series, task, shared, replace=request.reminders is not None)
         warnings += more
-    return change.answer(row, _say_created(work, series, change.view(row)), warnings)
+    where = say_where(work) if befores else ""
+    return change.answer(row, _say_created(work, series, change.view(row)), warnings, where=where)
 
 
 def _load_convertible(work: Work, request: CreateRecurringTask) -> TaskRow:

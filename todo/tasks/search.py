@@ -9,6 +9,7 @@ from sqlalchemy import Connection, and_, bindparam, func, literal, select, text
 
 from events.instants import write_instant
 from events.sql import is_sqlite
+from todo.channels.where import describe_where
 from todo.errors import InvalidArguments
 from todo.record.models import NO_DEADLINE
 from todo.record.queries import REMINDER, TASK, SimilarTask, name_similar
@@ -37,6 +38,7 @@ class FindAnswer(NowShape):
     """A page of results; `also_completed` counts completed tasks with the same words.
 
     `near_titles` stands where no task has the words, `total_leaves_out` where there is more than `total` counts.
+    `rings` says where reminders ring, if tasks with a waiting reminder were asked for.
     """
 
     tasks: list[FoundTask]
@@ -49,6 +51,7 @@ class FindAnswer(NowShape):
     total_is_minimum: NotRequired[bool]
     warnings: NotRequired[list[str]]
     total_leaves_out: NotRequired[str]
+    rings: NotRequired[str]
 
 
 _OTHER = TAG.alias("other_tag")
@@ -102,6 +105,8 @@ def find_tasks(work: Work, request: FindTasks, besides: TaskFilter | None = None
         view["near_titles"] = near
     if left_out := _say_left_out(len(view.get("upcoming", [])), view.get("also_completed", 0)):
         view["total_leaves_out"] = left_out
+    if request.has_reminder:
+        view["rings"] = describe_where(work)
     if next_cursor is not None:
         view["next_cursor"] = next_cursor
     if total > COUNTED:

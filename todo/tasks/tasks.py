@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 from todo import reminders
 from todo.activity.history import HistoryEntry, list_history
+from todo.channels.where import say_where
 from todo.errors import InvalidArguments
 from todo.record.changes import Change, answer_nothing, hint_series
 from todo.record.conflicts import check_version
@@ -58,6 +59,7 @@ def create_task(work: Work, request: CreateTask) -> WriteAnswer:
         saved += f", due {when.say_short(task['due'], work.zone) if own else task['due_text']}"
     if scheduled := [each for each in task.get("reminders", []) if each["status"] == "scheduled"]:
         saved += f"; you will be reminded {scheduled[0]['remind_text']}"
+        return change.answer(row, f"{saved}.", warnings, where=say_where(work))
     return change.answer(row, f"{saved}.", warnings)
 
 

@@ -81,6 +81,7 @@ async def test_nothing_but_the_question_goes_to_an_address_until_its_owner_press
         assert (looked.status_code, "a…@example.org" in looked.text) == (200, True)
     assert "not confirmed" in (await world.rest.get(f"/channels/{made['id']}")).json()["problem"]
     assert not mailbox.got
+    assert not await world.query("SELECT 1 FROM channel_delivery")
     assert (await world.http.post(path, content="decision=confirm")).status_code == 403, "without an origin"
     for _ in range(2):
         assert "is confirmed" in (await press(world.http, path)).text
@@ -111,6 +112,8 @@ async def test_a_link_that_is_tampered_late_or_of_an_address_before_confirms_not
     assert (await press(world.http, late)).status_code == 410
     assert "confirmed_at" not in (await world.rest.get(f"/channels/{made['id']}")).json()
     assert (await press(world.http, f"/mail/{world.ids.new()}.{expires}.{mac}")).status_code == 404
+    await world.rest.post(f"/channels/{made['id']}/confirmation")
+    assert (await press(world.http, mailbox.take_link("mail/"))).status_code == 200
 
 
 @pytest.mark.on_both_databases
@@ -124,6 +127,7 @@ async def test_another_address_has_to_be_confirmed_anew_and_gets_nothing_that_wa
     mailbox.code = "250 OK"
     changed = await world.rest.patch(f"/channels/{made['id']}", json={"address": "other@example.org"})
     assert changed.json()["confirmation"]["ok"]
+    assert "not confirmed" in changed.json()["problem"]
     mailbox.take_link("mail/")
     world.clock.move(hours=1)
     await world.send()
