@@ -19,6 +19,8 @@ from tests.scheduling import ModuleScheduling, put_live_first
 from tests.storage import DEFAULT, STORAGE
 from tests.world import World, open_world
 
+pytest_plugins = ("evolution_todo_pytest",)
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Let the kernel end this run when `run.py test` is killed, and a worker with its run; guards end the rest."""

@@ -48,6 +48,7 @@ FREE: dict[str, dict[str, str]] = {
     "app/resource_updates.py": {"_read_after": "the ids of everybody's changed tasks; a listener hears of their own"},
     "app/bench": {"*": "measures a database of its own"},
     "app/cli/verify.py": {"*": "the operator compares everybody's events with the topics"},
+    "app/testing": {"*": "reads every event of a database that a test made"},
     "app/faults": {"*": "judges a database of its own"},
     "events/embedded.py": {
         "EmbeddedBroker._deliver_due": "the broker delivers everybody's events",

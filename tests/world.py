@@ -1,13 +1,10 @@
 """The `World` of tests: one service on a database, a movable clock and counted ids, with every surface and no sleep."""
 
-import atexit
 import os
 import shutil
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +18,9 @@ from sqlalchemy import text
 
 from app.http.app import build_app
 from app.identity import SCHEDULER, StdioIdentity
-from app.migrations import migrate_file
 from app.service import Service, open_service
 from app.settings import Settings, load_settings
+from app.testing.service import make_template
 from tests.clock import CountedIds, MovableClock
 from tests.storage import STORAGE
 from todo.scheduler import step
@@ -124,15 +121,6 @@ async def lay_out_settings(folder: Path, **overrides: Any) -> Settings:
         assert STORAGE.cluster is not None
         overrides["database_url"] = await STORAGE.cluster.open_for(folder)
     return make_settings(folder, **overrides)
-
-
-@cache
-def make_template() -> Path:
-    """Return a migrated SQLite file that worlds start from: a copy takes a tenth of the time of the migrations."""
-    folder = Path(tempfile.mkdtemp(prefix="todo-template-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    assert migrate_file(folder / "todo.db")
-    return folder / "todo.db"
 
 
 @asynccontextmanager

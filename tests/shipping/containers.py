@@ -91,7 +91,7 @@ def build_image(say: Say) -> str:
 
 def name_content() -> str:
     """Return a name for what the image is built from: it changes with every file of it."""
-    places = (*PACKAGES, "requirements", "pyproject.toml", "README.md", "LICENSE", ".dockerignore")
+    places = (*PACKAGES, "evolution_todo", "requirements", "pyproject.toml", "README.md", "LICENSE", ".dockerignore")
     digest = hashlib.sha256()
     for name in list_files():
         if name.startswith(places):

@@ -120,7 +120,7 @@ def run(*words: str, **settings: str) -> str:
 def test_the_wheel_holds_the_product_and_nothing_of_its_workshop(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.split("/")[0] for name in names}
-    assert tops == {*PACKAGES, "evolution_todo.py", f"evolution_todo-{VERSION}.dist-info"}
+    assert tops == {*PACKAGES, "evolution_todo.py", "evolution_todo_pytest.py", f"evolution_todo-{VERSION}.dist-info"}
     for needed in (
         "app/page/index.html",
         "agent/builtin/languages/en.yaml",
@@ -160,3 +160,21 @@ def test_in_a_shared_environment_it_says_what_to_do(wheel: Path, tmp_path: Path)
     assert done.returncode == 1
     assert "shares this environment with other packages named app" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@LONG
+def test_its_plugin_runs_the_tests_of_others(wheel: Path, tmp_path: Path) -> None:
+    uv, python, theirs = find_uv(), str(tmp_path / "env/bin/python"), tmp_path / "theirs"
+    run(uv, "venv", "--python", sys.executable, str(tmp_path / "env"))
+    run(uv, "pip", "install", "--python", python, f"{wheel}[testing]")
+    theirs.mkdir()
+    (theirs / "test_milk.py").write_text(
+        "def test_milk(todo):\n    todo.call('create_task', title='Milk')\n    assert len(todo.events) == 1\n", "utf-8"
+    )
+    command = [python, "-m", "pytest", "-q", "-W", "error", str(theirs)]
+    done = subprocess.run(command, cwd=theirs, capture_output=True, text=True, check=False)
+    assert "1 passed" in done.stdout, done.stdout[-2000:]
+    (theirs / "app").mkdir()
+    (theirs / "app/__init__.py").touch()
+    done = subprocess.run(command, cwd=theirs, capture_output=True, text=True, check=False)
+    assert "cannot run beside other packages named app" in done.stdout, done.stdout[-2000:]

@@ -13,7 +13,7 @@ from pydantic_core import from_json
 from agent.messages import ChatModel
 from app.http.app import build_app
 from app.http.server import bind
-from tests.scripted_model import ScriptedModel
+from app.testing.scripted_model import ScriptedModel
 from tests.world import URL, World, open_world
 
 Event = tuple[str, dict[str, Any]]

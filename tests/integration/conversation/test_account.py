@@ -6,13 +6,12 @@ from typing import Any
 import pytest
 
 from agent.messages import Finished, ModelFailed, TextPiece
+from app.testing.scripted_model import last_result
+from app.testing.service import Todo
 from tests.integration.conversation.talking import open_talk, say
 from tests.integration.conversation.test_conversation import DELETE, fill
-from tests.scripted_model import last_result
 
 PROMISES = ("honest-agent",)
-
-pytestmark = pytest.mark.anyio
 
 UNKNOWN = "01930000-0000-7000-8000-0000000000ff"
 
@@ -25,6 +24,7 @@ def mark_high(*ids: str) -> list[Any]:
     return [("update_task", {"task_id": each, "priority": "high"}) for each in ids]
 
 
+@pytest.mark.anyio
 async def test_a2_a_failure_beside_successes_of_its_tool_is_told(tmp_path: Path) -> None:
     lines: tuple[Any, ...] = (
         [("find_tasks", {})],
@@ -42,6 +42,7 @@ async def test_a2_a_failure_beside_successes_of_its_tool_is_told(tmp_path: Path)
         assert "_" not in answer["text"]
 
 
+@pytest.mark.anyio
 async def test_a2_only_the_same_target_repairs(tmp_path: Path) -> None:
     lines: tuple[Any, ...] = (
         mark_high(UNKNOWN),
@@ -62,6 +63,7 @@ async def test_a2_only_the_same_target_repairs(tmp_path: Path) -> None:
         assert "Give a date" not in text, "advice for programs"
 
 
+@pytest.mark.anyio
 async def test_a2_a_call_of_the_same_answer_repairs_nothing(tmp_path: Path) -> None:
     # The model had not seen the failure yet when it wanted the second call.
     lines = ([("create_task", {"title": ""}), ("create_task", {"title": "Bread"})], "Both are added.")
@@ -69,6 +71,7 @@ async def test_a2_a_call_of_the_same_answer_repairs_nothing(tmp_path: Path) -> N
         assert (await say(world, "add both"))["text"].endswith('Not done: adding a task ("title" is empty).')
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize("ends", ["text", "calls", "error"])
 async def test_a4_the_last_step_is_without_tools_and_the_account_is_true(tmp_path: Path, ends: str) -> None:
     steps: list[Any] = [[("create_task", {"title": f"Task {n}"})] for n in range(4)]
@@ -91,6 +94,7 @@ async def test_a4_the_last_step_is_without_tools_and_the_account_is_true(tmp_pat
             assert all(f'"Task {n}" is saved.' in response.json()["detail"] for n in range(4))
 
 
+@pytest.mark.anyio
 async def test_a4_a_problem_carries_what_was_said(tmp_path: Path) -> None:
     async with open_talk(tmp_path, lambda _: iter([TextPiece("I will look")])) as (world, _):
         response = await world.rest.post("/chat", json={"message": "look"})
@@ -98,26 +102,7 @@ async def test_a4_a_problem_carries_what_was_said(tmp_path: Path) -> None:
         assert response.json()["text"] == "I will look"
 
 
-async def test_a5_a6_one_instruction_and_the_total(tmp_path: Path) -> None:
-    async with open_talk(tmp_path, *DELETE, "Fine.") as (world, model):
-        await fill(world)
-        asked = await say(world, "delete the old ones")
-        assert "(12 tasks in all): do you agree?" in asked["text"]
-        await say(world, "what else is there?", asked["conversation_id"])
-        kept = next(each for each in model.asked[-1].messages if each.text.startswith("confirmation_required"))
-        assert "link" not in kept.text
-        assert "repeat this very call" not in kept.text
-        assert "asks the person" in kept.text
-
-
-async def test_a1_agreement_in_other_words_goes_on(tmp_path: Path) -> None:
-    async with open_talk(tmp_path, *DELETE, "All gone.") as (world, _):
-        await fill(world)
-        asked = await say(world, "delete the old ones")
-        assert (await say(world, "yes please delete them", asked["conversation_id"]))["text"] == "All gone."
-        assert (await world.rest.get("/tasks")).json()["tasks"] == []
-
-
+@pytest.mark.anyio
 async def test_a6_the_model_is_told_that_history_was_cut(tmp_path: Path) -> None:
     async with open_talk(tmp_path, "word " * 3_000, "Two.", history_tokens=1_000) as (world, model):
         first = await say(world, "one")
@@ -126,15 +111,66 @@ async def test_a6_the_model_is_told_that_history_was_cut(tmp_path: Path) -> None
         assert "not shown to you any more" in model.asked[1].system
 
 
-async def test_a7_what_changes_stands_last(tmp_path: Path) -> None:
-    async with open_talk(tmp_path, "One.", "Two.") as (world, model):
-        await say(world, "one")
-        world.clock.move(days=1, minutes=7)
-        await say(world, "two")
-        first, second = (request.system.rpartition("\n") for request in model.asked)
-        assert first[0] == second[0]
-        assert first[2] == "Now is Monday 23 November 2026, 10:00 (Europe/Berlin)."
-        assert second[2] == "Now is Tuesday 24 November 2026, 10:07 (Europe/Berlin)."
+@pytest.mark.anyio
+@pytest.mark.parametrize(("reason", "code"), [("stop", "model_empty"), ("content_filter", "model_filtered")])
+async def test_x11_an_empty_answer_is_an_error(tmp_path: Path, reason: Any, code: str) -> None:
+    async with open_talk(tmp_path, lambda _: iter([TextPiece(" \n"), Finished((), reason)])) as (world, _):
+        response = await world.rest.post("/chat", json={"message": "hello"})
+        assert (response.status_code, response.json()["code"]) == (502, code)
+
+
+@pytest.mark.anyio
+async def test_a9_a_plan_that_was_not_applied_is_not_told_as_done(tmp_path: Path) -> None:
+    plan = ("plan_changes", {"filter": {"text": "old"}, "change": {"complete": True}})
+    async with open_talk(tmp_path, [plan], ModelFailed("model_stalled", "Silent.", "Again.")) as (world, _):
+        await fill(world, 3)
+        response = await world.rest.post("/chat", json={"message": "complete the old ones"})
+        assert response.json()["detail"] == "Silent. Again. Nothing was changed."
+    async with open_talk(tmp_path / "claimed", [plan], "All three are completed.") as (world, _):
+        await fill(world, 3)
+        text = (await say(world, "complete the old ones"))["text"]
+        assert text == "All three are completed.\n\nNothing was changed."
+
+
+@pytest.fixture
+def todo_settings() -> dict[str, Any]:
+    return {"zone": "Europe/Berlin"}
+
+
+def fill_up(todo: Todo, count: int = 12) -> None:
+    for n in range(count):
+        todo.call("create_task", title=f"Old {n}")
+
+
+def test_a5_a6_one_instruction_and_the_total(todo: Todo) -> None:
+    model = todo.script([*DELETE, "Fine."])
+    fill_up(todo)
+    asked = todo.say("delete the old ones")
+    assert "(12 tasks in all): do you agree?" in asked["text"]
+    todo.say("what else is there?", asked["conversation_id"])
+    kept = next(each for each in model.asked[-1].messages if each.text.startswith("confirmation_required"))
+    assert "link" not in kept.text
+    assert "repeat this very call" not in kept.text
+    assert "asks the person" in kept.text
+
+
+def test_a1_agreement_in_other_words_goes_on(todo: Todo) -> None:
+    todo.script([*DELETE, "All gone."])
+    fill_up(todo)
+    asked = todo.say("delete the old ones")
+    assert (todo.say("yes please delete them", asked["conversation_id"]))["text"] == "All gone."
+    assert todo.rest.get("/tasks").json()["tasks"] == []
+
+
+def test_a7_what_changes_stands_last(todo: Todo) -> None:
+    model = todo.script(["One.", "Two."])
+    todo.say("one")
+    todo.clock.move(days=1, minutes=7)
+    todo.say("two")
+    first, second = (request.system.rpartition("\n") for request in model.asked)
+    assert first[0] == second[0]
+    assert first[2] == "Now is Monday 23 November 2026, 10:00 (Europe/Berlin)."
+    assert second[2] == "Now is Tuesday 24 November 2026, 10:07 (Europe/Berlin)."
 
 
 @pytest.mark.parametrize(
@@ -151,26 +187,19 @@ async def test_a7_what_changes_stands_last(tmp_path: Path) -> None:
         ("show them", "1. Deleted scenes, due today", False),
     ],
 )
-async def test_x11_a_claim_without_a_change_is_corrected(tmp_path: Path, message: str, text: str, added: bool) -> None:
-    async with open_talk(tmp_path, text) as (world, _):
-        answer = await say(world, message)
-        assert answer["text"] == text + ("\n\nNothing was changed." if added else "")
+def test_x11_a_claim_without_a_change_is_corrected(todo: Todo, message: str, text: str, added: bool) -> None:
+    todo.script([text])
+    answer = todo.say(message)
+    assert answer["text"] == text + ("\n\nNothing was changed." if added else "")
 
 
-@pytest.mark.parametrize(("reason", "code"), [("stop", "model_empty"), ("content_filter", "model_filtered")])
-async def test_x11_an_empty_answer_is_an_error(tmp_path: Path, reason: Any, code: str) -> None:
-    async with open_talk(tmp_path, lambda _: iter([TextPiece(" \n"), Finished((), reason)])) as (world, _):
-        response = await world.rest.post("/chat", json={"message": "hello"})
-        assert (response.status_code, response.json()["code"]) == (502, code)
-
-
-async def test_x11_an_empty_answer_after_a_change_tells_the_change(tmp_path: Path) -> None:
+def test_x11_an_empty_answer_after_a_change_tells_the_change(todo: Todo) -> None:
     lines = ([("create_task", {"title": "Milk"})], lambda _: iter([Finished()]))
-    async with open_talk(tmp_path, *lines) as (world, _):
-        assert (await say(world, "add milk"))["text"] == '"Milk" is saved.'
+    todo.script([*lines])
+    assert (todo.say("add milk"))["text"] == '"Milk" is saved.'
 
 
-async def test_a8_what_was_asked_in_plain_words_is_done_at_once_and_undone_at_once(tmp_path: Path) -> None:
+def test_a8_what_was_asked_in_plain_words_is_done_at_once_and_undone_at_once(todo: Todo) -> None:
     change = {"filter": {"text": "old"}, "change": {"add_tags": ["urgent"]}, "apply": True}
     lines: tuple[Any, ...] = (
         [("plan_changes", change)],
@@ -178,24 +207,12 @@ async def test_a8_what_was_asked_in_plain_words_is_done_at_once_and_undone_at_on
         [("undo", {})],
         "Taken back.",
     )
-    async with open_talk(tmp_path, *lines) as (world, model):
-        await fill(world, 3)
-        done = await say(world, "tag the old ones urgent")
-        assert done["text"] == "Tagged; undo brings it back."
-        assert "plan_changes with apply true" in model.asked[0].system
-        assert "do not ask whether you should" in model.asked[0].system
-        assert (await world.rest.get("/tasks", params={"tags": "urgent"})).json()["total"] == 3
-        await say(world, "undo", done["conversation_id"])
-        assert (await world.rest.get("/tasks", params={"tags": "urgent"})).json()["total"] == 0
-
-
-async def test_a9_a_plan_that_was_not_applied_is_not_told_as_done(tmp_path: Path) -> None:
-    plan = ("plan_changes", {"filter": {"text": "old"}, "change": {"complete": True}})
-    async with open_talk(tmp_path, [plan], ModelFailed("model_stalled", "Silent.", "Again.")) as (world, _):
-        await fill(world, 3)
-        response = await world.rest.post("/chat", json={"message": "complete the old ones"})
-        assert response.json()["detail"] == "Silent. Again. Nothing was changed."
-    async with open_talk(tmp_path / "claimed", [plan], "All three are completed.") as (world, _):
-        await fill(world, 3)
-        text = (await say(world, "complete the old ones"))["text"]
-        assert text == "All three are completed.\n\nNothing was changed."
+    model = todo.script([*lines])
+    fill_up(todo, 3)
+    done = todo.say("tag the old ones urgent")
+    assert done["text"] == "Tagged; undo brings it back."
+    assert "plan_changes with apply true" in model.asked[0].system
+    assert "do not ask whether you should" in model.asked[0].system
+    assert todo.rest.get("/tasks", params={"tags": "urgent"}).json()["total"] == 3
+    todo.say("undo", done["conversation_id"])
+    assert todo.rest.get("/tasks", params={"tags": "urgent"}).json()["total"] == 0

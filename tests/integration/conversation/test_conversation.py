@@ -8,8 +8,8 @@ import pytest
 from pydantic_core import from_json
 
 from agent.messages import Finished, ModelFailed, ModelRequest, TextPiece, ToolCall
+from app.testing.scripted_model import last_result
 from tests.integration.conversation.talking import names_of, open_talk, say, stream
-from tests.scripted_model import last_result
 
 PROMISES = ("honest-agent",)
 

@@ -9,8 +9,8 @@ import pytest
 from openai import AsyncOpenAI, OpenAI
 
 from agent.messages import ModelFailed, TextPiece
+from app.testing.scripted_model import last_result
 from tests.integration.conversation.talking import open_talk, serve_talk
-from tests.scripted_model import last_result
 from tests.world import World
 
 PROMISES = ("chat-clients",)

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
-from agent.messages import Finished, Message, ModelRequest, Piece, TextPiece, ToolCall
+from agent.messages import Finished, Message, ModelFailed, ModelRequest, Piece, TextPiece, ToolCall
 
 Call = tuple[str, dict[str, Any] | str]
 
@@ -23,7 +23,11 @@ class ScriptedModel:
     asked: list[ModelRequest] = field(default_factory=list)
 
     async def answer(self, request: ModelRequest) -> AsyncIterator[Piece]:
+        """Yield the pieces of the next line; raises `ModelFailed` after the last one."""
         self.asked.append(request)
+        if not self.lines:
+            sentence = "The test's script has no further line."
+            raise ModelFailed("script_ended", sentence, "Give `script` one line for each answer of the model.")
         line = self.lines.pop(0)
         while callable(line):
             line = line(request)
