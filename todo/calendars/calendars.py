@@ -12,8 +12,8 @@ from todo.calendars.feed import Filter
 from todo.errors import InvalidArguments
 from todo.record.models import Calendar, User
 from todo.record.work import Work
+from todo.requests.parts import Tags
 from todo.requests.request import Request
-from todo.requests.schemas import Tags
 from todo.text.search_words import fold_tag
 
 MOST = 20

@@ -28,7 +28,8 @@ from todo.reminders import MOST_PER_TASK, follow_due, replace_reminders
 from todo.requests.confirmations import require_person
 from todo.requests.fields import clean_tags, read_edits
 from todo.requests.operation import Operation
-from todo.requests.schemas import CreateRecurringTask, ReminderSpec, UpdateTask
+from todo.requests.parts import ReminderSpec
+from todo.requests.schemas import CreateRecurringTask, UpdateTask
 from todo.series.parsed_rule import check_mode, describe_schedule, read_schedule
 from todo.series.preview import list_ahead
 from todo.series.series import (

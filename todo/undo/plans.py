@@ -25,7 +25,8 @@ from todo.record.work import Work
 from todo.requests.arguments import read_arguments
 from todo.requests.confirmations import require_agreement, require_person
 from todo.requests.operation import WRITES, Effect, Operation
-from todo.requests.schemas import ApplyPlan, FindTasks, PlanChanges
+from todo.requests.plan_schemas import ApplyPlan, PlanChanges
+from todo.requests.schemas import FindTasks
 from todo.series import create as create_series
 from todo.series import update as update_series
 from todo.tasks import search, tasks

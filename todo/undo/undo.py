@@ -29,7 +29,7 @@ from todo.record.views import diff_views
 from todo.record.work import Work
 from todo.requests.confirmations import require_person
 from todo.requests.operation import Effect, Operation
-from todo.requests.schemas import Undo
+from todo.requests.plan_schemas import Undo
 from todo.series.series import read_series, save_series
 from todo.text.display import quote_title
 from todo.text.when import say_short
