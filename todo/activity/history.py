@@ -13,7 +13,8 @@ from events.instants import read_instant, write_instant
 from events.outbox import OutboxEntry
 from events.sql import table_of
 from todo.errors import TaskNotFound, TooEarly
-from todo.record.differences import list_fields, tell_differences
+from todo.record.differences import list_fields, tell_differences, tell_list
+from todo.record.lists import load_list_parts
 from todo.record.models import (
     Activity,
     Change,
@@ -120,11 +121,14 @@ def list_changes(work: Work, limit: int = 50, cursor: str | None = None) -> dict
     key = {"user": work.who.user_id, "before": paging.read_number(cursor), "limit": limit + 1}
     rows = [row._asdict() for row in work.connection.execute(_NEWEST, key)]
     page, next_cursor = paging.cut_page(rows, limit, lambda row: str(row["seq"]))
-    view: dict[str, Any] = {"changes": [_view_change(work, row) for row in page]}
+    parts: dict[str, list[Any]] = {}
+    for part in load_list_parts(work, [row["id"] for row in page]):
+        parts.setdefault(part.change_id, []).append(part)
+    view: dict[str, Any] = {"changes": [_view_change(work, row, parts.get(row["id"], [])) for row in page]}
     return view if next_cursor is None else {**view, "next_cursor": next_cursor}
 
 
-def _view_change(work: Work, row: dict[str, Any]) -> dict[str, Any]:
+def _view_change(work: Work, row: dict[str, Any], lists: list[Any]) -> dict[str, Any]:
     items = [item._asdict() for item in work.connection.execute(_ITEMS, {"key": row["id"]})]
     tasks = [
         {"task_id": item["task_id"], "title": title, "version": item["version"], **_tell_difference(work, item)}
@@ -143,7 +147,18 @@ def _view_change(work: Work, row: dict[str, Any]) -> dict[str, Any]:
     titles = [quote_title(each["title"]) for each in tasks]
     more = f" and {len(items) - len(titles)} more" if len(items) > len(titles) and titles else ""
     said = _SAID.get(row["kind"], "changed")
+    if lists:
+        view["lists"] = [_view_list_part(part) for part in lists]
+    if lists and not items:
+        text = f"{'; '.join(each['text'] for each in view['lists'])}, by {_tell_who(row)}"
+        return {**view, "tasks": [], "text": text[0].upper() + text[1:]}
     return {**view, "tasks": tasks, "text": f"{', '.join(titles) or 'An erased task'}{more} {said} by {_tell_who(row)}"}
+
+
+def _view_list_part(part: Any) -> dict[str, Any]:
+    """Return one list's part in a change: `{list_id, name, text}`."""
+    before, after = None if part.before is None else from_json(part.before), from_json(part.after)
+    return {"list_id": part.list_id, "name": after["name"], "text": tell_list(before, after)}
 
 
 def list_history(work: Work, task_id: str, limit: int = 200) -> History:

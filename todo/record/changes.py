@@ -12,11 +12,15 @@ from events.outbox import record_event
 from events.sql import HotInsert, table_of
 from todo.errors import InvalidArguments
 from todo.record import models
+from todo.record.lists import insert_list, update_list_row, write_list_part
+from todo.record.places import load_place
 from todo.record.rows import insert_task, show_task, update_task_row
 from todo.record.scopes import WRITE
 from todo.record.shapes import (
     DateShape,
     EventRef,
+    ListColumns,
+    ListRow,
     NewTask,
     RecurrenceRow,
     TaskColumns,
@@ -61,7 +65,7 @@ class Change:
     @property
     def is_empty(self) -> bool:
         """Whether nothing was touched."""
-        return not self._parts.list_touched() and not self._parts.series
+        return not self._parts.list_touched() and not self._parts.series and not self._parts.lists
 
     def create(self, values: NewTask) -> TaskRow:
         """Insert a task of the caller's and return its row."""
@@ -102,6 +106,19 @@ class Change:
         """Keep how far a series was before this change moves it on."""
         self._parts.series.setdefault(row["task_id"], row)
 
+    def create_list(self, name: str) -> ListRow:
+        """Insert a list of the caller's and return its row."""
+        row = insert_list(self.work, name)
+        self._parts.lists[row["id"]] = (None, row)
+        return row
+
+    def update_list(self, row: ListRow, values: ListColumns) -> ListRow:
+        """Write changed columns of a list and return its new row."""
+        first = self._parts.lists.get(row["id"], (row, row))[0]
+        changed = update_list_row(self.work, row, values)
+        self._parts.lists[row["id"]] = (first, changed)
+        return changed
+
     def add(self, parts: Collected) -> None:
         """Take in what the steps of a plan have touched."""
         self._parts.add(parts)
@@ -113,9 +130,11 @@ class Change:
         """
         part = self._parts.tasks[row["id"]]
         if part.after is None:
-            shown = show_task(self.work, part.row) if reminded else view_task(part.row, (), self.work.zone)
-            part.after = shown
+            part.after = show_task(self.work, part.row) if reminded else self._view_unreminded(part.row)
         return part.after
+
+    def _view_unreminded(self, row: TaskRow) -> TaskShape:
+        return view_task(row, (), self.work.zone, place=load_place(self.work, row))
 
     def was(self, row: TaskRow) -> Mapping[str, Any]:
         """Return the view of a touched task before the change; empty for a new one."""
@@ -133,6 +152,10 @@ class Change:
             self.view(each.row)
         return touched
 
+    def list_lists(self) -> list[tuple[ListRow | None, ListRow]]:
+        """Return the lists that were touched, each as it was (None for a new one) and as it is."""
+        return list(self._parts.lists.values())
+
     def record(self) -> Recorded:
         """Write the change, its items and its events, after the tasks' own rows and in the same transaction.
 
@@ -146,6 +169,8 @@ class Change:
         # The last wall: no caller changes tasks without the right to, even if a surface forgot to check.
         work.who.require(WRITE)
         write_history(work, change_id, self.kind, touched, self._parts.series, self._undoes)
+        for was, now in self._parts.lists.values():
+            write_list_part(work, change_id, was, now)
         actor = work.who.actor()
         events = []
         for each in touched:

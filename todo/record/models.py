@@ -44,13 +44,15 @@ class Task(SQLModel, table=True):
     version of `words`.
 
     `kind` is `task`, or `recurring` for a series. An instance of a series carries its `recurring_id` and its nominal
-    `occurrence`, and in `edited` the names of the fields that were changed on it alone.
+    `occurrence`, and in `edited` the names of the fields that were changed on it alone. Without `list_id` a task is in
+    the inbox.
     """
 
     __tablename__ = "task"
     __table_args__ = (
         Index("ix_task_due", "user_id", "kind", "status", "deadline", "id", **only_where(_ALIVE)),
         Index("ix_task_all", "user_id", "kind", "deadline", "id", **only_where(_ALIVE)),
+        Index("ix_task_list", "user_id", "kind", "list_id", "status", "deadline", "id", **only_where(_ALIVE)),
         Index("ix_task_title", "user_id", "title_key", **only_where(_ALIVE)),
         # PostgreSQL keeps its index of words itself, in the transaction of the change: nothing ever waits there.
         Index("ix_task_unindexed", "number", **only_where("unindexed = 1", postgresql="false")),
@@ -88,6 +90,7 @@ class Task(SQLModel, table=True):
     title_key: str
     words: str
     unindexed: int = 1
+    list_id: str | None = None
 
 
 class TaskTag(SQLModel, table=True):
@@ -177,7 +180,8 @@ class Reminder(SQLModel, table=True):
 class Calendar(SQLModel, table=True):
     """A feed of a person's tasks at a secret address, of which only the SHA-256 is kept.
 
-    `tags` is a JSON list, folded; only tasks with all of them are in the feed. `done` lets completed ones in.
+    `tags` is a JSON list, folded; only tasks with all of them are in the feed, and with `list_id` only those of that
+    list. `done` lets completed ones in.
     """
 
     __tablename__ = "calendar"
@@ -190,6 +194,7 @@ class Calendar(SQLModel, table=True):
     tags: str = "[]"
     done: bool = False
     created_at: str
+    list_id: str | None = None
 
 
 class Change(SQLModel, table=True):

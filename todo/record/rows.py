@@ -8,6 +8,7 @@ from sqlalchemy import bindparam, delete, insert, update
 from events.sql import HotInsert, WithoutIndex, table_of
 from todo.errors import ChangedMeanwhile
 from todo.record.models import NO_DEADLINE, TaskTag
+from todo.record.places import load_place
 from todo.record.queries import TASK, load_recurrence, load_reminders
 from todo.record.shapes import NewTask, TaskColumns, TaskRow, TaskShape
 from todo.record.views import view_task
@@ -25,6 +26,8 @@ _DELETE_TAGS = delete(_TAG).where(
 _GUARDED = update(TASK).where(
     TASK.c.id == bindparam("key"), TASK.c.user_id == bindparam("owner"), TASK.c.version == bindparam("seen")
 )
+FIELD_OF = {"list_id": "list"}
+"""The names of fields whose columns have another one."""
 _TEXT = frozenset({"title", "notes", "tags"})
 _TAGGED = frozenset({"tags", "status", "deadline", "deleted_at"})
 
@@ -45,6 +48,7 @@ def insert_task(work: Work, values: NewTask) -> TaskRow:
         "recurring_id": None,
         "occurrence": None,
         "edited": "",
+        "list_id": None,
         **values,
         "tags": to_json(tags).decode() if tags else "[]",
         "id": work.ids.new(),
@@ -97,9 +101,9 @@ def deadline_of(work: Work, due: str | None) -> str:
 def show_task(work: Work, row: TaskRow) -> TaskShape:
     """Return the caller's view of a row, its reminders or its recurrence included."""
     if row["kind"] == "recurring":
-        view = view_task(row, (), work.zone, load_recurrence(work, row["id"]))
+        view = view_task(row, (), work.zone, load_recurrence(work, row["id"]), load_place(work, row))
     else:
-        view = view_task(row, load_reminders(work, row["id"]), work.zone)
+        view = view_task(row, load_reminders(work, row["id"]), work.zone, place=load_place(work, row))
     if row["deleted_at"] is not None:
         view["deleted"] = True
     return view
@@ -114,7 +118,8 @@ def note_edited(task: TaskRow, *names: str) -> TaskColumns:
     """Return the column that marks fields as edited on this instance alone; empty for other tasks."""
     if task["recurring_id"] is None:
         return {}
-    return {"edited": " ".join(sorted({*task["edited"].split(), *names}))}
+    fields = (FIELD_OF.get(name, name) for name in names)
+    return {"edited": " ".join(sorted({*task["edited"].split(), *fields}))}
 
 
 def _write_tags(work: Work, row: TaskRow, tags: list[str]) -> None:

@@ -55,6 +55,7 @@ class TaskColumns(TypedDict, total=False):
     title_key: str
     words: str
     unindexed: int
+    list_id: str | None
 
 
 class NewTask(TypedDict, total=False):
@@ -69,6 +70,7 @@ class NewTask(TypedDict, total=False):
     priority: int
     recurring_id: str
     occurrence: str
+    list_id: str | None
 
 
 class TaskRow(TypedDict):
@@ -97,6 +99,30 @@ class TaskRow(TypedDict):
     title_key: str
     words: str
     unindexed: int
+    list_id: str | None
+
+
+class ListColumns(TypedDict, total=False):
+    """The columns of a list that change."""
+
+    name: str
+    name_key: str
+    position: int
+    archived: bool
+    deleted_at: str | None
+
+
+class ListRow(TypedDict):
+    """A row of `task_list`."""
+
+    id: str
+    user_id: str
+    name: str
+    name_key: str
+    position: int
+    archived: bool
+    created_at: str
+    deleted_at: str | None
 
 
 class RecurrenceColumns(TypedDict, total=False):
@@ -218,6 +244,19 @@ class RecurrenceShape(TypedDict):
     skipped_text: NotRequired[Annotated[list[str], Field(description="The same in words")]]
 
 
+# A typed dict with a key named `list` reads that word as the key's own type.
+Texts = list[str]
+Reminders = list[ReminderShape]
+
+
+@with_config(OPEN)
+class ListRef(TypedDict):
+    """The list that a task is in."""
+
+    id: Id
+    name: str
+
+
 @with_config(OPEN)
 class TaskShape(TypedDict):
     """A task, as answers and events show it; a series has a `recurrence`, an instance a `recurring_id`."""
@@ -234,12 +273,13 @@ class TaskShape(TypedDict):
         Annotated[str, Field(description="IANA zone of a due with a time; answers leave out the person's own")]
     ]
     priority: PriorityName
-    tags: list[str]
-    reminders: NotRequired[list[ReminderShape]]
+    tags: Texts
+    list: NotRequired[Annotated[ListRef, Field(description="Absent: in no list, the inbox")]]
+    reminders: NotRequired[Reminders]
     recurring_id: NotRequired[Annotated[Id, Field(description="The series of an instance")]]
     occurrence: NotRequired[Annotated[Due, Field(description="The nominal date of an instance; it never moves")]]
     occurrence_text: NotRequired[Annotated[str, Field(description="The same in words, if the due is another one")]]
-    edited: NotRequired[Annotated[list[str], Field(description="Fields changed on this instance alone")]]
+    edited: NotRequired[Annotated[Texts, Field(description="Fields changed on this instance alone")]]
     recurrence: NotRequired[RecurrenceShape]
     version: Annotated[int, Field(ge=1)]
     created_at: Instant

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from events.catalog import EventType
-from todo.record.shapes import RecurrenceRow, TaskRow, TaskShape, TriggerShape
+from todo.record.shapes import ListRow, RecurrenceRow, TaskRow, TaskShape, TriggerShape
 
 
 @dataclass(slots=True)
@@ -47,10 +47,14 @@ class Touched:
 
 @dataclass(slots=True)
 class Collected:
-    """The parts of a change in the order in which tasks were first touched, and its series as they were before."""
+    """The parts of a change in the order in which tasks were first touched, and its series as they were before.
+
+    `lists` has each list as it was, None for a new one, and as it is.
+    """
 
     tasks: dict[str, Touched] = field(default_factory=dict)
     series: dict[str, RecurrenceRow] = field(default_factory=dict)
+    lists: dict[str, tuple[ListRow | None, ListRow]] = field(default_factory=dict)
 
     def add(self, other: "Collected") -> None:
         """Take in what came later; the parts of one task become one."""
@@ -63,6 +67,8 @@ class Collected:
                 )
         for series_id, row in other.series.items():
             self.series.setdefault(series_id, row)
+        for list_id, (was, now) in other.lists.items():
+            self.lists[list_id] = (self.lists.get(list_id, (was, now))[0], now)
 
     def list_touched(self) -> list[Touched]:
         """Return the parts, without tasks that came and went within the change."""

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from pydantic_core import from_json
 
 from events.instants import shorten_instant
+from todo.record.places import NOWHERE, Place
 from todo.record.shapes import (
     BriefTask,
     CatchUpName,
@@ -25,6 +26,9 @@ PRIORITIES = ("none", "low", "medium", "high")
 _DERIVED = frozenset(
     {"version", "updated_at", "due_local", "due_text", "occurrence_text", "completed_text", "edited", "deleted"}
 )
+
+_REFERENCES = frozenset({"list"})
+"""Fields that name something else by its id."""
 
 
 def view_reminder(row: ReminderRow, zone: ZoneInfo, *, names_zone: bool = False) -> ReminderShape:
@@ -70,13 +74,17 @@ def view_recurrence(row: RecurrenceRow, zone: ZoneInfo) -> RecurrenceShape:
 
 
 def view_task(
-    row: TaskRow, reminders: Sequence[ReminderRow], zone: ZoneInfo, recurrence: RecurrenceRow | None = None
+    row: TaskRow,
+    reminders: Sequence[ReminderRow],
+    zone: ZoneInfo,
+    recurrence: RecurrenceRow | None = None,
+    place: Place = NOWHERE,
 ) -> TaskShape:
     """Return a task as the contract shows it; empty fields are left out, tags and priority never.
 
     `due` is the exact value, `due_local` the form to send back, `due_text` the words, both in the caller's zone; the
     words add the time in the due's own zone. The times of reminders name a zone only where the due has one of its own.
-    `recurrence` is that of a series.
+    `recurrence` is that of a series, `place` says where the task stands.
     """
     view: dict[str, Any] = {"id": row["id"], "title": row["title"]}
     if row["kind"] != "task":
@@ -93,6 +101,8 @@ def view_task(
         view["zone"] = row["zone"]
     view["priority"] = PRIORITIES[row["priority"]]
     view["tags"] = from_json(row["tags"]) if row["tags"] != "[]" else []
+    if row["list_id"] is not None:
+        view["list"] = {"id": row["list_id"], "name": place.list_name}
     if reminders:
         foreign = row["zone"] not in (None, zone.key)
         view["reminders"] = [view_reminder(reminder, zone, names_zone=foreign) for reminder in reminders]
@@ -125,8 +135,13 @@ def diff_views(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str,
     return {
         name: [before.get(name), after.get(name)]
         for name in dict.fromkeys([*before, *after])
-        if name not in _DERIVED and before.get(name) != after.get(name)
+        if name not in _DERIVED and identify(name, before.get(name)) != identify(name, after.get(name))
     }
+
+
+def identify(name: str, value: Any) -> Any:
+    """Return what a field's value is compared by: a list is the same one under another name."""
+    return value["id"] if name in _REFERENCES and value is not None else value
 
 
 def view_briefly(view: TaskShape, zone: ZoneInfo) -> BriefTask:

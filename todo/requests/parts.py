@@ -6,6 +6,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from todo.requests.request import Request
 from todo.text.display import is_seen
+from todo.text.list_names import LONGEST, write_name
 from todo.text.manner import split_manner
 
 Priority = Literal["none", "low", "medium", "high"]
@@ -23,6 +24,17 @@ Notes = Annotated[str, Field(max_length=20_000)]
 Tags = Annotated[list[Tag], Field(max_length=50)]
 TimeText = Annotated[str, Field(max_length=64)]
 Id = Annotated[str, Field(max_length=200)]
+
+
+def _write_list_name(text: str) -> str:
+    name = write_name(_check_seen(text))
+    if len(name) > LONGEST:
+        raise ValueError(f"it has {len(name)} characters; at most {LONGEST} are allowed")
+    return name
+
+
+ListName = Annotated[str, Field(min_length=1, max_length=LONGEST), AfterValidator(_write_list_name)]
+LIST = "By name; a new name makes one; inbox: none"
 RULE = "RFC 5545 RRULE, such as FREQ=WEEKLY;BYDAY=MO,TH;BYHOUR=9"
 TIME = "Date 2026-11-27, local time 2026-11-27T17:00, or instant with offset"
 URGENT = "In quiet hours too"

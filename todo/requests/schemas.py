@@ -6,6 +6,7 @@ from pydantic import Field
 
 from todo.recurrence.schedule import CatchUp, Mode
 from todo.requests.parts import (
+    LIST,
     NAG,
     RULE,
     TIME,
@@ -13,6 +14,7 @@ from todo.requests.parts import (
     ZONE,
     ChangeRequest,
     Id,
+    ListName,
     Notes,
     Priority,
     ReminderItem,
@@ -34,8 +36,13 @@ from todo.requests.request import (
 
 Status = Literal["open", "completed", "overdue", "all"]
 Sort = Literal["due", "-due", "priority", "created", "completed", "title"]
-Clearable = Literal["notes", "due", "priority", "tags"]
-ClearableShared = Literal["notes", "priority", "tags"]
+Clearable = Literal["notes", "due", "priority", "tags", "list"]
+ClearableShared = Literal["notes", "priority", "tags", "list"]
+# A model with a field named `list` reads that word as the field's value from there on.
+Reminders = list[ReminderItem]
+Clear = list[Clearable]
+ClearShared = list[ClearableShared]
+SomeTags = list[Tag]
 
 
 class CreateTask(WriteRequest):
@@ -49,8 +56,9 @@ class CreateTask(WriteRequest):
     zone: Annotated[str | None, Field(max_length=64, description=ZONE)] = None
     priority: Priority | None = None
     tags: Tags | None = None
+    list: Annotated[ListName | None, Field(description=LIST)] = None
     reminders: Annotated[
-        list[ReminderItem] | None,
+        Reminders | None,
         Field(
             max_length=20,
             description="Times, or durations before the due: 30m, 2h, 1d urgent, 1h nag 10m",
@@ -65,7 +73,7 @@ class TaskEdits(Request):
         AtMostOne(("due", "shift")),
         AtMostOne(("zone", "shift")),
         AtMostOne(("notes", "append_notes")),
-        NotCleared(("due", "notes", "priority", "tags"), moved_by=(("due", "shift"),)),
+        NotCleared(("due", "notes", "priority", "tags", "list"), moved_by=(("due", "shift"),)),
     )
 
     title: Title | None = None
@@ -80,7 +88,8 @@ class TaskEdits(Request):
     tags: Annotated[Tags | None, Field(description="Replaces all tags")] = None
     add_tags: Tags | None = None
     remove_tags: Tags | None = None
-    clear: Annotated[list[Clearable] | None, Field(max_length=4, description="Fields to empty")] = None
+    list: Annotated[ListName | None, Field(description=LIST)] = None
+    clear: Annotated[Clear | None, Field(max_length=5, description="Fields to empty")] = None
 
 
 class UpdateTask(TaskEdits, ChangeRequest):
@@ -158,8 +167,9 @@ class CreateRecurringTask(WriteRequest):
     notes: Notes | None = None
     priority: Priority | None = None
     tags: Tags | None = None
+    list: Annotated[ListName | None, Field(description=LIST)] = None
     reminders: Annotated[
-        list[ReminderItem] | None,
+        Reminders | None,
         Field(max_length=20, description="Durations before each due: 30m, 1h urgent nag 10m"),
     ] = None
     expected_version: Annotated[int | None, Field(ge=1)] = None
@@ -170,7 +180,7 @@ class UpdateRecurringTask(ChangeRequest):
 
     combinations: ClassVar[tuple[Combination, ...]] = (
         AtMostOne(("notes", "append_notes")),
-        NotCleared(("notes", "priority", "tags")),
+        NotCleared(("notes", "priority", "tags", "list")),
         AtMostOne(("paused", "pause_until", "skip"), "Give one of them at a time."),
         NotWith(("paused", "pause_until", "skip"), ("rule", "first_due", "zone", "ends"), "Change the dates first."),
     )
@@ -182,8 +192,9 @@ class UpdateRecurringTask(ChangeRequest):
     tags: Annotated[Tags | None, Field(description="Replaces all tags")] = None
     add_tags: Tags | None = None
     remove_tags: Tags | None = None
-    clear: Annotated[list[ClearableShared] | None, Field(max_length=3, description="Fields to empty")] = None
-    reminders: Annotated[list[ReminderItem] | None, Field(max_length=20, description="Replaces all")] = None
+    list: Annotated[ListName | None, Field(description=LIST)] = None
+    clear: Annotated[ClearShared | None, Field(max_length=4, description="Fields to empty")] = None
+    reminders: Annotated[Reminders | None, Field(max_length=20, description="Replaces all")] = None
     rule: Annotated[str | None, Field(description=RULE)] = None
     first_due: Annotated[TimeText | None, Field(description="All is new from here on")] = None
     zone: Annotated[str | None, Field(max_length=64)] = None
@@ -206,7 +217,8 @@ class TaskFilter(Request):
     due_until: Annotated[TimeText | None, Field(description="Inclusive; a date includes its day")] = None
     completed_from: TimeText | None = None
     completed_until: TimeText | None = None
-    tags: Annotated[list[Tag] | None, Field(max_length=50, description="All of them")] = None
+    tags: Annotated[SomeTags | None, Field(max_length=50, description="All of them")] = None
+    list: Annotated[ListName | None, Field(description="By name; inbox: in none")] = None
     priority: Priority | None = None
     kind: Annotated[Literal["task", "recurring"] | None, Field(description="Default task")] = None
     has_reminder: Annotated[bool | None, Field(description="Whether a reminder waits")] = None

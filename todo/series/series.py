@@ -220,6 +220,7 @@ def make_instances(
             "zone": None if when.is_date(date.due) else series.schedule.zone.key,
             "recurring_id": series.task["id"],
             "occurrence": date.due,
+            "list_id": series.task["list_id"],
         }
         row = change.create(instance)
         advance.made.append(row)

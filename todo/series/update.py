@@ -28,7 +28,7 @@ from todo.recurrence.schedule import (
 )
 from todo.reminders import follow_due, replace_reminders
 from todo.requests.confirmations import require_person
-from todo.requests.fields import read_edits
+from todo.requests.fields import choose_list, read_edits
 from todo.requests.operation import Operation
 from todo.requests.schemas import UpdateRecurringTask
 from todo.series.create import inherit_edits, read_befores
@@ -64,7 +64,9 @@ def update_recurring_task(work: Work, request: UpdateRecurringTask) -> WriteAnsw
     check_version(work, series.task, request.expected_version)
     _refuse_completed(series, request)
     plan = SeriesDraft(work, series, load_open_instances(work, series.task["id"]))
-    plan.shared = pick_changed(series.task, read_edits(series.task, request))
+    change = Change(work, "update_recurring_task", request.request_id)
+    chosen = choose_list(change, request.list, plan.warnings)
+    plan.shared = pick_changed(series.task, read_edits(series.task, request) | chosen)
     if series.task["status"] == "completed" and (request.rule or request.first_due or request.ends):
         plan.shared |= {"status": "open", "completed_at": None}
     if request.reminders is not None:
@@ -78,7 +80,7 @@ def update_recurring_task(work: Work, request: UpdateRecurringTask) -> WriteAnsw
         pause_until(plan, request.pause_until)
     if request.skip is not None:
         skip(plan, request.skip)
-    return _carry_out(plan, request)
+    return _carry_out(plan, request, change)
 
 
 def _refuse_completed(series: Series, request: UpdateRecurringTask) -> None:
@@ -156,7 +158,7 @@ def _find_last_due(plan: SeriesDraft, series: Series) -> str | None:
     return None if step is None else step.due
 
 
-def _carry_out(plan: SeriesDraft, request: UpdateRecurringTask) -> WriteAnswer:
+def _carry_out(plan: SeriesDraft, request: UpdateRecurringTask, change: Change) -> WriteAnswer:
     work, task = plan.work, plan.series.task
     plan.values = cast(
         "RecurrenceColumns",
@@ -169,7 +171,6 @@ def _carry_out(plan: SeriesDraft, request: UpdateRecurringTask) -> WriteAnswer:
     if not (plan.values or plan.shared or plan.moved or plan.gone or dates):
         sentence = f"{quote_title(task['title'])} recurs like that already; nothing was changed."
         return {**answer_nothing(work, task, sentence, plan.warnings), "recurring_id": task["id"]}
-    change = Change(work, "update_recurring_task", request.request_id)
     before, after = (view_recurrence(each.row, work.zone) for each in (plan.series, plan.revised))
     looks_new = bool(plan.shared) or before != after
     row = change.update(task, plan.shared) if looks_new else task

@@ -14,7 +14,7 @@ from todo.record.shapes import DateShape, NewTask, NowShape, TaskColumns, TaskRo
 from todo.record.views import PRIORITIES, diff_views
 from todo.record.work import Work
 from todo.requests.confirmations import require_person
-from todo.requests.fields import clean_tags, read_edits
+from todo.requests.fields import choose_list, clean_tags, read_edits
 from todo.requests.operation import READS, Effect, Operation
 from todo.requests.schemas import CompleteTask, CreateTask, DeleteTask, GetTask, ReopenTask, UpdateTask
 from todo.series.create import delete_series, edit_template
@@ -48,10 +48,12 @@ def create_task(work: Work, request: CreateTask) -> WriteAnswer:
         due = _read_due(work, request.due, request.zone, warnings)
         values["due"], values["zone"] = due["due"], due["zone"]
     change = Change(work, "create_task", request.request_id)
+    values["list_id"] = choose_list(change, request.list, warnings).get("list_id")
     row = change.create(values)
     added = [reminders.add_reminder(work, row, spec) for spec in request.reminders or []]
     task = change.view(row, reminded=bool(added))
-    saved = f"{quote_title(task['title'])} is saved"
+    where = f" in {quote_title(task['list']['name'])}" if "list" in task else ""
+    saved = f"{quote_title(task['title'])} is saved{where}"
     if "due" in task:
         # The zone is named where it is not the person's own.
         own = task.get("zone", work.zone.key) == work.zone.key
@@ -86,12 +88,13 @@ def update_task(work: Work, request: UpdateTask) -> WriteAnswer:
         return edit_template(work, task, request)
     check_version(work, task, request.expected_version)
     warnings: list[str] = []
-    values = pick_changed(task, _read_edits(work, task, request, warnings))
+    change = Change(work, "update_task", request.request_id)
+    edits = _read_edits(work, task, request, warnings) | choose_list(change, request.list, warnings)
+    values = pick_changed(task, edits)
     if not values:
         return answer_nothing(
             work, task, f"{quote_title(task['title'])} is like that already; nothing was changed.", warnings
         )
-    change = Change(work, "update_task", request.request_id)
     row = change.update(task, {**values, **note_edited(task, *values)})
     if "due" in values:
         warnings += reminders.follow_due(work, row)

@@ -146,6 +146,7 @@ def plan_changes(work: Work, request: PlanChanges) -> WriteAnswer:
                 numbers: list[dict[str, Any]] = [{"number": each["number"]} for each in rehearsal.diff]
                 return {**applied, "plan_id": plan_id, "diff": numbers}
         except ConfirmationRequired as error:
+            work.list_names.clear()
             answer["needs_confirmation"] = error.details["summary"]
     if rehearsal.warnings:
         answer["warnings"] = rehearsal.warnings
@@ -255,7 +256,8 @@ def _rehearse(work: Work, steps: Sequence[Step]) -> _Rehearsal:
             found.effects = count_effects(whole.list_touched(), planned=True)
             raise _TakenBack
     except _TakenBack:
-        pass
+        # Lists that it made are gone again.
+        work.list_names.clear()
     found.warnings += _shorten_diff(found.diff)
     return found
 

@@ -11,7 +11,7 @@ from todo.record.changes import Change
 from todo.record.queries import load_reminders
 from todo.record.rows import pick_changed, show_task
 from todo.record.shapes import ReminderRow, TaskColumns, TaskRow, TaskShape
-from todo.record.views import PRIORITIES
+from todo.record.views import PRIORITIES, identify
 from todo.record.work import Work
 from todo.series.series import delete_row
 from todo.text import when
@@ -25,18 +25,19 @@ FIELDS = (
     "zone",
     "priority",
     "tags",
+    "list",
     "recurring_id",
     "occurrence",
     "edited",
 )
-"""The fields of a task that undo restores, beside its reminders."""
+"""The fields of a task that undo restores, beside its reminders; a list by its id."""
 
 Fields = dict[str, Any]
 
 
 def read_fields(view: TaskShape) -> Fields:
     """Return what undo compares and restores: the fields, and each reminder under `reminder <id>`; None for absent."""
-    fields: Fields = {name: view.get(name) for name in FIELDS}
+    fields: Fields = {name: identify(name, view.get(name)) for name in FIELDS}
     for each in view.get("reminders", []):
         fields[f"reminder {each['id']}"] = each
     return fields
@@ -97,6 +98,7 @@ def _write_columns(fields: Fields) -> TaskColumns:
         "zone": fields["zone"],
         "priority": PRIORITIES.index(fields["priority"]),
         "tags": to_json(fields["tags"]).decode() if fields["tags"] else "[]",
+        "list_id": fields.get("list"),
         "recurring_id": fields["recurring_id"],
         "occurrence": fields["occurrence"],
         "edited": " ".join(fields["edited"] or []),
