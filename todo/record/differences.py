@@ -10,7 +10,7 @@ from todo.text.when import say_short
 
 MOST_SHOWN = 200
 """Characters of a text that a shortened difference shows."""
-_IN_WORDS = {"due": "due_text", "completed_at": "completed_text"}
+_IN_WORDS = {"due": "due_text", "start": "start_text", "completed_at": "completed_text"}
 """Fields that are instants, with the name under which their local words stand beside them."""
 _RANG = {"fired": "rang", "cancelled": "cancelled"}
 

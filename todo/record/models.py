@@ -45,7 +45,8 @@ class Task(SQLModel, table=True):
 
     `kind` is `task`, or `recurring` for a series. An instance of a series carries its `recurring_id` and its nominal
     `occurrence`, and in `edited` the names of the fields that were changed on it alone. Without `list_id` a task is in
-    the inbox.
+    the inbox. `start` is a date or an instant before which it is not to be done, `starts_at` its first instant in its
+    user's zone.
     """
 
     __tablename__ = "task"
@@ -91,6 +92,8 @@ class Task(SQLModel, table=True):
     words: str
     unindexed: int = 1
     list_id: str | None = None
+    start: str | None = None
+    starts_at: str | None = None
 
 
 class TaskTag(SQLModel, table=True):
@@ -117,7 +120,8 @@ class Recurrence(SQLModel, table=True):
     `reminders` and `skipped` are JSON lists: durations before the due, and dates to leave out. `newest` is the nominal
     date up to which every occurrence is dealt with, `awaits` the one that comes first when the series goes on, if that
     is settled, `made` how many instances there were. `next_due` is the date after it; `next_at` the instant at which
-    the scheduler has to make that one's instance, if it has to. `revision` guards against two who go on at once.
+    the scheduler has to make that one's instance, if it has to. `start` is how long before its due each one begins.
+    `revision` guards against two who go on at once.
     """
 
     __tablename__ = "recurrence"
@@ -145,6 +149,7 @@ class Recurrence(SQLModel, table=True):
     next_due: str | None = None
     next_at: str | None = None
     revision: int = 1
+    start: str | None = None
 
 
 class Reminder(SQLModel, table=True):

@@ -49,6 +49,7 @@ def insert_task(work: Work, values: NewTask) -> TaskRow:
         "occurrence": None,
         "edited": "",
         "list_id": None,
+        "start": None,
         **values,
         "tags": to_json(tags).decode() if tags else "[]",
         "id": work.ids.new(),
@@ -60,6 +61,7 @@ def insert_task(work: Work, values: NewTask) -> TaskRow:
         "title_key": title_key,
         "words": words,
         "deadline": deadline_of(work, due),
+        "starts_at": _begin(work, values.get("start")),
     }
     _INSERT.run(work.connection, row)
     task = cast("TaskRow", row)
@@ -77,6 +79,8 @@ def update_task_row(work: Work, task: TaskRow, changes: TaskColumns) -> TaskRow:
     row: TaskRow = {**task, **values}
     if "due" in values:
         row["deadline"] = values["deadline"] = deadline_of(work, row["due"])
+    if "start" in values:
+        row["starts_at"] = values["starts_at"] = _begin(work, row["start"])
     if _TEXT & values.keys():
         row["title_key"], row["words"] = fold_task(row["title"], row["notes"], from_json(row["tags"]))
         values |= {"title_key": row["title_key"], "words": row["words"], "unindexed": 1}
@@ -96,6 +100,10 @@ def update_task_row(work: Work, task: TaskRow, changes: TaskColumns) -> TaskRow:
 def deadline_of(work: Work, due: str | None) -> str:
     """Return the last instant at which a task with this due is not overdue for the caller."""
     return NO_DEADLINE if due is None else when.deadline_of(due, work.zone)
+
+
+def _begin(work: Work, start: str | None) -> str | None:
+    return None if start is None else when.begins_at(start, work.zone)
 
 
 def show_task(work: Work, row: TaskRow) -> TaskShape:

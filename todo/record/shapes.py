@@ -56,6 +56,8 @@ class TaskColumns(TypedDict, total=False):
     words: str
     unindexed: int
     list_id: str | None
+    start: str | None
+    starts_at: str | None
 
 
 class NewTask(TypedDict, total=False):
@@ -71,6 +73,7 @@ class NewTask(TypedDict, total=False):
     recurring_id: str
     occurrence: str
     list_id: str | None
+    start: str | None
 
 
 class TaskRow(TypedDict):
@@ -100,6 +103,8 @@ class TaskRow(TypedDict):
     words: str
     unindexed: int
     list_id: str | None
+    start: str | None
+    starts_at: str | None
 
 
 class ListColumns(TypedDict, total=False):
@@ -145,6 +150,7 @@ class RecurrenceColumns(TypedDict, total=False):
     next_due: str | None
     next_at: str | None
     revision: int
+    start: str | None
 
 
 class RecurrenceRow(TypedDict):
@@ -169,6 +175,7 @@ class RecurrenceRow(TypedDict):
     next_due: str | None
     next_at: str | None
     revision: int
+    start: str | None
 
 
 class ReminderRow(TypedDict):
@@ -240,6 +247,7 @@ class RecurrenceShape(TypedDict):
     first_due: Annotated[Due, Field(description="Sets the phase of the rule")]
     first_due_text: NotRequired[Annotated[str, Field(description="The same in words, if it has a time")]]
     reminders: NotRequired[Annotated[list[str], Field(description="Durations before the due: 30m, 30m urgent nag 10m")]]
+    start: NotRequired[Annotated[str, Field(description="How long before its due each occurrence begins: 3d")]]
     skipped: NotRequired[Annotated[list[Due], Field(description="Dates that are left out")]]
     skipped_text: NotRequired[Annotated[list[str], Field(description="The same in words")]]
 
@@ -272,6 +280,9 @@ class TaskShape(TypedDict):
     zone: NotRequired[
         Annotated[str, Field(description="IANA zone of a due with a time; answers leave out the person's own")]
     ]
+    start: NotRequired[Annotated[Due, Field(description="Not to be done before this")]]
+    start_local: NotRequired[Annotated[str, Field(description="The start in the person's zone, if it has a time")]]
+    start_text: NotRequired[Annotated[str, Field(description="The start in words")]]
     priority: PriorityName
     tags: Texts
     list: NotRequired[Annotated[ListRef, Field(description="Absent: in no list, the inbox")]]

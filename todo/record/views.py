@@ -24,9 +24,11 @@ from todo.text import when
 PRIORITIES = ("none", "low", "medium", "high")
 
 _DERIVED = frozenset(
-    {"version", "updated_at", "due_local", "due_text", "occurrence_text", "completed_text", "edited", "deleted"}
+    {
+        *("version", "updated_at", "due_local", "due_text", "start_local", "start_text"),
+        *("occurrence_text", "completed_text", "edited", "deleted"),
+    }
 )
-
 _REFERENCES = frozenset({"list"})
 """Fields that name something else by its id."""
 
@@ -67,6 +69,8 @@ def view_recurrence(row: RecurrenceRow, zone: ZoneInfo) -> RecurrenceShape:
         view["first_due_text"] = when.say_due(row["first"], zone)
     if row["reminders"] != "[]":
         view["reminders"] = from_json(row["reminders"])
+    if row["start"] is not None:
+        view["start"] = row["start"]
     if row["skipped"] != "[]":
         view["skipped"] = from_json(row["skipped"])
         view["skipped_text"] = [when.say_short(due, zone) for due in view["skipped"]]
@@ -92,13 +96,7 @@ def view_task(
     if row["notes"]:
         view["notes"] = row["notes"]
     view["status"] = row["status"]
-    due = row["due"]
-    if due is not None:
-        view["due"] = due
-        view["due_local"] = when.local_form(due, zone)
-        view["due_text"] = when.say_with_own(due, zone, row["zone"])
-    if row["zone"] is not None:
-        view["zone"] = row["zone"]
+    view |= _view_times(row, zone)
     view["priority"] = PRIORITIES[row["priority"]]
     view["tags"] = from_json(row["tags"]) if row["tags"] != "[]" else []
     if row["list_id"] is not None:
@@ -118,6 +116,22 @@ def view_task(
         view["completed_text"] = when.say_short(row["completed_at"], zone)
     # Written in the order of the contract, which a typed literal with optional fields cannot keep.
     return cast("TaskShape", view)
+
+
+def _view_times(row: TaskRow, zone: ZoneInfo) -> dict[str, Any]:
+    """Return due and start: each exact, in the form to send back, and in words."""
+    view: dict[str, Any] = {}
+    due, start = row["due"], row["start"]
+    if due is not None:
+        local, said = when.local_form(due, zone), when.say_with_own(due, zone, row["zone"])
+        view |= {"due": due, "due_local": local, "due_text": said}
+    if row["zone"] is not None:
+        view["zone"] = row["zone"]
+    if start is not None:
+        view |= {"start": start, "start_text": when.say_due(start, zone)}
+        if not when.is_date(start):
+            view["start_local"] = when.local_form(start, zone)
+    return view
 
 
 def _view_instance(row: TaskRow, zone: ZoneInfo) -> dict[str, Any]:

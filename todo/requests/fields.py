@@ -17,6 +17,7 @@ EMPTY: dict[str, TaskColumns] = {
     "priority": {"priority": 0},
     "tags": {"tags": "[]"},
     "list": {"list_id": None},
+    "start": {"start": None},
 }
 """What clearing a field that a task shares with its series writes."""
 MOST_LISTS = 200

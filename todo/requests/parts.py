@@ -34,6 +34,7 @@ def _write_list_name(text: str) -> str:
 
 
 ListName = Annotated[str, Field(min_length=1, max_length=LONGEST), AfterValidator(_write_list_name)]
+START = "Not before: date, time, or 3d before the due"
 LIST = "By name; a new name makes one; inbox: none"
 RULE = "RFC 5545 RRULE, such as FREQ=WEEKLY;BYDAY=MO,TH;BYHOUR=9"
 TIME = "Date 2026-11-27, local time 2026-11-27T17:00, or instant with offset"

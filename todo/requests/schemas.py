@@ -9,6 +9,7 @@ from todo.requests.parts import (
     LIST,
     NAG,
     RULE,
+    START,
     TIME,
     URGENT,
     ZONE,
@@ -36,8 +37,8 @@ from todo.requests.request import (
 
 Status = Literal["open", "completed", "overdue", "all"]
 Sort = Literal["due", "-due", "priority", "created", "completed", "title"]
-Clearable = Literal["notes", "due", "priority", "tags", "list"]
-ClearableShared = Literal["notes", "priority", "tags", "list"]
+Clearable = Literal["notes", "due", "priority", "tags", "list", "start"]
+ClearableShared = Literal["notes", "priority", "tags", "list", "start"]
 # A model with a field named `list` reads that word as the field's value from there on.
 Reminders = list[ReminderItem]
 Clear = list[Clearable]
@@ -54,6 +55,7 @@ class CreateTask(WriteRequest):
     notes: Annotated[Notes | None, Field(description="Details")] = None
     due: Annotated[TimeText | None, Field(description=TIME)] = None
     zone: Annotated[str | None, Field(max_length=64, description=ZONE)] = None
+    start: Annotated[TimeText | None, Field(description=START)] = None
     priority: Priority | None = None
     tags: Tags | None = None
     list: Annotated[ListName | None, Field(description=LIST)] = None
@@ -72,24 +74,28 @@ class TaskEdits(Request):
     combinations: ClassVar[tuple[Combination, ...]] = (
         AtMostOne(("due", "shift")),
         AtMostOne(("zone", "shift")),
+        AtMostOne(("start", "shift")),
         AtMostOne(("notes", "append_notes")),
-        NotCleared(("due", "notes", "priority", "tags", "list"), moved_by=(("due", "shift"),)),
+        NotCleared(
+            ("due", "notes", "priority", "tags", "list", "start"), moved_by=(("due", "shift"), ("start", "shift"))
+        ),
     )
 
     title: Title | None = None
     notes: Annotated[Notes | None, Field(description="Replaces the notes")] = None
     due: Annotated[TimeText | None, Field(description=TIME)] = None
     zone: Annotated[str | None, Field(max_length=64, description=ZONE)] = None
+    start: Annotated[TimeText | None, Field(description=START)] = None
     priority: Priority | None = None
     append_notes: Annotated[Notes | None, Field(description="Added below the notes")] = None
     shift: Annotated[
-        str | None, Field(max_length=64, description="Moves the due: 1d, -2h; days keep the wall time")
+        str | None, Field(max_length=64, description="Moves due and start: 1d, -2h; days keep the wall time")
     ] = None
     tags: Annotated[Tags | None, Field(description="Replaces all tags")] = None
     add_tags: Tags | None = None
     remove_tags: Tags | None = None
     list: Annotated[ListName | None, Field(description=LIST)] = None
-    clear: Annotated[Clear | None, Field(max_length=5, description="Fields to empty")] = None
+    clear: Annotated[Clear | None, Field(max_length=6, description="Fields to empty")] = None
 
 
 class UpdateTask(TaskEdits, ChangeRequest):
@@ -164,6 +170,7 @@ class CreateRecurringTask(WriteRequest):
     zone: Annotated[str | None, Field(max_length=64, description="IANA; default the person's")] = None
     mode: Annotated[Mode | None, Field(description="Default one_at_a_time")] = None
     catch_up: Annotated[CatchUp | None, Field(description="Missed dates of every_occurrence; default latest")] = None
+    start: Annotated[TimeText | None, Field(description="Not before: 3d ahead of each due")] = None
     notes: Notes | None = None
     priority: Priority | None = None
     tags: Tags | None = None
@@ -180,7 +187,7 @@ class UpdateRecurringTask(ChangeRequest):
 
     combinations: ClassVar[tuple[Combination, ...]] = (
         AtMostOne(("notes", "append_notes")),
-        NotCleared(("notes", "priority", "tags", "list")),
+        NotCleared(("notes", "priority", "tags", "list", "start")),
         AtMostOne(("paused", "pause_until", "skip"), "Give one of them at a time."),
         NotWith(("paused", "pause_until", "skip"), ("rule", "first_due", "zone", "ends"), "Change the dates first."),
     )
@@ -189,11 +196,12 @@ class UpdateRecurringTask(ChangeRequest):
     notes: Annotated[Notes | None, Field(description="Replaces the notes")] = None
     priority: Priority | None = None
     append_notes: Notes | None = None
+    start: Annotated[TimeText | None, Field(description="3d ahead of each due")] = None
     tags: Annotated[Tags | None, Field(description="Replaces all tags")] = None
     add_tags: Tags | None = None
     remove_tags: Tags | None = None
     list: Annotated[ListName | None, Field(description=LIST)] = None
-    clear: Annotated[ClearShared | None, Field(max_length=4, description="Fields to empty")] = None
+    clear: Annotated[ClearShared | None, Field(max_length=5, description="Fields to empty")] = None
     reminders: Annotated[Reminders | None, Field(max_length=20, description="Replaces all")] = None
     rule: Annotated[str | None, Field(description=RULE)] = None
     first_due: Annotated[TimeText | None, Field(description="All is new from here on")] = None
@@ -219,6 +227,7 @@ class TaskFilter(Request):
     completed_until: TimeText | None = None
     tags: Annotated[SomeTags | None, Field(max_length=50, description="All of them")] = None
     list: Annotated[ListName | None, Field(description="By name; inbox: in none")] = None
+    available: Annotated[bool | None, Field(description="Whether its start has come")] = None
     priority: Priority | None = None
     kind: Annotated[Literal["task", "recurring"] | None, Field(description="Default task")] = None
     has_reminder: Annotated[bool | None, Field(description="Whether a reminder waits")] = None

@@ -30,6 +30,7 @@ from todo.requests.fields import choose_list, clean_tags, read_edits
 from todo.requests.operation import Operation
 from todo.requests.parts import ReminderSpec
 from todo.requests.schemas import CreateRecurringTask, UpdateTask
+from todo.requests.starts import find_ahead, read_ahead, start_of
 from todo.series.parsed_rule import check_mode, describe_schedule, read_schedule
 from todo.series.preview import list_ahead
 from todo.series.series import (
@@ -96,7 +97,11 @@ def create_recurring_task(work: Work, request: CreateRecurringTask) -> WriteAnsw
             "list_id": shared["list_id"],
         }
     )
+    ahead = find_ahead(task["start"], task["due"]) if task is not None else None
+    if request.start is not None:
+        ahead = read_ahead(request.start, parsed.first)
     recurrence: RecurrenceColumns = {
+        "start": ahead,
         "rule": parsed.rule.text,
         "rule_text": describe_schedule(schedule),
         "first": parsed.first,
@@ -162,6 +167,8 @@ def _join(
     work, first = change.work, series.row["first"]
     zone = None if when.is_date(first) else series.schedule.zone.key
     columns: TaskColumns = {"due": first, "zone": zone, "recurring_id": series.task["id"], "occurrence": first}
+    if series.row["start"] is not None or (task["start"] is not None and task["due"] != first):
+        columns["start"] = start_of(first, series.row["start"], series.schedule.zone)
     row = change.update(task, {**shared, **columns})
     change.trigger(row, make_trigger(series, NextDate(first, 0)))
     series = save_series(change, series, {"newest": first, "made": 1})
@@ -184,10 +191,10 @@ def _say_created(work: Work, series: Series, instance: TaskShape) -> str:
 
 def edit_template(work: Work, task: TaskRow, request: UpdateTask) -> WriteAnswer:
     """Change the fields that the instances of a series share, as `update_task` on the series' id."""
-    if request.due or request.shift or request.zone or "due" in (request.clear or []):
+    if request.due or request.shift or request.zone or request.start or {"due", "start"} & set(request.clear or ()):
         raise InvalidArguments(
-            "A series has no due of its own.",
-            "Move one occurrence by its own id, or all with update_recurring_task and first_due or zone.",
+            "A series has no due and no start of its own.",
+            "Move one occurrence by its own id, or all with update_recurring_task and first_due, zone or start.",
         )
     check_version(work, task, request.expected_version)
     change = Change(work, "update_task", request.request_id)

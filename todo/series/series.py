@@ -38,6 +38,7 @@ from todo.recurrence.schedule import (
     next_on_rule,
     starts_at,
 )
+from todo.requests.starts import start_of
 from todo.text import when
 from todo.text.display import quote_title
 
@@ -150,6 +151,7 @@ def insert_series(work: Work, task: TaskRow, values: RecurrenceColumns) -> Serie
         "paused": False,
         "skipped": "[]",
         "wall": None,
+        "start": None,
         "newest": None,
         "awaits": None,
         "made": 0,
@@ -221,6 +223,7 @@ def make_instances(
             "recurring_id": series.task["id"],
             "occurrence": date.due,
             "list_id": series.task["list_id"],
+            "start": start_of(date.due, series.row["start"], series.schedule.zone),
         }
         row = change.create(instance)
         advance.made.append(row)

@@ -31,6 +31,7 @@ from todo.requests.confirmations import require_person
 from todo.requests.fields import choose_list, read_edits
 from todo.requests.operation import Operation
 from todo.requests.schemas import UpdateRecurringTask
+from todo.requests.starts import read_ahead, start_of
 from todo.series.create import inherit_edits, read_befores
 from todo.series.draft import SeriesDraft, pause, pause_until, resume, skip
 from todo.series.preview import list_ahead
@@ -66,12 +67,18 @@ def update_recurring_task(work: Work, request: UpdateRecurringTask) -> WriteAnsw
     plan = SeriesDraft(work, series, load_open_instances(work, series.task["id"]))
     change = Change(work, "update_recurring_task", request.request_id)
     chosen = choose_list(change, request.list, plan.warnings)
-    plan.shared = pick_changed(series.task, read_edits(series.task, request) | chosen)
+    edits = read_edits(series.task, request) | chosen
+    if "start" in edits:
+        # The start of a series is a duration; its task has none.
+        plan.values["start"] = edits.pop("start")
+    plan.shared = pick_changed(series.task, edits)
     if series.task["status"] == "completed" and (request.rule or request.first_due or request.ends):
         plan.shared |= {"status": "open", "completed_at": None}
     if request.reminders is not None:
         plan.values["reminders"] = to_json(read_befores(request.reminders)).decode()
     set_schedule(plan, request)
+    if request.start is not None:
+        plan.values["start"] = read_ahead(request.start, plan.revised.row["first"])
     if request.ends is not None:
         set_end(plan, request.ends)
     if request.paused is not None:
@@ -239,12 +246,17 @@ def _bring_along(change: Change, plan: SeriesDraft, instance: TaskRow, series: S
     """Apply the change to an instance that stays."""
     work = plan.work
     values = inherit_edits(instance, plan.series.task, plan.shared)
+    own_edits = instance["edited"].split()
     nominal = plan.moved.get(instance["id"])
     if nominal is not None:
         own = [name for name in instance["edited"].split() if name not in ("due", "zone")]
         zone = None if when.is_date(nominal) else series.schedule.zone.key
         moved: TaskColumns = {"due": nominal, "occurrence": nominal, "zone": zone, "edited": " ".join(own)}
         values |= moved
+    due = values.get("due", instance["due"])
+    restarts = "start" in plan.values or nominal is not None
+    if restarts and due is not None and "start" not in own_edits:
+        values |= pick_changed(instance, {"start": start_of(due, series.row["start"], series.schedule.zone)})
     new_reminders = "reminders" in plan.values and "reminders" not in instance["edited"].split()
     if not values and not new_reminders:
         return

@@ -161,6 +161,9 @@ def _search(work: Work, request: FindTasks, lead: Lead, reach: Condition | None)
         waiting = select(REMINDER.c.task_id).where(own, REMINDER.c.status == "scheduled")
         wide.append(TASK.c.id.in_(waiting) if request.has_reminder else TASK.c.id.not_in(waiting))
     wide += _list_filter(work, request)
+    if request.available is not None:
+        waits = TASK.c.starts_at > work.at
+        wide.append(or_(TASK.c.starts_at.is_(None), ~waits) if request.available else waits)
     tags = [fold_tag(tag) for tag in request.tags or []]
     narrow.append(TAG.c.folded == tags[0] if tags else TASK.c.deleted_at.is_(None))
     for tag in tags[1:]:

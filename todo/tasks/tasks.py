@@ -17,6 +17,7 @@ from todo.requests.confirmations import require_person
 from todo.requests.fields import choose_list, clean_tags, read_edits
 from todo.requests.operation import READS, Effect, Operation
 from todo.requests.schemas import CompleteTask, CreateTask, DeleteTask, GetTask, ReopenTask, UpdateTask
+from todo.requests.starts import check_start, read_start, shift_start
 from todo.series.create import delete_series, edit_template
 from todo.series.preview import list_ahead
 from todo.series.series import delete_row, go_on, load_series
@@ -47,6 +48,10 @@ def create_task(work: Work, request: CreateTask) -> WriteAnswer:
     if request.due is not None:
         due = _read_due(work, request.due, request.zone, warnings)
         values["due"], values["zone"] = due["due"], due["zone"]
+    if request.start is not None:
+        zone = work.zone if request.zone is None else when.read_zone(request.zone)
+        values["start"] = read_start(work, request.start, values.get("due"), zone, warnings)
+        check_start(work, values["start"], values.get("due"))
     change = Change(work, "create_task", request.request_id)
     values["list_id"] = choose_list(change, request.list, warnings).get("list_id")
     row = change.create(values)
@@ -58,6 +63,8 @@ def create_task(work: Work, request: CreateTask) -> WriteAnswer:
         # The zone is named where it is not the person's own.
         own = task.get("zone", work.zone.key) == work.zone.key
         saved += f", due {when.say_short(task['due'], work.zone) if own else task['due_text']}"
+    if "start_text" in task:
+        saved += f", not before {task['start_text']}"
     if scheduled := [each for each in task.get("reminders", []) if each["status"] == "scheduled"]:
         saved += f"; you will be reminded {scheduled[0]['remind_text']}"
     return change.answer(row, f"{saved}.", warnings)
@@ -234,15 +241,24 @@ def _read_edits(work: Work, task: TaskRow, request: UpdateTask, warnings: list[s
         values |= _read_shift(work, task, request.shift, warnings)
     if "due" in (request.clear or ()):
         values |= {"due": None, "zone": None}
+    due = values.get("due", task["due"])
+    if request.start is not None:
+        zone = _zone_of(work, task) if request.zone is None else when.read_zone(request.zone)
+        values["start"] = read_start(work, request.start, due, zone, warnings)
+    if {"due", "start"} & values.keys():
+        check_start(work, values.get("start", task["start"]), due)
     return values
 
 
 def _read_shift(work: Work, task: TaskRow, text: str, warnings: list[str]) -> TaskColumns:
-    if task["due"] is None:
+    if task["due"] is None and task["start"] is None:
         raise InvalidArguments(f"{quote_title(task['title'])} has no due that could be moved.", "Set one with due.")
     by = when.read_duration(text, signed=True)
     zone = _zone_of(work, task)
-    return _take_due(work, when.shift(task["due"], by, zone), zone.key, warnings)
+    moved: TaskColumns = {} if task["start"] is None else {"start": shift_start(task["start"], by, zone)}
+    if task["due"] is not None:
+        moved |= _take_due(work, when.shift(task["due"], by, zone), zone.key, warnings)
+    return moved
 
 
 def _read_zone_change(work: Work, task: TaskRow, zone_name: str, warnings: list[str]) -> TaskColumns:

@@ -71,6 +71,7 @@ _STATE = (
     "awaits",
     "made",
     "passed",
+    "start",
 )
 """The columns of a recurrence that are restored; the rest follows from them."""
 _SHOWN = 3
