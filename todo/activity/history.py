@@ -11,8 +11,8 @@ from events.embedded import Delivery
 from events.inbox import InboxEntry
 from events.instants import read_instant, write_instant
 from events.outbox import OutboxEntry
-from events.sql import table_of
-from todo.errors import TaskNotFound, TooEarly
+from events.sql import WithoutIndex, table_of
+from todo.errors import InvalidArguments, TaskNotFound, TooEarly
 from todo.record.differences import list_fields, tell_differences, tell_list
 from todo.record.lists import load_list_parts
 from todo.record.models import (
@@ -40,6 +40,14 @@ _UNPUBLISHED = (
     select(_O.c.parked_at)
     .where(_O.c.task_id == bindparam("task"), _O.c.user_id == bindparam("user"), _O.c.published_at.is_(None))
     .order_by(_O.c.seq)
+    .limit(1)
+)
+_LIVING_BELOW = (
+    select(TASK.c.id)
+    .where(
+        *(TASK.c.parent_id == bindparam("task"), WithoutIndex(TASK.c.user_id) == bindparam("user")),
+        TASK.c.deleted_at.is_(None),
+    )
     .limit(1)
 )
 _COLUMNS = select(
@@ -253,6 +261,10 @@ def erase_task(work: Work, task_id: str) -> dict[str, Any]:
     if task_id not in found:
         raise TaskNotFound("There is no task with this id.", "Look the task up with find_tasks and use its id.")
     run, user_id = work.connection.execute, work.who.user_id
+    if found[task_id]["has_subtasks"] and run(_LIVING_BELOW, {"task": task_id, "user": user_id}).first() is not None:
+        raise InvalidArguments(
+            f"{quote_title(found[task_id]['title'])} has subtasks.", "Delete or erase them first, or move them away."
+        )
     mine = (_O.c.task_id == task_id) & (_O.c.user_id == user_id)
     if (waiting := run(_UNPUBLISHED, {"task": task_id, "user": user_id}).first()) is not None:
         raise _refuse_early(waiting.parked_at is not None)

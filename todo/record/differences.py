@@ -94,8 +94,8 @@ def _say_reminder(reminder: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]
 def _describe_value(value: Any) -> str:
     if value is None or value in ("", []):
         return "nothing"
-    if isinstance(value, dict) and "name" in value:
-        value = value["name"]
+    if isinstance(value, dict) and ("name" in value or "title" in value):
+        value = value.get("name", value.get("title"))
     elif isinstance(value, dict):
         value = f"{value.get('rule_text', '')}{', paused' if value.get('paused') else ''}"
     if isinstance(value, list):

@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, func, insert, select, update
 from events.sql import WithoutIndex, table_of, take_lock
 from todo.errors import TaskNotFound
 from todo.record.list_models import ChangeList, TaskList
-from todo.record.shapes import ListColumns, ListRow
+from todo.record.list_rows import ListColumns, ListRow
 from todo.record.work import Work
 from todo.text.list_names import fold_name
 

@@ -26,7 +26,7 @@ _DELETE_TAGS = delete(_TAG).where(
 _GUARDED = update(TASK).where(
     TASK.c.id == bindparam("key"), TASK.c.user_id == bindparam("owner"), TASK.c.version == bindparam("seen")
 )
-FIELD_OF = {"list_id": "list"}
+FIELD_OF = {"list_id": "list", "parent_id": "parent"}
 """The names of fields whose columns have another one."""
 _TEXT = frozenset({"title", "notes", "tags"})
 _TAGGED = frozenset({"tags", "status", "deadline", "deleted_at"})
@@ -50,6 +50,8 @@ def insert_task(work: Work, values: NewTask) -> TaskRow:
         "edited": "",
         "list_id": None,
         "start": None,
+        "parent_id": None,
+        "has_subtasks": 0,
         **values,
         "tags": to_json(tags).decode() if tags else "[]",
         "id": work.ids.new(),
@@ -106,12 +108,23 @@ def _begin(work: Work, start: str | None) -> str | None:
     return None if start is None else when.begins_at(start, work.zone)
 
 
-def show_task(work: Work, row: TaskRow) -> TaskShape:
-    """Return the caller's view of a row, its reminders or its recurrence included."""
+_MARK = update(TASK).where(TASK.c.id == bindparam("key"), TASK.c.user_id == bindparam("owner")).values(has_subtasks=1)
+
+
+def mark_parent(work: Work, task_id: str) -> None:
+    """Note that a task has a subtask; it is no change of that task, so its version stays."""
+    work.connection.execute(_MARK, {"key": task_id, "owner": work.who.user_id})
+
+
+def show_task(work: Work, row: TaskRow, parent: TaskRow | None = None) -> TaskShape:
+    """Return the caller's view of a row, its reminders or its recurrence included.
+
+    `parent` is the row of its parent where that is known.
+    """
     if row["kind"] == "recurring":
-        view = view_task(row, (), work.zone, load_recurrence(work, row["id"]), load_place(work, row))
+        view = view_task(row, (), work.zone, load_recurrence(work, row["id"]), load_place(work, row, parent))
     else:
-        view = view_task(row, load_reminders(work, row["id"]), work.zone, place=load_place(work, row))
+        view = view_task(row, load_reminders(work, row["id"]), work.zone, place=load_place(work, row, parent))
     if row["deleted_at"] is not None:
         view["deleted"] = True
     return view

@@ -58,6 +58,8 @@ class TaskColumns(TypedDict, total=False):
     list_id: str | None
     start: str | None
     starts_at: str | None
+    parent_id: str | None
+    has_subtasks: int
 
 
 class NewTask(TypedDict, total=False):
@@ -74,6 +76,8 @@ class NewTask(TypedDict, total=False):
     occurrence: str
     list_id: str | None
     start: str | None
+    parent_id: str | None
+    has_subtasks: int
 
 
 class TaskRow(TypedDict):
@@ -105,29 +109,8 @@ class TaskRow(TypedDict):
     list_id: str | None
     start: str | None
     starts_at: str | None
-
-
-class ListColumns(TypedDict, total=False):
-    """The columns of a list that change."""
-
-    name: str
-    name_key: str
-    position: int
-    archived: bool
-    deleted_at: str | None
-
-
-class ListRow(TypedDict):
-    """A row of `task_list`."""
-
-    id: str
-    user_id: str
-    name: str
-    name_key: str
-    position: int
-    archived: bool
-    created_at: str
-    deleted_at: str | None
+    parent_id: str | None
+    has_subtasks: int
 
 
 class RecurrenceColumns(TypedDict, total=False):
@@ -151,6 +134,7 @@ class RecurrenceColumns(TypedDict, total=False):
     next_at: str | None
     revision: int
     start: str | None
+    subtasks: str | None
 
 
 class RecurrenceRow(TypedDict):
@@ -176,6 +160,7 @@ class RecurrenceRow(TypedDict):
     next_at: str | None
     revision: int
     start: str | None
+    subtasks: str | None
 
 
 class ReminderRow(TypedDict):
@@ -248,6 +233,7 @@ class RecurrenceShape(TypedDict):
     first_due_text: NotRequired[Annotated[str, Field(description="The same in words, if it has a time")]]
     reminders: NotRequired[Annotated[list[str], Field(description="Durations before the due: 30m, 30m urgent nag 10m")]]
     start: NotRequired[Annotated[str, Field(description="How long before its due each occurrence begins: 3d")]]
+    subtasks: NotRequired[Annotated[list[str], Field(description="Titles that each occurrence gets as subtasks")]]
     skipped: NotRequired[Annotated[list[Due], Field(description="Dates that are left out")]]
     skipped_text: NotRequired[Annotated[list[str], Field(description="The same in words")]]
 
@@ -263,6 +249,21 @@ class ListRef(TypedDict):
 
     id: Id
     name: str
+
+
+@with_config(OPEN)
+class TaskRef(TypedDict):
+    """The task that another one is a subtask of."""
+
+    id: Id
+    title: str
+
+
+class SubtaskCount(TypedDict):
+    """How many subtasks a task has directly below it: open ones, and all."""
+
+    open: int
+    total: int
 
 
 @with_config(OPEN)
@@ -286,6 +287,8 @@ class TaskShape(TypedDict):
     priority: PriorityName
     tags: Texts
     list: NotRequired[Annotated[ListRef, Field(description="Absent: in no list, the inbox")]]
+    parent: NotRequired[TaskRef]
+    subtasks: NotRequired[SubtaskCount]
     reminders: NotRequired[Reminders]
     recurring_id: NotRequired[Annotated[Id, Field(description="The series of an instance")]]
     occurrence: NotRequired[Annotated[Due, Field(description="The nominal date of an instance; it never moves")]]
@@ -371,6 +374,7 @@ class WriteAnswer(NowWords, total=False):
     task: TaskShape
     tasks: list[TaskShape] | list[BriefTask]
     recurring_id: str
+    subtasks: list[BriefTask]
     change_id: str
     events: list[EventRef]
     next_occurrence: DateShape

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 
 from events.catalog import EventType
-from todo.record.shapes import ListRow, RecurrenceRow, TaskRow, TaskShape, TriggerShape
+from todo.record.list_rows import ListRow
+from todo.record.shapes import RecurrenceRow, TaskRow, TaskShape, TriggerShape
 
 
 @dataclass(slots=True)
@@ -20,6 +21,11 @@ class Touched:
     after: TaskShape | None = None
     trigger: TriggerShape | None = None
     restored: bool = False
+
+    def renew(self) -> None:
+        """Forget the view: the task's subtasks have changed since."""
+        self.after = None
+        self.row = {**self.row, "has_subtasks": 1}
 
     @property
     def is_gone(self) -> bool:
@@ -65,6 +71,10 @@ class Collected:
                 self.tasks[task_id] = Touched(
                     first.before, then.row, then.after, first.trigger or then.trigger, first.restored
                 )
+            was = None if then.before is None else then.before.get("parent")
+            for parent_id in (then.row["parent_id"], None if was is None else was["id"]):
+                if parent_id is not None and parent_id in self.tasks:
+                    self.tasks[parent_id].renew()
         for series_id, row in other.series.items():
             self.series.setdefault(series_id, row)
         for list_id, (was, now) in other.lists.items():

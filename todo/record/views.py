@@ -26,10 +26,10 @@ PRIORITIES = ("none", "low", "medium", "high")
 _DERIVED = frozenset(
     {
         *("version", "updated_at", "due_local", "due_text", "start_local", "start_text"),
-        *("occurrence_text", "completed_text", "edited", "deleted"),
+        *("occurrence_text", "completed_text", "edited", "deleted", "subtasks"),
     }
 )
-_REFERENCES = frozenset({"list"})
+_REFERENCES = frozenset({"list", "parent"})
 """Fields that name something else by its id."""
 
 
@@ -71,6 +71,8 @@ def view_recurrence(row: RecurrenceRow, zone: ZoneInfo) -> RecurrenceShape:
         view["reminders"] = from_json(row["reminders"])
     if row["start"] is not None:
         view["start"] = row["start"]
+    if row["subtasks"]:
+        view["subtasks"] = from_json(row["subtasks"])
     if row["skipped"] != "[]":
         view["skipped"] = from_json(row["skipped"])
         view["skipped_text"] = [when.say_short(due, zone) for due in view["skipped"]]
@@ -99,8 +101,8 @@ def view_task(
     view |= _view_times(row, zone)
     view["priority"] = PRIORITIES[row["priority"]]
     view["tags"] = from_json(row["tags"]) if row["tags"] != "[]" else []
-    if row["list_id"] is not None:
-        view["list"] = {"id": row["list_id"], "name": place.list_name}
+    if place is not NOWHERE:
+        view |= _view_place(row, place)
     if reminders:
         foreign = row["zone"] not in (None, zone.key)
         view["reminders"] = [view_reminder(reminder, zone, names_zone=foreign) for reminder in reminders]
@@ -116,6 +118,17 @@ def view_task(
         view["completed_text"] = when.say_short(row["completed_at"], zone)
     # Written in the order of the contract, which a typed literal with optional fields cannot keep.
     return cast("TaskShape", view)
+
+
+def _view_place(row: TaskRow, place: Place) -> dict[str, Any]:
+    view: dict[str, Any] = {}
+    if row["list_id"] is not None:
+        view["list"] = {"id": row["list_id"], "name": place.list_name}
+    if row["parent_id"] is not None:
+        view["parent"] = {"id": row["parent_id"], "title": place.parent_title}
+    if place.total:
+        view["subtasks"] = {"open": place.open, "total": place.total}
+    return view
 
 
 def _view_times(row: TaskRow, zone: ZoneInfo) -> dict[str, Any]:

@@ -4,8 +4,9 @@ from pydantic_core import from_json, to_json
 
 from todo.errors import InvalidArguments
 from todo.record.changes import Change
+from todo.record.list_rows import ListRow
 from todo.record.lists import find_list, hold_lists, load_lists
-from todo.record.shapes import ListRow, TaskColumns, TaskRow
+from todo.record.shapes import TaskColumns, TaskRow
 from todo.record.views import PRIORITIES
 from todo.requests.schemas import UpdateRecurringTask, UpdateTask
 from todo.text.display import quote_title
@@ -18,6 +19,7 @@ EMPTY: dict[str, TaskColumns] = {
     "tags": {"tags": "[]"},
     "list": {"list_id": None},
     "start": {"start": None},
+    "parent_id": {"parent_id": None},
 }
 """What clearing a field that a task shares with its series writes."""
 MOST_LISTS = 200

@@ -34,6 +34,23 @@ def _write_list_name(text: str) -> str:
 
 
 ListName = Annotated[str, Field(min_length=1, max_length=LONGEST), AfterValidator(_write_list_name)]
+
+
+class SubtaskSpec(BaseModel):
+    """A subtask of a new task: its title, and a due of its own if it has one; a bare string is the title."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    title: Title
+    due: Annotated[TimeText | None, Field(description="Or a duration before the due of the task")] = None
+
+    @classmethod
+    def from_text(cls, text: str) -> dict[str, Any]:
+        """Read a bare string as the title."""
+        return {"title": text}
+
+
+SubtaskItem = Annotated[SubtaskSpec, WithJsonSchema({"type": "string"})]
 START = "Not before: date, time, or 3d before the due"
 LIST = "By name; a new name makes one; inbox: none"
 RULE = "RFC 5545 RRULE, such as FREQ=WEEKLY;BYDAY=MO,TH;BYHOUR=9"

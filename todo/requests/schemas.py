@@ -19,6 +19,7 @@ from todo.requests.parts import (
     Notes,
     Priority,
     ReminderItem,
+    SubtaskItem,
     Tag,
     Tags,
     TimeText,
@@ -37,13 +38,15 @@ from todo.requests.request import (
 
 Status = Literal["open", "completed", "overdue", "all"]
 Sort = Literal["due", "-due", "priority", "created", "completed", "title"]
-Clearable = Literal["notes", "due", "priority", "tags", "list", "start"]
+Clearable = Literal["notes", "due", "priority", "tags", "list", "start", "parent_id"]
 ClearableShared = Literal["notes", "priority", "tags", "list", "start"]
 # A model with a field named `list` reads that word as the field's value from there on.
 Reminders = list[ReminderItem]
 Clear = list[Clearable]
 ClearShared = list[ClearableShared]
 SomeTags = list[Tag]
+Subtasks = list[SubtaskItem]
+Titles = list[Title]
 
 
 class CreateTask(WriteRequest):
@@ -66,6 +69,10 @@ class CreateTask(WriteRequest):
             description="Times, or durations before the due: 30m, 2h, 1d urgent, 1h nag 10m",
         ),
     ] = None
+    subtasks: Annotated[
+        Subtasks | None, Field(max_length=100, description="Titles, or {title, due}: a time, or 2w before the due")
+    ] = None
+    parent_id: Annotated[Id | None, Field(description="Makes it a subtask of this task")] = None
 
 
 class TaskEdits(Request):
@@ -77,7 +84,8 @@ class TaskEdits(Request):
         AtMostOne(("start", "shift")),
         AtMostOne(("notes", "append_notes")),
         NotCleared(
-            ("due", "notes", "priority", "tags", "list", "start"), moved_by=(("due", "shift"), ("start", "shift"))
+            ("due", "notes", "priority", "tags", "list", "start", "parent_id"),
+            moved_by=(("due", "shift"), ("start", "shift")),
         ),
     )
 
@@ -95,7 +103,8 @@ class TaskEdits(Request):
     add_tags: Tags | None = None
     remove_tags: Tags | None = None
     list: Annotated[ListName | None, Field(description=LIST)] = None
-    clear: Annotated[Clear | None, Field(max_length=6, description="Fields to empty")] = None
+    parent_id: Annotated[Id | None, Field(description="Makes it a subtask of this task")] = None
+    clear: Annotated[Clear | None, Field(max_length=7, description="Fields to empty")] = None
 
 
 class UpdateTask(TaskEdits, ChangeRequest):
@@ -179,6 +188,7 @@ class CreateRecurringTask(WriteRequest):
         Reminders | None,
         Field(max_length=20, description="Durations before each due: 30m, 1h urgent nag 10m"),
     ] = None
+    subtasks: Annotated[Titles | None, Field(max_length=100, description="Titles, anew each time")] = None
     expected_version: Annotated[int | None, Field(ge=1)] = None
 
 
@@ -203,6 +213,7 @@ class UpdateRecurringTask(ChangeRequest):
     list: Annotated[ListName | None, Field(description=LIST)] = None
     clear: Annotated[ClearShared | None, Field(max_length=5, description="Fields to empty")] = None
     reminders: Annotated[Reminders | None, Field(max_length=20, description="Replaces all")] = None
+    subtasks: Annotated[Titles | None, Field(max_length=100, description="Replaces all")] = None
     rule: Annotated[str | None, Field(description=RULE)] = None
     first_due: Annotated[TimeText | None, Field(description="All is new from here on")] = None
     zone: Annotated[str | None, Field(max_length=64)] = None
@@ -227,6 +238,7 @@ class TaskFilter(Request):
     completed_until: TimeText | None = None
     tags: Annotated[SomeTags | None, Field(max_length=50, description="All of them")] = None
     list: Annotated[ListName | None, Field(description="By name; inbox: in none")] = None
+    parent_id: Annotated[Id | None, Field(description="Subtasks of this task")] = None
     available: Annotated[bool | None, Field(description="Whether its start has come")] = None
     priority: Priority | None = None
     kind: Annotated[Literal["task", "recurring"] | None, Field(description="Default task")] = None

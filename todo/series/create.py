@@ -35,13 +35,14 @@ from todo.series.parsed_rule import check_mode, describe_schedule, read_schedule
 from todo.series.preview import list_ahead
 from todo.series.series import (
     Series,
-    delete_row,
     insert_series,
     load_series,
     make_instances,
     make_trigger,
     save_series,
 )
+from todo.subtasks.branches import add_templates, delete_branch, follow_list, read_templates, write_templates
+from todo.subtasks.tree import count_children, load_children
 from todo.text import when
 from todo.text.display import quote_title
 from todo.text.manner import Manner
@@ -102,6 +103,7 @@ def create_recurring_task(work: Work, request: CreateRecurringTask) -> WriteAnsw
         ahead = read_ahead(request.start, parsed.first)
     recurrence: RecurrenceColumns = {
         "start": ahead,
+        "subtasks": write_templates(_list_subtasks(work, request, task)),
         "rule": parsed.rule.text,
         "rule_text": describe_schedule(schedule),
         "first": parsed.first,
@@ -135,7 +137,19 @@ def _load_convertible(work: Work, request: CreateRecurringTask) -> TaskRow:
         raise InvalidArguments(f"{quote_title(task['title'])} recurs already.", "Change it with update_recurring_task.")
     if task["status"] == "completed":
         raise InvalidArguments(f"{quote_title(task['title'])} is completed.", "Reopen it with reopen_task first.")
+    if task["parent_id"] is not None:
+        raise InvalidArguments(
+            f"{quote_title(task['title'])} is a subtask, and a subtask does not recur by itself.",
+            "Let the task above it recur, with subtasks, or clear its parent_id first.",
+        )
     return task
+
+
+def _list_subtasks(work: Work, request: CreateRecurringTask, task: TaskRow | None) -> list[str]:
+    """Return the titles of a new series' subtasks: those given, else those of the task that it begins with."""
+    if request.subtasks is not None or task is None:
+        return request.subtasks or []
+    return [each["title"] for each in load_children(work, [task["id"]])]
 
 
 def _template_of(request: CreateRecurringTask, task: TaskRow | None) -> _Shared:
@@ -170,6 +184,10 @@ def _join(
     if series.row["start"] is not None or (task["start"] is not None and task["due"] != first):
         columns["start"] = start_of(first, series.row["start"], series.schedule.zone)
     row = change.update(task, {**shared, **columns})
+    if shared["list_id"] != task["list_id"]:
+        follow_list(change, row)
+    if not count_children(work, row["id"]):
+        add_templates(change, row, read_templates(series.row["subtasks"]))
     change.trigger(row, make_trigger(series, NextDate(first, 0)))
     series = save_series(change, series, {"newest": first, "made": 1})
     if replace:
@@ -205,7 +223,9 @@ def edit_template(work: Work, task: TaskRow, request: UpdateTask) -> WriteAnswer
     row = change.update(task, values)
     for each in load_open_instances(work, task["id"]):
         if inherited := inherit_edits(each, task, values):
-            change.update(each, inherited)
+            instance = change.update(each, inherited)
+            if "list_id" in inherited:
+                follow_list(change, instance)
     require_person(change, task["id"])
     sentence = f"The recurring task {quote_title(row['title'])} is changed, with its open occurrences."
     return change.answer(row, sentence, warnings)
@@ -236,7 +256,7 @@ def remove_series(change: Change, task: TaskRow) -> tuple[TaskRow, int]:
     row = change.update(task, {"deleted_at": work.at})
     save_series(change, Series(row, series.row, series.schedule), {})
     for each in open_ones:
-        delete_row(change, each)
+        delete_branch(change, each)
     return row, len(open_ones)
 
 

@@ -39,7 +39,6 @@ from todo.series.reschedule import set_end, set_schedule
 from todo.series.series import (
     Advance,
     Series,
-    delete_row,
     find_next,
     list_missed,
     load_series,
@@ -47,6 +46,7 @@ from todo.series.series import (
     save_series,
     tell_next,
 )
+from todo.subtasks.branches import delete_branch, follow_list, read_templates, replace_templates, write_templates
 from todo.text import when
 from todo.text.display import quote_title
 
@@ -77,6 +77,8 @@ def update_recurring_task(work: Work, request: UpdateRecurringTask) -> WriteAnsw
     if request.reminders is not None:
         plan.values["reminders"] = to_json(read_befores(request.reminders)).decode()
     set_schedule(plan, request)
+    if request.subtasks is not None:
+        plan.values["subtasks"] = write_templates(request.subtasks)
     if request.start is not None:
         plan.values["start"] = read_ahead(request.start, plan.revised.row["first"])
     if request.ends is not None:
@@ -184,7 +186,7 @@ def _carry_out(plan: SeriesDraft, request: UpdateRecurringTask, change: Change) 
     was_next = tell_next(work, plan.series, plan.open_ones)
     series = save_series(change, Series(row, plan.series.row, plan.series.schedule), plan.values)
     for each in plan.gone:
-        delete_row(change, each)
+        delete_branch(change, each)
     for each in _order_moves(plan):
         _bring_along(change, plan, each, series)
     advance = Advance(next=tell_next(work, series, load_open_instances(work, task["id"])), ended=dates is None)
@@ -258,9 +260,14 @@ def _bring_along(change: Change, plan: SeriesDraft, instance: TaskRow, series: S
     if restarts and due is not None and "start" not in own_edits:
         values |= pick_changed(instance, {"start": start_of(due, series.row["start"], series.schedule.zone)})
     new_reminders = "reminders" in plan.values and "reminders" not in instance["edited"].split()
+    if "subtasks" in plan.values:
+        was, titles = (read_templates(each["subtasks"]) for each in (plan.series.row, series.row))
+        plan.warnings += replace_templates(change, instance, was, titles)
     if not values and not new_reminders:
         return
     row = change.update(instance, values)
+    if "list_id" in values:
+        follow_list(change, row)
     if new_reminders:
         plan.warnings += replace_reminders(work, row, from_json(series.row["reminders"]))
     elif "due" in values:

@@ -7,17 +7,19 @@ from typing_extensions import TypedDict  # typing has one that pydantic reads fr
 
 from todo.errors import InvalidArguments
 from todo.record.changes import Change
+from todo.record.list_rows import ListColumns, ListRow
 from todo.record.lists import find_list, hold_lists, load_list, load_lists
 from todo.record.queries import TASK
 from todo.record.scopes import DELETE
-from todo.record.shapes import ListColumns, ListRow, NowShape, NowWords, TaskRow
+from todo.record.shapes import NowShape, NowWords, TaskRow
 from todo.record.work import Work
 from todo.requests.confirmations import require_person
 from todo.requests.fields import refuse_many_lists
 from todo.requests.list_schemas import CreateList, DeleteList, ReadLists, UpdateList
 from todo.requests.operation import READS, Effect, Operation
 from todo.series.create import remove_series
-from todo.series.series import delete_row, go_on
+from todo.series.series import go_on
+from todo.subtasks.branches import delete_branch
 from todo.text.display import quote_title
 from todo.text.list_names import INBOX, fold_name
 
@@ -172,7 +174,7 @@ def _delete_all(change: Change, held: list[TaskRow]) -> None:
     for each in held:
         if each["id"] in series or change.has(each["id"]):
             continue
-        delete_row(change, each)
+        delete_branch(change, each)
         if each["recurring_id"] is not None and each["status"] == "open" and each["recurring_id"] not in series:
             go_on(change, each, done=False)
 

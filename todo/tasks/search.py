@@ -13,7 +13,7 @@ from events.sql import is_sqlite
 from todo.errors import InvalidArguments
 from todo.record.lists import find_list, list_archived, load_lists
 from todo.record.models import NO_DEADLINE
-from todo.record.queries import REMINDER, TASK, SimilarTask, name_similar
+from todo.record.queries import REMINDER, TASK, SimilarTask, load_task, name_similar
 from todo.record.shapes import NowShape, TaskRow
 from todo.record.views import PRIORITIES
 from todo.record.work import Work
@@ -98,7 +98,12 @@ def find_tasks(work: Work, request: FindTasks, besides: TaskFilter | None = None
     words = _read_words(request.text)
     reach, hits_few = _reach(work, words) if words else (None, False)
     # Tasks with a waiting reminder are few beside all: better sorted than looked for on the way through all.
-    few = hits_few or bool(request.has_reminder and (request.status == "all" or request.sort not in ("due", "-due")))
+    # The subtasks of one task are few, too.
+    few = (
+        hits_few
+        or request.parent_id is not None
+        or bool(request.has_reminder and (request.status == "all" or request.sort not in ("due", "-due")))
+    )
     lead = BY_TAG if request.tags else BY_NUMBER if few else BY_DUE
     search = _search(work, request, lead, reach)
     if besides is not None:
@@ -161,6 +166,8 @@ def _search(work: Work, request: FindTasks, lead: Lead, reach: Condition | None)
         waiting = select(REMINDER.c.task_id).where(own, REMINDER.c.status == "scheduled")
         wide.append(TASK.c.id.in_(waiting) if request.has_reminder else TASK.c.id.not_in(waiting))
     wide += _list_filter(work, request)
+    if request.parent_id is not None:
+        wide.append(TASK.c.parent_id == load_task(work, request.parent_id)["id"])
     if request.available is not None:
         waits = TASK.c.starts_at > work.at
         wide.append(or_(TASK.c.starts_at.is_(None), ~waits) if request.available else waits)
@@ -192,6 +199,8 @@ def _choose_list(work: Work, name: str) -> str | None:
 
 def _list_filter(work: Work, request: FindTasks) -> list[Condition]:
     """Return the condition on the list; tasks of archived lists are shown only where their list is named."""
+    if request.parent_id is not None:
+        return []
     if request.list is not None:
         chosen = _choose_list(work, request.list)
         return [TASK.c.list_id.is_(None) if chosen is None else TASK.c.list_id == chosen]

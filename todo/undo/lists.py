@@ -6,9 +6,9 @@ from typing import Any, cast
 from pydantic_core import from_json
 
 from todo.record.changes import Change
+from todo.record.list_rows import ListColumns, ListRow
 from todo.record.lists import find_list, find_list_row, hold_lists, load_list_parts
 from todo.record.queries import TASK
-from todo.record.shapes import ListColumns, ListRow
 from todo.record.work import Work
 from todo.text.display import quote_title
 

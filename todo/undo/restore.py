@@ -13,7 +13,7 @@ from todo.record.rows import pick_changed, show_task
 from todo.record.shapes import ReminderRow, TaskColumns, TaskRow, TaskShape
 from todo.record.views import PRIORITIES, identify
 from todo.record.work import Work
-from todo.series.series import delete_row
+from todo.subtasks.branches import delete_row
 from todo.text import when
 
 FIELDS = (
@@ -27,6 +27,7 @@ FIELDS = (
     "tags",
     "list",
     "start",
+    "parent",
     "recurring_id",
     "occurrence",
     "edited",
@@ -101,6 +102,7 @@ def _write_columns(fields: Fields) -> TaskColumns:
         "tags": to_json(fields["tags"]).decode() if fields["tags"] else "[]",
         "list_id": fields.get("list"),
         "start": fields.get("start"),
+        "parent_id": fields.get("parent"),
         "recurring_id": fields["recurring_id"],
         "occurrence": fields["occurrence"],
         "edited": " ".join(fields["edited"] or []),

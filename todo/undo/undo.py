@@ -33,11 +33,13 @@ from todo.requests.confirmations import require_person
 from todo.requests.operation import Effect, Operation
 from todo.requests.plan_schemas import Undo
 from todo.series.series import read_series, save_series
+from todo.subtasks.tree import hold_tree
 from todo.text.display import quote_title
 from todo.text.when import say_short
 from todo.undo.effects import list_counted
 from todo.undo.lists import ListsBack
 from todo.undo.restore import Fields, is_same, read_fields, read_present, restore_task
+from todo.undo.trees import check_trees
 
 _C = table_of(models.Change)
 _I = table_of(models.ChangeItem)
@@ -72,6 +74,7 @@ _STATE = (
     "made",
     "passed",
     "start",
+    "subtasks",
 )
 """The columns of a recurrence that are restored; the rest follows from them."""
 _SHOWN = 3
@@ -97,6 +100,7 @@ def undo(work: Work, request: Undo) -> WriteAnswer:
     """
     # Of several undos at the same moment each must see what those before it took back.
     take_lock(work.connection, "undo", work.who.user_id)
+    hold_tree(work)
     changes = _pick_changes(work, request.change_ids)
     way = _rewind(work, changes)
     change = Change(work, "undo", request.request_id, [each["id"] for each in changes])
@@ -112,6 +116,8 @@ def undo(work: Work, request: Undo) -> WriteAnswer:
     for series_id, state in way.series.items():
         _restore_series(change, series_id, state)
     warnings += way.lists.remove_others(change)
+    if against := check_trees(change, way.targets):
+        raise _refuse(work, way, against)
     touched = change.list_touched()
     taken_back = _list_taken_back(work, changes)
     if any(each.is_gone and each.row["id"] not in taken_back for each in touched):
@@ -260,7 +266,7 @@ def _restore_series(change: Change, series_id: str, state: RecurrenceRow) -> Non
         change.update(task, {}, before)
 
 
-def _refuse(work: Work, way: _Rewind) -> UndoConflict:
+def _refuse(work: Work, way: _Rewind, against: Sequence[str] = ()) -> UndoConflict:
     parts, fields = [], {}
     for task_id, name, version in dict.fromkeys(way.conflicts):
         row = way.rows.get(task_id)
@@ -269,7 +275,7 @@ def _refuse(work: Work, way: _Rewind) -> UndoConflict:
         who = f" ({describe_change(work, since[-1])})" if since else ""
         parts.append(f"{name} of {title}{who}")
         fields[name] = since[-1].who if since else ""
-    parts += way.lists.conflicts
+    parts += [*way.lists.conflicts, *against]
     more = f" and {len(parts) - _SHOWN} more" if len(parts) > _SHOWN else ""
     return UndoConflict(
         f"Nothing was undone: changed since: {'; '.join(parts[:_SHOWN])}{more}.",
