@@ -3,12 +3,12 @@
 from todo import reminders
 from todo.requests.operation import Operation
 from todo.series import create, preview, update
-from todo.tasks import search, tasks
+from todo.tasks import lists, search, tasks
 from todo.undo import plans, undo
 
 OPERATIONS: dict[str, Operation] = {
     operation.name: operation
-    for room in (tasks, search, reminders, create, update, preview, plans, undo)
+    for room in (tasks, lists, search, reminders, create, update, preview, plans, undo)
     for operation in room.OPERATIONS
 }
 """All operations by name. To add one, append it to the `OPERATIONS` of the module that holds its use case."""

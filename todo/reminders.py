@@ -21,7 +21,8 @@ from todo.record.rows import note_edited
 from todo.record.shapes import ReminderRow, TaskRow, WriteAnswer
 from todo.record.work import Work
 from todo.requests.operation import Effect, Operation
-from todo.requests.schemas import CancelReminder, ReminderSpec, SetReminder, SnoozeReminder
+from todo.requests.parts import ReminderSpec
+from todo.requests.schemas import CancelReminder, SetReminder, SnoozeReminder
 from todo.text import when
 from todo.text.display import quote_title
 from todo.text.manner import Manner, split_manner

@@ -10,6 +10,7 @@ from events.instants import read_instant, shorten_instant, write_instant
 from events.sql import table_of
 from todo.record.changes import emit
 from todo.record.models import User
+from todo.record.places import load_places
 from todo.record.queries import REMINDER, TASK, find_tasks_by_id, load_reminders_of
 from todo.record.shapes import TaskShape
 from todo.record.views import view_task
@@ -133,8 +134,9 @@ def _with_tasks(owner: Work, rung: list[Any]) -> list[tuple[Any, TaskShape]]:
     """Return reminders with the views of their tasks, without those whose task is gone."""
     task_ids = [reminder.task_id for reminder in rung]
     tasks, reminders = find_tasks_by_id(owner, task_ids), load_reminders_of(owner, task_ids)
+    places = load_places(owner, list(tasks.values()))
     return [
-        (reminder, view_task(task, reminders[task["id"]], owner.zone))
+        (reminder, view_task(task, reminders[task["id"]], owner.zone, place=places[task["id"]]))
         for reminder in rung
         if (task := tasks.get(reminder.task_id)) is not None
     ]

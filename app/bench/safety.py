@@ -16,7 +16,8 @@ from todo.record.changes import write_history
 from todo.record.shapes import TaskRow
 from todo.record.touched import Touched
 from todo.record.work import Work
-from todo.requests.schemas import ApplyPlan, CreateTask, PlanChanges, PlannedCall, Undo, UpdateTask
+from todo.requests.plan_schemas import ApplyPlan, PlanChanges, PlannedCall, Undo
+from todo.requests.schemas import CreateTask, UpdateTask
 from todo.tasks.tasks import create_task, update_task
 from todo.undo.plans import apply_plan, plan_changes
 from todo.undo.undo import undo

@@ -25,7 +25,8 @@ from app.storage.sqlite import SqliteFile
 from app.system import SystemClock, SystemIds
 from events.instants import write_instant
 from todo.record.work import Who, Work
-from todo.requests.schemas import CreateRecurringTask, CreateTask, FindTasks, ReminderSpec
+from todo.requests.parts import ReminderSpec
+from todo.requests.schemas import CreateRecurringTask, CreateTask, FindTasks
 from todo.scheduler import step
 from todo.series.create import create_recurring_task
 from todo.tasks.search import find_tasks

@@ -33,6 +33,7 @@ from app.http.rest.channels import build_channel_routes
 from app.http.rest.connections import build_connection_routes
 from app.http.rest.description import DescribedApp
 from app.http.rest.feeds import Streams, build_feed_routes
+from app.http.rest.lists import build_list_routes
 from app.http.rest.people import build_people_routes, build_token_routes
 from app.http.rest.recurring import build_recurring_routes
 from app.http.rest.safety import build_safety_routes
@@ -150,6 +151,7 @@ def _add_surfaces(app: FastAPI, service: Service, streams: Streams, conversation
     """Add the routes for people and their programs."""
     store = service.store
     app.include_router(build_task_routes(store), prefix="/api", tags=["tasks"])
+    app.include_router(build_list_routes(store), prefix="/api", tags=["lists"])
     app.include_router(build_recurring_routes(store), prefix="/api", tags=["recurring tasks"])
     app.include_router(build_feed_routes(store, streams), prefix="/api", tags=["feeds"])
     app.include_router(build_safety_routes(store), prefix="/api", tags=["safety"])

@@ -11,6 +11,7 @@ from events.lease import LeaseRow
 from events.outbox import OutboxEntry
 from events.sql import table_of
 from todo.channels.models import Channel, ChannelDelivery, Presence, ServiceKey
+from todo.record.list_models import ChangeList, TaskList
 from todo.record.models import (
     Activity,
     Calendar,
@@ -35,6 +36,7 @@ _MODELS: tuple[type[SQLModel], ...] = (
     Calendar,
     Change,
     ChangeItem,
+    ChangeList,
     ChangeSeries,
     Channel,
     ChannelDelivery,
@@ -61,6 +63,7 @@ _MODELS: tuple[type[SQLModel], ...] = (
     RequestEntry,
     ServiceKey,
     Task,
+    TaskList,
     TaskTag,
     Turn,
     TurnStep,

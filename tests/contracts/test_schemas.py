@@ -10,7 +10,7 @@ from tests.contracts.named import list_unnamed
 from tests.contracts.surfaces import call
 from tests.integration.safety.agent_calls import do, fail, make
 from tests.world import World
-from todo.requests.schemas import STEPS
+from todo.requests.plan_schemas import STEPS
 from todo.undo.plans import PLANNABLE
 
 pytestmark = pytest.mark.anyio

@@ -24,7 +24,7 @@ NAMES = (
 READS = {"find_tasks", "get_task", "preview_occurrences"}
 DESTRUCTIVE = {"delete_task", "cancel_reminder", "apply_plan", "undo"}
 IDEMPOTENT = {*READS, *DESTRUCTIVE, "complete_task", "reopen_task", "set_reminder"} - {"undo"}
-BUDGET, BUDGET_WITH_OUTPUTS = 4_200, 7_000
+BUDGET, BUDGET_WITH_OUTPUTS = 4_500, 7_500
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 RENEW = "TODO_RENEW_SNAPSHOTS"
 

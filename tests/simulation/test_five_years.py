@@ -13,6 +13,7 @@ from tests.clock import CountedIds, MovableClock
 from tests.world import make_settings
 from todo.record.work import Work
 from todo.requests import schemas
+from todo.requests.parts import ReminderSpec
 from todo.scheduler import step
 from todo.series import create as recurring
 from todo.tasks import tasks
@@ -69,7 +70,7 @@ async def create(service: Service, rule: str, zone: str, mode: str, reminders: l
         zone=zone,
         mode=mode,  # type: ignore[arg-type]  # one of the three
         catch_up="all" if mode == "every_occurrence" else None,
-        reminders=[schemas.ReminderSpec(before=each) for each in reminders],
+        reminders=[ReminderSpec(before=each) for each in reminders],
     )
     answer = await service.store.write(LOCAL_PERSON, lambda work: recurring.create_recurring_task(work, request))
     return str(answer["recurring_id"])

@@ -237,7 +237,10 @@ def _rows_after(work: Work, table: Table, position: Position) -> list[tuple[Posi
 
 
 def _move_deadlines(work: Work, zone_name: str) -> None:
-    """Move the deadlines of date-only tasks to the end of their day in the new zone, one statement per date."""
+    """Move the deadlines of date-only tasks to the end of their day in the new zone, one statement per date.
+
+    A start that is a date moves to the beginning of its day.
+    """
     zone = when.read_zone(zone_name)
     mine = (TASK.c.user_id == work.who.user_id) & TASK.c.deleted_at.is_(None)
     dated = mine & (TASK.c.zone.is_(None)) & (TASK.c.deadline != NO_DEADLINE)
@@ -248,6 +251,10 @@ def _move_deadlines(work: Work, zone_name: str) -> None:
             update(_TAG).where(_TAG.c.task_id.in_(select(TASK.c.id).where(same))).values(deadline=deadline)
         )
         work.connection.execute(update(TASK).where(same).values(deadline=deadline))
+    begun = mine & TASK.c.start.is_not(None) & (func.length(TASK.c.start) == len("2026-11-27"))
+    for (start,) in work.connection.execute(select(TASK.c.start).where(begun).distinct()).all():
+        same = mine & (TASK.c.start == start)
+        work.connection.execute(update(TASK).where(same).values(starts_at=when.begins_at(start, zone)))
 
 
 def _read_day(work: Work, text: str | None, default: date) -> date:

@@ -11,9 +11,10 @@ from events.embedded import Delivery
 from events.inbox import InboxEntry
 from events.instants import read_instant, write_instant
 from events.outbox import OutboxEntry
-from events.sql import table_of
-from todo.errors import TaskNotFound, TooEarly
-from todo.record.differences import list_fields, tell_differences
+from events.sql import WithoutIndex, table_of
+from todo.errors import InvalidArguments, TaskNotFound, TooEarly
+from todo.record.differences import list_fields, tell_differences, tell_list
+from todo.record.lists import load_list_parts
 from todo.record.models import (
     Activity,
     Change,
@@ -39,6 +40,14 @@ _UNPUBLISHED = (
     select(_O.c.parked_at)
     .where(_O.c.task_id == bindparam("task"), _O.c.user_id == bindparam("user"), _O.c.published_at.is_(None))
     .order_by(_O.c.seq)
+    .limit(1)
+)
+_LIVING_BELOW = (
+    select(TASK.c.id)
+    .where(
+        *(TASK.c.parent_id == bindparam("task"), WithoutIndex(TASK.c.user_id) == bindparam("user")),
+        TASK.c.deleted_at.is_(None),
+    )
     .limit(1)
 )
 _COLUMNS = select(
@@ -120,11 +129,14 @@ def list_changes(work: Work, limit: int = 50, cursor: str | None = None) -> dict
     key = {"user": work.who.user_id, "before": paging.read_number(cursor), "limit": limit + 1}
     rows = [row._asdict() for row in work.connection.execute(_NEWEST, key)]
     page, next_cursor = paging.cut_page(rows, limit, lambda row: str(row["seq"]))
-    view: dict[str, Any] = {"changes": [_view_change(work, row) for row in page]}
+    parts: dict[str, list[Any]] = {}
+    for part in load_list_parts(work, [row["id"] for row in page]):
+        parts.setdefault(part.change_id, []).append(part)
+    view: dict[str, Any] = {"changes": [_view_change(work, row, parts.get(row["id"], [])) for row in page]}
     return view if next_cursor is None else {**view, "next_cursor": next_cursor}
 
 
-def _view_change(work: Work, row: dict[str, Any]) -> dict[str, Any]:
+def _view_change(work: Work, row: dict[str, Any], lists: list[Any]) -> dict[str, Any]:
     items = [item._asdict() for item in work.connection.execute(_ITEMS, {"key": row["id"]})]
     tasks = [
         {"task_id": item["task_id"], "title": title, "version": item["version"], **_tell_difference(work, item)}
@@ -143,7 +155,18 @@ def _view_change(work: Work, row: dict[str, Any]) -> dict[str, Any]:
     titles = [quote_title(each["title"]) for each in tasks]
     more = f" and {len(items) - len(titles)} more" if len(items) > len(titles) and titles else ""
     said = _SAID.get(row["kind"], "changed")
+    if lists:
+        view["lists"] = [_view_list_part(part) for part in lists]
+    if lists and not items:
+        text = f"{'; '.join(each['text'] for each in view['lists'])}, by {_tell_who(row)}"
+        return {**view, "tasks": [], "text": text[0].upper() + text[1:]}
     return {**view, "tasks": tasks, "text": f"{', '.join(titles) or 'An erased task'}{more} {said} by {_tell_who(row)}"}
+
+
+def _view_list_part(part: Any) -> dict[str, Any]:
+    """Return one list's part in a change: `{list_id, name, text}`."""
+    before, after = None if part.before is None else from_json(part.before), from_json(part.after)
+    return {"list_id": part.list_id, "name": after["name"], "text": tell_list(before, after)}
 
 
 def list_history(work: Work, task_id: str, limit: int = 200) -> History:
@@ -238,6 +261,10 @@ def erase_task(work: Work, task_id: str) -> dict[str, Any]:
     if task_id not in found:
         raise TaskNotFound("There is no task with this id.", "Look the task up with find_tasks and use its id.")
     run, user_id = work.connection.execute, work.who.user_id
+    if found[task_id]["has_subtasks"] and run(_LIVING_BELOW, {"task": task_id, "user": user_id}).first() is not None:
+        raise InvalidArguments(
+            f"{quote_title(found[task_id]['title'])} has subtasks.", "Delete or erase them first, or move them away."
+        )
     mine = (_O.c.task_id == task_id) & (_O.c.user_id == user_id)
     if (waiting := run(_UNPUBLISHED, {"task": task_id, "user": user_id}).first()) is not None:
         raise _refuse_early(waiting.parked_at is not None)

@@ -1,5 +1,6 @@
 """The calendar feeds of a person: made, listed, ended, and found by their secret address."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, NotRequired
 
 from pydantic import Field
@@ -10,10 +11,13 @@ from typing_extensions import TypedDict
 from events.sql import table_of
 from todo.calendars.feed import Filter
 from todo.errors import InvalidArguments
+from todo.record.lists import find_list, name_list
 from todo.record.models import Calendar, User
+from todo.record.shapes import ListRef, Texts
 from todo.record.work import Work
+from todo.requests.parts import ListName, Tags
 from todo.requests.request import Request
-from todo.requests.schemas import Tags
+from todo.text.display import quote_title
 from todo.text.search_words import fold_tag
 
 MOST = 20
@@ -24,7 +28,7 @@ _LIST = select(_C).where(_OWN).order_by(_C.c.id)
 _COUNT = select(func.count()).select_from(_C).where(_OWN)
 _DELETE = delete(_C).where(_C.c.id == bindparam("key"), _OWN)
 _FIND = (
-    select(_C.c.id, _C.c.user_id, _C.c.name, _C.c.tags, _C.c.done)
+    select(_C.c.id, _C.c.user_id, _C.c.name, _C.c.tags, _C.c.done, _C.c.list_id)
     .join(_P, _P.c.id == _C.c.user_id)
     .where(_C.c.digest == bindparam("digest"), _P.c.disabled_at.is_(None))
 )
@@ -35,6 +39,7 @@ class CreateCalendar(Request):
 
     name: Annotated[str, Field(min_length=1, max_length=64)] = "Tasks"
     tags: Annotated[Tags | None, Field(description="Only tasks with all of these")] = None
+    list: Annotated[ListName | None, Field(description="Only tasks of this list, by its name")] = None
     done: Annotated[bool, Field(description="Completed tasks of the last 90 days too")] = False
 
 
@@ -43,7 +48,8 @@ class CalendarView(TypedDict):
 
     id: str
     name: str
-    tags: list[str]
+    tags: Texts
+    list: NotRequired[ListRef]
     done: bool
     created_at: str
     url: NotRequired[str]
@@ -70,15 +76,16 @@ def create_calendar(work: Work, request: CreateCalendar, digest: str) -> Calenda
         "tags": to_json(sorted({fold_tag(tag) for tag in request.tags or []})).decode(),
         "done": request.done,
         "created_at": work.at,
+        "list_id": _choose_list(work, request.list),
     }
     work.connection.execute(insert(_C), row)
-    return _view(row["id"], row["name"], row["tags"], row["created_at"], done=request.done)
+    return _view(work, row)
 
 
 def list_calendars(work: Work) -> list[CalendarView]:
     """Return the caller's feeds, oldest first."""
     rows = work.connection.execute(_LIST, {"user": work.who.user_id})
-    return [_view(row.id, row.name, row.tags, row.created_at, done=bool(row.done)) for row in rows]
+    return [_view(work, row._asdict()) for row in rows]
 
 
 def delete_calendar(work: Work, calendar_id: str) -> bool:
@@ -91,10 +98,24 @@ def find_calendar(connection: Connection, digest: str) -> FoundCalendar | None:
     row = connection.execute(_FIND, {"digest": digest}).one_or_none()
     if row is None:
         return None
-    wanted = Filter(frozenset(from_json(row.tags)), bool(row.done))
+    wanted = Filter(frozenset(from_json(row.tags)), bool(row.done), row.list_id)
     return {"id": row.id, "user_id": row.user_id, "name": row.name, "filter": wanted}
 
 
-def _view(key: str, name: str, tags: str, created_at: str, *, done: bool) -> CalendarView:
-    made = f"{created_at[:19]}Z"
-    return {"id": key, "name": name, "tags": from_json(tags), "done": done, "created_at": made}
+def _choose_list(work: Work, name: str | None) -> str | None:
+    """Return the id of the list that a feed is limited to; raises `InvalidArguments` for a name that no list has."""
+    if name is None:
+        return None
+    row = find_list(work, name)
+    if row is None:
+        raise InvalidArguments(f"There is no list {quote_title(name)}.", "GET /api/lists shows all lists.")
+    return row["id"]
+
+
+def _view(work: Work, row: Mapping[str, Any]) -> CalendarView:
+    made = f"{row['created_at'][:19]}Z"
+    done, tags = bool(row["done"]), from_json(row["tags"])
+    view: CalendarView = {"id": row["id"], "name": row["name"], "tags": tags, "done": done, "created_at": made}
+    if row["list_id"] is not None:
+        view["list"] = {"id": row["list_id"], "name": name_list(work, row["list_id"])}
+    return view

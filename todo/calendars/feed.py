@@ -8,10 +8,11 @@ from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from pydantic_core import from_json
-from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select, true
 
 from events.instants import write_instant
 from todo.calendars.entry import Alarm, Entry, Recurring
+from todo.record.lists import list_archived
 from todo.record.queries import RECURRENCE, REMINDER, TASK, load_recurrences_of, load_taken_ahead
 from todo.record.shapes import RecurrenceRow, TaskRow
 from todo.record.work import Work
@@ -33,10 +34,14 @@ FORM = 1
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which tasks a feed holds: those with all of the folded `tags`, and with `done` the completed ones too."""
+    """Which tasks a feed holds: those with all of the folded `tags`, with `done` the completed ones too.
+
+    With `list_id` only those of that list; else those of archived lists are left out.
+    """
 
     tags: frozenset[str] = frozenset()
     done: bool = False
+    list_id: str | None = None
 
 
 def read_stamp(work: Work) -> str:
@@ -47,9 +52,10 @@ def read_stamp(work: Work) -> str:
     waiting = select(func.count(), func.sum(REMINDER.c.sequence), func.max(REMINDER.c.remind_at)).where(
         REMINDER.c.user_id == user, REMINDER.c.status == "scheduled"
     )
+    archived = " ".join(sorted(list_archived(work)))
     parts = [value for query in (tasks, series, waiting) for value in work.connection.execute(query).one()]
     today = when.local_day(work.now, work.zone)
-    return " ".join(map(str, (FORM, *parts, work.zone.key, work.day_start, today)))
+    return " ".join(map(str, (FORM, *parts, archived, work.zone.key, work.day_start, today)))
 
 
 def load_entries(work: Work, wanted: Filter, *, as_todos: bool) -> Iterator[Entry]:
@@ -84,11 +90,18 @@ def _load_tasks(work: Work, wanted: Filter) -> Iterator[TaskRow]:
         shown = or_(shown, and_(TASK.c.status == "completed", TASK.c.kind == "task", TASK.c.completed_at >= since))
     statement = (
         select(TASK)
-        .where(TASK.c.user_id == work.who.user_id, TASK.c.deleted_at.is_(None), shown)
+        .where(TASK.c.user_id == work.who.user_id, TASK.c.deleted_at.is_(None), shown, _is_listed(work, wanted))
         .order_by(TASK.c.number)
     )
     for row in work.connection.execute(statement):
         yield cast("TaskRow", row._asdict())
+
+
+def _is_listed(work: Work, wanted: Filter) -> ColumnElement[bool]:
+    if wanted.list_id is not None:
+        return and_(TASK.c.kind.in_(["task", "recurring"]), TASK.c.list_id == wanted.list_id)
+    archived = list_archived(work)
+    return or_(TASK.c.list_id.is_(None), TASK.c.list_id.not_in(archived)) if archived else true()
 
 
 _WAITING = (

@@ -5,8 +5,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from events.catalog import EventType
+from todo.requests.parts import Title
 from todo.requests.request import AtMostOne, Combination, Request
-from todo.requests.schemas import Title
 
 Kind = Literal["webpush", "ntfy", "email", "webhook"]
 _ADDRESS = "The webhook's https address, the ntfy topic's address, or the e-mail address"

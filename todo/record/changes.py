@@ -12,7 +12,10 @@ from events.outbox import record_event
 from events.sql import HotInsert, table_of
 from todo.errors import InvalidArguments
 from todo.record import models
-from todo.record.rows import insert_task, show_task, update_task_row
+from todo.record.list_rows import ListColumns, ListRow
+from todo.record.lists import insert_list, update_list_row, write_list_part
+from todo.record.places import load_place
+from todo.record.rows import insert_task, mark_parent, show_task, update_task_row
 from todo.record.scopes import WRITE
 from todo.record.shapes import (
     DateShape,
@@ -61,12 +64,13 @@ class Change:
     @property
     def is_empty(self) -> bool:
         """Whether nothing was touched."""
-        return not self._parts.list_touched() and not self._parts.series
+        return not self._parts.list_touched() and not self._parts.series and not self._parts.lists
 
     def create(self, values: NewTask) -> TaskRow:
         """Insert a task of the caller's and return its row."""
         row = insert_task(self.work, values)
         self._parts.tasks[row["id"]] = Touched(None, row)
+        self._note_parents(row["parent_id"])
         return row
 
     def update(self, task: TaskRow, values: TaskColumns, before: TaskShape | None = None) -> TaskRow:
@@ -77,10 +81,11 @@ class Change:
         """
         part = self._parts.tasks.get(task["id"])
         if part is None:
-            part = Touched(before or show_task(self.work, task), task)
+            part = Touched(before or show_task(self.work, task, self._find_parent(task)), task)
         part.row = update_task_row(self.work, task, values)
         part.after = None
         self._parts.tasks[task["id"]] = part
+        self._note_parents(task["parent_id"], part.row["parent_id"])
         return part.row
 
     def restore(self, task: TaskRow, values: TaskColumns) -> TaskRow:
@@ -88,7 +93,21 @@ class Change:
         # The search index may have dropped it since.
         row = update_task_row(self.work, task, {**values, "deleted_at": None, "unindexed": 1})
         self._parts.tasks[task["id"]] = Touched(None, row, restored=True)
+        self._note_parents(row["parent_id"])
         return row
+
+    def _note_parents(self, *task_ids: str | None) -> None:
+        """Let the views of parents be made when all is written: their subtasks have changed."""
+        for task_id in task_ids:
+            part = self._parts.tasks.get(task_id or "")
+            if task_id is not None and (part is None or not part.row["has_subtasks"]):
+                mark_parent(self.work, task_id)
+            if part is not None:
+                part.renew()
+
+    def _find_parent(self, row: TaskRow) -> TaskRow | None:
+        part = self._parts.tasks.get(row["parent_id"] or "")
+        return None if part is None else part.row
 
     def has(self, task_id: str) -> bool:
         """Return whether a task is touched already."""
@@ -102,6 +121,19 @@ class Change:
         """Keep how far a series was before this change moves it on."""
         self._parts.series.setdefault(row["task_id"], row)
 
+    def create_list(self, name: str) -> ListRow:
+        """Insert a list of the caller's and return its row."""
+        row = insert_list(self.work, name)
+        self._parts.lists[row["id"]] = (None, row)
+        return row
+
+    def update_list(self, row: ListRow, values: ListColumns) -> ListRow:
+        """Write changed columns of a list and return its new row."""
+        first = self._parts.lists.get(row["id"], (row, row))[0]
+        changed = update_list_row(self.work, row, values)
+        self._parts.lists[row["id"]] = (first, changed)
+        return changed
+
     def add(self, parts: Collected) -> None:
         """Take in what the steps of a plan have touched."""
         self._parts.add(parts)
@@ -113,9 +145,12 @@ class Change:
         """
         part = self._parts.tasks[row["id"]]
         if part.after is None:
-            shown = show_task(self.work, part.row) if reminded else view_task(part.row, (), self.work.zone)
-            part.after = shown
+            above = self._find_parent(part.row)
+            part.after = show_task(self.work, part.row, above) if reminded else self._view_unreminded(part.row, above)
         return part.after
+
+    def _view_unreminded(self, row: TaskRow, parent: TaskRow | None) -> TaskShape:
+        return view_task(row, (), self.work.zone, place=load_place(self.work, row, parent))
 
     def was(self, row: TaskRow) -> Mapping[str, Any]:
         """Return the view of a touched task before the change; empty for a new one."""
@@ -133,6 +168,10 @@ class Change:
             self.view(each.row)
         return touched
 
+    def list_lists(self) -> list[tuple[ListRow | None, ListRow]]:
+        """Return the lists that were touched, each as it was (None for a new one) and as it is."""
+        return list(self._parts.lists.values())
+
     def record(self) -> Recorded:
         """Write the change, its items and its events, after the tasks' own rows and in the same transaction.
 
@@ -146,6 +185,8 @@ class Change:
         # The last wall: no caller changes tasks without the right to, even if a surface forgot to check.
         work.who.require(WRITE)
         write_history(work, change_id, self.kind, touched, self._parts.series, self._undoes)
+        for was, now in self._parts.lists.values():
+            write_list_part(work, change_id, was, now)
         actor = work.who.actor()
         events = []
         for each in touched:

@@ -10,7 +10,7 @@ from todo.text.when import say_short
 
 MOST_SHOWN = 200
 """Characters of a text that a shortened difference shows."""
-_IN_WORDS = {"due": "due_text", "completed_at": "completed_text"}
+_IN_WORDS = {"due": "due_text", "start": "start_text", "completed_at": "completed_text"}
 """Fields that are instants, with the name under which their local words stand beside them."""
 _RANG = {"fired": "rang", "cancelled": "cancelled"}
 
@@ -52,6 +52,21 @@ def describe_differences(changes: Mapping[str, list[Any]]) -> str:
     return ", ".join(said)
 
 
+def tell_list(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> str:
+    """Return what a change made of a list, in words: `the list "Food" was renamed from "Groceries"`."""
+    was: Mapping[str, Any] = {"deleted_at": after["created_at"]} if before is None else before
+    parts = []
+    if bool(was["deleted_at"]) != bool(after["deleted_at"]):
+        parts.append("deleted" if after["deleted_at"] else "made" if before is None else "brought back")
+    if was.get("name", after["name"]) != after["name"]:
+        parts.append(f"renamed from {quote_title(was['name'])}")
+    if was.get("archived", after["archived"]) != after["archived"]:
+        parts.append("archived" if after["archived"] else "taken out of the archive")
+    if not parts:
+        parts.append(f"moved to place {after['position']}")
+    return f"the list {quote_title(after['name'])} was {' and '.join(parts)}"
+
+
 def shorten_differences(changes: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
     """Return differences in which long texts are cut: added text is shown alone, other text by its beginning."""
     shown: dict[str, list[Any]] = {}
@@ -79,7 +94,9 @@ def _say_reminder(reminder: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]
 def _describe_value(value: Any) -> str:
     if value is None or value in ("", []):
         return "nothing"
-    if isinstance(value, dict):
+    if isinstance(value, dict) and ("name" in value or "title" in value):
+        value = value.get("name", value.get("title"))
+    elif isinstance(value, dict):
         value = f"{value.get('rule_text', '')}{', paused' if value.get('paused') else ''}"
     if isinstance(value, list):
         value = ", ".join(_describe_item(each) for each in value)

@@ -44,14 +44,19 @@ class Task(SQLModel, table=True):
     version of `words`.
 
     `kind` is `task`, or `recurring` for a series. An instance of a series carries its `recurring_id` and its nominal
-    `occurrence`, and in `edited` the names of the fields that were changed on it alone.
+    `occurrence`, and in `edited` the names of the fields that were changed on it alone. Without `list_id` a task is in
+    the inbox. `start` is a date or an instant before which it is not to be done, `starts_at` its first instant in its
+    user's zone. `parent_id` is the task that it is a subtask of; `has_subtasks` is 1 from its own first subtask on, so
+    that only such a task is asked for them.
     """
 
     __tablename__ = "task"
     __table_args__ = (
         Index("ix_task_due", "user_id", "kind", "status", "deadline", "id", **only_where(_ALIVE)),
         Index("ix_task_all", "user_id", "kind", "deadline", "id", **only_where(_ALIVE)),
+        Index("ix_task_list", "user_id", "kind", "list_id", "status", "deadline", "id", **only_where(_ALIVE)),
         Index("ix_task_title", "user_id", "title_key", **only_where(_ALIVE)),
+        Index("ix_task_parent", "parent_id", **only_where("parent_id IS NOT NULL")),
         # PostgreSQL keeps its index of words itself, in the transaction of the change: nothing ever waits there.
         Index("ix_task_unindexed", "number", **only_where("unindexed = 1", postgresql="false")),
         Index("ix_task_series", "recurring_id", "occurrence", **only_where("recurring_id IS NOT NULL")),
@@ -88,6 +93,11 @@ class Task(SQLModel, table=True):
     title_key: str
     words: str
     unindexed: int = 1
+    list_id: str | None = None
+    start: str | None = None
+    starts_at: str | None = None
+    parent_id: str | None = None
+    has_subtasks: int = 0
 
 
 class TaskTag(SQLModel, table=True):
@@ -114,7 +124,8 @@ class Recurrence(SQLModel, table=True):
     `reminders` and `skipped` are JSON lists: durations before the due, and dates to leave out. `newest` is the nominal
     date up to which every occurrence is dealt with, `awaits` the one that comes first when the series goes on, if that
     is settled, `made` how many instances there were. `next_due` is the date after it; `next_at` the instant at which
-    the scheduler has to make that one's instance, if it has to. `revision` guards against two who go on at once.
+    the scheduler has to make that one's instance, if it has to. `start` is how long before its due each one begins.
+    `subtasks` is the JSON list of the titles that each one gets. `revision` guards against two who go on at once.
     """
 
     __tablename__ = "recurrence"
@@ -142,6 +153,8 @@ class Recurrence(SQLModel, table=True):
     next_due: str | None = None
     next_at: str | None = None
     revision: int = 1
+    start: str | None = None
+    subtasks: str | None = None
 
 
 class Reminder(SQLModel, table=True):
@@ -177,7 +190,8 @@ class Reminder(SQLModel, table=True):
 class Calendar(SQLModel, table=True):
     """A feed of a person's tasks at a secret address, of which only the SHA-256 is kept.
 
-    `tags` is a JSON list, folded; only tasks with all of them are in the feed. `done` lets completed ones in.
+    `tags` is a JSON list, folded; only tasks with all of them are in the feed, and with `list_id` only those of that
+    list. `done` lets completed ones in.
     """
 
     __tablename__ = "calendar"
@@ -190,6 +204,7 @@ class Calendar(SQLModel, table=True):
     tags: str = "[]"
     done: bool = False
     created_at: str
+    list_id: str | None = None
 
 
 class Change(SQLModel, table=True):

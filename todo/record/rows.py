@@ -8,6 +8,7 @@ from sqlalchemy import bindparam, delete, insert, update
 from events.sql import HotInsert, WithoutIndex, table_of
 from todo.errors import ChangedMeanwhile
 from todo.record.models import NO_DEADLINE, TaskTag
+from todo.record.places import load_place
 from todo.record.queries import TASK, load_recurrence, load_reminders
 from todo.record.shapes import NewTask, TaskColumns, TaskRow, TaskShape
 from todo.record.views import view_task
@@ -25,6 +26,8 @@ _DELETE_TAGS = delete(_TAG).where(
 _GUARDED = update(TASK).where(
     TASK.c.id == bindparam("key"), TASK.c.user_id == bindparam("owner"), TASK.c.version == bindparam("seen")
 )
+FIELD_OF = {"list_id": "list", "parent_id": "parent"}
+"""The names of fields whose columns have another one."""
 _TEXT = frozenset({"title", "notes", "tags"})
 _TAGGED = frozenset({"tags", "status", "deadline", "deleted_at"})
 
@@ -45,6 +48,10 @@ def insert_task(work: Work, values: NewTask) -> TaskRow:
         "recurring_id": None,
         "occurrence": None,
         "edited": "",
+        "list_id": None,
+        "start": None,
+        "parent_id": None,
+        "has_subtasks": 0,
         **values,
         "tags": to_json(tags).decode() if tags else "[]",
         "id": work.ids.new(),
@@ -56,6 +63,7 @@ def insert_task(work: Work, values: NewTask) -> TaskRow:
         "title_key": title_key,
         "words": words,
         "deadline": deadline_of(work, due),
+        "starts_at": _begin(work, values.get("start")),
     }
     _INSERT.run(work.connection, row)
     task = cast("TaskRow", row)
@@ -73,6 +81,8 @@ def update_task_row(work: Work, task: TaskRow, changes: TaskColumns) -> TaskRow:
     row: TaskRow = {**task, **values}
     if "due" in values:
         row["deadline"] = values["deadline"] = deadline_of(work, row["due"])
+    if "start" in values:
+        row["starts_at"] = values["starts_at"] = _begin(work, row["start"])
     if _TEXT & values.keys():
         row["title_key"], row["words"] = fold_task(row["title"], row["notes"], from_json(row["tags"]))
         values |= {"title_key": row["title_key"], "words": row["words"], "unindexed": 1}
@@ -94,12 +104,27 @@ def deadline_of(work: Work, due: str | None) -> str:
     return NO_DEADLINE if due is None else when.deadline_of(due, work.zone)
 
 
-def show_task(work: Work, row: TaskRow) -> TaskShape:
-    """Return the caller's view of a row, its reminders or its recurrence included."""
+def _begin(work: Work, start: str | None) -> str | None:
+    return None if start is None else when.begins_at(start, work.zone)
+
+
+_MARK = update(TASK).where(TASK.c.id == bindparam("key"), TASK.c.user_id == bindparam("owner")).values(has_subtasks=1)
+
+
+def mark_parent(work: Work, task_id: str) -> None:
+    """Note that a task has a subtask; it is no change of that task, so its version stays."""
+    work.connection.execute(_MARK, {"key": task_id, "owner": work.who.user_id})
+
+
+def show_task(work: Work, row: TaskRow, parent: TaskRow | None = None) -> TaskShape:
+    """Return the caller's view of a row, its reminders or its recurrence included.
+
+    `parent` is the row of its parent where that is known.
+    """
     if row["kind"] == "recurring":
-        view = view_task(row, (), work.zone, load_recurrence(work, row["id"]))
+        view = view_task(row, (), work.zone, load_recurrence(work, row["id"]), load_place(work, row, parent))
     else:
-        view = view_task(row, load_reminders(work, row["id"]), work.zone)
+        view = view_task(row, load_reminders(work, row["id"]), work.zone, place=load_place(work, row, parent))
     if row["deleted_at"] is not None:
         view["deleted"] = True
     return view
@@ -114,7 +139,8 @@ def note_edited(task: TaskRow, *names: str) -> TaskColumns:
     """Return the column that marks fields as edited on this instance alone; empty for other tasks."""
     if task["recurring_id"] is None:
         return {}
-    return {"edited": " ".join(sorted({*task["edited"].split(), *names}))}
+    fields = (FIELD_OF.get(name, name) for name in names)
+    return {"edited": " ".join(sorted({*task["edited"].split(), *fields}))}
 
 
 def _write_tags(work: Work, row: TaskRow, tags: list[str]) -> None:

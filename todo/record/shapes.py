@@ -55,6 +55,11 @@ class TaskColumns(TypedDict, total=False):
     title_key: str
     words: str
     unindexed: int
+    list_id: str | None
+    start: str | None
+    starts_at: str | None
+    parent_id: str | None
+    has_subtasks: int
 
 
 class NewTask(TypedDict, total=False):
@@ -69,6 +74,10 @@ class NewTask(TypedDict, total=False):
     priority: int
     recurring_id: str
     occurrence: str
+    list_id: str | None
+    start: str | None
+    parent_id: str | None
+    has_subtasks: int
 
 
 class TaskRow(TypedDict):
@@ -97,6 +106,11 @@ class TaskRow(TypedDict):
     title_key: str
     words: str
     unindexed: int
+    list_id: str | None
+    start: str | None
+    starts_at: str | None
+    parent_id: str | None
+    has_subtasks: int
 
 
 class RecurrenceColumns(TypedDict, total=False):
@@ -119,6 +133,8 @@ class RecurrenceColumns(TypedDict, total=False):
     next_due: str | None
     next_at: str | None
     revision: int
+    start: str | None
+    subtasks: str | None
 
 
 class RecurrenceRow(TypedDict):
@@ -143,6 +159,8 @@ class RecurrenceRow(TypedDict):
     next_due: str | None
     next_at: str | None
     revision: int
+    start: str | None
+    subtasks: str | None
 
 
 class ReminderRow(TypedDict):
@@ -214,8 +232,38 @@ class RecurrenceShape(TypedDict):
     first_due: Annotated[Due, Field(description="Sets the phase of the rule")]
     first_due_text: NotRequired[Annotated[str, Field(description="The same in words, if it has a time")]]
     reminders: NotRequired[Annotated[list[str], Field(description="Durations before the due: 30m, 30m urgent nag 10m")]]
+    start: NotRequired[Annotated[str, Field(description="How long before its due each occurrence begins: 3d")]]
+    subtasks: NotRequired[Annotated[list[str], Field(description="Titles that each occurrence gets as subtasks")]]
     skipped: NotRequired[Annotated[list[Due], Field(description="Dates that are left out")]]
     skipped_text: NotRequired[Annotated[list[str], Field(description="The same in words")]]
+
+
+# A typed dict with a key named `list` reads that word as the key's own type.
+Texts = list[str]
+Reminders = list[ReminderShape]
+
+
+@with_config(OPEN)
+class ListRef(TypedDict):
+    """The list that a task is in."""
+
+    id: Id
+    name: str
+
+
+@with_config(OPEN)
+class TaskRef(TypedDict):
+    """The task that another one is a subtask of."""
+
+    id: Id
+    title: str
+
+
+class SubtaskCount(TypedDict):
+    """How many subtasks a task has directly below it: open ones, and all."""
+
+    open: int
+    total: int
 
 
 @with_config(OPEN)
@@ -233,13 +281,19 @@ class TaskShape(TypedDict):
     zone: NotRequired[
         Annotated[str, Field(description="IANA zone of a due with a time; answers leave out the person's own")]
     ]
+    start: NotRequired[Annotated[Due, Field(description="Not to be done before this")]]
+    start_local: NotRequired[Annotated[str, Field(description="The start in the person's zone, if it has a time")]]
+    start_text: NotRequired[Annotated[str, Field(description="The start in words")]]
     priority: PriorityName
-    tags: list[str]
-    reminders: NotRequired[list[ReminderShape]]
+    tags: Texts
+    list: NotRequired[Annotated[ListRef, Field(description="Absent: in no list, the inbox")]]
+    parent: NotRequired[TaskRef]
+    subtasks: NotRequired[SubtaskCount]
+    reminders: NotRequired[Reminders]
     recurring_id: NotRequired[Annotated[Id, Field(description="The series of an instance")]]
     occurrence: NotRequired[Annotated[Due, Field(description="The nominal date of an instance; it never moves")]]
     occurrence_text: NotRequired[Annotated[str, Field(description="The same in words, if the due is another one")]]
-    edited: NotRequired[Annotated[list[str], Field(description="Fields changed on this instance alone")]]
+    edited: NotRequired[Annotated[Texts, Field(description="Fields changed on this instance alone")]]
     recurrence: NotRequired[RecurrenceShape]
     version: Annotated[int, Field(ge=1)]
     created_at: Instant
@@ -320,6 +374,7 @@ class WriteAnswer(NowWords, total=False):
     task: TaskShape
     tasks: list[TaskShape] | list[BriefTask]
     recurring_id: str
+    subtasks: list[BriefTask]
     change_id: str
     events: list[EventRef]
     next_occurrence: DateShape

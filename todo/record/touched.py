@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from events.catalog import EventType
+from todo.record.list_rows import ListRow
 from todo.record.shapes import RecurrenceRow, TaskRow, TaskShape, TriggerShape
 
 
@@ -20,6 +21,11 @@ class Touched:
     after: TaskShape | None = None
     trigger: TriggerShape | None = None
     restored: bool = False
+
+    def renew(self) -> None:
+        """Forget the view: the task's subtasks have changed since."""
+        self.after = None
+        self.row = {**self.row, "has_subtasks": 1}
 
     @property
     def is_gone(self) -> bool:
@@ -47,10 +53,14 @@ class Touched:
 
 @dataclass(slots=True)
 class Collected:
-    """The parts of a change in the order in which tasks were first touched, and its series as they were before."""
+    """The parts of a change in the order in which tasks were first touched, and its series as they were before.
+
+    `lists` has each list as it was, None for a new one, and as it is.
+    """
 
     tasks: dict[str, Touched] = field(default_factory=dict)
     series: dict[str, RecurrenceRow] = field(default_factory=dict)
+    lists: dict[str, tuple[ListRow | None, ListRow]] = field(default_factory=dict)
 
     def add(self, other: "Collected") -> None:
         """Take in what came later; the parts of one task become one."""
@@ -61,8 +71,14 @@ class Collected:
                 self.tasks[task_id] = Touched(
                     first.before, then.row, then.after, first.trigger or then.trigger, first.restored
                 )
+            was = None if then.before is None else then.before.get("parent")
+            for parent_id in (then.row["parent_id"], None if was is None else was["id"]):
+                if parent_id is not None and parent_id in self.tasks:
+                    self.tasks[parent_id].renew()
         for series_id, row in other.series.items():
             self.series.setdefault(series_id, row)
+        for list_id, (was, now) in other.lists.items():
+            self.lists[list_id] = (self.lists.get(list_id, (was, now))[0], now)
 
     def list_touched(self) -> list[Touched]:
         """Return the parts, without tasks that came and went within the change."""

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from pydantic_core import from_json
 
 from events.instants import shorten_instant
+from todo.record.places import NOWHERE, Place
 from todo.record.shapes import (
     BriefTask,
     CatchUpName,
@@ -23,8 +24,13 @@ from todo.text import when
 PRIORITIES = ("none", "low", "medium", "high")
 
 _DERIVED = frozenset(
-    {"version", "updated_at", "due_local", "due_text", "occurrence_text", "completed_text", "edited", "deleted"}
+    {
+        *("version", "updated_at", "due_local", "due_text", "start_local", "start_text"),
+        *("occurrence_text", "completed_text", "edited", "deleted", "subtasks"),
+    }
 )
+_REFERENCES = frozenset({"list", "parent"})
+"""Fields that name something else by its id."""
 
 
 def view_reminder(row: ReminderRow, zone: ZoneInfo, *, names_zone: bool = False) -> ReminderShape:
@@ -63,6 +69,10 @@ def view_recurrence(row: RecurrenceRow, zone: ZoneInfo) -> RecurrenceShape:
         view["first_due_text"] = when.say_due(row["first"], zone)
     if row["reminders"] != "[]":
         view["reminders"] = from_json(row["reminders"])
+    if row["start"] is not None:
+        view["start"] = row["start"]
+    if row["subtasks"]:
+        view["subtasks"] = from_json(row["subtasks"])
     if row["skipped"] != "[]":
         view["skipped"] = from_json(row["skipped"])
         view["skipped_text"] = [when.say_short(due, zone) for due in view["skipped"]]
@@ -70,13 +80,17 @@ def view_recurrence(row: RecurrenceRow, zone: ZoneInfo) -> RecurrenceShape:
 
 
 def view_task(
-    row: TaskRow, reminders: Sequence[ReminderRow], zone: ZoneInfo, recurrence: RecurrenceRow | None = None
+    row: TaskRow,
+    reminders: Sequence[ReminderRow],
+    zone: ZoneInfo,
+    recurrence: RecurrenceRow | None = None,
+    place: Place = NOWHERE,
 ) -> TaskShape:
     """Return a task as the contract shows it; empty fields are left out, tags and priority never.
 
     `due` is the exact value, `due_local` the form to send back, `due_text` the words, both in the caller's zone; the
     words add the time in the due's own zone. The times of reminders name a zone only where the due has one of its own.
-    `recurrence` is that of a series.
+    `recurrence` is that of a series, `place` says where the task stands.
     """
     view: dict[str, Any] = {"id": row["id"], "title": row["title"]}
     if row["kind"] != "task":
@@ -84,15 +98,11 @@ def view_task(
     if row["notes"]:
         view["notes"] = row["notes"]
     view["status"] = row["status"]
-    due = row["due"]
-    if due is not None:
-        view["due"] = due
-        view["due_local"] = when.local_form(due, zone)
-        view["due_text"] = when.say_with_own(due, zone, row["zone"])
-    if row["zone"] is not None:
-        view["zone"] = row["zone"]
+    view |= _view_times(row, zone)
     view["priority"] = PRIORITIES[row["priority"]]
     view["tags"] = from_json(row["tags"]) if row["tags"] != "[]" else []
+    if place is not NOWHERE:
+        view |= _view_place(row, place)
     if reminders:
         foreign = row["zone"] not in (None, zone.key)
         view["reminders"] = [view_reminder(reminder, zone, names_zone=foreign) for reminder in reminders]
@@ -110,6 +120,33 @@ def view_task(
     return cast("TaskShape", view)
 
 
+def _view_place(row: TaskRow, place: Place) -> dict[str, Any]:
+    view: dict[str, Any] = {}
+    if row["list_id"] is not None:
+        view["list"] = {"id": row["list_id"], "name": place.list_name}
+    if row["parent_id"] is not None:
+        view["parent"] = {"id": row["parent_id"], "title": place.parent_title}
+    if place.total:
+        view["subtasks"] = {"open": place.open, "total": place.total}
+    return view
+
+
+def _view_times(row: TaskRow, zone: ZoneInfo) -> dict[str, Any]:
+    """Return due and start: each exact, in the form to send back, and in words."""
+    view: dict[str, Any] = {}
+    due, start = row["due"], row["start"]
+    if due is not None:
+        local, said = when.local_form(due, zone), when.say_with_own(due, zone, row["zone"])
+        view |= {"due": due, "due_local": local, "due_text": said}
+    if row["zone"] is not None:
+        view["zone"] = row["zone"]
+    if start is not None:
+        view |= {"start": start, "start_text": when.say_due(start, zone)}
+        if not when.is_date(start):
+            view["start_local"] = when.local_form(start, zone)
+    return view
+
+
 def _view_instance(row: TaskRow, zone: ZoneInfo) -> dict[str, Any]:
     """Return the fields that only an instance of a series has; `occurrence` has words where the due has others."""
     view: dict[str, Any] = {"recurring_id": row["recurring_id"], "occurrence": row["occurrence"]}
@@ -125,8 +162,13 @@ def diff_views(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str,
     return {
         name: [before.get(name), after.get(name)]
         for name in dict.fromkeys([*before, *after])
-        if name not in _DERIVED and before.get(name) != after.get(name)
+        if name not in _DERIVED and identify(name, before.get(name)) != identify(name, after.get(name))
     }
+
+
+def identify(name: str, value: Any) -> Any:
+    """Return what a field's value is compared by: a list is the same one under another name."""
+    return value["id"] if name in _REFERENCES and value is not None else value
 
 
 def view_briefly(view: TaskShape, zone: ZoneInfo) -> BriefTask:

@@ -1,15 +1,28 @@
-"""Fields: edits that apply to tasks and to the template of a series."""
+"""Fields: edits that apply to tasks and to the template of a series, and the choice of a list."""
 
 from pydantic_core import from_json, to_json
 
 from todo.errors import InvalidArguments
+from todo.record.changes import Change
+from todo.record.list_rows import ListRow
+from todo.record.lists import find_list, hold_lists, load_lists
 from todo.record.shapes import TaskColumns, TaskRow
 from todo.record.views import PRIORITIES
 from todo.requests.schemas import UpdateRecurringTask, UpdateTask
+from todo.text.display import quote_title
+from todo.text.list_names import INBOX, find_near, fold_name
 from todo.text.search_words import fold_tag
 
-EMPTY: TaskColumns = {"notes": "", "priority": 0, "tags": "[]"}
-"""The empty values of the fields that can be cleared, as columns."""
+EMPTY: dict[str, TaskColumns] = {
+    "notes": {"notes": ""},
+    "priority": {"priority": 0},
+    "tags": {"tags": "[]"},
+    "list": {"list_id": None},
+    "start": {"start": None},
+    "parent_id": {"parent_id": None},
+}
+"""What clearing a field that a task shares with its series writes."""
+MOST_LISTS = 200
 
 
 def read_edits(task: TaskRow, request: UpdateTask | UpdateRecurringTask) -> TaskColumns:
@@ -33,9 +46,38 @@ def read_edits(task: TaskRow, request: UpdateTask | UpdateRecurringTask) -> Task
         kept = [tag for tag in [*tags, *(request.add_tags or [])] if fold_tag(tag) not in gone]
         values["tags"] = to_json(clean_tags(kept)).decode()
     for name in request.clear or ():
-        if name != "due":
-            values[name] = EMPTY[name]
+        values |= EMPTY.get(name, {})
     return values
+
+
+def choose_list(change: Change, name: str | None, warnings: list[str]) -> TaskColumns:
+    """Return the columns that put a task into the list of a name, which is made if there is none; empty without a name.
+
+    The name `inbox` means no list. Warnings say which list is new, and which ones have a name like it.
+    """
+    if name is None:
+        return {}
+    if fold_name(name) == INBOX:
+        return {"list_id": None}
+    found = find_list(change.work, name)
+    if found is None:
+        hold_lists(change.work)
+        found = find_list(change.work, name) or _make_list(change, name, warnings)
+    return {"list_id": found["id"]}
+
+
+def _make_list(change: Change, name: str, warnings: list[str]) -> ListRow:
+    known = [each["name"] for each in load_lists(change.work)]
+    refuse_many_lists(len(known))
+    near = " or ".join(quote_title(each) for each in find_near(name, known))
+    warnings.append(f"The list {quote_title(name)} is new.{f' Did you mean {near}?' if near else ''}")
+    return change.create_list(name)
+
+
+def refuse_many_lists(count: int) -> None:
+    """Refuse one list more than a person may have."""
+    if count >= MOST_LISTS:
+        raise InvalidArguments(f"There are {count} lists; that is as many as there can be.", "Delete one first.")
 
 
 def clean_tags(tags: list[str]) -> list[str]:

@@ -1,11 +1,31 @@
 """The request models: each argument described once, for tools, REST and the docs."""
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic import Field
 
 from todo.recurrence.schedule import CatchUp, Mode
-from todo.requests.arguments import describe_model
+from todo.requests.parts import (
+    LIST,
+    NAG,
+    RULE,
+    START,
+    TIME,
+    URGENT,
+    ZONE,
+    ChangeRequest,
+    Id,
+    ListName,
+    Notes,
+    Priority,
+    ReminderItem,
+    SubtaskItem,
+    Tag,
+    Tags,
+    TimeText,
+    Title,
+    WriteRequest,
+)
 from todo.requests.request import (
     AtMostOne,
     Combination,
@@ -14,82 +34,19 @@ from todo.requests.request import (
     NotWith,
     OnlyWith,
     Request,
-    Together,
 )
-from todo.text.display import is_seen
-from todo.text.manner import split_manner
-
-Priority = Literal["none", "low", "medium", "high"]
-
-
-def _check_seen(text: str) -> str:
-    if not is_seen(text):
-        raise ValueError("nothing of it can be seen; write letters or digits")
-    return text
-
-
-Tag = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_check_seen)]
-Title = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_check_seen)]
-Notes = Annotated[str, Field(max_length=20_000)]
-Tags = Annotated[list[Tag], Field(max_length=50)]
-TimeText = Annotated[str, Field(max_length=64)]
-Id = Annotated[str, Field(max_length=200)]
-RULE = "RFC 5545 RRULE, such as FREQ=WEEKLY;BYDAY=MO,TH;BYHOUR=9"
-TIME = "Date 2026-11-27, local time 2026-11-27T17:00, or instant with offset"
-URGENT = "In quiet hours too"
-NAG = "Again every 10m until answered"
-ZONE = "IANA zone of the due, if not the person's"
 
 Status = Literal["open", "completed", "overdue", "all"]
 Sort = Literal["due", "-due", "priority", "created", "completed", "title"]
-Clearable = Literal["notes", "due", "priority", "tags"]
-ClearableShared = Literal["notes", "priority", "tags"]
-
-
-class ReminderSpec(BaseModel):
-    """One reminder: a time (`at`) or a duration before the due (`before`); a bare string is read as either.
-
-    Behind either, a bare string may say `urgent`, and `nag` with a duration: `30m urgent nag 10m`.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    at: TimeText | None = None
-    before: Annotated[str, Field(max_length=64)] | None = None
-    urgent: Annotated[bool | None, Field(description=URGENT)] = None
-    nag: Annotated[TimeText | None, Field(description=NAG)] = None
-
-    @classmethod
-    def from_text(cls, text: str) -> dict[str, Any]:
-        """Read a bare string: what begins with a year is a time, all else a duration before the due."""
-        time, urgent, nag = split_manner(text)
-        name = "at" if text[:4].isdigit() and text[4:5] == "-" else "before"
-        return {name: time, "urgent": urgent, "nag": nag}
-
-
-ReminderItem = Annotated[ReminderSpec, WithJsonSchema({"type": "string"})]
-"""Published as its bare string, which says all that the object can and costs a fifth of it in the list of tools."""
-
-
-class WriteRequest(Request):
-    """A call that may change something."""
-
-    request_id: Annotated[
-        str | None,
-        Field(max_length=255, description="To repeat a lost call"),
-    ] = None
-
-    @property
-    def means_the_same_again(self) -> bool:
-        """Whether the same call made again can only be a retry; False if it would mean "the next one"."""
-        return True
-
-
-class ChangeRequest(WriteRequest):
-    """A change of one task that exists."""
-
-    task_id: Id
-    expected_version: Annotated[int | None, Field(ge=1, description="Refuse at another version")] = None
+Clearable = Literal["notes", "due", "priority", "tags", "list", "start", "parent_id"]
+ClearableShared = Literal["notes", "priority", "tags", "list", "start"]
+# A model with a field named `list` reads that word as the field's value from there on.
+Reminders = list[ReminderItem]
+Clear = list[Clearable]
+ClearShared = list[ClearableShared]
+SomeTags = list[Tag]
+Subtasks = list[SubtaskItem]
+Titles = list[Title]
 
 
 class CreateTask(WriteRequest):
@@ -101,15 +58,21 @@ class CreateTask(WriteRequest):
     notes: Annotated[Notes | None, Field(description="Details")] = None
     due: Annotated[TimeText | None, Field(description=TIME)] = None
     zone: Annotated[str | None, Field(max_length=64, description=ZONE)] = None
+    start: Annotated[TimeText | None, Field(description=START)] = None
     priority: Priority | None = None
     tags: Tags | None = None
+    list: Annotated[ListName | None, Field(description=LIST)] = None
     reminders: Annotated[
-        list[ReminderItem] | None,
+        Reminders | None,
         Field(
             max_length=20,
             description="Times, or durations before the due: 30m, 2h, 1d urgent, 1h nag 10m",
         ),
     ] = None
+    subtasks: Annotated[
+        Subtasks | None, Field(max_length=100, description="Titles, or {title, due}: a time, or 2w before the due")
+    ] = None
+    parent_id: Annotated[Id | None, Field(description="Makes it a subtask of this task")] = None
 
 
 class TaskEdits(Request):
@@ -118,23 +81,30 @@ class TaskEdits(Request):
     combinations: ClassVar[tuple[Combination, ...]] = (
         AtMostOne(("due", "shift")),
         AtMostOne(("zone", "shift")),
+        AtMostOne(("start", "shift")),
         AtMostOne(("notes", "append_notes")),
-        NotCleared(("due", "notes", "priority", "tags"), moved_by=(("due", "shift"),)),
+        NotCleared(
+            ("due", "notes", "priority", "tags", "list", "start", "parent_id"),
+            moved_by=(("due", "shift"), ("start", "shift")),
+        ),
     )
 
     title: Title | None = None
     notes: Annotated[Notes | None, Field(description="Replaces the notes")] = None
     due: Annotated[TimeText | None, Field(description=TIME)] = None
     zone: Annotated[str | None, Field(max_length=64, description=ZONE)] = None
+    start: Annotated[TimeText | None, Field(description=START)] = None
     priority: Priority | None = None
     append_notes: Annotated[Notes | None, Field(description="Added below the notes")] = None
     shift: Annotated[
-        str | None, Field(max_length=64, description="Moves the due: 1d, -2h; days keep the wall time")
+        str | None, Field(max_length=64, description="Moves due and start: 1d, -2h; days keep the wall time")
     ] = None
     tags: Annotated[Tags | None, Field(description="Replaces all tags")] = None
     add_tags: Tags | None = None
     remove_tags: Tags | None = None
-    clear: Annotated[list[Clearable] | None, Field(max_length=4, description="Fields to empty")] = None
+    list: Annotated[ListName | None, Field(description=LIST)] = None
+    parent_id: Annotated[Id | None, Field(description="Makes it a subtask of this task")] = None
+    clear: Annotated[Clear | None, Field(max_length=7, description="Fields to empty")] = None
 
 
 class UpdateTask(TaskEdits, ChangeRequest):
@@ -209,13 +179,16 @@ class CreateRecurringTask(WriteRequest):
     zone: Annotated[str | None, Field(max_length=64, description="IANA; default the person's")] = None
     mode: Annotated[Mode | None, Field(description="Default one_at_a_time")] = None
     catch_up: Annotated[CatchUp | None, Field(description="Missed dates of every_occurrence; default latest")] = None
+    start: Annotated[TimeText | None, Field(description="Not before: 3d ahead of each due")] = None
     notes: Notes | None = None
     priority: Priority | None = None
     tags: Tags | None = None
+    list: Annotated[ListName | None, Field(description=LIST)] = None
     reminders: Annotated[
-        list[ReminderItem] | None,
+        Reminders | None,
         Field(max_length=20, description="Durations before each due: 30m, 1h urgent nag 10m"),
     ] = None
+    subtasks: Annotated[Titles | None, Field(max_length=100, description="Titles, anew each time")] = None
     expected_version: Annotated[int | None, Field(ge=1)] = None
 
 
@@ -224,7 +197,7 @@ class UpdateRecurringTask(ChangeRequest):
 
     combinations: ClassVar[tuple[Combination, ...]] = (
         AtMostOne(("notes", "append_notes")),
-        NotCleared(("notes", "priority", "tags")),
+        NotCleared(("notes", "priority", "tags", "list", "start")),
         AtMostOne(("paused", "pause_until", "skip"), "Give one of them at a time."),
         NotWith(("paused", "pause_until", "skip"), ("rule", "first_due", "zone", "ends"), "Change the dates first."),
     )
@@ -233,11 +206,14 @@ class UpdateRecurringTask(ChangeRequest):
     notes: Annotated[Notes | None, Field(description="Replaces the notes")] = None
     priority: Priority | None = None
     append_notes: Notes | None = None
+    start: Annotated[TimeText | None, Field(description="3d ahead of each due")] = None
     tags: Annotated[Tags | None, Field(description="Replaces all tags")] = None
     add_tags: Tags | None = None
     remove_tags: Tags | None = None
-    clear: Annotated[list[ClearableShared] | None, Field(max_length=3, description="Fields to empty")] = None
-    reminders: Annotated[list[ReminderItem] | None, Field(max_length=20, description="Replaces all")] = None
+    list: Annotated[ListName | None, Field(description=LIST)] = None
+    clear: Annotated[ClearShared | None, Field(max_length=5, description="Fields to empty")] = None
+    reminders: Annotated[Reminders | None, Field(max_length=20, description="Replaces all")] = None
+    subtasks: Annotated[Titles | None, Field(max_length=100, description="Replaces all")] = None
     rule: Annotated[str | None, Field(description=RULE)] = None
     first_due: Annotated[TimeText | None, Field(description="All is new from here on")] = None
     zone: Annotated[str | None, Field(max_length=64)] = None
@@ -247,45 +223,6 @@ class UpdateRecurringTask(ChangeRequest):
     pause_until: Annotated[TimeText | None, Field(description="Skips all before this date")] = None
     skip: Annotated[str | None, Field(max_length=64, description="How many occurrences, or one's date")] = None
     ends: Annotated[str | None, Field(max_length=64, description="A date, how many are left, or never")] = None
-
-
-class Undo(WriteRequest):
-    """Arguments of `undo`."""
-
-    change_ids: Annotated[
-        list[Id] | None,
-        Field(min_length=1, max_length=100, description="Default: the newest change from here not yet undone"),
-    ] = None
-
-    @property
-    def means_the_same_again(self) -> bool:
-        """False without `change_ids`: each call then undoes one more change, so a second call is not a retry."""
-        return self.change_ids is not None
-
-
-STEPS: tuple[type[WriteRequest], ...] = (
-    *(CreateTask, UpdateTask, CompleteTask, ReopenTask, DeleteTask),
-    *(SetReminder, SnoozeReminder, CancelReminder),
-    *(CreateRecurringTask, UpdateRecurringTask),
-)
-"""The arguments that a step of a plan may have: those of every write except plans and undo."""
-
-
-def _name_step_arguments(schema: dict[str, Any]) -> None:
-    """Name the arguments of all steps in one schema; of a list with different choices the first has them all."""
-    described = [describe_model(model)["properties"] for model in STEPS]
-    schema["properties"] = {
-        name: each for properties in described[::-1] for name, each in properties.items() if name != "request_id"
-    }
-
-
-class PlannedCall(BaseModel):
-    """One step of a plan: a writing tool and its arguments."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    tool: str
-    arguments: dict[str, Any] = Field(default_factory=dict, json_schema_extra=_name_step_arguments)
 
 
 class TaskFilter(Request):
@@ -299,57 +236,13 @@ class TaskFilter(Request):
     due_until: Annotated[TimeText | None, Field(description="Inclusive; a date includes its day")] = None
     completed_from: TimeText | None = None
     completed_until: TimeText | None = None
-    tags: Annotated[list[Tag] | None, Field(max_length=50, description="All of them")] = None
+    tags: Annotated[SomeTags | None, Field(max_length=50, description="All of them")] = None
+    list: Annotated[ListName | None, Field(description="By name; inbox: in none")] = None
+    parent_id: Annotated[Id | None, Field(description="Subtasks of this task")] = None
+    available: Annotated[bool | None, Field(description="Whether its start has come")] = None
     priority: Priority | None = None
     kind: Annotated[Literal["task", "recurring"] | None, Field(description="Default task")] = None
     has_reminder: Annotated[bool | None, Field(description="Whether one waits; says where they ring")] = None
-
-
-_EXCLUDED = {
-    "type": "object",
-    "description": "But not those",
-    "properties": {"text": {"type": "string"}},
-}
-"""What is published of the filter inside a filter: the whole again would cost as much as a tool."""
-
-
-class PlanFilter(TaskFilter):
-    """Which tasks a plan means."""
-
-    not_: Annotated[TaskFilter | None, Field(alias="not"), WithJsonSchema(_EXCLUDED)] = None
-
-
-class PlanChange(TaskEdits):
-    """What to do with each task that a plan's filter hits: fields as in `update_task`, or complete, or delete."""
-
-    complete: bool | None = None
-    delete: bool | None = None
-
-
-class PlanChanges(WriteRequest):
-    """Arguments of `plan_changes`."""
-
-    combinations: ClassVar[tuple[Combination, ...]] = (
-        ExactlyOne("changes", "filter", "Give changes, or a filter with change."),
-        Together("filter", "change", "Give both: which tasks, and what to do with each."),
-    )
-
-    changes: Annotated[list[PlannedCall] | None, Field(max_length=100, description="Writes, in order")] = None
-    filter: Annotated[PlanFilter | None, Field(description="Filters of find_tasks, and not")] = None
-    change: Annotated[
-        PlanChange | None,
-        Field(description='For each: fields of update_task, or {"complete": true}, or {"delete": true}'),
-    ] = None
-    apply: Annotated[bool | None, Field(description="Apply at once if nothing needs the person")] = None
-
-
-class ApplyPlan(WriteRequest):
-    """Arguments of `apply_plan`."""
-
-    plan_id: Id
-    except_: Annotated[
-        list[int] | None, Field(alias="except", max_length=100, description="Numbers of the diff to leave out")
-    ] = None
 
 
 class FindTasks(TaskFilter):

@@ -9,7 +9,7 @@ from todo.errors import InvalidArguments, RuleNeverOccurs
 from todo.record.changes import Change, answer_nothing
 from todo.record.conflicts import check_version
 from todo.record.queries import load_open_instances, load_reminders, load_task
-from todo.record.rows import pick_changed
+from todo.record.rows import FIELD_OF, pick_changed
 from todo.record.shapes import (
     RecurrenceColumns,
     ReminderRow,
@@ -27,25 +27,28 @@ from todo.recurrence.schedule import (
 )
 from todo.reminders import MOST_PER_TASK, follow_due, replace_reminders
 from todo.requests.confirmations import require_person
-from todo.requests.fields import clean_tags, read_edits
+from todo.requests.fields import choose_list, clean_tags, read_edits
 from todo.requests.operation import Operation
-from todo.requests.schemas import CreateRecurringTask, ReminderSpec, UpdateTask
+from todo.requests.parts import ReminderSpec
+from todo.requests.schemas import CreateRecurringTask, UpdateTask
+from todo.requests.starts import find_ahead, read_ahead, start_of
 from todo.series.parsed_rule import check_mode, describe_schedule, read_schedule
 from todo.series.preview import list_ahead
 from todo.series.series import (
     Series,
-    delete_row,
     insert_series,
     load_series,
     make_instances,
     make_trigger,
     save_series,
 )
+from todo.subtasks.branches import add_templates, delete_branch, follow_list, read_templates, write_templates
+from todo.subtasks.tree import count_children, load_children
 from todo.text import when
 from todo.text.display import quote_title
 from todo.text.manner import Manner
 
-_SHARED = ("title", "notes", "priority", "tags")
+_SHARED = ("title", "notes", "priority", "tags", "list_id")
 
 
 class _Shared(TypedDict):
@@ -55,6 +58,7 @@ class _Shared(TypedDict):
     notes: str
     priority: int
     tags: str
+    list_id: str | None
 
 
 def create_recurring_task(work: Work, request: CreateRecurringTask) -> WriteAnswer:
@@ -81,7 +85,10 @@ def create_recurring_task(work: Work, request: CreateRecurringTask) -> WriteAnsw
     if task is not None and not befores and request.reminders is None:
         befores = [before for each in load_reminders(work, task["id"]) if (before := _carried_before(each)) is not None]
     change = Change(work, "create_recurring_task", request.request_id)
+    warnings = parsed.warnings
     shared = _template_of(request, task)
+    if chosen := choose_list(change, request.list, warnings):
+        shared["list_id"] = chosen["list_id"]
     template = change.create(
         {
             "kind": "recurring",
@@ -89,9 +96,15 @@ def create_recurring_task(work: Work, request: CreateRecurringTask) -> WriteAnsw
             "notes": shared["notes"],
             "priority": shared["priority"],
             "tags": from_json(shared["tags"]),
+            "list_id": shared["list_id"],
         }
     )
+    ahead = find_ahead(task["start"], task["due"]) if task is not None else None
+    if request.start is not None:
+        ahead = read_ahead(request.start, parsed.first)
     recurrence: RecurrenceColumns = {
+        "start": ahead,
+        "subtasks": write_templates(_list_subtasks(work, request, task)),
         "rule": parsed.rule.text,
         "rule_text": describe_schedule(schedule),
         "first": parsed.first,
@@ -102,7 +115,6 @@ def create_recurring_task(work: Work, request: CreateRecurringTask) -> WriteAnsw
         "reminders": to_json(befores).decode(),
     }
     series = insert_series(work, template, recurrence)
-    warnings = parsed.warnings
     if task is None:
         if first.due != parsed.first:
             warnings.append(
@@ -127,18 +139,31 @@ def _load_convertible(work: Work, request: CreateRecurringTask) -> TaskRow:
         raise InvalidArguments(f"{quote_title(task['title'])} recurs already.", "Change it with update_recurring_task.")
     if task["status"] == "completed":
         raise InvalidArguments(f"{quote_title(task['title'])} is completed.", "Reopen it with reopen_task first.")
+    if task["parent_id"] is not None:
+        raise InvalidArguments(
+            f"{quote_title(task['title'])} is a subtask, and a subtask does not recur by itself.",
+            "Let the task above it recur, with subtasks, or clear its parent_id first.",
+        )
     return task
+
+
+def _list_subtasks(work: Work, request: CreateRecurringTask, task: TaskRow | None) -> list[str]:
+    """Return the titles of a new series' subtasks: those given, else those of the task that it begins with."""
+    if request.subtasks is not None or task is None:
+        return request.subtasks or []
+    return [each["title"] for each in load_children(work, [task["id"]])]
 
 
 def _template_of(request: CreateRecurringTask, task: TaskRow | None) -> _Shared:
     """Return the shared columns of a new series: those given, else those of the task that it begins with."""
-    shared: _Shared = {"title": "", "notes": "", "priority": 0, "tags": "[]"}
+    shared: _Shared = {"title": "", "notes": "", "priority": 0, "tags": "[]", "list_id": None}
     if task is not None:
         shared = {
             "title": task["title"],
             "notes": task["notes"],
             "priority": task["priority"],
             "tags": task["tags"],
+            "list_id": task["list_id"],
         }
     if request.title is not None:
         shared["title"] = request.title
@@ -158,7 +183,13 @@ def _join(
     work, first = change.work, series.row["first"]
     zone = None if when.is_date(first) else series.schedule.zone.key
     columns: TaskColumns = {"due": first, "zone": zone, "recurring_id": series.task["id"], "occurrence": first}
+    if series.row["start"] is not None or (task["start"] is not None and task["due"] != first):
+        columns["start"] = start_of(first, series.row["start"], series.schedule.zone)
     row = change.update(task, {**shared, **columns})
+    if shared["list_id"] != task["list_id"]:
+        follow_list(change, row)
+    if not count_children(work, row["id"]):
+        add_templates(change, row, read_templates(series.row["subtasks"]))
     change.trigger(row, make_trigger(series, NextDate(first, 0)))
     series = save_series(change, series, {"newest": first, "made": 1})
     if replace:
@@ -180,45 +211,55 @@ def _say_created(work: Work, series: Series, instance: TaskShape) -> str:
 
 def edit_template(work: Work, task: TaskRow, request: UpdateTask) -> WriteAnswer:
     """Change the fields that the instances of a series share, as `update_task` on the series' id."""
-    if request.due or request.shift or request.zone or "due" in (request.clear or []):
+    if request.due or request.shift or request.zone or request.start or {"due", "start"} & set(request.clear or ()):
         raise InvalidArguments(
-            "A series has no due of its own.",
-            "Move one occurrence by its own id, or all with update_recurring_task and first_due or zone.",
+            "A series has no due and no start of its own.",
+            "Move one occurrence by its own id, or all with update_recurring_task and first_due, zone or start.",
         )
     check_version(work, task, request.expected_version)
-    values = pick_changed(task, read_edits(task, request))
+    change = Change(work, "update_task", request.request_id)
+    warnings: list[str] = []
+    values = pick_changed(task, read_edits(task, request) | choose_list(change, request.list, warnings))
     if not values:
         return answer_nothing(work, task, f"{quote_title(task['title'])} is like that already; nothing was changed.")
-    change = Change(work, "update_task", request.request_id)
     row = change.update(task, values)
     for each in load_open_instances(work, task["id"]):
         if inherited := inherit_edits(each, task, values):
-            change.update(each, inherited)
+            instance = change.update(each, inherited)
+            if "list_id" in inherited:
+                follow_list(change, instance)
     require_person(change, task["id"])
-    return change.answer(row, f"The recurring task {quote_title(row['title'])} is changed, with its open occurrences.")
+    sentence = f"The recurring task {quote_title(row['title'])} is changed, with its open occurrences."
+    return change.answer(row, sentence, warnings)
 
 
 def inherit_edits(instance: TaskRow, task: TaskRow, values: TaskColumns) -> TaskColumns:
     """Return the edits of a series that an instance takes over: not of fields that were edited on it alone."""
     own = instance["edited"].split()
     changed = pick_changed(instance, pick_changed(task, values))
-    return cast("TaskColumns", {name: value for name, value in changed.items() if name in _SHARED and name not in own})
+    kept = {name: value for name, value in changed.items() if name in _SHARED and FIELD_OF.get(name, name) not in own}
+    return cast("TaskColumns", kept)
 
 
 def delete_series(change: Change, task: TaskRow) -> WriteAnswer:
     """Delete a series with its open instances; completed ones stay, and the answer says so."""
+    row, count = remove_series(change, task)
+    require_person(change, task["id"])
+    with_open = f" with {count} open occurrence{'s' if count > 1 else ''}" if count else ""
+    sentence = f"The recurring task {quote_title(task['title'])} is deleted{with_open}; completed occurrences stay."
+    return change.answer(row, sentence)
+
+
+def remove_series(change: Change, task: TaskRow) -> tuple[TaskRow, int]:
+    """Delete a series and its open instances; return its last row, and how many instances went with it."""
     work = change.work
     series = load_series(work, task["id"])
     open_ones = load_open_instances(work, task["id"])
     row = change.update(task, {"deleted_at": work.at})
     save_series(change, Series(row, series.row, series.schedule), {})
     for each in open_ones:
-        delete_row(change, each)
-    require_person(change, task["id"])
-    count = len(open_ones)
-    with_open = f" with {count} open occurrence{'s' if count > 1 else ''}" if count else ""
-    sentence = f"The recurring task {quote_title(task['title'])} is deleted{with_open}; completed occurrences stay."
-    return change.answer(row, sentence)
+        delete_branch(change, each)
+    return row, len(open_ones)
 
 
 OPERATIONS = (Operation("create_recurring_task", CreateRecurringTask, create_recurring_task),)

@@ -38,6 +38,8 @@ from todo.recurrence.schedule import (
     next_on_rule,
     starts_at,
 )
+from todo.requests.starts import start_of
+from todo.subtasks.branches import add_templates, read_templates
 from todo.text import when
 from todo.text.display import quote_title
 
@@ -150,6 +152,8 @@ def insert_series(work: Work, task: TaskRow, values: RecurrenceColumns) -> Serie
         "paused": False,
         "skipped": "[]",
         "wall": None,
+        "start": None,
+        "subtasks": None,
         "newest": None,
         "awaits": None,
         "made": 0,
@@ -209,7 +213,7 @@ def make_instances(
         moved.setdefault("newest", dates[-1].due)
         moved["awaits"] = None
     series = save_series(change, series, moved)
-    advance = Advance()
+    advance, templates = Advance(), read_templates(series.row["subtasks"])
     for date in dates:
         instance: NewTask = {
             "title": series.task["title"],
@@ -220,12 +224,16 @@ def make_instances(
             "zone": None if when.is_date(date.due) else series.schedule.zone.key,
             "recurring_id": series.task["id"],
             "occurrence": date.due,
+            "list_id": series.task["list_id"],
+            "start": start_of(date.due, series.row["start"], series.schedule.zone),
+            "has_subtasks": int(bool(templates)),
         }
         row = change.create(instance)
         advance.made.append(row)
         change.trigger(row, make_trigger(series, date))
         ahead = since if starts_at(date.due, series.schedule.zone) > work.now else None
         advance.warnings += reminders.carry_reminders(work, row, from_json(series.row["reminders"]), ahead)
+        add_templates(change, row, templates)
         advance.next = view_next(work, row)
     return series, advance
 
@@ -303,13 +311,6 @@ def _wants_next(work: Work, series: Series, instance: TaskRow, open_ones: list[T
         return False
     has_one = newest in load_taken(work, series.task["id"], just_before(newest))
     return (is_last or nominal == newest) and not has_one
-
-
-def delete_row(change: Change, task: TaskRow) -> TaskRow:
-    """Delete one task softly and cancel its reminders; return its last row."""
-    row = change.update(task, {"deleted_at": change.work.at})
-    reminders.cancel_scheduled(change.work, task["id"], "deleted")
-    return row
 
 
 def find_next(work: Work, series: Series, occurrence: str | None, *, done: bool) -> NextDate | None:

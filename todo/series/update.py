@@ -28,9 +28,10 @@ from todo.recurrence.schedule import (
 )
 from todo.reminders import follow_due, replace_reminders
 from todo.requests.confirmations import require_person
-from todo.requests.fields import read_edits
+from todo.requests.fields import choose_list, read_edits
 from todo.requests.operation import Operation
 from todo.requests.schemas import UpdateRecurringTask
+from todo.requests.starts import read_ahead, start_of
 from todo.series.create import inherit_edits, read_befores
 from todo.series.draft import SeriesDraft, pause, pause_until, resume, skip
 from todo.series.preview import list_ahead
@@ -38,7 +39,6 @@ from todo.series.reschedule import set_end, set_schedule
 from todo.series.series import (
     Advance,
     Series,
-    delete_row,
     find_next,
     list_missed,
     load_series,
@@ -46,6 +46,7 @@ from todo.series.series import (
     save_series,
     tell_next,
 )
+from todo.subtasks.branches import delete_branch, follow_list, read_templates, replace_templates, write_templates
 from todo.text import when
 from todo.text.display import quote_title
 
@@ -64,12 +65,22 @@ def update_recurring_task(work: Work, request: UpdateRecurringTask) -> WriteAnsw
     check_version(work, series.task, request.expected_version)
     _refuse_completed(series, request)
     plan = SeriesDraft(work, series, load_open_instances(work, series.task["id"]))
-    plan.shared = pick_changed(series.task, read_edits(series.task, request))
+    change = Change(work, "update_recurring_task", request.request_id)
+    chosen = choose_list(change, request.list, plan.warnings)
+    edits = read_edits(series.task, request) | chosen
+    if "start" in edits:
+        # The start of a series is a duration; its task has none.
+        plan.values["start"] = edits.pop("start")
+    plan.shared = pick_changed(series.task, edits)
     if series.task["status"] == "completed" and (request.rule or request.first_due or request.ends):
         plan.shared |= {"status": "open", "completed_at": None}
     if request.reminders is not None:
         plan.values["reminders"] = to_json(read_befores(request.reminders)).decode()
     set_schedule(plan, request)
+    if request.subtasks is not None:
+        plan.values["subtasks"] = write_templates(request.subtasks)
+    if request.start is not None:
+        plan.values["start"] = read_ahead(request.start, plan.revised.row["first"])
     if request.ends is not None:
         set_end(plan, request.ends)
     if request.paused is not None:
@@ -78,7 +89,7 @@ def update_recurring_task(work: Work, request: UpdateRecurringTask) -> WriteAnsw
         pause_until(plan, request.pause_until)
     if request.skip is not None:
         skip(plan, request.skip)
-    return _carry_out(plan, request)
+    return _carry_out(plan, request, change)
 
 
 def _refuse_completed(series: Series, request: UpdateRecurringTask) -> None:
@@ -156,7 +167,7 @@ def _find_last_due(plan: SeriesDraft, series: Series) -> str | None:
     return None if step is None else step.due
 
 
-def _carry_out(plan: SeriesDraft, request: UpdateRecurringTask) -> WriteAnswer:
+def _carry_out(plan: SeriesDraft, request: UpdateRecurringTask, change: Change) -> WriteAnswer:
     work, task = plan.work, plan.series.task
     plan.values = cast(
         "RecurrenceColumns",
@@ -169,14 +180,13 @@ def _carry_out(plan: SeriesDraft, request: UpdateRecurringTask) -> WriteAnswer:
     if not (plan.values or plan.shared or plan.moved or plan.gone or dates):
         sentence = f"{quote_title(task['title'])} recurs like that already; nothing was changed."
         return {**answer_nothing(work, task, sentence, plan.warnings), "recurring_id": task["id"]}
-    change = Change(work, "update_recurring_task", request.request_id)
     before, after = (view_recurrence(each.row, work.zone) for each in (plan.series, plan.revised))
     looks_new = bool(plan.shared) or before != after
     row = change.update(task, plan.shared) if looks_new else task
     was_next = tell_next(work, plan.series, plan.open_ones)
     series = save_series(change, Series(row, plan.series.row, plan.series.schedule), plan.values)
     for each in plan.gone:
-        delete_row(change, each)
+        delete_branch(change, each)
     for each in _order_moves(plan):
         _bring_along(change, plan, each, series)
     advance = Advance(next=tell_next(work, series, load_open_instances(work, task["id"])), ended=dates is None)
@@ -238,16 +248,26 @@ def _bring_along(change: Change, plan: SeriesDraft, instance: TaskRow, series: S
     """Apply the change to an instance that stays."""
     work = plan.work
     values = inherit_edits(instance, plan.series.task, plan.shared)
+    own_edits = instance["edited"].split()
     nominal = plan.moved.get(instance["id"])
     if nominal is not None:
         own = [name for name in instance["edited"].split() if name not in ("due", "zone")]
         zone = None if when.is_date(nominal) else series.schedule.zone.key
         moved: TaskColumns = {"due": nominal, "occurrence": nominal, "zone": zone, "edited": " ".join(own)}
         values |= moved
+    due = values.get("due", instance["due"])
+    restarts = "start" in plan.values or nominal is not None
+    if restarts and due is not None and "start" not in own_edits:
+        values |= pick_changed(instance, {"start": start_of(due, series.row["start"], series.schedule.zone)})
     new_reminders = "reminders" in plan.values and "reminders" not in instance["edited"].split()
+    if "subtasks" in plan.values:
+        was, titles = (read_templates(each["subtasks"]) for each in (plan.series.row, series.row))
+        plan.warnings += replace_templates(change, instance, was, titles)
     if not values and not new_reminders:
         return
     row = change.update(instance, values)
+    if "list_id" in values:
+        follow_list(change, row)
     if new_reminders:
         plan.warnings += replace_reminders(work, row, from_json(series.row["reminders"]))
     elif "due" in values:

@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import NotRequired, cast
 
+from todo.record.places import load_places
 from todo.record.queries import load_recurrences_of, load_reminders_of
 from todo.record.shapes import ReminderShape, TaskRow, TaskShape
 from todo.record.views import say_rule, view_task
@@ -29,10 +30,12 @@ def view_rows(work: Work, rows: list[TaskRow]) -> list[FoundTask]:
     reminders = load_reminders_of(work, [row["id"] for row in rows])
     series_ids = {row["recurring_id"] or row["id"] for row in rows if row["recurring_id"] or row["kind"] != "task"}
     recurrences = load_recurrences_of(work, sorted(series_ids))
+    places = load_places(work, rows)
     titles = Counter(row["title_key"] for row in rows)
     views = []
     for row in rows:
-        view = _shorten(view_task(row, reminders.get(row["id"], []), work.zone, recurrences.get(row["id"])))
+        shown = view_task(row, reminders.get(row["id"], []), work.zone, recurrences.get(row["id"]), places[row["id"]])
+        view = _shorten(shown)
         if (recurrence := recurrences.get(row["recurring_id"] or row["id"])) is not None:
             view["rule_text"] = say_rule(recurrence, work.zone)
         if len(view.get("notes", "")) > NOTES_SHOWN:

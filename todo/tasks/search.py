@@ -5,14 +5,16 @@ from datetime import date
 from typing import Any, Literal, NotRequired, cast
 
 from pydantic_core import to_json
-from sqlalchemy import Connection, and_, bindparam, func, literal, select, text
+from sqlalchemy import Connection, and_, bindparam, func, literal, or_, select, text
+from typing_extensions import TypedDict  # typing has one that pydantic reads from Python 3.12 on
 
 from events.instants import write_instant
 from events.sql import is_sqlite
 from todo.channels.where import describe_where
 from todo.errors import InvalidArguments
+from todo.record.lists import find_list, list_archived, load_lists
 from todo.record.models import NO_DEADLINE
-from todo.record.queries import REMINDER, TASK, SimilarTask, name_similar
+from todo.record.queries import REMINDER, TASK, SimilarTask, load_task, name_similar
 from todo.record.shapes import NowShape, TaskRow
 from todo.record.views import PRIORITIES
 from todo.record.work import Work
@@ -20,10 +22,12 @@ from todo.requests import paging
 from todo.requests.operation import READS, Operation
 from todo.requests.schemas import FindTasks, TaskFilter
 from todo.tasks.found import FoundTask, view_rows
+from todo.tasks.lists import count_open
 from todo.tasks.near_titles import find_near_titles
 from todo.tasks.orders import BY_DUE, BY_NUMBER, BY_TAG, TAG, Condition, Lead, choose_order
 from todo.tasks.upcoming import UpcomingDate, find_upcoming
 from todo.text import when
+from todo.text.list_names import INBOX, fold_name
 from todo.text.search_words import TITLE_END, fold_tag, fold_words
 
 COUNTED = 1_000
@@ -34,11 +38,18 @@ FEW_HITS = 2_000
 """Up to so many hits the index leads and the hits are sorted; beyond, the order leads and each row is checked."""
 
 
+class ListCount(TypedDict):
+    """A list, with the number of its open tasks."""
+
+    name: str
+    open: int
+
+
 class FindAnswer(NowShape):
     """A page of results; `also_completed` counts completed tasks with the same words.
 
-    `near_titles` stands where no task has the words, `total_leaves_out` where there is more than `total` counts.
-    `rings` says where reminders ring, if tasks with a waiting reminder were asked for.
+    `near_titles` stands where no task has the words, `lists` where no list has the name, `total_leaves_out` where there
+    is more than `total` counts. `rings` says where reminders ring, if tasks with a waiting reminder were asked for.
     """
 
     tasks: list[FoundTask]
@@ -52,6 +63,7 @@ class FindAnswer(NowShape):
     warnings: NotRequired[list[str]]
     total_leaves_out: NotRequired[str]
     rings: NotRequired[str]
+    lists: NotRequired[list[ListCount]]
 
 
 _OTHER = TAG.alias("other_tag")
@@ -88,7 +100,12 @@ def find_tasks(work: Work, request: FindTasks, besides: TaskFilter | None = None
     words = _read_words(request.text)
     reach, hits_few = _reach(work, words) if words else (None, False)
     # Tasks with a waiting reminder are few beside all: better sorted than looked for on the way through all.
-    few = hits_few or bool(request.has_reminder and (request.status == "all" or request.sort not in ("due", "-due")))
+    # The subtasks of one task are few, too.
+    few = (
+        hits_few
+        or request.parent_id is not None
+        or bool(request.has_reminder and (request.status == "all" or request.sort not in ("due", "-due")))
+    )
     lead = BY_TAG if request.tags else BY_NUMBER if few else BY_DUE
     search = _search(work, request, lead, reach)
     if besides is not None:
@@ -99,10 +116,12 @@ def find_tasks(work: Work, request: FindTasks, besides: TaskFilter | None = None
     if request.due_until and (upcoming := _find_upcoming(work, request, lead, reach)):
         view["upcoming"] = upcoming
     hides = (request.status or "open") in ("open", "overdue")
-    if words and hides and (hidden := _hidden(work, request.kind, reach, hits_few)):
+    if words and hides and (hidden := _hidden(work, request.kind, request.list, reach, hits_few)):
         view["also_completed"], view["also_completed_titles"] = hidden
     if words and not total and (near := find_near_titles(work, words, request.kind or "task")):
         view["near_titles"] = near
+    if request.list is not None and not total and _choose_list(work, request.list) is _UNKNOWN:
+        view["lists"] = _list_lists(work)
     if left_out := _say_left_out(len(view.get("upcoming", [])), view.get("also_completed", 0)):
         view["total_leaves_out"] = left_out
     if request.has_reminder:
@@ -150,6 +169,12 @@ def _search(work: Work, request: FindTasks, lead: Lead, reach: Condition | None)
         own = REMINDER.c.user_id == work.who.user_id
         waiting = select(REMINDER.c.task_id).where(own, REMINDER.c.status == "scheduled")
         wide.append(TASK.c.id.in_(waiting) if request.has_reminder else TASK.c.id.not_in(waiting))
+    wide += _list_filter(work, request)
+    if request.parent_id is not None:
+        wide.append(TASK.c.parent_id == load_task(work, request.parent_id)["id"])
+    if request.available is not None:
+        waits = TASK.c.starts_at > work.at
+        wide.append(or_(TASK.c.starts_at.is_(None), ~waits) if request.available else waits)
     tags = [fold_tag(tag) for tag in request.tags or []]
     narrow.append(TAG.c.folded == tags[0] if tags else TASK.c.deleted_at.is_(None))
     for tag in tags[1:]:
@@ -163,6 +188,34 @@ def _status_filter(work: Work, request: FindTasks, lead: Lead) -> list[Condition
     if status == "overdue":
         return [lead.status == "open", lead.deadline < work.at]
     return [] if status == "all" else [lead.status == status]
+
+
+_UNKNOWN = ""
+
+
+def _choose_list(work: Work, name: str) -> str | None:
+    """Return the id of a list, None for the inbox, and `_UNKNOWN` for a name that no list has."""
+    if fold_name(name) == INBOX:
+        return None
+    row = find_list(work, name)
+    return _UNKNOWN if row is None else row["id"]
+
+
+def _list_filter(work: Work, request: FindTasks) -> list[Condition]:
+    """Return the condition on the list; tasks of archived lists are shown only where their list is named."""
+    if request.parent_id is not None:
+        return []
+    if request.list is not None:
+        chosen = _choose_list(work, request.list)
+        return [TASK.c.list_id.is_(None) if chosen is None else TASK.c.list_id == chosen]
+    archived = list_archived(work)
+    return [or_(TASK.c.list_id.is_(None), TASK.c.list_id.not_in(archived))] if archived else []
+
+
+def _list_lists(work: Work) -> list[ListCount]:
+    counts = count_open(work)
+    shown = [row for row in load_lists(work) if not row["archived"]]
+    return [{"name": row["name"], "open": counts.get(row["id"], 0)} for row in shown]
 
 
 def _due_filters(work: Work, request: FindTasks, lead: Lead) -> list[Condition]:
@@ -284,11 +337,11 @@ def _count(work: Work, search: _Search) -> int:
 
 
 def _hidden(
-    work: Work, kind: Literal["task", "recurring"] | None, reach: Condition | None, few: bool
+    work: Work, kind: Literal["task", "recurring"] | None, named: str | None, reach: Condition | None, few: bool
 ) -> tuple[int, list[SimilarTask]] | None:
     """Return how many completed tasks hold the words, and up to three of them; None if none does."""
     lead = BY_NUMBER if few else BY_DUE
-    search = _search(work, FindTasks(status="completed", kind=kind), lead, reach)
+    search = _search(work, FindTasks(status="completed", kind=kind, list=named), lead, reach)
     count = _count(work, search)
     if not count:
         return None
@@ -314,7 +367,7 @@ def _find_upcoming(work: Work, request: FindTasks, lead: Lead, reach: Condition 
     others = request.kind == "recurring" or request.cursor or request.completed_from or request.completed_until
     if others or request.status not in (None, "open", "all") or request.due_until is None:
         return []
-    series = FindTasks(kind="recurring", tags=request.tags, priority=request.priority)
+    series = FindTasks(kind="recurring", tags=request.tags, priority=request.priority, list=request.list)
     filters = _search(work, series, lead, reach).conditions()
     since = None if request.due_from is None else _edge(work, request.due_from, last=False)
     until = _edge(work, request.due_until, last=True)

@@ -1,6 +1,6 @@
 """The use cases on tasks: create, get, update, complete, reopen, delete."""
 
-from typing import NotRequired
+from typing import Any, NotRequired, cast
 from zoneinfo import ZoneInfo
 
 from todo import reminders
@@ -12,15 +12,19 @@ from todo.record.conflicts import check_version
 from todo.record.queries import load_open_instances, load_single_task, load_task, open_due
 from todo.record.rows import note_edited, pick_changed, show_task
 from todo.record.shapes import DateShape, NewTask, NowShape, TaskColumns, TaskRow, TaskShape, WriteAnswer
-from todo.record.views import PRIORITIES, diff_views
+from todo.record.views import PRIORITIES, diff_views, view_briefly
 from todo.record.work import Work
 from todo.requests.confirmations import require_person
-from todo.requests.fields import clean_tags, read_edits
+from todo.requests.fields import choose_list, clean_tags, read_edits
 from todo.requests.operation import READS, Effect, Operation
+from todo.requests.parts import SubtaskSpec
 from todo.requests.schemas import CompleteTask, CreateTask, DeleteTask, GetTask, ReopenTask, UpdateTask
+from todo.requests.starts import check_start, read_start, shift_start
 from todo.series.create import delete_series, edit_template
 from todo.series.preview import list_ahead
-from todo.series.series import delete_row, go_on, load_series
+from todo.series.series import go_on, load_series
+from todo.subtasks.branches import add_subtasks, complete_branch, delete_branch, follow_list, read_move
+from todo.subtasks.tree import load_parent
 from todo.tasks.clashes import list_clashes
 from todo.text import when
 from todo.text.display import quote_title
@@ -48,19 +52,68 @@ def create_task(work: Work, request: CreateTask) -> WriteAnswer:
     if request.due is not None:
         due = _read_due(work, request.due, request.zone, warnings)
         values["due"], values["zone"] = due["due"], due["zone"]
+    if request.start is not None:
+        zone = work.zone if request.zone is None else when.read_zone(request.zone)
+        values["start"] = read_start(work, request.start, values.get("due"), zone, warnings)
+        check_start(work, values["start"], values.get("due"))
     change = Change(work, "create_task", request.request_id)
+    below = request.subtasks or []
+    parent = None
+    if request.parent_id is not None:
+        parent = load_parent(work, request.parent_id, levels=2 if below else 1)
+    values |= _place_new(change, request, parent, warnings)
     row = change.create(values)
     added = [reminders.add_reminder(work, row, spec) for spec in request.reminders or []]
+    made = add_subtasks(change, row, [_read_subtask(work, each, values, warnings) for each in below])
     task = change.view(row, reminded=bool(added))
-    saved = f"{quote_title(task['title'])} is saved"
+    where = f" in {quote_title(task['list']['name'])}" if "list" in task else ""
+    saved = f"{quote_title(task['title'])} is saved{where}{_count_subtasks(len(made), ' with ')}"
     if "due" in task:
         # The zone is named where it is not the person's own.
         own = task.get("zone", work.zone.key) == work.zone.key
         saved += f", due {when.say_short(task['due'], work.zone) if own else task['due_text']}"
+    if "start_text" in task:
+        saved += f", not before {task['start_text']}"
     if scheduled := [each for each in task.get("reminders", []) if each["status"] == "scheduled"]:
         saved += f"; you will be reminded {scheduled[0]['remind_text']}"
-        return change.answer(row, f"{saved}.", warnings, where=say_where(work))
-    return change.answer(row, f"{saved}.", warnings)
+    where = say_where(work) if scheduled else ""
+    answer = change.answer(row, f"{saved}.", warnings, where=where)
+    if made:
+        answer["subtasks"] = [view_briefly(change.view(each), work.zone) for each in made]
+    return answer
+
+
+def _place_new(change: Change, request: CreateTask, parent: TaskRow | None, warnings: list[str]) -> NewTask:
+    """Return the columns that say where a new task stands."""
+    chosen = choose_list(change, request.list, warnings)
+    place: dict[str, Any] = {"list_id": chosen.get("list_id"), "has_subtasks": int(bool(request.subtasks))}
+    if parent is not None:
+        if chosen and chosen["list_id"] != parent["list_id"]:
+            raise _refuse_list(request.title, parent["title"])
+        place |= {"parent_id": parent["id"], "list_id": parent["list_id"]}
+    return cast("NewTask", place)
+
+
+def _read_subtask(work: Work, spec: SubtaskSpec, above: NewTask, warnings: list[str]) -> NewTask:
+    """Return what a subtask of a new task begins with; its due may be a duration before that of the task."""
+    values: NewTask = {"title": spec.title, "tags": []}
+    if spec.due is not None:
+        zone = work.zone if above.get("zone") is None else when.read_zone(above["zone"] or "")
+        due = read_start(work, spec.due, above.get("due"), zone, warnings)
+        values["due"], values["zone"] = due, None if when.is_date(due) else zone.key
+    return values
+
+
+def _refuse_list(title: str, parent: str) -> InvalidArguments:
+    return InvalidArguments(
+        f"{quote_title(title)} is a subtask of {quote_title(parent)} and lives in its list.",
+        "Move that task, or clear parent_id first.",
+    )
+
+
+def _count_subtasks(count: int, before: str) -> str:
+    """Return how many subtasks there are, as a part of a sentence; empty for none."""
+    return f"{before}{count} subtask{'' if count == 1 else 's'}" if count else ""
 
 
 def get_task(work: Work, request: GetTask) -> TaskAnswer:
@@ -88,13 +141,17 @@ def update_task(work: Work, request: UpdateTask) -> WriteAnswer:
         return edit_template(work, task, request)
     check_version(work, task, request.expected_version)
     warnings: list[str] = []
-    values = pick_changed(task, _read_edits(work, task, request, warnings))
+    change = Change(work, "update_task", request.request_id)
+    values = pick_changed(
+        task, _read_edits(work, task, request, warnings) | _read_place(change, task, request, warnings)
+    )
     if not values:
         return answer_nothing(
             work, task, f"{quote_title(task['title'])} is like that already; nothing was changed.", warnings
         )
-    change = Change(work, "update_task", request.request_id)
     row = change.update(task, {**values, **note_edited(task, *values)})
+    if "list_id" in values:
+        follow_list(change, row)
     if "due" in values:
         warnings += reminders.follow_due(work, row)
     require_person(change, task["id"])
@@ -111,7 +168,7 @@ def update_task(work: Work, request: UpdateTask) -> WriteAnswer:
 
 
 def complete_task(work: Work, request: CompleteTask) -> WriteAnswer:
-    """Complete a task and cancel its scheduled reminders; emits `task.completed`.
+    """Complete a task with its open subtasks and cancel their scheduled reminders; emits `task.completed` for each.
 
     The next instance of a one-at-a-time series comes in the same change.
     """
@@ -121,6 +178,7 @@ def complete_task(work: Work, request: CompleteTask) -> WriteAnswer:
         return answer_nothing(work, task, f"{quote_title(task['title'])} was completed already; nothing was changed.")
     change = Change(work, "complete_task", request.request_id)
     row = change.update(task, {"status": "completed", "completed_at": work.at})
+    below = complete_branch(change, row)
     cancelled = 0
     if reminded := change.was_reminded(row):
         cancelled = reminders.cancel_scheduled(work, row["id"], "completed")
@@ -128,7 +186,8 @@ def complete_task(work: Work, request: CompleteTask) -> WriteAnswer:
     advance = go_on(change, row, done=True)
     return change.answer(
         row,
-        f"{quote_title(row['title'])} is completed{_say_cancelled(cancelled)}.{advance.tell(work.zone)}",
+        f"{quote_title(row['title'])} is completed{_count_subtasks(below, ' with ')}{_say_cancelled(cancelled)}."
+        f"{advance.tell(work.zone)}",
         advance.warnings,
         advance.next,
     )
@@ -152,7 +211,7 @@ def reopen_task(work: Work, request: ReopenTask) -> WriteAnswer:
 
 
 def delete_task(work: Work, request: DeleteTask) -> WriteAnswer:
-    """Delete a task softly and cancel its reminders; emits `task.deleted` with the last task.
+    """Delete a task with its subtasks softly and cancel their reminders; emits `task.deleted` for each.
 
     Deleting an open instance skips it; deleting a series deletes its open instances as well.
     """
@@ -161,14 +220,15 @@ def delete_task(work: Work, request: DeleteTask) -> WriteAnswer:
     change = Change(work, "delete_task", request.request_id)
     if task["kind"] == "recurring":
         return delete_series(change, task)
-    row = delete_row(change, task)
+    row, below = delete_branch(change, task)
     require_person(change, task["id"])
     if task["recurring_id"] is None or task["status"] == "completed":
-        return change.answer(row, f"{quote_title(task['title'])} is deleted.")
+        return change.answer(row, f"{quote_title(task['title'])} is deleted{_count_subtasks(below, ' with ')}.")
     advance = go_on(change, task, done=False)
     return change.answer(
         row,
-        f"This occurrence of {quote_title(task['title'])} is skipped.{advance.tell(work.zone)}",
+        f"This occurrence of {quote_title(task['title'])} is skipped{_count_subtasks(below, ' with ')}."
+        f"{advance.tell(work.zone)}",
         advance.warnings,
         advance.next,
         hint=f"To end the series, delete {task['recurring_id']}.",
@@ -233,15 +293,40 @@ def _read_edits(work: Work, task: TaskRow, request: UpdateTask, warnings: list[s
         values |= _read_shift(work, task, request.shift, warnings)
     if "due" in (request.clear or ()):
         values |= {"due": None, "zone": None}
+    due = values.get("due", task["due"])
+    if request.start is not None:
+        zone = _zone_of(work, task) if request.zone is None else when.read_zone(request.zone)
+        values["start"] = read_start(work, request.start, due, zone, warnings)
+    if {"due", "start"} & values.keys():
+        check_start(work, values.get("start", task["start"]), due)
     return values
 
 
+def _read_place(change: Change, task: TaskRow, request: UpdateTask, warnings: list[str]) -> TaskColumns:
+    """Return the columns that say where a task is to stand; a subtask lives in the list of its parent."""
+    chosen = choose_list(change, request.list, warnings)
+    if request.parent_id is not None:
+        moved = read_move(change.work, task, request.parent_id)
+        if chosen and chosen["list_id"] != moved["list_id"]:
+            raise InvalidArguments("A subtask lives in the list of its parent.", "Leave list out.")
+        return moved
+    stays = task["parent_id"] is not None and "parent_id" not in (request.clear or ())
+    if stays and (chosen or "list" in (request.clear or ())):
+        parent = load_task(change.work, task["parent_id"] or "")
+        if chosen.get("list_id") != parent["list_id"]:
+            raise _refuse_list(task["title"], parent["title"])
+    return chosen
+
+
 def _read_shift(work: Work, task: TaskRow, text: str, warnings: list[str]) -> TaskColumns:
-    if task["due"] is None:
+    if task["due"] is None and task["start"] is None:
         raise InvalidArguments(f"{quote_title(task['title'])} has no due that could be moved.", "Set one with due.")
     by = when.read_duration(text, signed=True)
     zone = _zone_of(work, task)
-    return _take_due(work, when.shift(task["due"], by, zone), zone.key, warnings)
+    moved: TaskColumns = {} if task["start"] is None else {"start": shift_start(task["start"], by, zone)}
+    if task["due"] is not None:
+        moved |= _take_due(work, when.shift(task["due"], by, zone), zone.key, warnings)
+    return moved
 
 
 def _read_zone_change(work: Work, task: TaskRow, zone_name: str, warnings: list[str]) -> TaskColumns:

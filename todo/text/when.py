@@ -128,6 +128,14 @@ def deadline_of(due: str, zone: ZoneInfo) -> str:
     return write_instant(read_instant(due))
 
 
+@lru_cache(4096)
+def begins_at(start: str, zone: ZoneInfo) -> str:
+    """Return the first instant of a start: an instant itself, a date its first local moment."""
+    if is_date(start):
+        return write_instant(day_bounds(date.fromisoformat(start), zone)[0])
+    return write_instant(read_instant(start))
+
+
 def day_bounds(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
     """Return the first instants of a local day and of the next day; they are equal for a day that the zone skips."""
     return _first_instant(day, zone), _first_instant(day + timedelta(days=1), zone)

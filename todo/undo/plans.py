@@ -25,7 +25,8 @@ from todo.record.work import Work
 from todo.requests.arguments import read_arguments
 from todo.requests.confirmations import require_agreement, require_person
 from todo.requests.operation import WRITES, Effect, Operation
-from todo.requests.schemas import ApplyPlan, FindTasks, PlanChanges
+from todo.requests.plan_schemas import ApplyPlan, PlanChanges
+from todo.requests.schemas import FindTasks
 from todo.series import create as create_series
 from todo.series import update as update_series
 from todo.tasks import search, tasks
@@ -145,6 +146,7 @@ def plan_changes(work: Work, request: PlanChanges) -> WriteAnswer:
                 numbers: list[dict[str, Any]] = [{"number": each["number"]} for each in rehearsal.diff]
                 return {**applied, "plan_id": plan_id, "diff": numbers}
         except ConfirmationRequired as error:
+            work.list_names.clear()
             answer["needs_confirmation"] = error.details["summary"]
     if rehearsal.warnings:
         answer["warnings"] = rehearsal.warnings
@@ -254,7 +256,8 @@ def _rehearse(work: Work, steps: Sequence[Step]) -> _Rehearsal:
             found.effects = count_effects(whole.list_touched(), planned=True)
             raise _TakenBack
     except _TakenBack:
-        pass
+        # Lists that it made are gone again.
+        work.list_names.clear()
     found.warnings += _shorten_diff(found.diff)
     return found
 

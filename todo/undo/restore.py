@@ -11,9 +11,9 @@ from todo.record.changes import Change
 from todo.record.queries import load_reminders
 from todo.record.rows import pick_changed, show_task
 from todo.record.shapes import ReminderRow, TaskColumns, TaskRow, TaskShape
-from todo.record.views import PRIORITIES
+from todo.record.views import PRIORITIES, identify
 from todo.record.work import Work
-from todo.series.series import delete_row
+from todo.subtasks.branches import delete_row
 from todo.text import when
 
 FIELDS = (
@@ -25,18 +25,21 @@ FIELDS = (
     "zone",
     "priority",
     "tags",
+    "list",
+    "start",
+    "parent",
     "recurring_id",
     "occurrence",
     "edited",
 )
-"""The fields of a task that undo restores, beside its reminders."""
+"""The fields of a task that undo restores, beside its reminders; a list by its id."""
 
 Fields = dict[str, Any]
 
 
 def read_fields(view: TaskShape) -> Fields:
     """Return what undo compares and restores: the fields, and each reminder under `reminder <id>`; None for absent."""
-    fields: Fields = {name: view.get(name) for name in FIELDS}
+    fields: Fields = {name: identify(name, view.get(name)) for name in FIELDS}
     for each in view.get("reminders", []):
         fields[f"reminder {each['id']}"] = each
     return fields
@@ -97,6 +100,9 @@ def _write_columns(fields: Fields) -> TaskColumns:
         "zone": fields["zone"],
         "priority": PRIORITIES.index(fields["priority"]),
         "tags": to_json(fields["tags"]).decode() if fields["tags"] else "[]",
+        "list_id": fields.get("list"),
+        "start": fields.get("start"),
+        "parent_id": fields.get("parent"),
         "recurring_id": fields["recurring_id"],
         "occurrence": fields["occurrence"],
         "edited": " ".join(fields["edited"] or []),

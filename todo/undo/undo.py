@@ -13,6 +13,8 @@ from todo.errors import InvalidArguments, TaskNotFound, UndoConflict
 from todo.record import models
 from todo.record.changes import Change, finish_answer
 from todo.record.conflicts import describe_change, list_since
+from todo.record.differences import tell_list
+from todo.record.lists import find_list_row
 from todo.record.queries import load_any_tasks, load_recurrence
 from todo.record.rows import show_task
 from todo.record.scopes import DELETE
@@ -29,12 +31,15 @@ from todo.record.views import diff_views
 from todo.record.work import Work
 from todo.requests.confirmations import require_person
 from todo.requests.operation import Effect, Operation
-from todo.requests.schemas import Undo
+from todo.requests.plan_schemas import Undo
 from todo.series.series import read_series, save_series
+from todo.subtasks.tree import hold_tree
 from todo.text.display import quote_title
 from todo.text.when import say_short
 from todo.undo.effects import list_counted
+from todo.undo.lists import ListsBack
 from todo.undo.restore import Fields, is_same, read_fields, read_present, restore_task
+from todo.undo.trees import check_trees
 
 _C = table_of(models.Change)
 _I = table_of(models.ChangeItem)
@@ -68,6 +73,8 @@ _STATE = (
     "awaits",
     "made",
     "passed",
+    "start",
+    "subtasks",
 )
 """The columns of a recurrence that are restored; the rest follows from them."""
 _SHOWN = 3
@@ -81,6 +88,7 @@ class _Rewind:
     targets: dict[str, Fields | None] = field(default_factory=dict)
     series: dict[str, RecurrenceRow] = field(default_factory=dict)
     conflicts: list[tuple[str, str, int]] = field(default_factory=list)
+    lists: ListsBack = field(default_factory=ListsBack)
 
 
 def undo(work: Work, request: Undo) -> WriteAnswer:
@@ -92,17 +100,24 @@ def undo(work: Work, request: Undo) -> WriteAnswer:
     """
     # Of several undos at the same moment each must see what those before it took back.
     take_lock(work.connection, "undo", work.who.user_id)
+    hold_tree(work)
     changes = _pick_changes(work, request.change_ids)
     way = _rewind(work, changes)
-    if way.conflicts:
-        raise _refuse(work, way)
     change = Change(work, "undo", request.request_id, [each["id"] for each in changes])
+    if not way.conflicts:
+        way.lists.restore_living(change)
+        _check_lists(work, way)
+    if way.conflicts or way.lists.conflicts:
+        raise _refuse(work, way)
     warnings: list[str] = []
     # Delete before restoring: one living instance per date (unique key).
     for task_id in sorted(way.targets, key=lambda each: (way.targets[each] is not None, each)):
         warnings += restore_task(change, way.rows[task_id], way.targets[task_id])
     for series_id, state in way.series.items():
         _restore_series(change, series_id, state)
+    warnings += way.lists.remove_others(change)
+    if against := check_trees(change, way.targets):
+        raise _refuse(work, way, against)
     touched = change.list_touched()
     taken_back = _list_taken_back(work, changes)
     if any(each.is_gone and each.row["id"] not in taken_back for each in touched):
@@ -116,11 +131,12 @@ def undo(work: Work, request: Undo) -> WriteAnswer:
     answer |= {"change_id": recorded.change_id, "events": recorded.events}
     if warnings:
         answer["warnings"] = warnings
-    counted = list_counted(touched)
-    said = "; ".join(_tell(each, work.zone) for each in counted[:_SHOWN])
-    more = f"; and {len(counted) - _SHOWN} more" if len(counted) > _SHOWN else ""
+    told = [_tell(each, work.zone) for each in list_counted(touched)]
+    told += [tell_list(before, after) for before, after in change.list_lists()]
+    said = "; ".join(told[:_SHOWN])
+    more = f"; and {len(told) - _SHOWN} more" if len(told) > _SHOWN else ""
     done = "Done again" if all(each["kind"] == "undo" for each in changes) else "Undone"
-    sentence = f"{done}: {said}{more}." if touched else f"{done}; nothing looks different."
+    sentence = f"{done}: {said}{more}." if told else f"{done}; nothing looks different."
     return finish_answer(work, answer, sentence, f'To take that back, undo with change_ids=["{recorded.change_id}"].')
 
 
@@ -180,7 +196,19 @@ def _rewind(work: Work, changes: Sequence[ChangeRow]) -> _Rewind:
             _step_back(way, item)
         for moved in work.connection.execute(_SERIES, {"key": change["id"]}).all():
             _step_series_back(work, way, moved._asdict())
+        way.lists.step_back(work, change["id"])
     return way
+
+
+def _check_lists(work: Work, way: _Rewind) -> None:
+    """Note a conflict for each task that would return to a list that is deleted."""
+    for task_id, target in way.targets.items():
+        list_id = None if target is None else target["list"]
+        if list_id is None or (list_id == way.rows[task_id]["list_id"] and way.rows[task_id]["deleted_at"] is None):
+            continue
+        row = find_list_row(work, list_id)
+        if row is None or row["deleted_at"] is not None:
+            way.conflicts.append((task_id, "list", way.rows[task_id]["version"]))
 
 
 def _items_of(work: Work, change_id: str) -> list[ChangeItemRow]:
@@ -238,7 +266,7 @@ def _restore_series(change: Change, series_id: str, state: RecurrenceRow) -> Non
         change.update(task, {}, before)
 
 
-def _refuse(work: Work, way: _Rewind) -> UndoConflict:
+def _refuse(work: Work, way: _Rewind, against: Sequence[str] = ()) -> UndoConflict:
     parts, fields = [], {}
     for task_id, name, version in dict.fromkeys(way.conflicts):
         row = way.rows.get(task_id)
@@ -247,6 +275,7 @@ def _refuse(work: Work, way: _Rewind) -> UndoConflict:
         who = f" ({describe_change(work, since[-1])})" if since else ""
         parts.append(f"{name} of {title}{who}")
         fields[name] = since[-1].who if since else ""
+    parts += [*way.lists.conflicts, *against]
     more = f" and {len(parts) - _SHOWN} more" if len(parts) > _SHOWN else ""
     return UndoConflict(
         f"Nothing was undone: changed since: {'; '.join(parts[:_SHOWN])}{more}.",

@@ -36,6 +36,8 @@ _LEADS: dict[str, tuple[str, tuple[str, ...]]] = {
     "create_task": ("/task/id", _OF_TASK),
     "find_tasks": ("/tasks/0/id", _OF_TASK),
     "create_recurring_task": ("/task/recurring_id", ("update_recurring_task", "get_task", "delete_task")),
+    "list_lists": ("/lists/0/id", ("update_list", "delete_list")),
+    "create_list": ("/list/id", ("update_list", "delete_list")),
     "set_reminder": ("/task/reminders/0/id", ("snooze_reminder", "cancel_reminder")),
     "plan_changes": ("/plan_id", ("apply_plan",)),
     "chat": ("/conversation_id", _OF_CONVERSATION),

@@ -123,6 +123,8 @@ def patch_to_arguments(body: dict[str, Any]) -> dict[str, Any]:
     kept = {name: value for name, value in body.items() if name not in cleared}
     if "reminders" in kept and kept["reminders"] is None:
         kept["reminders"] = []
+    if "subtasks" in kept and kept["subtasks"] is None:
+        kept["subtasks"] = []
     if "ends" in kept and kept["ends"] is None:
         kept["ends"] = "never"
     return {**kept, "clear": cleared} if cleared else kept

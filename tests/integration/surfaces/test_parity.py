@@ -24,6 +24,7 @@ SCENARIO: Scenario = (
     (1, "create_task", {"title": "Café 牛乳 \u202eabc", "request_id": "once"}),
     (1, "update_task", {"task_id": "{0}", "title": "Buy oat milk", "add_tags": ["shop"], "append_notes": "barista"}),
     (1, "update_task", {"task_id": "{0}", "title": "Buy oat milk"}),
+    (1, "update_task", {"task_id": "{0}", "list": "Groceries"}),
     (1, "set_reminder", {"task_id": "{0}", "before": "30m"}),
     (1, "set_reminder", {"task_id": "{0}", "before": "30m"}),
     (1, "set_reminder", {"task_id": "{0}", "at": "2026-11-23T11:00"}),
@@ -168,6 +169,7 @@ async def test_the_scenario_says_what_it_is_meant_to_say(tmp_path: Path) -> None
     answers, events, effects = await play_rest(tmp_path, SCENARIO)
     assert [event["type"] for event in events] == [
         *["task.created"] * 3,
+        "task.updated",
         "task.updated",
         "task.updated",
         "task.updated",
