@@ -244,7 +244,7 @@ def _read_lead(reader: Reader) -> Intent:
     """Read a sentence that begins with its repetition: `every last friday: send the invoice`."""
     text = reader.sentence
     repeats = text.split(" ", 1)[0].lower() in reader.language.table["repeaters"]
-    if (repeats or ":" in text) and (split := reader.language.phrases.split_lead(text, reader.now)):
+    if (repeats or ":" in text) and (split := reader.language.phrases.split_lead(text.split(), reader.now)):
         return task_intents.create_from(reader, Intent(name="create"), split, {})
     return _offer(reader)
 

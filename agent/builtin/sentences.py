@@ -55,15 +55,28 @@ def is_quotation(text: str) -> bool:
 
 def hide_quotations(text: str) -> Utterance | None:
     """Return the message with its quotations replaced; None if the text already contains private-use characters."""
+    message, _ = hide_in_place(text)
+    return None if message is None else Utterance(" ".join(message.text.split()), message.quotations)
+
+
+def hide_in_place(text: str) -> tuple[Utterance | None, list[int]]:
+    """Return the message with its quotations replaced and its blanks as they are, and each character's place in `text`.
+
+    The places end with that of the text's end. The message is None if the text already contains private-use characters.
+    """
     if _PRIVATE.search(text):
-        return None
+        return None, []
     found: list[str] = []
-
-    def hide(match: re.Match[str]) -> str:
+    shown: list[str] = []
+    places: list[int] = []
+    end = 0
+    for match in _QUOTED.finditer(text):
+        shown += [text[end : match.start()], chr(_QUOTE + len(found))]
+        places += range(end, match.start() + 1)
         found.append(match[0])
-        return chr(_QUOTE + len(found) - 1)
-
-    return Utterance(" ".join(_QUOTED.sub(hide, text).split()), tuple(found))
+        end = match.end()
+    places += range(end, len(text) + 1)
+    return Utterance("".join([*shown, text[end:]]), tuple(found)), places
 
 
 class Sentences:

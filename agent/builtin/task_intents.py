@@ -8,7 +8,8 @@ from agent.builtin.intent import Intent, Target
 from agent.builtin.reader import Reader
 from agent.builtin.sentences import is_quotation
 from agent.builtin.time_phrases import Split
-from agent.builtin.time_values import When, begin_ahead
+from agent.builtin.time_values import When
+from agent.builtin.typed_line import cut_line, find_trouble, find_words, is_ahead, write_args
 
 
 def create(reader: Reader, draft: Intent) -> Intent:
@@ -31,41 +32,18 @@ def remind(reader: Reader, draft: Intent) -> Intent:
 
 def create_from(reader: Reader, draft: Intent, split: Split, marks: dict[str, Any]) -> Intent:
     """Create a task or a series from a title that is already separated from its time."""
-    if split.doubt:
-        return reader.refuse_doubt(split.doubt)
-    if not split.title:
+    if not split.title and not split.doubt:
         return reader.ask(draft, "what", "no_title")
-    args: dict[str, Any] = {"title": reader.restore(split.title), **marks}
-    if split.when is None:
-        if "reminders" in marks:
-            return reader.ask(draft, "when", "no_time")
-        return replace(draft, tool="create_task", args=args)
-    when = _settle_half(reader, split.title, split.when)
-    if when is None:
-        halves = sorted(f"{one.hour:02}:00" for one in (split.when, split.when.other) if one and one.hour is not None)
-        return reader.refuse("which_half", first=halves[0], second=halves[-1])
-    if when.is_past:
-        return reader.refuse("past_time", now=f"{reader.now:%H:%M}", time=when.due[11:])
-    draft = replace(draft, note="range" if when.is_range else "")
-    if not when.rule:
-        return replace(draft, tool="create_task", args={**args, "due": when.due})
-    if "reminders" in marks:
-        # A reminder that waits for a tick would ring once.
-        args["mode"] = "every_occurrence"
-        when = begin_ahead(when, reader.now, reader.language.table["words"]["part"]["morning"])
-    return replace(draft, tool="create_recurring_task", args={**args, **when.rule_args})
-
-
-def _settle_half(reader: Reader, title: str, when: When) -> When | None:
-    """Return the reading of a clock time whose half of the day fits the title; None if that has to be asked."""
-    if when.other is None or when.hour is None:
-        return when
-    table, low = reader.language.table, f" {title.lower()} "
-    if when.hour >= 13 and any(f" {word} " in low for word in table["morning_titles"]):
-        # An hour after six was moved to the evening only because it is nearer.
-        return when.other if when.hour > 18 else None
-    is_evening = any(f" {word} " in low for word in table["evening_titles"])
-    return when.other if is_evening and 5 <= when.hour < 12 else when
+    if (trouble := find_trouble(reader, split)) is not None:
+        return reader.refuse(trouble.answer, **trouble.values)
+    args = write_args(reader, split.title, split.when, marks)
+    if "rule" in args:
+        draft = replace(draft, tool="create_recurring_task", args=args)
+    elif "reminders" in marks and "due" not in args and is_ahead(marks["reminders"]):
+        return reader.ask(draft, "when", "no_time")
+    else:
+        draft = replace(draft, tool="create_task", args=args)
+    return replace(draft, note="range" if split.when and split.when.is_range else "")
 
 
 def remind_before(reader: Reader, draft: Intent) -> Intent:
@@ -287,7 +265,7 @@ def delete_notes(reader: Reader, draft: Intent) -> Intent:
 
 
 def _create(reader: Reader, draft: Intent, reminders: tuple[str, ...]) -> Intent:
-    what, marks = _take_marks(reader, draft.slots.get("what", ""))
+    what, after = draft.slots.get("what", ""), []
     if "when" in draft.slots:
         if reader.read_time(draft.slots["when"]) is None:
             return reader.refuse_time(draft.slots["when"])
@@ -296,34 +274,17 @@ def _create(reader: Reader, draft: Intent, reminders: tuple[str, ...]) -> Intent
         if found and (reader.read_time(head) or reader.read_time(f"on {head}")):
             # "Remind me friday to sunday to rest": the time may go on.
             return reader.refuse_doubt(f"{draft.slots['when']}{joint}{head}")
-        what = f"{what} {draft.slots['when']}"
+        after = find_words(draft.slots["when"])
+    line = cut_line(reader, find_words(what), after)
+    marks = line.marks
     if "list" in draft.slots:
         tag = draft.slots["list"].lower()
         if " " in tag:
             return reader.refuse("two_ways")
         marks["tags"] = [*marks.get("tags", []), tag]
-    split = reader.split(what)
-    title, inner_marks = _take_marks(reader, split.title)
-    marks = {**inner_marks, **marks}
-    if inner_marks.get("tags") and marks.get("tags") is not inner_marks["tags"]:
-        marks["tags"] = [*inner_marks["tags"], *marks["tags"]]
     if reminders:
         marks["reminders"] = list(reminders)
-    return create_from(reader, draft, Split(title, split.when, split.doubt), marks)
-
-
-def _take_marks(reader: Reader, text: str) -> tuple[str, dict[str, Any]]:
-    """Take `#tags` and a priority off the end of a text; return the rest, and `{tags?, priority?}`."""
-    marks: dict[str, Any] = {}
-    while True:
-        if match := re.search(r"(?:^| )#(\w[\w-]{0,63})$", text):
-            marks["tags"] = list(dict.fromkeys([match[1], *marks.get("tags", [])]))
-        elif match := re.search(f"{reader.language.reading['level_tail']}$", text, flags=re.IGNORECASE):
-            level = next(group for group in match.groups() if group)
-            marks["priority"] = reader.language.reading["levels"][level.lower()]
-        else:
-            return text, marks
-        text = text[: match.start()].rstrip(" ,")
+    return create_from(reader, draft, line.split, marks)
 
 
 def _split_target(reader: Reader, draft: Intent, text: str, argument: str) -> Intent:

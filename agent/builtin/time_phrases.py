@@ -64,6 +64,11 @@ _GLUED = re.compile(r"(?<=\w)(?:(@)(?=\d{1,2}(?::\d\d)?(?:[ap]m)?$)|,(?=20\d\d$)
 _EDGES = '.,;:!?"()'
 
 
+def unglue(text: str) -> str:
+    """Return a text with a blank between the parts of a time at its end."""
+    return _GLUED.sub(r" \1", text)
+
+
 @dataclass(frozen=True, slots=True)
 class Split:
     """A text without its time; `doubt` is a part that looks like a time but cannot be read as one."""
@@ -71,6 +76,8 @@ class Split:
     title: str
     when: When | None = None
     doubt: str = ""
+    place: tuple[int, int] = (0, 0)
+    """The words of the time: the first one's number, and the number after the last one's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +115,7 @@ class Phrases:
 
     def read(self, text: str, now: datetime) -> When | None:
         """Return the time if the whole text is one, else None; `now` is in the person's zone."""
-        words = _GLUED.sub(r" \1", text).split()
+        words = unglue(text).split()
         when = self._read(self._fold(words), now) if 0 < len(words) <= MOST_WORDS else None
         return None if when is None or when.is_unclear else when
 
@@ -132,22 +139,24 @@ class Phrases:
 
     def split(self, text: str, now: datetime) -> Split:
         """Separate the time at a text's end, or at its beginning, from the rest."""
-        words = _GLUED.sub(r" \1", text).split()
+        return self.split_words(unglue(text).split(), now)
+
+    def split_words(self, words: list[str], now: datetime) -> Split:
+        """Separate the time at the end of words, or at their beginning, from the rest."""
         folded = self._fold(words)
         for start in range(max(0, len(words) - MOST_WORDS), len(words)):
             when = None if self._is_tied(folded, start) else self._read(folded[start:], now)
             if when is not None and when.is_unclear:
-                return Split(text, doubt=" ".join(words[start:]))
+                return Split(" ".join(words), doubt=" ".join(words[start:]))
             if when is not None:
-                split = self._check(words[:start], folded[:start], when)
+                split = replace(self._check(words[:start], folded[:start], when), place=(start, len(words)))
                 hangs = start and split.doubt == words[start - 1] and folded[start - 1] in self.table["dangling"]
                 # "Before the 15th" says more than "before".
                 return replace(split, doubt=" ".join(words[start - 1 :])) if hangs else split
-        return self.split_lead(text, now) or self._check(words, folded, None)
+        return self.split_lead(words, now) or self._check(words, folded, None)
 
-    def split_lead(self, text: str, now: datetime) -> Split | None:
-        """Separate a time at a text's beginning: `every last friday: send the invoice`; None if it has none."""
-        words = text.split()
+    def split_lead(self, words: list[str], now: datetime) -> Split | None:
+        """Separate a time at the beginning of words: `every last friday: send the invoice`; None if they have none."""
         folded = self._fold(words)
         for end in range(min(MOST_WORDS, len(words) - 1), 0, -1):
             when = self._read(folded[:end], now)
@@ -159,9 +168,9 @@ class Phrases:
                 rest = rest[1:]
             if not is_marked and end == 1 and folded[0] in self.table["adverbs"]:
                 # "Monthly report" may be the title of a task that comes once.
-                return Split(text, when, words[0])
+                return Split(" ".join(words), when, words[0])
             split = self._check(rest, self._fold(rest), when)
-            return Split(split.title, when, split.doubt)
+            return Split(split.title, when, split.doubt, (0, len(words) - len(rest)))
         return None
 
     def _is_tied(self, folded: list[str], start: int) -> bool:

@@ -11,7 +11,8 @@ from app.settings import Settings
 from todo.errors import InvalidArguments
 from todo.operations import OPERATIONS
 from todo.record.shapes import Answer
-from todo.requests.operation import read_call, run_call
+from todo.record.work import Who
+from todo.requests.operation import Call, read_call, run_call
 from tools.catalog import TOOLS
 
 
@@ -33,10 +34,15 @@ async def call_tool(settings: Settings, name: str, arguments: str) -> Answer:
     call = read_call(operation, raw)
     async with open_service(settings) as service:
         caller = await admit_program(service.door, settings.token)
-        answer = await run_call(service.store, caller.make_who("person", "mcp", "shell", "shell"), call)
-        if operation.effect.writes and not await service.database.read(service.background.lease.is_held):
-            await settle(service)
-            print("No reminder fires until `serve` runs.", file=sys.stderr)
+        return await carry_out(service, caller.make_who("person", "mcp", "shell", "shell"), call)
+
+
+async def carry_out(service: Service, who: Who, call: Call) -> Answer:
+    """Run a call, and what follows from it where no process does the background work."""
+    answer = await run_call(service.store, who, call)
+    if call.operation.effect.writes and not await service.database.read(service.background.lease.is_held):
+        await settle(service)
+        print("No reminder fires until `serve` runs.", file=sys.stderr)
     return answer
 
 

@@ -100,6 +100,20 @@ def tool(name: str, arguments: Annotated[str, typer.Argument(help="JSON")] = "{}
 
 
 @cli.command()
+def add(line: Annotated[str, typer.Argument(help="water the plants every monday at 18:00 #home !high")]) -> None:
+    """Add a task from one line: title, time, repetition, #tags, !priority."""
+    from app.cli.add_task import add_task
+
+    try:
+        answer, unread = run_program(add_task(_settings(), line))
+    except TodoError as error:
+        _fail(str(error))
+    print(answer["message"])
+    for reason in [*unread, *answer.get("warnings", [])]:
+        print(reason, file=sys.stderr)
+
+
+@cli.command()
 def chat(
     message: Annotated[str | None, typer.Option("-m", "--message", help="Say this one thing and end.")] = None,
     conversation: Annotated[str | None, typer.Option(help="Go on with this conversation.")] = None,

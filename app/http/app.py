@@ -39,6 +39,7 @@ from app.http.rest.recurring import build_recurring_routes
 from app.http.rest.safety import build_safety_routes
 from app.http.rest.session import Sessions, build_session_routes
 from app.http.rest.tasks import build_task_routes
+from app.http.rest.typed_line import build_line_routes
 from app.http.stream_limit import MOST_A_PERSON, MOST_A_TOKEN, MOST_ALONE, StreamLimit
 from app.identity import identify_http_agent
 from app.origins import LOOPBACK, Origins, name_host, read_origin
@@ -153,6 +154,7 @@ def _add_surfaces(app: FastAPI, service: Service, streams: Streams, conversation
     app.include_router(build_task_routes(store), prefix="/api", tags=["tasks"])
     app.include_router(build_list_routes(store), prefix="/api", tags=["lists"])
     app.include_router(build_recurring_routes(store), prefix="/api", tags=["recurring tasks"])
+    app.include_router(build_line_routes(store), prefix="/api", tags=["tasks"])
     app.include_router(build_feed_routes(store, streams), prefix="/api", tags=["feeds"])
     app.include_router(build_safety_routes(store), prefix="/api", tags=["safety"])
     app.include_router(build_chat_routes(store, conversation), prefix="/api", tags=["chat"])

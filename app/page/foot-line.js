@@ -7,21 +7,20 @@ import { sayMoment } from "./text/when.js";
 
 class FootLine extends HTMLElement {
   #text = make("p", { role: "status", "aria-live": "polite" });
-  #back = makeButton("Undo", () => undo(this.#change), { class: "quiet", title: "Take it back (z)" });
+  #back = makeButton("Undo", () => undo(state.undoable), { class: "quiet", title: "Take it back (z)" });
+  #again = makeButton("Redo", () => undo(state.redoable), { class: "quiet", title: "Do it again (Shift Z)", hidden: true });
   #change;
   #drawn = "";
 
   connectedCallback() {
-    this.append(this.#text, this.#back);
+    this.append(this.#text, this.#back, this.#again);
     state.addEventListener("change", () => this.#draw());
   }
 
   #draw() {
-    const redo = state.redoable;
-    this.#change = redo ?? state.undoable;
-    this.#back.textContent = redo ? "Redo" : "Undo";
-    this.#back.title = redo ? "Do it again (Shift Z)" : "Take it back (z)";
-    this.#back.hidden = !this.#change || !state.connected;
+    this.#change = state.redoable ?? state.undoable;
+    this.#back.hidden = !state.undoable || !state.connected;
+    this.#again.hidden = !state.redoable || !state.connected;
     this.classList.toggle("lost", !state.connected);
     this.classList.toggle("bad", state.connected && Boolean(state.said?.bad));
     const parts = this.#tell();

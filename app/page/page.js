@@ -1,12 +1,18 @@
 // The page as a whole: its panels, its keys, and the mark that it is ready.
-import { undo } from "./data/actions.js";
+import { edit, undo } from "./data/actions.js";
+import { openTask } from "./data/opening.js";
+import { namePlace, readPlace } from "./data/places.js";
 import { isWriting } from "./text/elements.js";
 import { keepFresh, load } from "./data/loading.js";
 import { installWorker, watchPresence } from "./data/push.js";
 import { state } from "./data/state.js";
 import { follow, watchNetwork, watchWindow } from "./data/stream.js";
-import { sayHeading } from "./text/when.js";
+import { addDays, nextMonday, sayDate, sayHeading } from "./text/when.js";
+import "./detail/task-detail.js";
 import "./list/add-task.js";
+import { choose, chooseNone } from "./list/chosen-bar.js";
+import "./list/place-rail.js";
+import { moveBy, moveTo } from "./list/week-board.js";
 import "./conversation/conversation-view.js";
 import "./foot-line.js";
 import "./settings/key-help.js";
@@ -74,9 +80,36 @@ function openTab(name) {
     tab.setAttribute("aria-pressed", String(tab.dataset.tab === name));
 }
 
+const FOLDED = "conversation folded";
+const WIDE = 1600;
+
+/** Fold the conversation away, or open it again; the choice is remembered. */
+function fold(wanted, remember = true) {
+  document.body.classList.toggle("folded", wanted);
+  find("#fold").setAttribute("aria-pressed", String(!wanted));
+  if (remember) localStorage.setItem(FOLDED, wanted ? "yes" : "no");
+}
+
+/** Give the week the room of the conversation where the window is not wide enough for both. */
+function foldForPlace() {
+  const needsRoom = readPlace().name === "week" && innerWidth < WIDE;
+  fold(needsRoom || localStorage.getItem(FOLDED) === "yes", false);
+}
+
+function openRail(wanted) {
+  document.body.classList.toggle("railed", wanted);
+  find("#views").setAttribute("aria-expanded", String(wanted));
+  if (wanted) find("place-rail a").focus();
+}
+
 const list = () => find("task-list");
+const current = () => list().current?.task;
+const shift = (days) => current() && moveBy(current(), days);
+const send = (date) => current() && moveTo(current().id, date);
 const KEYS = {
   "/": () => {
+    if (document.body.classList.contains("folded")) fold(false, readPlace().name !== "week");
+    if (find("task-detail").task) find("task-detail").close();
     openTab("conversation");
     find("conversation-view").reach();
   },
@@ -88,30 +121,52 @@ const KEYS = {
   k: () => list().step(-1),
   ArrowDown: () => list().step(1),
   ArrowUp: () => list().step(-1),
+  J: () => list().step(1, { choose: true }),
+  K: () => list().step(-1, { choose: true }),
+  x: () => current() && choose(current().id),
+  o: () => current() && openTask(current().id),
   e: () => list().current?.edit(),
   m: () => list().current?.querySelector(".more").click(),
+  t: () => send(state.today),
+  w: () => send(nextMonday(state.today)),
+  H: () => shift(-1),
+  L: () => shift(1),
+  1: () => current() && edit(current(), { priority: "high" }),
+  2: () => current() && edit(current(), { priority: "medium" }),
+  3: () => current() && edit(current(), { priority: "low" }),
+  4: () => current() && edit(current(), { priority: "none" }),
   z: () => undo(state.undoable),
   Z: () => undo(state.redoable),
   s: () => find("[aria-controls=search]").click(),
+  "[": () => fold(!document.body.classList.contains("folded")),
   "?": () => find("[aria-controls=keys]").click(),
 };
+/** Keys that may repeat while they are held; the others act once. */
+const HELD = new Set(["j", "k", "J", "K", "ArrowDown", "ArrowUp"]);
+
+function escape() {
+  if (document.body.classList.contains("railed")) openRail(false);
+  else if (find("task-detail").task && !find("task-detail").hidden) find("task-detail").close();
+  else if (state.chosen.size) chooseNone();
+  else openPanel(null, false);
+}
 
 function installKeys() {
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || isWriting(event.target)) return;
     if (event.target.closest?.(".menu") || event.defaultPrevented) return;
     if (event.key.startsWith("Arrow") && event.target.closest?.(".log, pre")) return;
+    if (event.repeat && !HELD.has(event.key)) {
+      // One press is one deed: a key that is held does not go on to the next row.
+      if (event.key === " " || event.key === "Enter") event.preventDefault();
+      return;
+    }
     if (event.key === "Escape") {
-      openPanel(null, false);
+      escape();
       return;
     }
-    const row = list().current;
-    if (event.key === " " && row && event.target.matches(".title")) {
-      event.preventDefault();
-      row.querySelector(".circle").click();
-      return;
-    }
-    const deed = KEYS[event.key];
+    const key = event.shiftKey && event.key.startsWith("Arrow") ? { ArrowDown: "J", ArrowUp: "K" }[event.key] : event.key;
+    const deed = Object.hasOwn(KEYS, key) ? KEYS[key] : null;
     if (!deed) return;
     event.preventDefault();
     deed();
@@ -119,7 +174,11 @@ function installKeys() {
 }
 
 function drawDate() {
-  const heading = state.loaded ? sayHeading(state.today) : "";
+  const place = readPlace();
+  const day = sayHeading(state.today);
+  const week = `Week · ${sayDate(state.today)} to ${sayDate(addDays(state.today, 6))}`;
+  const headings = { all: day, today: `Today · ${day}`, week };
+  const heading = state.loaded ? (headings[place.name] ?? namePlace(place)) : "";
   if (find("#today").textContent !== heading) find("#today").textContent = heading;
 }
 
@@ -139,6 +198,11 @@ async function begin() {
   for (const tab of document.querySelectorAll(".tabs button"))
     tab.addEventListener("click", () => openTab(tab.dataset.tab));
   state.addEventListener("change", drawDate);
+  addEventListener("hashchange", drawDate);
+  find("#fold").addEventListener("click", () => fold(!document.body.classList.contains("folded")));
+  find("#views").addEventListener("click", () => openRail(!document.body.classList.contains("railed")));
+  foldForPlace();
+  addEventListener("hashchange", foldForPlace);
   const ring = (notification) => find("reminder-lines").ring(notification);
   follow(ring);
   watchNetwork(ring);

@@ -17,6 +17,7 @@ def test_a_task_is_added_with_words_alone_or_with_a_day_and_a_reminder(page: Pag
     expect(section(page, "No date")).to_contain_text("Buy milk")
     expect(page.get_by_role("textbox", name="Add a task")).to_be_focused()
     page.keyboard.type("Call mum")
+    page.get_by_role("button", name="Date", exact=True).click()
     page.get_by_label("Due date").fill(served.local_day(1))
     page.get_by_label("Due time").fill("17:00")
     page.get_by_label("Reminder", exact=True).select_option("remind 30 min before")

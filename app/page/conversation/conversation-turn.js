@@ -1,6 +1,8 @@
 // One message and its answer: texts, tool calls and questions.
 import { state } from "../data/state.js";
-import { make } from "../text/elements.js";
+import { make, makeButton, quote } from "../text/elements.js";
+import { goTo } from "../data/opening.js";
+import { makeTick } from "./task-tick.js";
 import { layOut } from "../text/spoken-text.js";
 import "./confirmation-card.js";
 import "./tool-call.js";
@@ -10,6 +12,7 @@ class ConversationTurn extends HTMLElement {
   #text = null;
   #said = "";
   #waiting = null;
+  #answer = null;
 
   /** Show the person's message; an empty text shows nothing. */
   ask(text) {
@@ -28,7 +31,66 @@ class ConversationTurn extends HTMLElement {
     this.#arrive();
     if (!this.#text) this.append((this.#text = make("div", { class: "theirs" })));
     this.#said += delta;
-    this.#text.replaceChildren(...layOut(this.#said, this.#listTitles()));
+    const tasks = this.#listTasks();
+    const taken = new Map();
+    // Of several tasks with one title, each line is for the next one.
+    const next = (title) => {
+      const ids = tasks.get(title) ?? [];
+      const at = taken.get(title) ?? 0;
+      return ids[Math.min(at, ids.length - 1)];
+    };
+    const tick = (title) => next(title) && makeTick(next(title), title);
+    const link = (title) => {
+      const id = next(title);
+      taken.set(title, (taken.get(title) ?? 0) + 1);
+      return id && make("button", { type: "button", class: "named", click: () => goTo(id) }, quote(title));
+    };
+    this.#text.replaceChildren(...layOut(this.#said, { titles: [...tasks.keys()], link, tick }));
+    this.#offer();
+  }
+
+  /** Put the yes and the no of a question under it, as long as it is the last thing said. */
+  #offer() {
+    this.querySelector(".offer")?.remove();
+    if (!isQuestion(this.#said) || !this.#answer) return;
+    const answer = (words) => () => {
+      this.querySelector(".offer")?.remove();
+      this.#answer(words);
+    };
+    this.append(
+      make(
+        "div",
+        { class: "choices offer" },
+        makeButton("Yes", answer("yes"), { "aria-label": "Answer yes" }),
+        makeButton("No", answer("no"), { "aria-label": "Answer no" }),
+      ),
+    );
+  }
+
+  /** Let the yes and no of this turn's questions be buttons; `answer` sends the word. */
+  offer(answer) {
+    this.#answer = answer;
+    if (answer) this.#offer();
+    else this.querySelector(".offer")?.remove();
+  }
+
+  /** Return the ids of the tasks that the answer may name, by title, in the order of their results. */
+  #listTasks() {
+    const found = new Map();
+    const note = (task) => {
+      if (typeof task?.title !== "string" || !task.title) return;
+      const ids = found.get(task.title) ?? [];
+      if (task.id && !ids.includes(task.id)) ids.push(task.id);
+      found.set(task.title, ids);
+    };
+    for (const title of this.#listTitles()) note({ title });
+    for (const { call } of this.#calls.values()) {
+      for (const task of [call.result?.task, ...(call.result?.tasks ?? [])]) note(task);
+    }
+    for (const task of [...state.tasks, ...state.done, ...state.series]) {
+      if (found.has(task.title) && !found.get(task.title).length) note(task);
+    }
+    return found;
   }
 
   /** Return the titles that the answer may name: a title is never markup. */
@@ -99,6 +161,13 @@ class ConversationTurn extends HTMLElement {
     this.#waiting?.remove();
     this.#waiting = null;
   }
+}
+
+/** Return whether an answer ends with a question that a yes or a no settles. */
+function isQuestion(text) {
+  const said = text.trim();
+  if (/[Ss]ay “yes”/.test(said.slice(-160))) return true;
+  return /(?:^|[.!?:\n]\s*)(?:Shall|Should|May) I [^.!?\n]*\?$|(?:^|[.!?:\n]\s*)Do you (?:want|mean) [^.!?\n]*\?$/.test(said);
 }
 
 customElements.define("conversation-turn", ConversationTurn);

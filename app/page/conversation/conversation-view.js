@@ -29,6 +29,10 @@ class ConversationView extends HTMLElement {
   #send = make("button", { type: "submit", class: "send" }, "Send");
   #stop = makeButton("Stop", () => this.#halt(), { class: "send", hidden: true });
   #own = new Set();
+  #last = null;
+  /** Whether the person has scrolled since the last message, so that the answer does not move what they read. */
+  #reads = false;
+  #down = makeButton("↓", () => this.#scrollDown(), { class: "down", "aria-label": "To the end of the answer", hidden: true });
 
   connectedCallback() {
     this.#field = make("textarea", {
@@ -68,7 +72,11 @@ class ConversationView extends HTMLElement {
       this.#sendsNext = false;
       this.#fit();
     });
-    this.append(head, this.#list, this.#log, this.#cards, form);
+    for (const name of ["wheel", "touchmove", "keydown"]) {
+      this.#log.addEventListener(name, () => (this.#reads = true), { passive: true });
+    }
+    this.#log.addEventListener("scroll", () => this.#showRest(), { passive: true });
+    this.append(head, this.#list, this.#log, this.#down, this.#cards, form);
     state.addEventListener("change", () => this.#drawCards());
     this.#drawEmpty();
   }
@@ -100,6 +108,8 @@ class ConversationView extends HTMLElement {
     if (this.#busy || !message) return;
     const turn = document.createElement("conversation-turn");
     this.querySelector(".examples")?.remove();
+    this.#last?.offer(null);
+    this.#last = turn;
     this.#log.append(turn);
     turn.ask(message);
     turn.wait();
@@ -111,6 +121,7 @@ class ConversationView extends HTMLElement {
     try {
       await sendMessage(body, (name, data) => this.#hear(turn, name, data), this.#busy.signal);
       turn.end();
+      turn.offer((words) => this.say(words));
     } catch (problem) {
       this.#sendsNext = false;
       if (problem.name === "AbortError") turn.stop();
@@ -260,9 +271,27 @@ class ConversationView extends HTMLElement {
     this.#stop.hidden = !busy;
   }
 
+  /** Bring the last question to the top of the log, and as much of its answer into sight as there is room for. */
   #scroll(always = false) {
+    if (always) this.#reads = false;
+    if (!this.#reads) {
+      const { scrollHeight, clientHeight } = this.#log;
+      const asked = this.#log.lastElementChild;
+      const top = asked ? asked.offsetTop - this.#log.offsetTop - 8 : 0;
+      this.#log.scrollTop = Math.min(top, scrollHeight - clientHeight);
+    }
+    this.#showRest();
+  }
+
+  #scrollDown() {
+    this.#reads = true;
+    this.#log.scrollTop = this.#log.scrollHeight;
+  }
+
+  /** Say that there is more below. */
+  #showRest() {
     const { scrollHeight, scrollTop, clientHeight } = this.#log;
-    if (always || scrollHeight - scrollTop - clientHeight < NEAR * 3) this.#log.scrollTop = scrollHeight;
+    this.#down.hidden = scrollHeight - scrollTop - clientHeight < NEAR / 2;
   }
 
   #fit() {

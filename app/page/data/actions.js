@@ -1,7 +1,7 @@
 // The actions on tasks: shown at once, sent, and visibly reverted when they are refused.
-import { load, loadSoon } from "./loading.js";
+import { load, loadNews, loadSoon } from "./loading.js";
 import { readWaiting, wait } from "./kept.js";
-import { call, makeKey } from "./service.js";
+import { address, call, makeKey } from "./service.js";
 import { state } from "./state.js";
 import { tellProblem } from "../text/change-sentences.js";
 
@@ -15,7 +15,7 @@ async function attempt(task, patch, send) {
     for (const each of answer.tasks ?? (answer.task ? [answer.task] : [])) {
       if (!patch.gone) state.replace(each);
     }
-    if (patch.gone) forget(task.id);
+    if (patch.gone) state.forget(task.id);
     settle(false);
     if (answer.warnings?.length) state.say(answer.warnings.join(" "));
     loadSoon();
@@ -29,18 +29,13 @@ async function attempt(task, patch, send) {
   }
 }
 
-function forget(taskId) {
-  state.tasks = state.tasks.filter((task) => task.id !== taskId);
-  state.done = state.done.filter((task) => task.id !== taskId);
-  state.series = state.series.filter((task) => task.id !== taskId && taskId !== task.recurring_id);
-  state.found = state.found?.filter((task) => task.id !== taskId) ?? null;
-}
-
 const completions = new Map();
 
 /** Complete an open task, or open a completed one again; for an occurrence that takes back its successor too. */
 export function toggle(task) {
+  if (task.status === "completed") state.lingering.delete(task.id);
   if (task.status === "completed") return attempt(task, { status: "open" }, () => reopen(task));
+  state.linger(task.id);
   const done = attempt(task, { status: "completed" }, () => call("POST", `/api/tasks/${task.id}/complete`));
   completions.set(
     task.id,
@@ -125,9 +120,9 @@ export function editSeries(series, fields) {
 }
 
 /** Let a task recur by a rule; it becomes the first occurrence. */
-export function repeat(task, rule) {
+export function repeat(task, rule, more = {}) {
   return attempt(task, { rule_text: "…" }, () =>
-    call("POST", "/api/recurring-tasks", { body: { task_id: task.id, rule } }),
+    call("POST", "/api/recurring-tasks", { body: { task_id: task.id, rule, ...more } }),
   );
 }
 
@@ -151,11 +146,11 @@ export function unremind(task, reminderId) {
   return attempt(task, {}, () => call("DELETE", `/api/reminders/${reminderId}`));
 }
 
-/** Add a task; returns whether it was taken. Without a service it waits here and is added when the service is back. */
+/** Add a task, a recurring one by its `rule`; returns whether it was taken. Without a service it waits here. */
 export async function add(fields) {
   const key = makeKey();
   try {
-    const answer = await call("POST", "/api/tasks", { body: fields, key });
+    const answer = await call("POST", fields.rule ? "/api/recurring-tasks" : "/api/tasks", { body: fields, key });
     state.accept(answer.change_id);
     state.replace(answer.task);
     if (answer.warnings?.length) state.say(answer.warnings.join(" "));
@@ -163,7 +158,15 @@ export async function add(fields) {
     return true;
   } catch (problem) {
     if (problem.unreachable && (await keepForLater(key, fields))) return true;
-    state.say(problem.unreachable ? "No connection: the task is not saved. Try again later." : problem.message, true);
+    if (problem.code === "reminder_in_past" && fields.reminders) {
+      // The task is worth more than its reminder.
+      const { reminders: _, ...rest } = fields;
+      if (!(await add(rest))) return false;
+      state.say(`“${fields.title}” is added without its reminder: that time is over.`);
+      return true;
+    }
+    const said = problem.unreachable ? "No connection. Try again later." : problem.message;
+    state.say(`“${fields.title}” is not saved. ${said}`, true);
     return false;
   }
 }
@@ -178,16 +181,77 @@ async function keepForLater(key, fields) {
 
 /** Undo a change of any actor; undoing an undo is a redo. */
 export async function undo(change) {
-  if (!change) {
+  const wanted = change ?? (await findOlder());
+  if (!wanted) {
     state.say("There is nothing to take back.");
-    return;
+    return false;
   }
   try {
-    const answer = await call("POST", "/api/undo", { body: { change_ids: [change.change_id] } });
+    const answer = await call("POST", "/api/undo", { body: { change_ids: [wanted.change_id] } });
+    state.accept(answer.change_id);
+    await loadNews();
+    return true;
+  } catch (problem) {
+    state.say(problem.unreachable ? "No connection: nothing was taken back." : tellProblem(problem), true);
+    return false;
+  }
+}
+
+/** Return the newest change that can be taken back among the older ones, which the page does not keep. */
+async function findOlder() {
+  let cursor;
+  do {
+    const query = { limit: 200, cursor };
+    const answer = await call("GET", address("/api/changes", query)).catch(() => ({ changes: [] }));
+    const found = answer.changes.find(
+      (each) => !each.undone_by && each.kind !== "undo" && each.actor.kind !== "scheduler",
+    );
+    if (found) return found;
+    cursor = answer.next_cursor;
+  } while (cursor);
+  return undefined;
+}
+
+/** Do the same to several tasks as one change: `steps` are calls of tools. Returns the plan before it is applied. */
+export async function plan(steps) {
+  try {
+    return await call("POST", "/api/plans", { body: { changes: steps } });
+  } catch (problem) {
+    state.say(`Nothing was changed. ${tellProblem(problem)}`, true);
+    return null;
+  }
+}
+
+/** Apply a plan; returns whether it was done. */
+export async function applyPlan(planned) {
+  try {
+    const answer = await call("POST", `/api/plans/${planned.plan_id}/apply`, { body: {} });
+    state.accept(answer.change_id);
+    if (answer.warnings?.length) state.say(answer.warnings.join(" "));
+    await loadNews();
+    return true;
+  } catch (problem) {
+    state.say(`Nothing was changed. ${tellProblem(problem)}`, true);
+    return false;
+  }
+}
+
+/** Add a subtask; returns whether it was taken. */
+export async function addStep(parent, title) {
+  const answer = await attempt(parent, {}, () =>
+    call("POST", "/api/tasks", { body: { title, parent_id: parent.id }, key: makeKey() }),
+  );
+  return Boolean(answer);
+}
+
+/** Make a list. */
+export async function addList(name) {
+  try {
+    const answer = await call("POST", "/api/lists", { body: { name } });
     state.accept(answer.change_id);
     await load();
   } catch (problem) {
-    state.say(problem.unreachable ? "No connection: nothing was taken back." : tellProblem(problem), true);
+    state.say(problem.message, true);
   }
 }
 

@@ -51,7 +51,7 @@ export async function sendWaiting() {
   let left = waiting;
   for (const each of waiting) {
     try {
-      changes.push((await call("POST", "/api/tasks", { body: each.fields, key: each.key })).change_id);
+      changes.push((await call("POST", each.fields.rule ? "/api/recurring-tasks" : "/api/tasks", { body: each.fields, key: each.key })).change_id);
     } catch (problem) {
       if (!(problem instanceof Problem) || problem.unreachable || problem.status >= 500) break;
       problems.push(`“${each.fields.title}” could not be added: ${problem.message}`);

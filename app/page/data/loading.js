@@ -4,14 +4,24 @@ import { address, call } from "./service.js";
 import { state } from "./state.js";
 
 const PAGE = 50;
+/** So many tasks come before the first sight of the list; the others follow while it is looked at. */
 const AT_ONCE = 200;
+const MORE = 5_000;
 const MOST_SERIES = 2_000;
+const MOST_DONE = 200;
+/** Up to so many changed tasks are read one by one, where reading all of them takes longer. */
+const MOST_SINGLY = 40;
+/** The tasks that a change names; one with so many may have touched more. */
+const NAMED = 10;
 const TOGETHER = 40;
 const HEAL_EVERY = 2_000;
-let wanted = AT_ONCE;
+let wanted = MORE;
 let running = null;
 let again = false;
 let timer = null;
+/** What fills the list behind its first tasks; a newer one takes its place. */
+let filling = null;
+const rang = new Set();
 
 /** Load the page's data; concurrent calls share one load. Returns whether the service answered. */
 export function load() {
@@ -29,16 +39,54 @@ export function load() {
   return running;
 }
 
-/** Load soon: changes close together cause one load. */
-export function loadSoon() {
+/** Load soon: changes close together cause one load; `taskId` is a task that rang, of which no change tells. */
+export function loadSoon(taskId) {
+  if (taskId) rang.add(taskId);
   clearTimeout(timer);
-  timer = setTimeout(load, TOGETHER);
+  timer = setTimeout(loadNews, TOGETHER);
 }
 
-/** Show more tasks than the page begins with. */
+/** Load more tasks than the page begins with. */
 export function loadMore() {
-  wanted += AT_ONCE;
+  wanted += MORE;
   return load();
+}
+
+/** Load what has changed: all of a short list, and of a long one the tasks that the changes name. */
+export async function loadNews() {
+  if (running || state.tasks.length <= AT_ONCE || !state.connected) return load();
+  const known = state.changes[0]?.change_id;
+  const { losses } = state;
+  try {
+    const [{ changes }, { notifications }] = await Promise.all([
+      call("GET", "/api/changes?limit=50"),
+      call("GET", address("/api/notifications", { unread: true, limit: 200 })),
+      loadQuestions(),
+    ]);
+    const at = changes.findIndex((change) => change.change_id === known);
+    const fresh = changes.slice(0, Math.max(at, 0));
+    const ids = new Set([...rang, ...fresh.flatMap((change) => change.tasks.map((task) => task.task_id))]);
+    const isLong = at < 0 || ids.size > MOST_SINGLY || fresh.some((change) => change.tasks.length >= NAMED);
+    if (isLong) return load();
+    await Promise.all([...ids].map(refresh));
+    ids.forEach((id) => rang.delete(id));
+    state.learn(changes);
+    state.notifications = notifications;
+    if (losses === state.losses) state.show();
+    return true;
+  } catch {
+    return load();
+  }
+}
+
+async function refresh(taskId) {
+  filling?.touched.add(taskId);
+  try {
+    state.replace(await call("GET", `/api/tasks/${taskId}`));
+  } catch (problem) {
+    if (problem.status !== 404) throw problem;
+    state.forget(taskId);
+  }
 }
 
 async function loadOnce() {
@@ -49,12 +97,14 @@ async function loadOnce() {
       state.me = answer;
       state.setClock(answer.instant);
     });
-    const tasks = loadTasks();
+    const filled = { touched: new Set() };
+    filling = filled;
+    const tasks = loadTasks(filled);
     const rest = [
       loadPages({ kind: "recurring" }, MOST_SERIES).then(({ tasks: series }) => {
         state.series = series;
       }),
-      call("GET", "/api/changes?limit=20").then((answer) => state.learn(answer.changes)),
+      call("GET", "/api/changes?limit=50").then((answer) => state.learn(answer.changes)),
       call("GET", address("/api/notifications", { unread: true, limit: 200 })).then((answer) => {
         state.notifications = answer.notifications;
       }),
@@ -70,7 +120,9 @@ async function loadOnce() {
       performance.mark("page-ready");
     }
     await all;
-    keepList(state.remember());
+    // The rest of a long list comes while it is looked at.
+    fill(filled);
+    if (!filled.cursor) keepList(state.remember());
     await deliver();
     // Answers from before the network was lost do not say that it is back.
     if (losses === state.losses) state.connected = true;
@@ -112,13 +164,43 @@ async function recall() {
   performance.mark("page-ready");
 }
 
-async function loadTasks() {
-  const { tasks, total, more } = await loadPages({}, wanted);
-  state.tasks = tasks;
-  state.unseen = more ? Math.max(1, total - tasks.length) : 0;
+/** Load the first tasks; `filled` remembers where to go on. */
+async function loadTasks(filled) {
+  const { tasks, total, minimum, cursor } = await loadPages({}, AT_ONCE);
+  filled.found = new Map(tasks.map((task) => [task.id, task]));
+  filled.cursor = cursor;
+  filled.total = minimum && cursor ? (await call("GET", "/api/statistics")).open : total;
+  // What was there before stays in sight until all is read again.
+  const old = cursor ? state.tasks.filter((task) => !filled.found.has(task.id)) : [];
+  state.tasks = [...tasks, ...old];
+  state.unseen = cursor ? Math.max(1, filled.total - state.tasks.length) : 0;
 }
 
-/** Return the tasks of a query, at least `most` of them if there are so many: `{tasks, total, minimum, more}`. */
+async function fill(filled) {
+  const isLong = Boolean(filled.cursor);
+  while (filled.cursor && filled.found.size < wanted) {
+    const answer = await call("GET", address("/api/tasks", { limit: PAGE, cursor: filled.cursor })).catch(() => null);
+    if (filling !== filled || !answer) return;
+    const now = new Map(state.tasks.map((task) => [task.id, task]));
+    for (const task of answer.tasks) {
+      if (filled.touched.has(task.id)) continue;
+      filled.found.set(task.id, task);
+      if (!(now.get(task.id)?.version > task.version)) now.set(task.id, task);
+    }
+    filled.cursor = answer.next_cursor;
+    state.tasks = [...now.values()];
+    state.unseen = filled.cursor ? Math.max(1, filled.total - state.tasks.length) : 0;
+    if (!filled.cursor || filled.found.size % (4 * PAGE) === 0) state.show();
+  }
+  filling = null;
+  if (!isLong) return;
+  const isKnown = (task) => filled.found.has(task.id) || filled.touched.has(task.id);
+  if (!filled.cursor) state.tasks = state.tasks.filter(isKnown);
+  state.show();
+  keepList(state.remember());
+}
+
+/** Return the tasks of a query, at least `most` of them if there are so many: `{tasks, total, minimum, more, cursor}`. */
 export async function loadPages(query, most) {
   const tasks = [];
   let answer = {};
@@ -127,12 +209,12 @@ export async function loadPages(query, most) {
     tasks.push(...answer.tasks);
   } while (answer.next_cursor && tasks.length < most);
   const minimum = Boolean(answer.total_is_minimum);
-  return { tasks, total: answer.total, minimum, more: Boolean(answer.next_cursor) };
+  return { tasks, total: answer.total, minimum, more: Boolean(answer.next_cursor), cursor: answer.next_cursor };
 }
 
 async function loadDone() {
-  const query = { status: "completed", completed_from: state.today, sort: "completed", limit: PAGE };
-  state.done = (await call("GET", address("/api/tasks", query))).tasks;
+  const query = { status: "completed", completed_from: state.today, sort: "completed" };
+  state.done = (await loadPages(query, MOST_DONE)).tasks;
 }
 
 async function loadQuestions() {

@@ -1,8 +1,9 @@
 // The page's state: the service's answers, overlaid with the person's actions that are not answered yet.
-import { addDays, countDays, toLocal } from "../text/when.js";
+import { toLocal } from "../text/when.js";
 
 const BACK_AGAIN = 1_500;
 const SAID_FOR = 20_000;
+const LINGERS = 800;
 /** What a task looks like that the service does not know yet. */
 const UNSENT = { status: "open", tags: [], priority: "none", reminders: [], waiting: true, unsent: true };
 
@@ -31,6 +32,19 @@ class State extends EventTarget {
   losses = 0;
   said = null;
   reverted = new Set();
+  lingering = new Set();
+  /** The tasks that are chosen, in the order of choosing. */
+  chosen = new Set();
+  /** The lists as the service has them; null before they are asked for. */
+  lists = null;
+
+  /** Whether the service knows lists: then every task says which one it is in. */
+  get hasLists() {
+    return this.lists !== null || this.tasks.some((task) => "list" in task);
+  }
+
+  /** The id of the task whose detail is open. */
+  opened = null;
   #wishes = new Map();
   #made = new Set();
   #ahead = 0;
@@ -113,12 +127,14 @@ class State extends EventTarget {
     };
   }
 
-  /** Replace a known task by the service's answer. */
+  /** Take a task as the service has it now. */
   replace(task) {
     const swap = (list) => list?.map((each) => (each.id === task.id ? { ...each, ...task, due: task.due } : each));
     const open = task.status === "open";
-    if (task.kind === "recurring") this.series = swap(this.series);
-    else {
+    if (task.kind === "recurring") {
+      const known = this.series.some((each) => each.id === task.id);
+      this.series = known ? swap(this.series) : [...this.series, task];
+    } else {
       const known = this.tasks.some((each) => each.id === task.id);
       this.tasks = known || !open ? swap(this.tasks).filter((each) => each.status === "open") : [...this.tasks, task];
       this.done = this.done.filter((each) => each.id !== task.id);
@@ -128,13 +144,24 @@ class State extends EventTarget {
     this.show();
   }
 
+  /** Forget a task that is no more. */
+  forget(taskId) {
+    this.tasks = this.tasks.filter((task) => task.id !== taskId);
+    this.done = this.done.filter((task) => task.id !== taskId);
+    this.series = this.series.filter((task) => task.id !== taskId && taskId !== task.recurring_id);
+    this.found = this.found?.filter((task) => task.id !== taskId) ?? null;
+  }
+
   /** Return a list as it is to be seen, with every wish that waits. */
   view(list) {
+    if (!this.#wishes.size) return list;
     const wishes = [...this.#wishes.values()];
+    const wished = new Set(wishes.map((wish) => wish.taskId));
     return list
       .map((task) => {
+        if (!wished.has(task.id)) return task;
         const mine = wishes.filter((wish) => wish.taskId === task.id);
-        return mine.length ? Object.assign({}, task, ...mine.map((wish) => wish.patch), { waiting: true }) : task;
+        return Object.assign({}, task, ...mine.map((wish) => wish.patch), { waiting: true });
       })
       .filter((task) => !task.gone);
   }
@@ -144,51 +171,51 @@ class State extends EventTarget {
     return this.view(all.filter((task) => task.id === taskId))[0];
   }
 
-  /** Return the sections of the sheet: `[[name, tasks]]`, in order, empty ones left out. */
-  sections() {
-    const today = this.today;
-    const now = this.now.getTime();
-    const lists = { Overdue: [], Today: [], Next: [], Later: [], "No date": [] };
+  /** Return all open tasks as they are to be seen, those that wait and those whose tick is a moment old among them. */
+  openTasks() {
     const waiting = this.waiting.map(({ key, fields }) => ({ ...fields, ...UNSENT, id: key }));
-    const seen = this.view([...this.tasks, ...this.done.filter((each) => this.isWished(each.id))]);
-    for (const task of [...seen, ...waiting]) {
-      if (task.status === "open" || task.waiting) lists[nameSection(task, today, now)].push(task);
-    }
-    for (const [name, list] of Object.entries(lists)) if (name !== "No date") list.sort(byDue);
-    return Object.entries(lists).filter(([, list]) => list.length);
+    const ticked = this.done.filter((each) => this.isWished(each.id) || this.lingering.has(each.id));
+    const seen = this.view([...this.tasks, ...ticked]);
+    return [...seen.filter((task) => task.status === "open" || task.waiting || this.lingering.has(task.id)), ...waiting];
+  }
+
+  /** Keep a task that was just ticked in its place for a moment, so that no other row comes under the pointer. */
+  linger(taskId) {
+    if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+    this.lingering.add(taskId);
+    setTimeout(() => {
+      this.lingering.delete(taskId);
+      this.show();
+    }, LINGERS);
   }
 
   isWished(taskId) {
     return [...this.#wishes.values()].some((wish) => wish.taskId === taskId);
   }
 
-  /** Return the change that `z` undoes; undefined if there is none. */
+  /** Return the change that `z` undoes: the newest that is in force; undefined if there is none. */
   get undoable() {
-    return this.changes.find(
-      (change) => change.kind !== "undo" && !change.undone_by && change.actor.kind !== "scheduler",
-    );
+    return this.changes.find((change) => {
+      if (change.undone_by || change.actor.kind === "scheduler") return false;
+      return change.kind !== "undo" || this.#isRedo(change);
+    });
   }
 
-  /** Return the undo that can be turned round, if that was the last thing done. */
+  /** Return the undo that can be turned round, if only undos and redos came after it. */
   get redoable() {
-    const [last] = this.changes.filter((change) => change.kind !== "make_instances");
-    return last?.kind === "undo" && !last.undone_by ? last : undefined;
+    for (const change of this.changes) {
+      if (change.kind === "make_instances") continue;
+      if (change.kind !== "undo") return undefined;
+      if (!change.undone_by && !this.#isRedo(change)) return change;
+    }
+    return undefined;
   }
-}
 
-function nameSection(task, today, now) {
-  if (!task.due) return "No date";
-  const date = (task.due_local ?? task.due).slice(0, 10);
-  const ahead = countDays(today, date);
-  if (task.due.length === 10 ? ahead < 0 : Date.parse(task.due) < now) return "Overdue";
-  if (ahead <= 0) return "Today";
-  return date <= addDays(today, 7) ? "Next" : "Later";
-}
-
-function byDue(one, other) {
-  // A date without a time is for the whole day, and stands below its times.
-  const [left, right] = [one, other].map((task) => `${task.due_local ?? task.due}`.padEnd(16, "~"));
-  return left < right ? -1 : Number(left > right);
+  /** Return whether an undo brought back what another had taken back. */
+  #isRedo(change) {
+    const turned = this.changes.find((other) => other.undone_by === change.change_id);
+    return turned?.kind === "undo" && !this.#isRedo(turned);
+  }
 }
 
 export const state = new State();

@@ -19,11 +19,12 @@ export function follow(ring) {
     // Changes during the silence came with no event: load everything again.
     if (lost) load();
   });
-  source.addEventListener("activity", loadSoon);
-  source.addEventListener("confirmation", loadSoon);
+  source.addEventListener("activity", () => loadSoon());
+  source.addEventListener("confirmation", () => loadSoon());
   source.addEventListener("notification", (event) => {
-    ring(JSON.parse(event.data));
-    loadSoon();
+    const rang = JSON.parse(event.data);
+    ring(rang);
+    loadSoon(rang.task_id);
   });
   source.addEventListener("error", () => lose(ring));
 }

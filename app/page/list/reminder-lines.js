@@ -8,6 +8,8 @@ import { addDays, sayLate, sayShort, toLocal } from "../text/when.js";
 
 const SHOWN = 3;
 const LATE = 60;
+const TOLD = 3_600_000;
+const TITLE = document.title;
 const ANSWER = "reminders outside";
 
 class ReminderLines extends HTMLElement {
@@ -54,6 +56,9 @@ class ReminderLines extends HTMLElement {
     if (ask) lines.push((this.#question ??= this.#ask()));
     arrange(this, lines);
     this.hidden = !lines.length;
+    // The window's title tells it too, for those who look elsewhere.
+    const [rings] = fresh.filter((each) => Date.now() - Date.parse(each.remind_at) < TOLD);
+    document.title = rings ? `⏰ ${rings.title}` : TITLE;
   }
 
   #list() {

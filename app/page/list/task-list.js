@@ -1,22 +1,60 @@
-// The tasks in sections by due; recurring tasks and those done today are folded below.
+// The tasks of a view in sections; recurring tasks and those done today are folded below.
 import { arrange, make, makeButton } from "../text/elements.js";
 import { loadMore } from "../data/loading.js";
+import { readPlace, sectionsOf } from "../data/places.js";
 import { state } from "../data/state.js";
+import "./done-list.js";
 import "./series-row.js";
 import "./task-row.js";
+import "./week-board.js";
+
+/** The rows of a section that are there at once, and that each "Show more" adds. */
+const AT_ONCE = 100;
+const MORE = 200;
+const LONG = 50;
+/** The rows that are built before the first sight of a view, and with each frame after it. */
+const FIRST = 60;
+const EACH_FRAME = 24;
 
 class TaskList extends HTMLElement {
   #parts = new Map();
+  #limits = new Map();
+  #place = "";
+  /** How many rows may be built yet, so that no frame is long. */
+  #budget = FIRST;
+  #built = 0;
+  #last = null;
 
   connectedCallback() {
     state.addEventListener("change", () => this.#draw());
+    addEventListener("hashchange", () => this.#draw());
+    this.addEventListener("focusin", (event) => (this.#last = event.target.closest("task-row")?.dataset.id ?? null));
   }
 
   #draw() {
     if (!state.loaded) return;
+    const place = readPlace();
+    if (this.#place !== location.hash) {
+      this.#place = location.hash;
+      this.#parts.clear();
+      this.#limits.clear();
+      this.#budget = FIRST;
+      this.parentElement.scrollTop = 0;
+      state.chosen.clear();
+    }
+    document.body.dataset.place = place.name;
     const held = this.#hold();
-    this.#drawParts();
+    this.#built = 0;
+    arrange(this, this.#listParts(place));
     this.#giveBack(held);
+    if (this.#built < this.#budget) {
+      this.#budget = Infinity;
+      return;
+    }
+    requestAnimationFrame(() => {
+      this.#budget = this.#built + EACH_FRAME;
+      this.#draw();
+    });
   }
 
   /** Remember the focus, since a row that moves to another section is rebuilt there. */
@@ -38,28 +76,42 @@ class TaskList extends HTMLElement {
     (same?.querySelector(`.${held.part}`) ?? next?.querySelector(".circle"))?.focus({ preventScroll: true });
   }
 
-  #drawParts() {
-    if (state.found) {
-      const found = state.view(state.found);
-      const parts = [this.#fill("found", nameFound(found.length, state.hits), found, "task-row")];
-      const loadHits = () => document.querySelector("search-field").loadMore();
-      if (state.hits.more) parts.push(this.#part("hits", () => makeButton("Show more", loadHits, { class: "quiet" })));
-      arrange(this, parts);
-      return;
+  #listParts(place) {
+    if (state.found) return this.#listFound();
+    if (place.name === "week") return [this.#show("week", "week-board")];
+    if (place.name === "done") return [this.#show("done", "done-list")];
+    const parts = sectionsOf(place).map(([name, tasks]) => this.#fill(name, name, tasks, "task-row"));
+    if (state.unseen) {
+      const more = this.#part("more", () => makeButton("", loadMore, { class: "quiet" }));
+      const [shown, total] = [state.tasks.length, state.tasks.length + state.unseen].map(say);
+      more.textContent = `${shown} of ${total} tasks are loaded · Load more`;
+      parts.push(more);
     }
-    const parts = state.sections().map(([name, tasks]) => this.#fill(name, name, tasks, "task-row"));
-    if (state.unseen) parts.push(this.#part("more", () => makeButton("Show more", loadMore, { class: "quiet" })));
-    const done = state.view(state.done).filter((task) => !state.isWished(task.id));
-    const series = state.view(state.series).filter((task) => task.status === "open");
-    if (!parts.length)
-      parts.push(
-        this.#part("empty", () =>
-          make("p", { class: "nothing" }, "Nothing is open. Add a task below, or say it in the conversation."),
-        ),
-      );
+    const isWhole = place.name === "all" || place.name === "today";
+    const done = isWhole ? state.view(state.done).filter((task) => !state.isWished(task.id) && !state.lingering.has(task.id)) : [];
+    const series = place.name === "all" ? state.view(state.series).filter((task) => task.status === "open") : [];
+    if (!parts.length) {
+      const empty = this.#part("empty", () => make("p", { class: "nothing" }));
+      empty.textContent = sayNothing(place, done.length);
+      parts.push(empty);
+    }
     if (series.length) parts.push(this.#fold("Recurring", series, "series-row"));
     if (done.length) parts.push(this.#fold("Done today", done, "task-row"));
-    arrange(this, parts);
+    return parts;
+  }
+
+  #listFound() {
+    const found = state.view(state.found);
+    const parts = [this.#fill("found", nameFound(found.length, state.hits), found, "task-row", Infinity)];
+    const loadHits = () => document.querySelector("search-field").loadMore();
+    if (state.hits.more) parts.push(this.#part("hits", () => makeButton("Show more", loadHits, { class: "quiet" })));
+    return parts;
+  }
+
+  #show(name, kind) {
+    const part = this.#part(name, () => document.createElement(kind));
+    part.draw();
+    return part;
   }
 
   #part(name, build) {
@@ -67,26 +119,30 @@ class TaskList extends HTMLElement {
     return this.#parts.get(name);
   }
 
-  #fill(key, name, tasks, kind) {
+  #fill(key, name, tasks, kind, limit) {
     const section = this.#part(key, () => {
       const id = `section-${key.toLowerCase().replace(" ", "-")}`;
       return make(
         "section",
         { class: "part", "aria-labelledby": id },
-        make("h3", { id }),
+        make("div", { class: "head" }, make("h3", { id }), make("span", { class: "count" })),
         make("div", { role: "list", class: "rows" }),
       );
     });
     section.querySelector("h3").textContent = name;
+    section.querySelector(".count").textContent = key === "found" ? "" : say(tasks.length);
     section.classList.toggle("overdue", name === "Overdue");
-    this.#rows(section.querySelector(".rows"), tasks, kind, name);
+    this.#rows(section, key, tasks, kind, name, limit);
     return section;
   }
 
   #fold(name, tasks, kind) {
     const fold = this.#part(name, () => {
       const kept = `open ${name}`;
-      const toggle = (event) => localStorage.setItem(kept, event.target.open ? "yes" : "no");
+      const toggle = (event) => {
+        localStorage.setItem(kept, event.target.open ? "yes" : "no");
+        if (event.target.open) this.#draw();
+      };
       const heading = make("summary", {}, make("h3", {}, name), make("span", { class: "count" }));
       return make(
         "details",
@@ -95,25 +151,56 @@ class TaskList extends HTMLElement {
         make("div", { role: "list", class: "rows" }),
       );
     });
-    fold.querySelector(".count").textContent = tasks.length;
-    this.#rows(fold.querySelector(".rows"), tasks, kind, name);
+    fold.querySelector(".count").textContent = say(tasks.length);
+    this.#rows(fold, name, tasks, kind, name);
     return fold;
   }
 
-  #rows(parent, tasks, kind, section) {
+  #rows(part, key, tasks, kind, section, limit = this.#limits.get(key) ?? AT_ONCE) {
+    const parent = part.querySelector(".rows");
     const known = new Map([...parent.children].map((row) => [row.dataset.id, row]));
-    const rows = tasks.map((task) => known.get(task.id) ?? document.createElement(kind));
-    rows.forEach((row, index) => row.show(tasks[index], section));
+    const rows = [];
+    for (const task of tasks.slice(0, limit)) {
+      const row = known.get(task.id) ?? (this.#built < this.#budget ? document.createElement(kind) : null);
+      if (!row) break;
+      if (!known.has(task.id)) this.#built += 1;
+      row.show(task, section);
+      rows.push(row);
+    }
     if (!rows.length) parent.replaceChildren();
     else arrange(parent, rows);
     parent.hidden = !rows.length;
+    parent.classList.toggle("long", rows.length > LONG);
+    this.#drawRest(part, key, tasks.length, limit);
   }
 
-  /** Bring the next row, or the one before, under the keys. */
-  step(by) {
+  /** Say how many rows of a section are shown, and go on. */
+  #drawRest(part, key, total, limit) {
+    const known = part.querySelector(".rest");
+    if (total <= limit) {
+      known?.remove();
+      return;
+    }
+    const go = () => {
+      this.#limits.set(key, (this.#limits.get(key) ?? AT_ONCE) + MORE);
+      this.#draw();
+    };
+    const rest = known ?? part.appendChild(makeButton("", go, { class: "quiet rest" }));
+    rest.textContent = `${say(limit)} of ${say(total)} · Show more`;
+  }
+
+  /** Bring the next row, or the one before, under the keys; where none has them, the last that had. */
+  step(by, { choose = false } = {}) {
     const rows = [...this.querySelectorAll("task-row")].filter((row) => row.checkVisibility());
     const here = rows.findIndex((row) => row.contains(document.activeElement));
-    const next = here < 0 ? (by > 0 ? 0 : rows.length - 1) : Math.min(rows.length - 1, Math.max(0, here + by));
+    const last = here < 0 ? rows.findIndex((row) => row.dataset.id === this.#last) : -1;
+    const first = by > 0 ? 0 : rows.length - 1;
+    const next = here >= 0 ? Math.min(rows.length - 1, Math.max(0, here + by)) : last >= 0 ? last : first;
+    if (choose && here >= 0) {
+      state.chosen.add(rows[here].dataset.id);
+      state.chosen.add(rows[next].dataset.id);
+      state.show();
+    }
     rows[next]?.reach();
   }
 
@@ -128,6 +215,29 @@ class TaskList extends HTMLElement {
     row?.reach();
     return Boolean(row);
   }
+
+  /** Let a task's row be seen for a moment; returns whether there is one. */
+  glow(taskId) {
+    const row = this.querySelector(`task-row[data-id="${CSS.escape(taskId)}"]`);
+    row?.scrollIntoView({ block: "nearest" });
+    row?.classList.add("glows");
+    setTimeout(() => row?.classList.remove("glows"), 1_200);
+    return Boolean(row);
+  }
+}
+
+function say(count) {
+  return count.toLocaleString("en");
+}
+
+function sayNothing(place, done) {
+  if (place.name === "today") {
+    if (done) return `All done for today: ${done} ${done > 1 ? "tasks" : "task"}.`;
+    return "Nothing for today. Write “call mum today at 5” below, or look at the week.";
+  }
+  if (place.name === "list") return "Nothing is open in this list. Add a task below.";
+  if (place.name === "inbox") return "Every open task has its list.";
+  return "Nothing is open. Add a task below, or say it in the conversation.";
 }
 
 function nameFound(shown, { total, minimum, more }) {

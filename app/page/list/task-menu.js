@@ -1,6 +1,7 @@
 // The one small menu of a row: move, remind, snooze, repeat, tags and priority, delete.
 import { edit, editSeries, remind, remove, repeat, snooze, unremind } from "../data/actions.js";
 import { drawSign, make, makeButton, quote } from "../text/elements.js";
+import { openTask } from "../data/opening.js";
 import { call } from "../data/service.js";
 import { state } from "../data/state.js";
 import { addDays, nextMonday, sayHeading, sayShort, toLocal } from "../text/when.js";
@@ -75,9 +76,19 @@ function draw() {
     drawReminders(task),
     task.recurring_id ? drawSeries(task) : drawRepeat(task),
     drawMarks(task),
-    makeButton("Delete", () => act(remove(task)), { class: "danger" }),
+    make(
+      "div",
+      { class: "choices" },
+      makeButton("Open", () => openAt(task)),
+      makeButton("Delete", () => act(remove(task)), { class: "danger" }),
+    ),
   );
   if (kept >= 0) (menu.querySelectorAll("button")[kept] ?? menu.querySelector("button")).focus();
+}
+
+function openAt(task) {
+  close();
+  openTask(task.id);
 }
 
 function act(deed) {
@@ -245,12 +256,13 @@ function drawMarks(task) {
   );
 }
 
-function writeTags(tags) {
+/** Return tags as a line. */
+export function writeTags(tags) {
   return tags.join(tags.some((tag) => /\s/.test(tag)) ? ", " : " ");
 }
 
 /** Return the tags of a line: between commas; without a comma between blanks, but a tag of the task stays whole. */
-function readTags(line, known) {
+export function readTags(line, known) {
   const clean = (words) => words.map((word) => word.trim().replace(/^#/, "")).filter(Boolean);
   if (line.includes(",")) return clean(line.split(","));
   const whole = known.filter((tag) => /\s/.test(tag) && ` ${line} `.includes(` ${tag} `));

@@ -1,9 +1,12 @@
 // One task in one line: circle, title, and its main facts muted on the right.
 import { edit, toggle } from "../data/actions.js";
 import { drawSign, isComposing, make, quote, whisper } from "../text/elements.js";
+import { readPlace } from "../data/places.js";
 import { state } from "../data/state.js";
+import { openTask } from "../data/opening.js";
+import { choose } from "./chosen-bar.js";
 import { openMenu } from "./task-menu.js";
-import { sayShort, toLocal } from "../text/when.js";
+import { localDue, sayShort, toLocal } from "../text/when.js";
 
 class TaskRow extends HTMLElement {
   #task = null;
@@ -11,18 +14,48 @@ class TaskRow extends HTMLElement {
   #editing = false;
   /** The words of an edit that was refused: the next edit begins with them. */
   #draft = null;
+  #shown = null;
+
+  constructor() {
+    super();
+    this.addEventListener("click", (event) => this.#click(event));
+    this.addEventListener("keydown", (event) => this.#press(event));
+  }
+
+  /** A click beside the buttons opens the task; with Shift or Ctrl it chooses it. */
+  #click(event) {
+    if (event.defaultPrevented || this.#editing || this.#task.unsent) return;
+    if (event.shiftKey || event.ctrlKey || event.metaKey) {
+      event.preventDefault();
+      choose(this.#task.id, event.shiftKey);
+    } else if (!event.target.closest("button, input, a")) openTask(this.#task.id);
+  }
+
+  #press(event) {
+    if (event.key !== "Enter" || !event.target.matches(".circle") || isComposing(event)) return;
+    event.preventDefault();
+    if (!event.repeat) openTask(this.#task.id);
+  }
 
   /** Show a task in a section; the same again changes nothing. */
   show(task, section) {
+    const same = this.#task === task;
     this.#task = task;
     const reverted = state.reverted.has(task.id);
-    const looks = JSON.stringify([task, section, reverted, state.today, state.me.zone]);
+    const marks = [reverted, state.chosen.has(task.id), state.opened === task.id].join();
+    const around = [section, marks, state.today, state.me.zone].join();
+    if (same && around === this.#shown) return;
+    const looks = JSON.stringify([task, around]);
+    if (!this.#editing) this.#shown = around;
     if (looks === this.#drawn || this.#editing) return;
     this.#drawn = looks;
     const had = this.contains(document.activeElement) ? document.activeElement.className : null;
     this.dataset.id = task.id;
     this.setAttribute("role", "listitem");
-    this.className = ["row", task.waiting && "waiting", reverted && "reverted", task.status].filter(Boolean).join(" ");
+    const states = [task.waiting && "waiting", reverted && "reverted", task.status];
+    if (state.chosen.has(task.id)) states.push("chosen");
+    if (state.opened === task.id) states.push("opened");
+    this.className = ["row", ...states].filter(Boolean).join(" ");
     this.replaceChildren(this.#makeCircle(), this.#makeTitle(), this.#makeFacts(section), this.#makeMore());
     if (had) this.querySelector(`.${had.split(" ")[0]}`)?.focus({ preventScroll: true });
   }
@@ -35,12 +68,22 @@ class TaskRow extends HTMLElement {
     const done = this.#task.status === "completed";
     if (this.#task.unsent) return make("span", { class: "circle", role: "img", "aria-label": "Waits for the service" });
     const names = { class: "circle", type: "button", role: "checkbox", "aria-checked": String(done) };
-    return make("button", { ...names, "aria-label": `Done: ${this.#task.title}`, click: () => toggle(this.#task) });
+    const click = (event) => {
+      if (event.shiftKey || event.ctrlKey || event.metaKey) return;
+      // Only the first of two quick clicks is for this row.
+      event.preventDefault();
+      toggle(this.#task);
+    };
+    const chosen = state.chosen.has(this.#task.id) ? ", chosen" : "";
+    return make("button", { ...names, "aria-label": `Done: ${this.#task.title}${chosen}`, click });
   }
 
   #makeTitle() {
     if (this.#task.unsent) return make("span", { class: "title" }, quote(this.#task.title));
-    const click = () => this.edit();
+    const click = (event) => {
+      if (event.shiftKey || event.ctrlKey || event.metaKey) return;
+      this.edit();
+    };
     const names = { class: "title", type: "button", "aria-label": `${this.#task.title}, edit` };
     const title = make("button", { ...names, click }, quote(this.#task.title));
     if (!this.#task.notes) return title;
@@ -51,13 +94,26 @@ class TaskRow extends HTMLElement {
   #makeFacts(section) {
     const task = this.#task;
     const facts = make("span", { class: "facts" });
+    if (task.parent) facts.append(make("span", { class: "of" }, whisper("part of "), quote(task.parent.title)));
+    const { open, total } = task.subtasks ?? {};
+    if (total) facts.append(make("span", { class: "steps" }, `${total - open}/${total}`, whisper(" subtasks done")));
+    if (task.list && readPlace().name !== "list") {
+      facts.append(make("span", { class: "in" }, whisper("in "), quote(task.list.name)));
+    }
+    if (section === "Not yet") {
+      const start = localDue(task.start, state.me.zone);
+      facts.append(make("span", { class: "from" }, `from ${sayShort(start, state.today)}`));
+    }
     if (task.priority !== "none") {
       facts.append(make("span", { class: `priority ${task.priority}` }, task.priority, whisper(" priority")));
     }
     for (const tag of task.tags ?? []) facts.append(make("span", { class: "tag" }, quote(`#${tag}`)));
     if (task.rule_text) {
       const words = { class: "rule", title: task.rule_text };
-      facts.append(make("span", words, drawSign("again"), whisper("repeats "), make("span", {}, task.rule_text)));
+      // The time that stands beside it is not said twice.
+      const time = task.due_local?.slice(11, 16);
+      const rule = time && section !== "Overdue" ? task.rule_text.replace(` at ${time}`, "") : task.rule_text;
+      facts.append(make("span", words, drawSign("again"), whisper("repeats "), make("span", {}, rule)));
     }
     const next = nextReminder(task);
     if (next) {
@@ -84,8 +140,9 @@ class TaskRow extends HTMLElement {
     const short = make(
       "span",
       { "aria-hidden": "true" },
-      sayShort(task.due_local ?? task.due, state.today, { plain: section === "Today" }),
+      sayHere(task.due_local ?? task.due, section),
     );
+    if (!short.textContent) return whisper(`due ${exact}`);
     const late = section === "Overdue" ? " late" : "";
     return make("time", { class: `due${late}`, datetime: task.due, title: exact }, short, whisper(`due ${exact}`));
   }
@@ -154,6 +211,13 @@ class TaskRow extends HTMLElement {
     this.querySelector(".circle").focus();
     this.scrollIntoView({ block: "nearest" });
   }
+}
+
+/** Return a due in the words that its section leaves to say: under its own day, the time alone. */
+function sayHere(local, section) {
+  if (section === "Day") return local.slice(11, 16);
+  const plain = section === "Today" && local.slice(0, 10) === state.today;
+  return plain ? local.slice(11, 16) : sayShort(local, state.today);
 }
 
 function nextReminder(task) {

@@ -26,6 +26,37 @@ export function tellChange(change, changes, { zone, today }) {
   return [`${who} `, ...tellWhat(change, zone, today)];
 }
 
+const FIELDS = { notes: "the notes", tags: "the tags", priority: "the priority", reminders: "the reminders" };
+
+/** Return an entry of a task's history as parts of a sentence; the task itself is "it". */
+export function tellEntry(entry, history, { zone, today }) {
+  const who = tellWho(entry.actor);
+  if (entry.kind === "reminder_rang") return [entry.text];
+  if (entry.kind === "make_instances") return ["It came round"];
+  if (entry.kind === "undo") {
+    const undone = history.find((other) => other.undone_by === entry.change_id);
+    return undone ? [`${who} took back: `, ...tellDeed(undone, zone, today)] : [`${who} took a change back`];
+  }
+  return [`${who} `, ...tellDeed(entry, zone, today)];
+}
+
+function tellDeed(entry, zone, today) {
+  const differs = entry.changes ?? {};
+  if (entry.kind === "complete_task") return ["completed it"];
+  if (entry.kind === "reopen_task") return ["opened it again"];
+  const said = [];
+  if (differs.title) said.push(["renamed it from “", quote(String(differs.title[0])), "”"]);
+  if (differs.due) {
+    const [, due] = differs.due;
+    said.push([due ? `moved it to ${sayShort(localDue(due, zone), today)}` : "took its date off"]);
+  }
+  if (differs.priority) said.push([`set the priority to ${differs.priority[1] ?? "none"}`]);
+  const names = Object.keys(differs).filter((name) => !["title", "due", "priority", "due_text", "due_local"].includes(name));
+  if (names.length) said.push([`changed ${names.map((name) => FIELDS[name] ?? `its ${name.replaceAll("_", " ")}`).join(" and ")}`]);
+  if (!said.length) return [`${SAID[entry.kind] ?? "changed"} it`];
+  return said.flatMap((parts, index) => (index ? [", ", ...parts] : parts));
+}
+
 function tellWho(actor) {
   if (actor.kind === "person") return "You";
   if (actor.kind === "scheduler") return "The clock";

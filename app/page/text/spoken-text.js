@@ -4,10 +4,21 @@ import { make } from "./elements.js";
 const ITEM = /^\s*(?:[-*•]|(\d+)[.)])\s+/;
 const MARKS = /[*`#]/;
 
-/** Return the elements of a text; `titles` stand in it as they are written. */
-export function layOut(text, titles = []) {
-  const written = titles.filter((title) => MARKS.test(title)).sort((one, other) => other.length - one.length);
-  const emphasise = (line) => emphasiseAround(line, written);
+/**
+ * Return the elements of a text; `titles` stand in it as they are written. `link(title)` makes what leads to the task
+ * of a title, `tick(title)` what ticks it where it begins an item of a list; each may return null.
+ */
+export function layOut(text, { titles = [], link = () => null, tick = () => null } = {}) {
+  const longest = [...new Set(titles)].sort((one, other) => other.length - one.length);
+  const written = longest.filter((title) => MARKS.test(title));
+  const emphasise = (line, isItem) => {
+    const named = findNamed(line, longest, isItem);
+    if (!named) return emphasiseAround(line, written);
+    const [at, title] = named;
+    const before = line.slice(0, at);
+    const rest = emphasise(line.slice(at + title.length), false);
+    return [...emphasiseAround(before, written), link(title) ?? title, ...rest].filter(Boolean);
+  };
   const blocks = [];
   let list = null;
   let lines = [];
@@ -28,7 +39,11 @@ export function layOut(text, titles = []) {
       close();
       const kind = item[1] ? "OL" : "UL";
       if (list?.tagName !== kind) blocks.push((list = make(kind.toLowerCase(), item[1] ? { start: item[1] } : {})));
-      list.append(make("li", { dir: "auto" }, ...emphasise(line.slice(item[0].length))));
+      const words = line.slice(item[0].length);
+      const named = findNamed(words, longest, true);
+      const circle = named && tick(named[1]);
+      // The item keeps the page's direction, and each title its own: a number and a date stay where they belong.
+      list.append(make("li", { class: circle ? "ticked" : null }, circle, make("span", {}, ...emphasise(words, true))));
       continue;
     }
     if (!line.trim()) {
@@ -41,6 +56,23 @@ export function layOut(text, titles = []) {
   }
   close();
   return blocks;
+}
+
+/** Return where a line names a task, and the title: in quotation marks, or at the beginning of an item. */
+function findNamed(line, titles, isItem) {
+  let found = null;
+  for (const title of titles) {
+    const quoted = [`“${title}”`, `"${title}"`].map((each) => line.indexOf(each)).filter((at) => at >= 0);
+    const begins = isItem && (line.startsWith(title) || line.startsWith(`**${title}**`)) && endsThere(line, title);
+    const at = quoted.length ? Math.min(...quoted) + 1 : begins ? line.indexOf(title) : -1;
+    if (at >= 0 && (!found || at < found[0])) found = [at, title];
+  }
+  return found;
+}
+
+/** Return whether a title at the beginning of a line is whole there: "Call" does not begin "Callings". */
+function endsThere(line, title) {
+  return !/[\p{L}\p{N}]/u.test(line.slice(line.indexOf(title) + title.length)[0] ?? " ");
 }
 
 function emphasiseAround(line, written) {

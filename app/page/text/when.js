@@ -51,6 +51,18 @@ export function sayHeading(date) {
   return `${DAYS[day.getUTCDay()]} ${day.getUTCDate()} ${MONTHS[day.getUTCMonth()]}`;
 }
 
+/** Return a date in short: `30 Nov`. */
+export function sayDate(date) {
+  const day = new Date(`${date}T00:00:00Z`);
+  return `${day.getUTCDate()} ${MONTHS[day.getUTCMonth()].slice(0, 3)}`;
+}
+
+/** Return a date as the head of a column: `Mon 23`. */
+export function sayColumn(date) {
+  const day = new Date(`${date}T00:00:00Z`);
+  return `${DAYS[day.getUTCDay()].slice(0, 3)} ${day.getUTCDate()}`;
+}
+
 /** Return a local date or time in short words: `18:00`, `yesterday 17:00`, `Fri 17:00`, `3 Dec`. */
 export function sayShort(local, today, { plain = false } = {}) {
   const date = local.slice(0, 10);
@@ -89,4 +101,14 @@ export function sayMoment(instant, zone) {
   const now = toLocal(new Date(), zone);
   const local = toLocal(new Date(instant), zone);
   return local.slice(0, 10) === now.slice(0, 10) ? `today ${local.slice(11, 16)}` : local.slice(0, 16).replace("T", " ");
+}
+
+const UNITS = { m: "min", h: "h", d: "day", w: "week" };
+
+/** Return a reminder's distance from its due in words: `30 min before`, `at due`. */
+export function sayLead(lead) {
+  const parts = [...lead.matchAll(/(\d+)([mhdw])/g)].filter(([, count]) => Number(count));
+  if (!parts.length) return "at due";
+  const said = parts.map(([, count, unit]) => `${count} ${UNITS[unit]}${/[dw]/.test(unit) && count !== "1" ? "s" : ""}`);
+  return `${said.join(" ")} before`;
 }

@@ -1,0 +1,19 @@
+// Which task is open beside the list.
+import { state } from "./state.js";
+
+/** Open a task beside the list; what had the keys gets them back when it closes. */
+export function openTask(taskId) {
+  state.opened = taskId;
+  document.querySelector("task-detail").open(taskId);
+  state.show();
+}
+
+/** Go to a task from words that name it: its row glows, and it opens. */
+export function goTo(taskId) {
+  document.body.dataset.tab = "tasks";
+  for (const tab of document.querySelectorAll(".tabs button")) {
+    tab.setAttribute("aria-pressed", String(tab.dataset.tab === "tasks"));
+  }
+  document.querySelector("task-list").glow(taskId);
+  openTask(taskId);
+}

@@ -1,0 +1,123 @@
+// The views of the tasks: which tasks a view shows, in which sections, and how many there are.
+import { addDays } from "../text/when.js";
+import { state } from "./state.js";
+
+/** The views that are always there: name in the address, words, key. */
+export const VIEWS = [
+  ["all", "Tasks"],
+  ["today", "Today"],
+  ["week", "Week"],
+  ["done", "Done"],
+];
+const dates = new WeakMap();
+
+/** Return the view that the address names: `{name, list?}`. */
+export function readPlace() {
+  const [name, value] = location.hash.slice(1).split("=");
+  if (name === "list" && value) return { name, list: decodeURIComponent(value) };
+  if (name === "inbox" || VIEWS.some(([known]) => known === name)) return { name };
+  return { name: "all" };
+}
+
+/** Return what a view is called. */
+export function namePlace(place) {
+  if (place.name === "inbox") return "Inbox";
+  if (place.name === "list") return listLists().find((each) => each.id === place.list)?.name ?? "List";
+  return VIEWS.find(([name]) => name === place.name)[1];
+}
+
+/** Return the lists: `[{id, name, open}]`, by name; an empty array while there are none. */
+export function listLists() {
+  const found = new Map((state.lists ?? []).map((each) => [each.id, { ...each, open: 0 }]));
+  for (const task of state.tasks) {
+    if (!task.list) continue;
+    if (!found.has(task.list.id)) found.set(task.list.id, { ...task.list, open: 0 });
+    found.get(task.list.id).open += 1;
+  }
+  return [...found.values()];
+}
+
+/** Return the section of an open task: Overdue, Today, Next, Later, No date, or Not yet. */
+export function nameSection(task, today = state.today, now = state.now.toISOString()) {
+  if (isAhead(task, today, now)) return "Not yet";
+  if (!task.due) return "No date";
+  const date = dateOf(task);
+  // Both forms are of fixed width, so that their order is that of time; a date alone lasts to its end.
+  if (task.due.length === 10 ? date < today : task.due < now) return "Overdue";
+  if (date <= today) return "Today";
+  return date <= addDays(today, 7) ? "Next" : "Later";
+}
+
+/** Return whether a task has not begun. */
+function isAhead({ start }, today, now) {
+  if (!start) return false;
+  return start.length === 10 ? start > today : start > now;
+}
+
+export function dateOf(task) {
+  return (task.due_local ?? task.due ?? "").slice(0, 10);
+}
+
+/** Return the tasks of a view in sections, `[[name, tasks]]`, in order; empty sections are left out. */
+export function sectionsOf(place) {
+  const names = ["Overdue", "Today", "Next", "Later", "No date", "Not yet"];
+  const lists = Object.fromEntries(names.map((name) => [name, []]));
+  const [today, now] = [state.today, state.now.toISOString()];
+  const shown = place.name === "today" ? new Set(["Overdue", "Today", "Not yet"]) : null;
+  for (const task of state.openTasks()) {
+    if (!isOf(task, place)) continue;
+    const name = nameSection(task, today, now);
+    if (!shown || shown.has(name)) lists[name].push(task);
+  }
+  for (const [name, list] of Object.entries(lists)) if (name !== "No date") list.sort(byDue);
+  return Object.entries(lists).filter(([, list]) => list.length);
+}
+
+function isOf(task, place) {
+  if (place.name === "list") return task.list?.id === place.list;
+  if (place.name === "inbox") return !task.list;
+  // A subtask is seen in its parent, and where its own day is.
+  return place.name !== "all" || !task.parent || Boolean(task.due);
+}
+
+/** Return the week that begins today: `[{date, tasks}]`, and what is overdue. */
+export function weekOf() {
+  const { today } = state;
+  const now = state.now.toISOString();
+  const days = Array.from({ length: 7 }, (_, ahead) => ({ date: addDays(today, ahead), tasks: [] }));
+  const overdue = [];
+  for (const task of state.openTasks()) {
+    if (!task.due) continue;
+    if (nameSection(task, today, now) === "Overdue") overdue.push(task);
+    else days.find((day) => day.date === dateOf(task))?.tasks.push(task);
+  }
+  for (const day of days) day.tasks.sort(byDue);
+  return { days, overdue: overdue.sort(byDue) };
+}
+
+/** Return how many open tasks each view has. */
+export function countPlaces() {
+  const [today, now] = [state.today, state.now.toISOString()];
+  const last = addDays(today, 6);
+  const counts = { all: 0, today: 0, week: 0, inbox: 0 };
+  for (const task of state.openTasks()) {
+    if (task.status !== "open") continue;
+    counts.all += 1;
+    if (!task.list) counts.inbox += 1;
+    const name = nameSection(task, today, now);
+    if (name === "Overdue" || name === "Today") counts.today += 1;
+    if (name !== "Overdue" && task.due && dateOf(task) <= last) counts.week += 1;
+  }
+  return counts;
+}
+
+function byDue(one, other) {
+  const [left, right] = [keyOf(one), keyOf(other)];
+  return left < right ? -1 : Number(left > right);
+}
+
+/** Return what a task is ordered by: a date without a time is for the whole day, and stands below its times. */
+function keyOf(task) {
+  if (!dates.has(task)) dates.set(task, `${task.due_local ?? task.due ?? task.start ?? ""}`.padEnd(16, "~"));
+  return dates.get(task);
+}

@@ -1,0 +1,149 @@
+// The parts of a task's detail: its due, its reminders, its tags, priority and list.
+import { edit, remind, snooze, unremind } from "../data/actions.js";
+import { listLists } from "../data/places.js";
+import { make, makeButton, quote } from "../text/elements.js";
+import { state } from "../data/state.js";
+import { addDays, nextMonday, sayHeading, sayLead, sayShort, toLocal } from "../text/when.js";
+import { readTags, writeTags } from "../list/task-menu.js";
+import { makeWordField } from "./word-field.js";
+
+/** Return one part under its name. */
+export function part(name, ...children) {
+  return make("section", { class: "field", "aria-label": name }, make("h3", {}, name), make("div", {}, ...children));
+}
+
+const chooser = (text, deed, note) => makeButton(text, deed, { class: "quiet", title: note });
+
+/** Return the part of the due. */
+export function drawDue(task) {
+  const { today } = state;
+  const time = task.due_local?.slice(11, 16) ?? "";
+  const move = (date) => () => edit(task, { due: time ? `${date}T${time}` : date });
+  const local = task.due_local ?? task.due;
+  return part(
+    "Due",
+    makeWordField({
+      label: "Due",
+      value: local ? sayShort(local, today) : "",
+      placeholder: "friday 5pm",
+      write: (words) => `"x" ${words}`,
+      take: (reading) => (reading.due && reading.title === "x" ? { due: reading.due } : null),
+      save: (fields) => edit(task, fields),
+      empty: { due: null },
+    }),
+    make(
+      "div",
+      { class: "choices" },
+      chooser("Today", move(today), sayHeading(today)),
+      chooser("Tomorrow", move(addDays(today, 1)), sayHeading(addDays(today, 1))),
+      chooser("Next week", move(nextMonday(today)), sayHeading(nextMonday(today))),
+      task.due && chooser("No date", () => edit(task, { due: null })),
+    ),
+    task.due_text && make("p", { class: "whisper" }, task.due_text),
+  );
+}
+
+/** Return the part of the start: before it, the task waits under "Not yet". */
+export function drawStart(task) {
+  return part(
+    "Not before",
+    makeWordField({
+      label: "Not before",
+      value: task.start ? sayShort(task.start_local ?? task.start, state.today) : "",
+      placeholder: "monday",
+      write: (words) => `"x" ${words}`,
+      take: (reading) => (reading.due && reading.title === "x" ? { start: reading.due } : null),
+      save: (fields) => edit(task, fields),
+      empty: { start: null },
+    }),
+  );
+}
+
+/** Return the part of the reminders. */
+export function drawReminders(task) {
+  const { zone } = state.me;
+  const rows = (task.reminders ?? [])
+    .filter((each) => each.status !== "cancelled")
+    .map((each) => {
+      const rang = each.status === "fired";
+      const at = sayShort(toLocal(each.remind_at, zone), state.today);
+      const lead = each.before ? `, ${sayLead(each.before)}` : "";
+      const said = `${rang ? "rang " : ""}${at}${lead}`;
+      const later = (text, choice) =>
+        makeButton(text, () => snooze(task, each.id, choice), {
+          class: "quiet",
+          "aria-label": `Let the reminder ring later, ${text}`,
+        });
+      return make(
+        "li",
+        {},
+        make("span", {}, said),
+        later("+10 min", { duration: "10m" }),
+        later("+1 h", { duration: "1h" }),
+        !rang &&
+          makeButton("×", () => unremind(task, each.id), { class: "quiet", "aria-label": `Cancel the reminder ${said}` }),
+      );
+    });
+  const before = (text, span) => chooser(text, () => remind(task, { before: span }));
+  return part(
+    "Reminders",
+    rows.length ? make("ul", { class: "plain" }, ...rows) : null,
+    makeWordField({
+      label: "Remind",
+      placeholder: task.due ? "30 min before" : "tomorrow 9:00",
+      button: "Remind",
+      // A distance needs a due to count from, whether or not the task has one.
+      write: (words) => (/\b(before|ahead|earlier)$/i.test(words) ? `"x" tomorrow at noon remind me ${words}` : `"x" remind me ${words}`),
+      take: (reading) => (reading.reminders?.length === 1 ? { reminders: reading.reminders } : null),
+      save: ({ reminders: [each] }) => remind(task, each.includes("T") ? { at: each } : { before: each }),
+    }),
+    task.due &&
+      make(
+        "div",
+        { class: "choices" },
+        before("At due", "0m"),
+        before("30 min before", "30m"),
+        before("A day before", "1d"),
+      ),
+  );
+}
+
+/** Return the part of tags, priority and list. */
+export function drawMarks(task) {
+  const tags = make("input", {
+    "aria-label": "Tags",
+    value: writeTags(task.tags ?? []),
+    placeholder: "home, phone",
+    dir: "auto",
+  });
+  const save = () => {
+    const words = readTags(tags.value, task.tags ?? []);
+    if (tags.value !== tags.defaultValue && words.join("\n") !== (task.tags ?? []).join("\n")) edit(task, { tags: words });
+  };
+  tags.addEventListener("change", save);
+  const levels = ["none", "low", "medium", "high"];
+  const priority = make(
+    "select",
+    { "aria-label": "Priority" },
+    ...levels.map((name) => make("option", { value: name, selected: name === task.priority }, name)),
+  );
+  priority.addEventListener("change", () => edit(task, { priority: priority.value }));
+  const rows = [
+    make("label", {}, "Tags", tags),
+    make("label", {}, "Priority", priority),
+    "list" in task && drawList(task),
+  ];
+  return make("section", { class: "field marks", "aria-label": "Marks" }, ...rows);
+}
+
+function drawList(task) {
+  const names = listLists().map((each) => each.name);
+  const list = make(
+    "select",
+    { "aria-label": "List" },
+    make("option", { value: "" }, "Inbox"),
+    ...names.map((name) => make("option", { value: name, selected: name === task.list?.name }, quote(name))),
+  );
+  list.addEventListener("change", () => edit(task, { list: list.value || null }));
+  return make("label", {}, "List", list);
+}

@@ -1,0 +1,79 @@
+// The rail of views and lists at the side, with how many open tasks each has.
+import { VIEWS, countPlaces, listLists, readPlace } from "../data/places.js";
+import { addList } from "../data/actions.js";
+import { arrange, isComposing, make, makeButton, quote } from "../text/elements.js";
+import { state } from "../data/state.js";
+
+class PlaceRail extends HTMLElement {
+  #links = new Map();
+  #lists = make("div", { role: "group", "aria-label": "Lists", class: "lists" });
+  #adds = makeButton("+ list", () => this.#write(), { class: "quiet", hidden: true });
+  #field = null;
+
+  connectedCallback() {
+    const nav = make("nav", { "aria-label": "Views" }, ...VIEWS.map(([name, words]) => this.#link(`#${name}`, words)));
+    this.append(nav, this.#lists, this.#adds);
+    state.addEventListener("change", () => this.#draw());
+    addEventListener("hashchange", () => this.#draw());
+    this.addEventListener("click", (event) => event.target.closest("a") && document.body.classList.remove("railed"));
+  }
+
+  #link(address, words) {
+    if (!this.#links.has(address)) {
+      const count = make("span", { class: "count" });
+      this.#links.set(address, make("a", { href: address }, quote(words), count));
+    }
+    return this.#links.get(address);
+  }
+
+  #draw() {
+    if (!state.loaded) return;
+    const counts = countPlaces();
+    const place = readPlace();
+    for (const [name] of VIEWS) this.#show(`#${name}`, name === place.name, name in counts ? counts[name] : 0);
+    const lists = listLists().filter((each) => !each.archived);
+    const hasLists = state.hasLists;
+    const links = hasLists ? [this.#link("#inbox", "Inbox")] : [];
+    if (hasLists) this.#show("#inbox", place.name === "inbox", counts.inbox);
+    for (const { id, name, open } of lists) {
+      const address = `#list=${encodeURIComponent(id)}`;
+      const link = this.#link(address, name);
+      if (link.firstChild.textContent !== name) link.firstChild.textContent = name;
+      this.#show(address, place.list === id, open);
+      links.push(link);
+    }
+    arrange(this.#lists, links);
+    this.#lists.hidden = !links.length;
+    this.#adds.hidden = !hasLists || Boolean(this.#field);
+  }
+
+  #show(address, current, count) {
+    const link = this.#links.get(address);
+    if (current) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+    link.lastChild.textContent = count ? count.toLocaleString("en") : "";
+  }
+
+  #write() {
+    this.#adds.hidden = true;
+    this.#field = make("input", { "aria-label": "Name of the new list", placeholder: "Garden", maxlength: 64, dir: "auto" });
+    const end = async (keep) => {
+      const name = this.#field?.value.trim();
+      this.#field?.remove();
+      this.#field = null;
+      this.#adds.hidden = false;
+      if (keep && name) await addList(name);
+      this.#adds.focus();
+    };
+    this.#field.addEventListener("keydown", (event) => {
+      if (isComposing(event)) return;
+      if (event.key === "Enter") end(true);
+      if (event.key === "Escape") end(false);
+      if (event.key === "Escape") event.stopPropagation();
+    });
+    this.append(this.#field);
+    this.#field.focus();
+  }
+}
+
+customElements.define("place-rail", PlaceRail);

@@ -1,0 +1,309 @@
+"""The page through a day: a line that is read while it is typed, a task beside the list, the views, several at once."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.axe import find_axe, judge
+from tests.browser.conftest import PHONE, Watch, Windows
+from tests.browser.served import Served
+from tests.browser.sheet import circle, foot, row, section
+from tests.browser.spoken import Event, Spoken
+
+PROMISES = ("page-day",)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory, default_storage: None) -> Iterator[Served]:
+    """One service for all tests of the module: each has tasks of its own."""
+    server = Served(tmp_path_factory.mktemp("day"))
+    server.start()
+    server.rest("POST", "/read", {"text": "x"})
+    try:
+        yield server
+    finally:
+        server.http.close()
+        server.stop()
+
+
+def line(page: Page) -> Locator:
+    return page.get_by_role("textbox", name="Add a task")
+
+
+def chips(page: Page) -> Locator:
+    return page.locator("add-task .chip")
+
+
+def open_detail(page: Page, title: str) -> Locator:
+    circle(page, title).press("Enter")
+    detail = page.get_by_role("region", name=f"Task: {title}")
+    expect(detail).to_be_visible()
+    return detail
+
+
+def test_what_is_read_shows_as_chips_that_can_be_taken_off(page: Page, served: Served) -> None:
+    line(page).click()
+    page.keyboard.type("water the plants every monday at 18:00 #home !high")
+    expect(chips(page)).to_have_text(["every Monday at 18:00×", "#home×", "high priority×"])
+    chips(page).nth(1).click()
+    expect(chips(page)).to_have_text(["every Monday at 18:00×", "high priority×"])
+    expect(line(page)).to_be_focused()
+    # What was taken off stays off while the line goes on.
+    page.keyboard.press("End")
+    page.keyboard.type(" remind me")
+    expect(chips(page)).to_have_text(["every Monday at 18:00×", "high priority×", "at due×"])
+    page.keyboard.press("Enter")
+    expect(row(page, "water the plants #home").locator(".rule")).to_contain_text("every Monday")
+    task = served.find("water the plants #home")
+    assert (task["tags"], task["priority"], task["reminders"][0]["before"]) == ([], "high", "0m")
+
+
+def test_a_time_that_is_not_understood_is_underlined_and_stays_in_the_title(page: Page, served: Served) -> None:
+    line(page).click()
+    page.keyboard.type("call the 🎂 shop at 25:99 #phone")
+    expect(page.locator("add-task .mirror u")).to_have_text("at 25:99")
+    expect(line(page)).to_have_attribute("title", re.compile("25:99.*not understood.*stays in the title"))
+    expect(chips(page).first).to_contain_text("at 25:99 stays in the title")
+    # Enter does not wait for the reading to show.
+    page.keyboard.press("Enter")
+    page.keyboard.type("Send the parcel tomorrow 10:00")
+    page.keyboard.press("Enter")
+    expect(row(page, "Send the parcel").locator(".due")).to_contain_text("tomorrow 10:00")
+    assert served.find("call the 🎂 shop at 25:99")["tags"] == ["phone"]
+
+
+def test_words_are_never_lost_and_a_task_is_worth_more_than_its_reminder(
+    page: Page, served: Served, watch: Watch
+) -> None:
+    watch.allow("422|ERR_FAILED|ERR_INTERNET")
+    line(page).fill("x" * 250)
+    page.keyboard.press("Enter")
+    page.keyboard.type("Third thought")
+    expect(page.locator(".unsaved")).to_contain_text("x" * 250)
+    expect(line(page)).to_have_value("Third thought")
+    page.get_by_role("button", name="Put away").click()
+    line(page).fill("Early bird tomorrow 00:30 remind me 3 days before")
+    page.keyboard.press("Enter")
+    expect(foot(page)).to_contain_text("“Early bird” is added without its reminder: that time is over.")
+    page.context.set_offline(True)
+    line(page).fill("Written offline")
+    page.keyboard.press("Enter")
+    expect(row(page, "Written offline")).to_be_visible()
+    page.context.set_offline(False)
+    expect(foot(page)).not_to_contain_text("Connection lost")
+    expect(circle(page, "Written offline")).to_have_role("checkbox")
+    assert served.find("Written offline")["status"] == "open"
+
+
+def test_a_task_opens_beside_the_list_and_is_edited_there(page: Page, served: Served) -> None:
+    served.add("Birthday party", tags=["home"], notes="bring the big bowl\nsee https://example.org/a_(b).")
+    detail = open_detail(page, "Birthday party")
+    expect(page.locator(".talk")).to_be_hidden()
+    link = detail.get_by_role("link")
+    expect(link).to_have_attribute("href", "https://example.org/a_(b)")
+    expect(link).to_have_attribute("rel", re.compile("noopener"))
+    due = detail.get_by_role("textbox", name="Due")
+    due.fill("tomorrow 18:00")
+    expect(detail.get_by_role("status").first).to_have_text("tomorrow 18:00")
+    due.press("Enter")
+    expect(row(page, "Birthday party").locator(".due")).to_contain_text("tomorrow 18:00")
+    due = detail.get_by_role("textbox", name="Due")
+    due.fill("tomoroww")
+    expect(detail.locator(".preview.bad")).to_contain_text("“tomoroww” looks like a time")
+    due.press("Escape")
+    expect(due).to_have_value("tomorrow 18:00")
+    detail.get_by_role("textbox", name="Remind").fill("30 min before")
+    detail.get_by_role("textbox", name="Remind").press("Enter")
+    expect(row(page, "Birthday party").locator(".bell")).to_contain_text("17:30")
+    detail.get_by_role("combobox", name="Priority").select_option("high")
+    expect(row(page, "Birthday party").locator(".priority")).to_contain_text("high")
+    detail.get_by_role("button", name="Edit", exact=True).click()
+    detail.get_by_role("textbox", name="Notes").fill("<b>cake</b>")
+    page.keyboard.press("Control+Enter")
+    expect(detail.locator("div.notes")).to_have_text("<b>cake</b>")
+    title = detail.get_by_role("textbox", name="Title")
+    title.fill("Garden party")
+    title.press("Enter")
+    expect(row(page, "Garden party")).to_be_visible()
+    task = served.find("Garden party")
+    assert (task["notes"], task["priority"], task["tags"]) == ("<b>cake</b>", "high", ["home"])
+    page.locator("task-detail").press("Escape")
+    expect(page.locator("task-detail")).to_be_hidden()
+    expect(page.locator(".talk")).to_be_visible()
+    expect(circle(page, "Garden party")).to_be_focused()
+
+
+def test_its_history_says_who_and_takes_back(page: Page, served: Served) -> None:
+    task = served.add("Dentist", due=served.local_day(3))
+    served.tool("update_task", client="Claude", task_id=task["id"], due=served.local_day(1))
+    detail = open_detail(page, "Dentist")
+    entries = detail.locator(".history li")
+    expect(entries).to_contain_text(["Claude moved it to tomorrow", "You added it"])
+    detail.get_by_role("button", name="Take back: Claude moved it to tomorrow").click()
+    expect(entries).to_contain_text(["You took back: moved it to tomorrow", "Claude moved it", "You added it"])
+    assert served.find("Dentist")["due"] == served.local_day(3)
+    served.rest("DELETE", f"/tasks/{task['id']}")
+    expect(row(page, "Dentist")).to_have_count(0)
+
+
+def test_a_series_is_read_skipped_paused_and_ended_there(page: Page, served: Served) -> None:
+    served.add("Sweep")
+    detail = open_detail(page, "Sweep")
+    repeats = detail.get_by_role("textbox", name="Repeats")
+    repeats.fill("every day at 06:00")
+    expect(detail.get_by_text("every day at 06:00: tomorrow 06:00")).to_be_visible()
+    repeats.press("Enter")
+    expect(detail.get_by_text("Next: tomorrow 06:00")).to_be_visible()
+    detail.get_by_role("button", name="Skip next").click()
+    expect(detail.get_by_text("Next: tomorrow 06:00")).to_have_count(0)
+    detail.get_by_role("button", name="Close the task").click()
+    expect(row(page, "Sweep").locator(".due")).not_to_contain_text("tomorrow")
+    detail = open_detail(page, "Sweep")
+    repeats = detail.get_by_role("textbox", name="Repeats")
+    repeats.fill("every sunday at 07:00")
+    repeats.press("Enter")
+    expect(row(page, "Sweep").locator(".rule")).to_contain_text("every Sunday")
+    detail.get_by_role("button", name="End", exact=True).click()
+    expect(row(page, "Sweep")).to_have_count(0)
+
+
+def test_views_show_what_they_say_and_a_day_is_moved_by_keys_and_by_drag(page: Page, served: Served) -> None:
+    served.add("Invoice", due=served.local_day(-1))
+    served.add("Report", due=f"{served.local_day()}T23:59")
+    served.add("Passport", due=served.local_day(30))
+    served.rest("POST", f"/tasks/{served.add('Old thing')['id']}/complete")
+    rail = page.locator("place-rail")
+    rail.get_by_role("link", name="Today").click()
+    expect(section(page, "Overdue")).to_contain_text("Invoice")
+    expect(section(page, "Today")).to_contain_text("Report")
+    expect(row(page, "Passport")).to_have_count(0)
+    rail.get_by_role("link", name="Done").click()
+    expect(page.locator("done-list")).to_contain_text(re.compile("[0-9]+ done"))
+    expect(circle(page, "Old thing")).to_be_checked()
+    rail.get_by_role("link", name="Week").click()
+    days = page.locator("week-board .day")
+    expect(days).to_have_count(7)
+    expect(days.nth(0)).to_contain_text("Report")
+    circle(page, "Report").focus()
+    page.keyboard.press("L")
+    expect(days.nth(1)).to_contain_text("Report")
+    expect(circle(page, "Report")).to_be_focused()
+    assert served.find("Report")["due_local"] == f"{served.local_day(1)}T23:59"
+    row(page, "Report").drag_to(days.nth(4))
+    expect(days.nth(4)).to_contain_text("Report")
+    page.keyboard.press("z")
+    expect(days.nth(1)).to_contain_text("Report")
+    page.go_back()
+    expect(page.locator("done-list")).to_be_visible()
+
+
+def test_several_rows_are_one_sentence_one_change_and_one_undo(page: Page, served: Served) -> None:
+    due = served.local_day()
+    for number in range(12):
+        served.add(f"Chore {number:02}", due=due)
+    expect(row(page, "Chore 11")).to_be_visible()
+    circle(page, "Chore 00").focus()
+    page.keyboard.press("x")
+    for _ in range(9):
+        page.keyboard.press("Shift+ArrowDown")
+    bar = page.locator("chosen-bar")
+    expect(bar).to_contain_text("10 chosen")
+    page.keyboard.press("Escape")
+    expect(bar).to_be_hidden()
+    row(page, "Chore 00").click(modifiers=["Shift"], position={"x": 200, "y": 20})
+    row(page, "Chore 09").click(modifiers=["Shift"], position={"x": 200, "y": 20})
+    bar.get_by_role("button", name="Next week").click()
+    expect(bar).to_contain_text(re.compile("Move to Monday .*: “Chore 00”, “Chore 01”, “Chore 02” and 7 more?"))
+    assert served.find("Chore 00")["due"] == due
+    bar.get_by_role("button", name="Do it").click()
+    expect(bar).to_be_hidden()
+    expect(foot(page)).to_contain_text("10 tasks are changed.")
+    assert served.find("Chore 09")["due"] > due
+    page.keyboard.press("z")
+    expect(section(page, "Today")).to_contain_text("Chore 09")
+    assert {served.find(f"Chore {number:02}")["due"] for number in range(12)} == {due}
+
+
+def test_undo_and_redo_go_all_the_way_and_a_held_key_ticks_once(page: Page, served: Served) -> None:
+    for title in ("Alpha", "Beta", "Gamma"):
+        line(page).fill(title)
+        page.keyboard.press("Enter")
+        expect(foot(page)).to_contain_text(f"You added “{title}”")
+    page.keyboard.press("Escape")
+    for title in ("Gamma", "Beta", "Alpha"):
+        page.keyboard.press("z")
+        expect(row(page, title)).to_have_count(0)
+    for title in ("Alpha", "Beta", "Gamma"):
+        page.keyboard.press("Shift+Z")
+        expect(row(page, title)).to_be_visible()
+    page.keyboard.press("z")
+    expect(row(page, "Gamma")).to_have_count(0)
+    circle(page, "Alpha").focus()
+    for _ in range(3):
+        page.keyboard.down(" ")
+    page.keyboard.up(" ")
+    expect(row(page, "Alpha")).to_have_count(0)
+    assert served.find("Beta")["status"] == "open"
+
+
+def test_an_answer_leads_to_its_tasks_and_its_question_has_buttons(page: Page, served: Served, spoken: Spoken) -> None:
+    tasks = [served.add("Call mum"), served.add("شراء الحليب (2 لتر)", due=served.local_day(1))]
+    listed = "Open tasks (2):\n1. Call mum\n2. شراء الحليب (2 لتر), due tomorrow\n\nShall I add “Buy milk”?"
+    heard: list[Event] = [
+        ("conversation", {"conversation_id": "c9", "turn_id": "t1", "model": "tasks-agent"}),
+        ("tool_started", {"call": 1, "name": "find_tasks", "arguments": {}}),
+        ("tool_finished", {"call": 1, "name": "find_tasks", "ok": True, "result": {"tasks": tasks, "total": 2}}),
+        ("text", {"text": listed}),
+        ("done", {"turn_id": "t1", "text": listed, "finish": "stop"}),
+    ]
+    spoken.answers = [heard]
+    page.get_by_role("textbox", name="Message").fill("what is open?")
+    page.keyboard.press("Enter")
+    items = page.locator(".theirs li")
+    expect(items).to_have_text(["Call mum", "شراء الحليب (2 لتر), due tomorrow"])
+    assert items.nth(1).evaluate("each => getComputedStyle(each).direction") == "ltr"
+    items.first.get_by_role("checkbox", name="Done: Call mum").click()
+    expect(items.first.get_by_role("checkbox")).to_be_checked()
+    expect(row(page, "Call mum")).to_have_count(0)
+    page.get_by_role("button", name="Answer yes").click()
+    expect(page.get_by_role("log")).to_contain_text("You said: yes")
+    expect(page.get_by_role("button", name="Answer yes")).to_have_count(0)
+    items.nth(1).get_by_role("button", name="شراء الحليب (2 لتر)").click()
+    expect(page.get_by_role("region", name="Task: شراء الحليب (2 لتر)")).to_be_visible()
+    assert served.find("Call mum")["status"] == "completed"
+
+
+@pytest.mark.parametrize("look", ["light", "dark", "phone"])
+def test_every_view_is_accessible(windows: Windows, served: Served, look: str) -> None:
+    served.add(f"Seen in {look}", due=served.local_day(1), tags=["home"], priority="high", notes="https://example.org")
+    looks: dict[str, object] = {"viewport": PHONE} if look == "phone" else {"color_scheme": look}
+    page = windows.open(**looks)
+    axe = find_axe()
+    for view in ("today", "week", "done", "all"):
+        page.evaluate(f"location.hash = '{view}'")
+        expect(page.locator("place-rail [aria-current]")).to_have_attribute("href", f"#{view}")
+        assert judge(page, axe) == []
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    expect(page.locator("chosen-bar")).to_be_visible()
+    assert judge(page, axe) == []
+    page.keyboard.press("Escape")
+    line(page).fill("water the plants every monday at 18:00 #home")
+    expect(chips(page)).to_have_count(2)
+    assert judge(page, axe, "add-task") == []
+    line(page).fill("")
+    detail = open_detail(page, f"Seen in {look}")
+    expect(detail.locator(".history li")).to_have_count(1)
+    assert judge(page, axe) == []
+    if look == "phone":
+        box = detail.bounding_box()
+        assert box is not None and box["y"] > 60 and box["width"] == PHONE["width"]
+        page.get_by_role("button", name="Close the task").click()
+        page.get_by_role("button", name="Views and lists").click()
+        assert judge(page, axe) == []
+        page.locator("place-rail").get_by_role("link", name="Week").click()
+        expect(page.locator("week-board .day").first).to_be_visible()
+        expect(page.locator("place-rail")).to_be_hidden()
