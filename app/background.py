@@ -25,7 +25,7 @@ from todo import scheduler as scheduling
 from todo.activity.feeds import newest_rows
 from todo.errors import StorageUnavailable
 from todo.requests.confirmations import newest_questions
-from todo.tasks.search import index_step, wants_indexing
+from todo.tasks.search_index import index_step, wants_indexing
 
 log = logging.getLogger(__name__)
 

@@ -24,7 +24,7 @@ from app.testing.service import make_template
 from tests.clock import CountedIds, MovableClock
 from tests.storage import STORAGE
 from todo.scheduler import step
-from todo.tasks.search import index_step
+from todo.tasks.search_index import index_step
 
 URL = "http://127.0.0.1:8000"
 

@@ -19,7 +19,7 @@ from events.sql import table_of
 from todo.record.models import NO_DEADLINE, TaskTag
 from todo.record.queries import REMINDER, TASK
 from todo.record.work import Work
-from todo.tasks.search import index_step
+from todo.tasks.search_index import index_step
 from todo.text import when
 from todo.text.search_words import fold_tag, fold_task
 

@@ -52,12 +52,12 @@ class SubtaskSpec(BaseModel):
 
 SubtaskItem = Annotated[SubtaskSpec, WithJsonSchema({"type": "string"})]
 START = "Not before: date, time, or 3d before the due"
-LIST = "By name; a new name makes one; inbox: none"
+LIST = "By name, made if new; inbox: none"
 RULE = "RFC 5545 RRULE, such as FREQ=WEEKLY;BYDAY=MO,TH;BYHOUR=9"
 TIME = "Date 2026-11-27, local time 2026-11-27T17:00, or instant with offset"
 URGENT = "In quiet hours too"
 NAG = "Again every 10m until answered"
-ZONE = "IANA zone of the due, if not the person's"
+ZONE = "IANA; default the person's"
 
 
 class ReminderSpec(BaseModel):

@@ -55,7 +55,7 @@ class CreateTask(WriteRequest):
     combinations: ClassVar[tuple[Combination, ...]] = (OnlyWith(("zone",), "due", "Give a due with a time."),)
 
     title: Annotated[Title, Field(description="What to do, in the person's words")]
-    notes: Annotated[Notes | None, Field(description="Details")] = None
+    notes: Notes | None = None
     due: Annotated[TimeText | None, Field(description=TIME)] = None
     zone: Annotated[str | None, Field(max_length=64, description=ZONE)] = None
     start: Annotated[TimeText | None, Field(description=START)] = None
@@ -171,7 +171,7 @@ class CreateRecurringTask(WriteRequest):
     combinations: ClassVar[tuple[Combination, ...]] = (ExactlyOne("title", "task_id", "Give the title of a new task."),)
 
     title: Annotated[Title | None, Field(description="What to do, in the person's words")] = None
-    task_id: Annotated[Id | None, Field(description="Instead: a task that becomes the first occurrence")] = None
+    task_id: Annotated[Id | None, Field(description="Instead: becomes the first occurrence")] = None
     rule: Annotated[str, Field(description=RULE)]
     first_due: Annotated[TimeText | None, Field(description="First date or local time; sets phase and time of day")] = (
         None
@@ -239,7 +239,7 @@ class TaskFilter(Request):
     tags: Annotated[SomeTags | None, Field(max_length=50, description="All of them")] = None
     list: Annotated[ListName | None, Field(description="By name; inbox: in none")] = None
     parent_id: Annotated[Id | None, Field(description="Subtasks of this task")] = None
-    available: Annotated[bool | None, Field(description="Whether its start has come")] = None
+    available: Annotated[bool | None, Field(description="Its start has come")] = None
     priority: Priority | None = None
     kind: Annotated[Literal["task", "recurring"] | None, Field(description="Default task")] = None
     has_reminder: Annotated[bool | None, Field(description="Whether one waits; says where they ring")] = None

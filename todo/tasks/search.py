@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any, Literal, NotRequired, cast
 
 from pydantic_core import to_json
-from sqlalchemy import Connection, and_, bindparam, func, literal, or_, select, text
+from sqlalchemy import and_, bindparam, func, literal, or_, select, text
 from typing_extensions import TypedDict  # typing has one that pydantic reads from Python 3.12 on
 
 from events.instants import write_instant
@@ -25,10 +25,11 @@ from todo.tasks.found import FoundTask, view_rows
 from todo.tasks.lists import count_open
 from todo.tasks.near_titles import find_near_titles
 from todo.tasks.orders import BY_DUE, BY_NUMBER, BY_TAG, TAG, Condition, Lead, choose_order
+from todo.tasks.search_index import UNINDEXED
 from todo.tasks.upcoming import UpcomingDate, find_upcoming
 from todo.text import when
 from todo.text.list_names import INBOX, fold_name
-from todo.text.search_words import TITLE_END, fold_tag, fold_words
+from todo.text.search_words import fold_tag, fold_words
 
 COUNTED = 1_000
 """`total` is exact up to here; beyond, it is a minimum."""
@@ -74,7 +75,6 @@ _VECTOR = (
     "regexp_replace(task.words, '([^ ]{250})[^ ]+', '\\1', 'g'), ' '), '')) @@ CAST(:match AS tsquery)"
 )
 _LONGEST = 250
-_UNINDEXED = select(TASK.c.number).where(TASK.c.unindexed == 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +260,7 @@ def _reach(work: Work, words: list[str]) -> tuple[Condition, bool]:
     hits = [row[0] for row in work.connection.execute(_HITS, {"match": match, "limit": FEW_HITS + 1})]
     if len(hits) > FEW_HITS:
         return holds, False
-    hits += [row[0] for row in work.connection.execute(_UNINDEXED)]
+    hits += [row[0] for row in work.connection.execute(UNINDEXED)]
     return and_(TASK.c.number.in_(hits), holds), True
 
 
@@ -372,32 +372,3 @@ def _find_upcoming(work: Work, request: FindTasks, lead: Lead, reach: Condition 
     since = None if request.due_from is None else _edge(work, request.due_from, last=False)
     until = _edge(work, request.due_until, last=True)
     return find_upcoming(work, filters, since, until, reminded=request.has_reminder)
-
-
-def wants_indexing(connection: Connection) -> bool:
-    """Return whether any task waits for the search index."""
-    return is_sqlite(connection) and connection.execute(_UNINDEXED.limit(1)).first() is not None
-
-
-def index_step(work: Work, limit: int = 400) -> int:
-    """Bring the search index up to date with up to `limit` tasks; return how many.
-
-    Outside the use cases on purpose: the index flushes at every savepoint, which would double the cost of a create.
-    PostgreSQL does it itself.
-    """
-    if not is_sqlite(work.connection):
-        return 0
-    rows = work.connection.execute(
-        select(TASK.c.number, TASK.c.words, TASK.c.deleted_at).where(TASK.c.unindexed == 1).limit(limit)
-    ).all()
-    if not rows:
-        return 0
-    numbers = [{"number": row.number} for row in rows]
-    work.connection.execute(text("DELETE FROM task_search WHERE rowid = :number"), numbers)
-    alive = [
-        {"number": row.number, "words": row.words.replace(TITLE_END, " ")} for row in rows if row.deleted_at is None
-    ]
-    if alive:
-        work.connection.execute(text("INSERT INTO task_search(rowid, words) VALUES (:number, :words)"), alive)
-    work.connection.execute(text("UPDATE task SET unindexed = 0 WHERE number = :number"), numbers)
-    return len(rows)

@@ -272,7 +272,7 @@ def upgrade() -> None:
     if op.get_bind().dialect.name == "postgresql":
         op.execute(f"CREATE INDEX ix_task_words ON task USING gin (({WORDS_VECTOR}))")
         return
-    # todo.tasks.search.index_step feeds it words that are folded already: the tokenizer only cuts at blanks.
+    # todo.tasks.search_index.index_step feeds it words that are folded already: the tokenizer only cuts at blanks.
     op.execute(
         "CREATE VIRTUAL TABLE task_search USING fts5(words, columnsize=0, "
         "tokenize=\"unicode61 remove_diacritics 0 categories 'L* N* Co Mn Mc'\")"
