@@ -33,6 +33,8 @@ RENEW_SECONDS = 0.6
 LOOK_SECONDS = 0.15
 POLL_SECONDS = 0.2
 LISTEN_SECONDS = 5.0
+TIDY_SECONDS = 0.5
+"""The pause between two steps that remove what is old, so that all other work goes on between them."""
 
 Step = Callable[[], Awaitable[int]]
 Wait = Callable[[], Awaitable[float]]
@@ -76,6 +78,9 @@ class Background:
                 self.sender.wake = wake.set
             self._wakes.append(wake)
             self._tasks.append(asyncio.create_task(self._loop(name, step, wait, pause, wake), name=name))
+        # Nothing wakes this one: what is old can wait.
+        tidying = self._loop("tidying", self.sender.tidy, self._hourly, TIDY_SECONDS, asyncio.Event())
+        self._tasks.append(asyncio.create_task(tidying, name="tidying"))
         self._tasks.append(asyncio.create_task(self._keep_lease(), name="lease"))
 
     async def stop(self) -> None:
@@ -193,6 +198,9 @@ class Background:
 
     async def _not_at_all(self) -> float:
         return 0.0
+
+    async def _hourly(self) -> float:
+        return 3_600.0
 
     async def _rarely(self) -> float:
         return self.database.longest_wait

@@ -13,6 +13,9 @@ import httpx2
 
 SECONDS = 5.0
 MOST_BYTES = 64 * 1024
+MOST_KEPT = 32
+"""Names to which connections are kept; beyond them, the one that was longest not called loses its own."""
+KEPT_SECONDS = 15.0
 _PORTS = {"https": 443, "http": 80}
 _NAT64 = IPv6Network("64:ff9b::/96")
 
@@ -41,12 +44,22 @@ async def resolve_host(host: str, port: int) -> list[str]:
 
 
 @dataclass(slots=True)
+class _Kept:
+    """The connections to one name, how many calls use them now, and how many have had an answer by them."""
+
+    transport: httpx2.AsyncHTTPTransport
+    users: int = 0
+    answered: int = 0
+
+
+@dataclass(slots=True)
 class GuardedClient:
     """Calls an address once: no redirects, within `seconds` in all, and with `most_bytes` of the answer.
 
     A guarded one goes where strangers say: by https alone, to public addresses alone; an operator may allow `http` and
     `private`. It resolves the name once and connects to the very address that it has checked, so that a name that
-    changes its address in between leads nowhere.
+    changes its address in between leads nowhere. A connection serves later calls of the name for which it was made,
+    at the address that was checked for each of them.
     """
 
     is_guarded: bool = True
@@ -56,7 +69,8 @@ class GuardedClient:
     seconds: float = SECONDS
     allowed: frozenset[str] = frozenset()
     verify: ssl.SSLContext | bool = True
-    _opened: httpx2.AsyncHTTPTransport | None = field(default=None, init=False)
+    _context: ssl.SSLContext | bool | None = field(default=None, init=False)
+    _kept: dict[str, _Kept] = field(default_factory=dict, init=False)
     _trusting: httpx2.AsyncClient | None = field(default=None, init=False)
 
     async def call(
@@ -97,37 +111,71 @@ class GuardedClient:
 
     async def close(self) -> None:
         """Close what is open."""
-        for opened in (self._opened, self._trusting):
-            if opened is not None:
-                await opened.aclose()
-        self._opened = self._trusting = None
+        kept, self._kept = list(self._kept.values()), {}
+        for each in kept:
+            await each.transport.aclose()
+        if self._trusting is not None:
+            await self._trusting.aclose()
+        self._trusting = None
 
     async def _prepare(self) -> None:
-        """Open the transport; the machine's certificates are read in a thread, since that takes a while."""
-        if not self.is_guarded or self.transport is not None or self._opened is not None:
-            return
-        verify = (
-            await asyncio.to_thread(httpx2.create_ssl_context, trust_env=False) if self.verify is True else self.verify
-        )
-        if self._opened is None:
-            # A connection is known by its number alone, and was checked for one name: it serves no second call.
-            limits = httpx2.Limits(max_connections=None, max_keepalive_connections=0)
-            self._opened = httpx2.AsyncHTTPTransport(verify=verify, limits=limits, trust_env=False)
+        """Read the machine's certificates, in a thread, since that takes a while."""
+        if self.is_guarded and self.transport is None and self._context is None:
+            self._context = (
+                await asyncio.to_thread(httpx2.create_ssl_context, trust_env=False)
+                if self.verify is True
+                else self.verify
+            )
+
+    async def _find_kept(self, request: httpx2.Request) -> _Kept:
+        """Return the connections to the name of a request; a pool of its own, since a pool knows only the number."""
+        name = _name_of(request)
+        kept = self._kept.pop(name, None)
+        if kept is None:
+            if self._context is None:
+                raise OSError("closed since")
+            limits = httpx2.Limits(max_connections=None, max_keepalive_connections=4, keepalive_expiry=KEPT_SECONDS)
+            kept = _Kept(httpx2.AsyncHTTPTransport(verify=self._context, limits=limits, trust_env=False))
+        self._kept[name] = kept
+        idle = [each for each, other in self._kept.items() if not other.users and other is not kept]
+        for each in idle[: max(len(self._kept) - MOST_KEPT, 0)]:
+            await self._kept.pop(each).transport.aclose()
+        return kept
 
     async def _send(self, request: httpx2.Request) -> httpx2.Response:
         """Send a request; a guarded one by the transport alone, since a client would log its address."""
-        if self.is_guarded:
-            transport = self.transport or self._opened
-            if transport is None:
-                raise OSError("closed since")
-            return await transport.handle_async_request(request)
+        if self.is_guarded and self.transport is not None:
+            return await self.transport.handle_async_request(request)
         if self._trusting is None:
             self._trusting = httpx2.AsyncClient(transport=self.transport, timeout=self.seconds, verify=self.verify)
         return await self._trusting.send(request, stream=True, follow_redirects=False)
 
     async def _exchange(self, request: httpx2.Request, answer: list[Answer]) -> None:
         """Send a request and add to `answer`: once when its status is known, and again with its body."""
-        response = await self._send(request)
+        if not self.is_guarded or self.transport is not None:
+            await self._read(await self._send(request), answer)
+            return
+        kept = await self._find_kept(request)
+        try:
+            await self._talk(request, kept, answer)
+        except (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError):
+            if not kept.answered or answer:
+                raise
+            # The server has let a kept connection go in the same moment: a new one tells whether it is there.
+            self._kept.pop(_name_of(request), None)
+            if not kept.users:
+                await kept.transport.aclose()
+            await self._talk(request, await self._find_kept(request), answer)
+
+    async def _talk(self, request: httpx2.Request, kept: _Kept, answer: list[Answer]) -> None:
+        kept.users += 1
+        try:
+            await self._read(await kept.transport.handle_async_request(request), answer)
+            kept.answered += 1
+        finally:
+            kept.users -= 1
+
+    async def _read(self, response: httpx2.Response, answer: list[Answer]) -> None:
         try:
             answer.append(Answer(response.status_code, response.headers, b"", "time"))
             body = bytearray()
@@ -139,6 +187,11 @@ class GuardedClient:
             answer.append(Answer(response.status_code, response.headers, bytes(body)))
         finally:
             await response.aclose()
+
+
+def _name_of(request: httpx2.Request) -> str:
+    """Return scheme, name and port of a guarded request, whose address is a number."""
+    return f"{request.url.scheme}://{request.extensions['sni_hostname']}:{request.url.port}"
 
 
 def _cut_off(answer: list[Answer], reason: str) -> Answer:

@@ -252,7 +252,7 @@ async def open_service(
             lease = Lease(f"{os.getpid()}:{ids.new()}")
             client = GuardedClient(allowed=settings.channels_allowed)
             outfit = Outfit(settings, clock, ServiceKeys(database), client)
-            sender = Sender(database, outfit.find, clock, outfit.link)
+            sender = Sender(database, outfit.find, clock, outfit.link, on_failure=feed_wakeup.notify)
             mailing = Mailing(store, sender, outfit, draw_secret)
             background = Background(database, store, relay, broker, sender, lease, clock, wakeup, redelivery)
             bus, meter = Subscribers(), None if door is None else build_meter(settings, database, clock)

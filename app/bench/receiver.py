@@ -1,5 +1,6 @@
 """A consumer in its own process that only records when each event reached its handler."""
 
+import asyncio
 import json
 import sys
 from time import perf_counter
@@ -12,7 +13,10 @@ from app.http.server import bind, calm_collector
 
 
 class Notes:
-    """ASGI application: accepts any event and lists the arrival times at `/seen`; `/forget` clears them."""
+    """ASGI application: accepts any event and lists the arrival times at `/seen`; `/forget` clears them.
+
+    `/send/` takes pushes, which are listed by their topic; `/hang/` answers nothing.
+    """
 
     def __init__(self) -> None:
         self.seen: dict[str, float] = {}
@@ -29,7 +33,11 @@ class Notes:
             body += message.get("body", b"")
             more = message.get("more_body", False)
         answer = b'{"status":"SUCCESS"}'
-        if path.startswith("/events/"):
+        if path.startswith("/hang/"):
+            await asyncio.sleep(60)
+        elif path.startswith("/send/"):
+            self.seen.setdefault(dict(scope["headers"]).get(b"topic", b"").decode(), at)
+        elif path.startswith("/events/"):
             self.seen.setdefault(from_json(body)["id"], at)
         elif path == "/dapr/subscribe":
             answer = b"[]"  # the subscriptions are declared in files
@@ -48,7 +56,7 @@ async def serve(port: int) -> None:
     """Serve until a signal ends it."""
     listener = bind("127.0.0.1", port)
     calm_collector()
-    print(json.dumps({"port": port}), flush=True)
+    print(json.dumps({"port": listener.getsockname()[1]}), flush=True)
     config = uvicorn.Config(Notes(), log_level="warning", access_log=False, lifespan="off")
     await uvicorn.Server(config).serve([listener])
 

@@ -11,6 +11,7 @@ from app.bench.chat import measure_chatting
 from app.bench.doors import measure_doors
 from app.bench.full_file import fill_file
 from app.bench.idle import measure_idling
+from app.bench.reach import measure_reach
 from app.bench.reactions import measure_reactions
 from app.bench.rows import Row
 from app.bench.safety import measure_safety
@@ -34,6 +35,7 @@ class Plan:
         self.settle, self.idle = (0.5, 0.5) if tiny else (2.0, 2.0) if quick else (5.0, 10.0)
         self.waiting, self.series = (2_000, 200) if tiny else (20_000, 2_000) if quick else (1_000_000, 100_000)
         self.burst = 20 if tiny else 200 if quick else 1_000
+        self.reaches = not tiny
         self.turns = 3 if tiny else 20 if quick else 200
         self.note = "A quick run: its figures do not count." if quick else ""
 
@@ -42,7 +44,7 @@ async def measure_all(plan: Plan) -> list[Row]:
     """Measure everything and leave nothing behind."""
     with tempfile.TemporaryDirectory(prefix="evolution-todo-bench-") as folder:
         root = _let_traverse(Path(folder))
-        for name in ("few", "many", "held", "whole", "paced", "idle", "scheduling", "chat"):
+        for name in ("few", "many", "held", "whole", "paced", "idle", "scheduling", "reach", "chat"):
             (root / name).mkdir()
         few, many = root / "few/todo.db", root / "many/todo.db"
         _say(f"filling a file with {plan.many} tasks")
@@ -59,6 +61,9 @@ async def measure_all(plan: Plan) -> list[Row]:
         rows += measure_searches(few, many, plan.repeats)
         _say("scheduling")
         rows += await measure_scheduling(root / "scheduling", plan.waiting, plan.burst, plan.series, plan.repeats)
+        if plan.reaches:
+            _say("reaching people")
+            rows += await measure_reach(root / "reach", plan.burst, plan.many)
         _say("chatting")
         rows += await measure_chatting(root / "chat", plan.turns)
         _say("safety")

@@ -17,6 +17,7 @@ from todo.channels.queue import (
     Parcel,
     end_channel,
     find_next,
+    forget_old,
     give_back,
     give_up,
     mark_failed,
@@ -49,6 +50,8 @@ class Sender:
     link: Callable[[Parcel], Awaitable[str]]
     wake: Callable[[], None] = lambda: None
     """Lets the loop that steps look again: an attempt has ended, or something new is there."""
+    on_failure: Callable[[], None] = lambda: None
+    """Lets open pages look: a failure may be the one of which its person is told."""
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
     async def step(self) -> int:
@@ -64,6 +67,11 @@ class Sender:
             self._tasks[channel_id] = task
             task.add_done_callback(partial(self._end, channel_id))
         return sum(len(batch) for batch in batches)
+
+    async def tidy(self) -> int:
+        """Remove some of the deliveries that ended long ago; return how many."""
+        now = self.clock.now()
+        return await self.database.write(lambda connection: forget_old(connection, now))
 
     async def wait_seconds(self, longest: float) -> float:
         """Return in how many seconds something is due, at most `longest`."""
@@ -106,6 +114,7 @@ class Sender:
 
         await self.database.write(mark)
         if outcome.state != "sent":
+            self.on_failure()
             await self._give_up(parcel.channel_id, outcome.why, now)
         return outcome
 

@@ -1,8 +1,8 @@
 """The carrier of web push: encrypted for the browser (RFC 8291), with keys of our own (RFC 8292), posted (RFC 8030)."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -29,35 +29,46 @@ KEPT = timedelta(hours=24)
 """How long the push service keeps a message for a browser that is away."""
 TOKEN_LASTS = timedelta(hours=12)
 """Below the 24 hours that push services allow."""
+SIGNED_FOR, MOST_SIGNED = timedelta(hours=1), 100
 _GONE = (404, 410)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Vapid:
-    """The service's own key pair; push services know us by it, and a subscription is bound to it."""
+    """The service's own key pair; push services know us by it, and a subscription is bound to it.
+
+    What is signed for a push service is good for hours, and used for one.
+    """
 
     private: ec.EllipticCurvePrivateKey
+    public: str = field(init=False)
+    """The public key, as browsers take it: base64url of the uncompressed point."""
+    _signed: dict[str, tuple[datetime, str]] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        self.public = _write64(self.private.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint))
 
     @classmethod
     def read(cls, pem: str) -> "Vapid":
         """Read a PEM; raises `ValueError` or `TypeError` for anything but a private key on the curve P-256."""
         return cls(read_private_key(pem))
 
-    @property
-    def public(self) -> str:
-        """The public key, as browsers take it: base64url of the uncompressed point."""
-        return _write64(self.private.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint))
-
     def authorize(self, endpoint: str, subject: str, clock: Clock) -> str:
         """Return the value of `Authorization` for a push service (RFC 8292, section 2)."""
+        parts, now = urlsplit(endpoint), clock.now()
+        audience = f"{parts.scheme}://{parts.netloc}"
+        at, value = self._signed.get(audience, (now, ""))
+        if not value or not timedelta() <= now - at < SIGNED_FOR:
+            if len(self._signed) >= MOST_SIGNED:
+                self._signed.clear()
+            value = self._sign(audience, subject, now)
+            self._signed[audience] = (now, value)
+        return value
+
+    def _sign(self, audience: str, subject: str, now: datetime) -> str:
         import jwt
 
-        parts = urlsplit(endpoint)
-        claims = {
-            "aud": f"{parts.scheme}://{parts.netloc}",
-            "exp": int((clock.now() + TOKEN_LASTS).timestamp()),
-            "sub": subject,
-        }
+        claims = {"aud": audience, "exp": int((now + TOKEN_LASTS).timestamp()), "sub": subject}
         return f"vapid t={jwt.encode(claims, self.private, algorithm='ES256')}, k={self.public}"
 
 

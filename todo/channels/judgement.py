@@ -66,8 +66,8 @@ class Judge:
             return Verdict("dropped", reason)
         zone = when.read_zone(person.zone)
         made_at = read_instant(row.made_at)
-        if not row.urgent and (end := find_quiet_end(self.now, person.quiet_from, person.quiet_until, zone)):
-            return Verdict("later", at=write_instant(end))
+        if quiet := self._find_quiet(row, person):
+            return quiet
         is_seen = person.seen_until is not None and person.seen_until > row.made_at
         if is_seen and row.attempts == 0 and self.now < made_at + HELD_BACK:
             return Verdict("later", at=write_instant(made_at + HELD_BACK))
@@ -75,6 +75,20 @@ class Judge:
         if self.now - made_at >= _SAID_FROM:
             text += f". It rang on {when.say_instant(row.made_at, zone)}"
         return Verdict("goes", text)
+
+    def look_at_notice(self, row: Any, text: str) -> Verdict:
+        """Judge a notice, which has waited long enough to wait for the end of quiet hours too."""
+        person = self._find_person(row.user_id)
+        if person is None or person.disabled_at is not None:
+            return Verdict("dropped", "the person may not use the service any more")
+        if not text:
+            return Verdict("dropped", "there is nothing to tell any more")
+        return self._find_quiet(row, person) or Verdict("goes", text)
+
+    def _find_quiet(self, row: Any, person: Any) -> Verdict | None:
+        zone = when.read_zone(person.zone)
+        end = find_quiet_end(self.now, person.quiet_from, person.quiet_until, zone)
+        return None if row.urgent or end is None else Verdict("later", at=write_instant(end))
 
     def _find_person(self, user_id: str) -> Any:
         if user_id not in self._people:

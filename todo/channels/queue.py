@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic_core import from_json
-from sqlalchemy import Connection, bindparam, func, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
 
 from events.cloudevent import decode_event
 from events.instants import read_instant, write_instant
 from events.outbox import OutboxEntry
 from events.sql import table_of
+from todo.channels.endings import NOTICE, read_notice, tell_ended
 from todo.channels.judgement import Judge, Verdict
 from todo.channels.models import BEHIND, WAITING, Channel, ChannelDelivery
 from todo.channels.reaction import FOR_PROGRAMS
@@ -29,6 +30,8 @@ FAILS_FOR = timedelta(days=5)
 WINDOW, MOST_WINDOWS = 50, 10
 """Rows of a channel that are looked at together, and how often in one step while none of them goes."""
 MOST_ENDED = 500
+KEPT_FOR = timedelta(days=30)
+"""How long a delivery that has ended can be looked at."""
 
 _C, _D, _O = table_of(Channel), table_of(ChannelDelivery), table_of(OutboxEntry)
 _NOT_BUSY = _C.c.id.not_in(bindparam("busy", expanding=True))
@@ -74,6 +77,10 @@ _AGAIN = _SET.where(_D.c.state == WAITING).values(next_at=bindparam("at"), reaso
 _OVER = select(_D.c.number).where(_WAITING, _D.c.expires_at <= bindparam("until")).limit(MOST_ENDED)
 _END_MANY = (
     update(_D).where(_D.c.number.in_(_OVER)).values(state="given_up", reason=bindparam("why"), done_at=bindparam("at"))
+)
+_OLDEST = select(_D.c.number).order_by(_D.c.number).limit(MOST_ENDED).subquery()
+_FORGET = delete(_D).where(
+    _D.c.number.in_(select(_OLDEST.c.number)), _D.c.state != WAITING, _D.c.made_at < bindparam("before")
 )
 _CHANNEL = update(_C).where(_C.c.id == bindparam("key"))
 
@@ -166,16 +173,26 @@ def _take_from(
     for row in rows:
         if len(taken) == room:
             break
-        event = None if row.payload is None else decode_event(row.payload)
-        verdict = Verdict("dropped", "its event is not kept any more") if event is None else judge.look(row, event)
+        title, verdict = _look(connection, row, judge)
         if verdict.state == "later":
             until = write_instant(max(read_instant(row.expires_at), read_instant(verdict.at) + timedelta(hours=24)))
             connection.execute(_HOLD, {"key": row.number, "at": verdict.at, "until": until})
-        elif event is None or verdict.state == "dropped":
+        elif verdict.state == "dropped":
             end_delivery(connection, row.number, channel.id, row.task_id, "dropped", verdict.text, judge.at)
         else:
             connection.execute(_TAKE, {"key": row.number, "at": write_instant(judge.now + LEASE)})
-            taken.append(_pack(channel, row, event.task["title"], verdict.text))
+            taken.append(_pack(channel, row, title, verdict.text))
+
+
+def _look(connection: Connection, row: Any, judge: Judge) -> tuple[str, Verdict]:
+    """Return the title of a delivery, and whether it goes."""
+    if row.what == NOTICE:
+        title, text = read_notice(connection, row)
+        return title, judge.look_at_notice(row, text)
+    if row.payload is None:
+        return "", Verdict("dropped", "its event is not kept any more")
+    event = decode_event(row.payload)
+    return str(event.task["title"]), judge.look(row, event)
 
 
 def _keep_order(connection: Connection, channel_id: str, rows: Sequence[Any]) -> list[Any]:
@@ -201,7 +218,7 @@ def _pack(channel: Any, row: Any, title: str, text: str) -> Parcel:
         secrets=from_json(channel.secrets),
         what=row.what.partition(" ")[0],
         event_id=row.event_id,
-        payload=row.payload,
+        payload=row.payload or "",
         title=title,
         text=text,
         task_id=row.task_id,
@@ -268,7 +285,11 @@ def _retry_later(connection: Connection, parcel: Parcel, why: str, now: datetime
 
 
 def end_channel(connection: Connection, channel_id: str, why: str, at: str) -> None:
-    """Switch a channel off for a reason that its person reads; `give_up` then ends what waits for it."""
+    """Switch a channel off for a reason that its person is told; `give_up` then ends what waits for it."""
+    channel = connection.execute(_HELD, {"key": channel_id}).one_or_none()
+    if channel is None or not channel.enabled:
+        return
+    tell_ended(connection, channel, why, at)
     off = {"enabled": False, "ended": why, "next_at": None, "last_failure": why, "last_failure_at": at}
     connection.execute(_CHANNEL.values(**off), {"key": channel_id})
 
@@ -286,6 +307,11 @@ def give_up(connection: Connection, channel_id: str, why: str, now: datetime) ->
     ended = connection.execute(_END_MANY, over).rowcount
     schedule(connection, channel_id, channel.paused_until, at)
     return ended
+
+
+def forget_old(connection: Connection, now: datetime) -> int:
+    """Remove some deliveries that ended long ago, the oldest first; return how many."""
+    return connection.execute(_FORGET, {"before": write_instant(now - KEPT_FOR)}).rowcount
 
 
 def end_delivery(

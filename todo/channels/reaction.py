@@ -122,4 +122,9 @@ def _plan(
             "cleared": False,
         },
     )
-    connection.execute(_WAKE, {"key": channel_id, "user": event.user_id, "now": event.timestamp})
+    wake_channel(connection, channel_id, event.user_id, event.timestamp)
+
+
+def wake_channel(connection: Connection, channel_id: str, user_id: str, at: str) -> None:
+    """Note on a channel that it has something to send; one that rests is woken when its rest is over."""
+    connection.execute(_WAKE, {"key": channel_id, "user": user_id, "now": at})

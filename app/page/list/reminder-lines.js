@@ -94,6 +94,14 @@ class ReminderLines extends HTMLElement {
       document.querySelector("task-list").reach(notification.task_id);
       this.#end(notification);
     };
+    // What tells of no task can only be put away.
+    const answers = [
+      act("10 min", later({ duration: "10m" }), "Ring again in ten minutes"),
+      act("1 h", later({ duration: "1h" }), "Ring again in an hour"),
+      act("Tomorrow", later({ until: addDays(state.today, 1) }), "Ring again tomorrow"),
+      act("Done", () => toggle(find()).then((taken) => taken && this.#end(notification)), "Complete the task"),
+      act("Open", open, "Show the task"),
+    ];
     const line = make(
       "div",
       { class: "reminder" },
@@ -101,18 +109,14 @@ class ReminderLines extends HTMLElement {
       make(
         "p",
         { title: notification.text },
-        whisper("Reminder: "),
+        whisper(notification.task_id ? "Reminder: " : "Notice: "),
         make("strong", {}, quote(notification.title)),
-        make("span", { class: "fact" }, ` ${at}${late}`),
+        make("span", { class: "fact" }, ` ${notification.task_id ? `${at}${late}` : notification.text}`),
       ),
       make(
         "span",
         { class: "acts" },
-        act("10 min", later({ duration: "10m" }), "Ring again in ten minutes"),
-        act("1 h", later({ duration: "1h" }), "Ring again in an hour"),
-        act("Tomorrow", later({ until: addDays(state.today, 1) }), "Ring again tomorrow"),
-        act("Done", () => toggle(find()).then((taken) => taken && this.#end(notification)), "Complete the task"),
-        act("Open", open, "Show the task"),
+        ...(notification.task_id ? answers : []),
         makeButton("×", () => this.#end(notification), {
           class: "quiet",
           "aria-label": `Put away: ${notification.title}`,

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -238,30 +239,82 @@ async def test_a_trusting_client_is_for_addresses_of_the_operator_alone() -> Non
     await client.close()
 
 
-async def test_the_certificate_must_be_that_of_the_name_though_the_connection_goes_to_a_number(tmp_path: Path) -> None:
-    asked: list[str] = []
+@dataclass
+class Keeping:
+    """A server that keeps its connections, as long as it is not told to let them go."""
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        asked.append((await reader.readuntil(b"\r\n\r\n")).decode())
-        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
-        await writer.drain()
-        writer.close()
+    asked: list[str] = field(default_factory=list)
+    connections: list[asyncio.StreamWriter] = field(default_factory=list)
+    ended: int = 0
 
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections.append(writer)
+        try:
+            while True:
+                self.asked.append((await reader.readuntil(b"\r\n\r\n")).decode())
+                writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            self.ended += 1
+        finally:
+            writer.close()
+
+    async def finish(self) -> None:
+        """Wait until the client has closed what was left."""
+        async with asyncio.timeout(5):
+            while self.ended < len(self.connections):
+                await asyncio.sleep(0)
+
+    def let_go(self) -> None:
+        for each in self.connections:
+            each.transport.abort()
+
+
+async def test_a_kept_connection_serves_its_own_name_alone_though_it_goes_to_a_number(tmp_path: Path) -> None:
     write_certificate("hooks.example", tmp_path)
     ours, theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context(cafile=tmp_path / "own.pem")
     ours.load_cert_chain(tmp_path / "own.pem", tmp_path / "own.key")
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=ours)
+    keeping = Keeping()
+    server = await asyncio.start_server(keeping.serve, "127.0.0.1", 0, ssl=ours)
     port = server.sockets[0].getsockname()[1]
     client = GuardedClient(resolve=_lead_inside, allowed=frozenset({"private"}), verify=theirs)
     try:
-        assert (await client.call("GET", f"https://hooks.example:{port}/x")).status == 200
-        assert f"host: hooks.example:{port}" in asked[0].lower()
+        for _ in range(3):
+            assert (await client.call("GET", f"https://hooks.example:{port}/x")).status == 200
+        assert f"host: hooks.example:{port}" in keeping.asked[0].lower()
+        assert len(keeping.connections) == 1, "kept"
         for other in ("other.example", "127.0.0.1"):
             with pytest.raises(Unreachable):
                 await client.call("GET", f"https://{other}:{port}/x")
-        assert len(asked) == 1
+        assert len(keeping.asked) == 3
+        keeping.let_go()
+        assert (await client.call("GET", f"https://hooks.example:{port}/x")).status == 200, "by a new one"
+        client.allowed = frozenset()
+        with pytest.raises(Unreachable):
+            await client.call("GET", f"https://hooks.example:{port}/x")
+        assert len(keeping.asked) == 4, "a kept connection spares no check"
     finally:
         await client.close()
+        await keeping.finish()
+        server.close()
+
+
+async def test_connections_are_kept_to_few_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.guarded_client.MOST_KEPT", 3)
+    keeping = Keeping()
+    server = await asyncio.start_server(keeping.serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    client = GuardedClient(resolve=_lead_inside, allowed=frozenset({"private", "http"}))
+    try:
+        for number in (*range(8), 0, 7):
+            assert (await client.call("GET", f"http://h{number}.example:{port}/x")).status == 200
+        assert len(keeping.connections) == 9, "the last names have kept theirs"
+        async with asyncio.timeout(5):
+            while keeping.ended < 6:
+                await asyncio.sleep(0)
+    finally:
+        await client.close()
+        await keeping.finish()
         server.close()
 
 
