@@ -93,8 +93,7 @@ def find_python(lock):
 
 def main(arguments):
     """Run the tests, a release, or else the product's CLI, `serve` by default; return what `sys.exit` takes."""
-    first = (arguments or ["serve"])[0]
-    python = find_python(ROOT / f"requirements{'-dev' if first == 'test' else ''}.lock")
+    python = find_python(ROOT / ("requirements-dev.lock" if (first := arguments[0]) == "test" else "requirements.lock"))
     # PYTHONPATH, unlike a .pth file, lets checkouts share an environment, and the caller's directory stays; -P keeps
     # an `app` folder that lies there from being taken for ours. The time zones are those of the locked tzdata.
     os.environ.update(PYTHONPATH=str(ROOT), PYTHONTZPATH="")
@@ -116,6 +115,10 @@ def main(arguments):
 
 if __name__ == "__main__":
     try:
-        sys.exit(main(sys.argv[1:]) if sys.version_info >= (3, 11) else "run.py: Python 3.11 or newer is needed.")
+        sys.exit(
+            main(sys.argv[1:] or ["serve"])
+            if sys.version_info >= (3, 11)
+            else "run.py: Python 3.11 or newer is needed."
+        )
     except OSError as error:
         sys.exit(f"run.py: cannot set up ({error}); XDG_CACHE_HOME may name another cache folder")

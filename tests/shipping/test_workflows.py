@@ -29,8 +29,8 @@ RUNNERS = {"ubuntu-24.04", "ubuntu-24.04-arm", "${{ matrix.runner }}"}
 Job = tuple[str, str, dict[str, Any]]
 
 
-def read(name: str) -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load((ROOT / name).read_text("utf-8"))
+def read(name: str) -> dict[Any, Any]:
+    loaded: dict[Any, Any] = yaml.safe_load((ROOT / name).read_text("utf-8"))
     return loaded
 
 
