@@ -93,10 +93,11 @@ def find_python(lock):
 
 def main(arguments):
     """Run the tests, a release, or else the product's CLI, `serve` by default; return what `sys.exit` takes."""
-    python = find_python(ROOT / ("requirements-dev.lock" if (first := arguments[0]) == "test" else "requirements.lock"))
+    first = (arguments or ["serve"])[0]
+    python = find_python(ROOT / ("requirements-dev.lock" if first == "test" else "requirements.lock"))
     # PYTHONPATH, unlike a .pth file, lets checkouts share an environment, and the caller's directory stays; -P keeps
     # an `app` folder that lies there from being taken for ours. The time zones are those of the locked tzdata.
-    os.environ.update(PYTHONPATH=str(ROOT), PYTHONTZPATH="")
+    os.environ.update({"TODO_TEST_LONG": "1"} if "--long" in arguments else {}, PYTHONPATH=str(ROOT), PYTHONTZPATH="")
     if first != "test":
         named = ["app.release"] if first == "release" else ["app.cli.main", first]
         command = [python, "-P", "-m", *named, *arguments[1:]]
@@ -104,7 +105,6 @@ def main(arguments):
             os.execv(python, command)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the child too, which ends in its own time
         return subprocess.call(command)
-    os.environ.update({"TODO_TEST_LONG": "1"} if "--long" in arguments else {})
     failed, rest = [], [word for word in arguments[1:] if word != "--long"]
     for name in CHECKS:
         print(f"== {name}", flush=True)
@@ -115,10 +115,6 @@ def main(arguments):
 
 if __name__ == "__main__":
     try:
-        sys.exit(
-            main(sys.argv[1:] or ["serve"])
-            if sys.version_info >= (3, 11)
-            else "run.py: Python 3.11 or newer is needed."
-        )
+        sys.exit(main(sys.argv[1:]) if sys.version_info >= (3, 11) else "run.py: Python 3.11 or newer is needed.")
     except OSError as error:
         sys.exit(f"run.py: cannot set up ({error}); XDG_CACHE_HOME may name another cache folder")
