@@ -92,19 +92,19 @@ def find_python(lock):
 
 
 def main(arguments):
-    """Run the tests, or else the product's CLI, `serve` by default; return what `sys.exit` takes."""
-    testing = arguments[:1] == ["test"]
-    python = find_python(ROOT / ("requirements-dev.lock" if testing else "requirements.lock"))
+    """Run the tests, a release, or else the product's CLI, `serve` by default; return what `sys.exit` takes."""
+    first = (arguments or ["serve"])[0]
+    python = find_python(ROOT / ("requirements-dev.lock" if first == "test" else "requirements.lock"))
     # PYTHONPATH, unlike a .pth file, lets checkouts share an environment, and the caller's directory stays; -P keeps
     # an `app` folder that lies there from being taken for ours. The time zones are those of the locked tzdata.
-    os.environ.update(PYTHONPATH=str(ROOT), PYTHONTZPATH="")
-    if not testing:
-        command = [python, "-P", "-m", "app.cli.main", *(arguments or ["serve"])]
+    os.environ.update({"TODO_TEST_LONG": "1"} if "--long" in arguments else {}, PYTHONPATH=str(ROOT), PYTHONTZPATH="")
+    if first != "test":
+        named = ["app.release"] if first == "release" else ["app.cli.main", first]
+        command = [python, "-P", "-m", *named, *arguments[1:]]
         if not WINDOWS:
             os.execv(python, command)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the child too, which ends in its own time
         return subprocess.call(command)
-    os.environ.update({"TODO_TEST_LONG": "1"} if "--long" in arguments else {})
     failed, rest = [], [word for word in arguments[1:] if word != "--long"]
     for name in CHECKS:
         print(f"== {name}", flush=True)

@@ -2,7 +2,7 @@
 
 import secrets
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +47,7 @@ class Replica:
     url: str
     program: Program
     daprd: Daprd
+    role: str = "all"
 
     def begin(self) -> None:
         """Start both, without waiting."""
@@ -79,7 +80,7 @@ class Arena:
         chain: LiveChain,
         make_reader: Callable[[str, list[str]], Reader],
         style: TopicStyle = "type",
-        replicas: int = 2,
+        roles: Sequence[str] = ("all", "all"),
         schedule: str | None = None,
         name: str = "faults",
     ) -> None:
@@ -91,7 +92,7 @@ class Arena:
         self.records: list[Record] = []
         self.app_token = secrets.token_urlsafe(12)
         self.replicas: list[Replica] = []
-        self._count = replicas
+        self._roles = tuple(roles)
         self._schedule = schedule
         self._make_reader = make_reader
         self._stack = ExitStack()
@@ -110,8 +111,8 @@ class Arena:
 
     @property
     def urls(self) -> list[str]:
-        """The base URLs of the replicas."""
-        return [replica.url for replica in self.replicas]
+        """The base URLs of the replicas that serve people."""
+        return [replica.url for replica in self.replicas if replica.role != "worker"]
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -120,15 +121,14 @@ class Arena:
             self.topics = [topic for topic in self.chain.topics if self._is_ours(topic)]
             self.reader = self._make_reader(self.chain.brokers, self.topics)
             self.reader.read_new()  # skip records that others wrote into these topics before
-            for number in range(self._count):
-                self.replicas.append(self._lay_out(number, url))
+            for number, role in enumerate(self._roles):
+                self.replicas.append(self._lay_out(number, role, url))
                 stack.callback(self._end, self.replicas[-1])
             self.run_command("migrate")
             for replica in self.replicas:
                 replica.begin()
             for replica in self.replicas:
-                replica.wait_ready()
-                replica.daprd.wait_subscribed(2 if self.style == "single" else 2 * len(EventType))
+                self.wait_whole(replica)
             self._stack = stack.pop_all()
         return self
 
@@ -136,6 +136,12 @@ class Arena:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stack.close()
+
+    def wait_whole(self, replica: Replica) -> None:
+        """Wait until a replica serves, and receives what is published."""
+        replica.wait_ready()
+        if replica.role != "api":
+            replica.daprd.wait_subscribed(2 if self.style == "single" else 2 * len(EventType))
 
     def _is_ours(self, topic: str) -> bool:
         from app.dapr.routes import list_subscriptions
@@ -146,7 +152,7 @@ class Arena:
         replica.program.kill()
         replica.daprd.kill()
 
-    def _lay_out(self, number: int, database: str) -> Replica:
+    def _lay_out(self, number: int, role: str, database: str) -> Replica:
         port = self.chain.ports.take()
         dapr_token = secrets.token_urlsafe(12)
         daprd = self.chain.add_daprd(
@@ -163,7 +169,7 @@ class Arena:
             "TODO_PUBSUB": "taskevents",
             "TODO_DAPR_HTTP": daprd.url,
             "TODO_TOPIC_STYLE": self.style,
-            "TODO_ROLE": "all",
+            "TODO_ROLE": role,
             "TODO_AUTH": "local",
             "TODO_HOST": "127.0.0.1",
             "TODO_PORT": str(port),
@@ -171,9 +177,15 @@ class Arena:
             "APP_API_TOKEN": self.app_token,
             "DAPR_API_TOKEN": dapr_token,
         }
-        command: list[str | Path] = [sys.executable, "-P", "-m", "app.cli.main", "serve"]
+        command: list[str | Path] = [
+            sys.executable,
+            "-P",
+            "-m",
+            "app.cli.main",
+            "worker" if role == "worker" else "serve",
+        ]
         program = Program(f"serve-{number}", command, folder, environment, restart=True)
-        return Replica(f"http://127.0.0.1:{port}", program, daprd)
+        return Replica(f"http://127.0.0.1:{port}", program, daprd, role)
 
     def run_command(self, *words: str) -> None:
         """Run one command of the product's CLI; raises `LiveError` if it fails."""
@@ -202,9 +214,9 @@ class Arena:
             raise LiveError(f"refused: {tally.refused}")
         return answer
 
-    def drive(self, chance: Chance, writers: int = 4, pace: float = 10.0) -> Driver:
-        """Return a driver; `keep` adds its tally to the arena's."""
-        return Driver(self.urls, chance, writers, pace)
+    def drive(self, chance: Chance, writers: int = 4, pace: float = 10.0, urls: Sequence[str] = ()) -> Driver:
+        """Return a driver of these addresses, by default all; `keep` adds its tally to the arena's."""
+        return Driver(urls or self.urls, chance, writers, pace)
 
     def keep(self, driver: Driver) -> None:
         """Add a driver's tally to the arena's."""

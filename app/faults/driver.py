@@ -26,12 +26,19 @@ _CALL_SECONDS = 6.0
 
 @dataclass(slots=True)
 class Tally:
-    """The answers to the clients: acknowledged changes, the seconds of each first try, refusals and repeated calls."""
+    """The answers to the clients: acknowledged changes, the seconds of each first try, refusals and repeated calls.
+
+    `broken` are the tries whose connection broke or stayed silent after the call was sent; one that cannot be connected
+    goes to the next address, as a load balancer does it.
+    """
 
     acknowledged: list[Acknowledged] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     repeated: int = 0
+    unavailable: int = 0
+    """Answers that said `storage_unavailable`."""
+    broken: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +109,9 @@ class _Writer:
                 response = http.request(
                     call.method, url, headers=headers, json=None if call.method == "DELETE" else call.body
                 )
-            except httpx2.TransportError:
+            except httpx2.TransportError as error:
+                if not isinstance(error, httpx2.ConnectError):
+                    self.tally.broken.append(f"{call.method} {call.path}: {type(error).__name__} {error}")
                 self.at += 1  # go on to the next address, as a load balancer would
                 time.sleep(_PAUSE)
                 continue
@@ -118,7 +127,9 @@ class _Writer:
                 if "reminder_in_past" not in response.text:  # an outage may outlast the requested moment
                     self.tally.refused.append(f"{call.method} {call.path}: {response.text[:200]}")
                 return None
-            if not _is_storage(response):
+            if _is_storage(response):
+                self.tally.unavailable += 1
+            else:
                 self.tally.refused.append(f"{call.method} {call.path}: {response.status_code} {response.text[:200]}")
             self.at += 1
             time.sleep(_PAUSE)

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# Makes a base of Debian's own packages where no image can be pulled: `bash infra/image/base.sh [TAG]`.
-# It needs mmdebstrap and buildah; the Python is that of Debian's release.
+# Makes a base of Debian's own packages where no image can be pulled: `bash infra/image/base.sh [TAG [PACKAGE…]]`.
+# It needs mmdebstrap and buildah; the Python is that of Debian's release, unless other packages are named.
 set -euo pipefail
 tag="${1:-localhost/evolution-todo-base:trixie}"
+packages=("${@:2}")
+[ "${#packages[@]}" -gt 0 ] || packages=(python3 python3-venv ca-certificates tzdata)
 folder="$(mktemp -d)"
 container=""
 clean() {
@@ -14,7 +16,8 @@ trap clean EXIT
 slim=()
 for each in doc info locale man; do slim+=(--dpkgopt="path-exclude=/usr/share/$each/*"); done
 mmdebstrap --quiet --variant=minbase "${slim[@]}" --dpkgopt='path-include=/usr/share/doc/*/copyright' \
-  --include=python3,python3-venv,ca-certificates,tzdata trixie "$folder/base.tar"
+  --essential-hook='mkdir -p "$1/etc/postgresql-common"; echo "create_main_cluster = false" > "$1/etc/postgresql-common/createcluster.conf"' \
+  --include="$(IFS=,; echo "${packages[*]}")" trixie "$folder/base.tar"
 container="$(buildah from scratch)"
 buildah add --quiet "$container" "$folder/base.tar" / > /dev/null
 buildah commit --quiet "$container" "$tag"

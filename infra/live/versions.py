@@ -17,7 +17,7 @@ JUDGES: dict[str, str] = _SET["judges"]
 """The version of each program that judges our files, by its name."""
 
 SUMS: dict[str, str] = _SET["sums"]
-"""Go's checksum of each module whose files we take."""
+"""The checksum of each module of Go, or package of npm, whose files we take."""
 
 DAPRD = RUNS["dapr"]
 DAPRD_TAGS = "stablecomponents"

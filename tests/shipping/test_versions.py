@@ -24,7 +24,7 @@ NAMED = {
 """What stands before the version of each program, wherever a file names one."""
 VERSION = r"(v?\d+(?:\.\d+)+(?:-IV\d+)?|(?<=library/postgres:)\d+|(?<=PostgreSQL )\d+)"
 PLACES = ("infra/", "docs/", "examples/", ".ci/", ".github/", "README.md", "CONTRIBUTING.md")
-ELSEWHERE = re.compile(r"^docs/decisions/|^docs/tools\.md$|\.(?:png|sum|sha256)$")
+ELSEWHERE = re.compile(r"^docs/decisions/|^docs/tools\.md$|^docs/asyncapi\.yaml$|\.(?:png|sum|sha256)$")
 """Decisions tell what was so when they were taken."""
 ALSO = {("infra/dapr/components/pubsub.yaml", "2.0")}
 """Versions that a page names on purpose beside ours."""

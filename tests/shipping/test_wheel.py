@@ -4,17 +4,18 @@ import os
 import shutil
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import pytest
 
-from infra.live.cache import Say, find_cache, provide
+from app.release.artefact import Lacking
+from app.release.wheel import make_wheel
+from app.release.workshop import find_uv, run
+from infra.live.cache import Say
 from infra.live.ports import find_free_port
-from infra.live.programs import ToolsMissing
 from tests.architecture.ours import PACKAGES, PYPROJECT, ROOT
 from tests.integration.processes.test_ended import wait_for
-from tests.shipping.conftest import needing_tools
+from tests.shipping.conftest import refuse
 
 PROMISES = ("wheel",)
 
@@ -78,57 +79,14 @@ def test_a_package_that_was_overwritten_away_is_named(tmp_path: Path) -> None:
     assert "named tools." in start(site).stderr
 
 
-def find_uv() -> str:
-    uv = shutil.which("uv") or next(map(str, sorted(find_cache().parent.glob("uv-*/bin/uv"))), None)
-    if uv is None:
-        raise ToolsMissing("uv is needed to install the wheel as people do: `pip install uv`.")
-    return uv
-
-
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory, say: Say) -> Path:
-    """The wheel, built by the locked tools of the image."""
-    with needing_tools():
-        uv = find_uv()
-
-    def make(draft: Path) -> None:
-        run(uv, "venv", "--python", sys.executable, str(draft / "env"))
-        lock = str(ROOT / "infra/image/tools.lock")
-        run(uv, "pip", "install", "--python", str(draft / "env/bin/python"), "--require-hashes", "-r", lock)
-
-    tools = provide(f"wheel-tools-{sys.version_info.minor}-{hash_lock()}", make, say)
-    folder = tmp_path_factory.mktemp("wheel")
-    run(str(tools / "env/bin/python"), "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder))
-    (built,) = folder.glob("*.whl")
-    return built
-
-
-def hash_lock() -> str:
-    import hashlib
-
-    return hashlib.sha256((ROOT / "infra/image/tools.lock").read_bytes()).hexdigest()[:12]
-
-
-def run(*words: str, **settings: str) -> str:
-    environment = {**os.environ, "UV_SYSTEM_CERTS": "1", **settings}
-    done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=600)
-    assert done.returncode == 0, done.stderr[-2000:]
-    return done.stdout
-
-
-@LONG
-def test_the_wheel_holds_the_product_and_nothing_of_its_workshop(wheel: Path) -> None:
-    names = zipfile.ZipFile(wheel).namelist()
-    tops = {name.split("/")[0] for name in names}
-    assert tops == {*PACKAGES, "evolution_todo.py", "evolution_todo_pytest.py", f"evolution_todo-{VERSION}.dist-info"}
-    for needed in (
-        "app/page/index.html",
-        "agent/builtin/languages/en.yaml",
-        "infra/versions.toml",
-        "infra/dapr/config.yaml",
-    ):
-        assert needed in names
-    assert not [name for name in names if name.endswith(("/.env", ".db", ".pyc")) or "/secrets/" in name]
+    """The wheel, as a release builds and judges it."""
+    try:
+        (made,) = make_wheel(tmp_path_factory.mktemp("wheel"), VERSION, say).files
+    except Lacking as why:
+        refuse(why)
+    return made
 
 
 @LONG
