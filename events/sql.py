@@ -84,6 +84,17 @@ class HotInsert:
         sql, order = known
         return execute_raw(connection, sql, tuple([row[name] for name in order]))
 
+    def run_many(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+        """Insert several rows with the same columns, on SQLite in one call of the driver."""
+        if len(rows) < 2 or not is_sqlite(connection):
+            for row in rows:
+                self.run(connection, row)
+            return
+        self.run(connection, rows[0])
+        sql, order = self._compiled[(connection.dialect.name, *rows[0])]
+        driver: Any = connection.connection.driver_connection
+        driver.executemany(sql, [tuple([row[name] for name in order]) for row in rows[1:]])
+
     def run_all(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
         """Insert several rows with the same columns."""
         connection.execute(self._make(connection), rows)

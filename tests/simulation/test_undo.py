@@ -48,9 +48,15 @@ EDITS = {
     "priority": st.sampled_from(["low", "high"]),
     "tags": st.lists(st.sampled_from(["a", "B", "c"]), max_size=3, unique=True),
 }
+LISTS = st.sampled_from(["Home", "home", "Work", "inbox"])
+STARTS = st.sampled_from(["2026-11-20", "2026-11-23T09:00", "1d", "2026-12-24"])
+BELOW = st.lists(st.sampled_from(["Cake", "Music"]), max_size=2)
+# A number stands for one of the tasks that are there then.
+ABOVE = st.integers(0, 9)
+WHERE = {"list": LISTS, "start": STARTS, "parent_id": ABOVE}
 NEW = st.fixed_dictionaries(
     {"title": st.sampled_from(["Milk", "Rent"])},
-    optional={**EDITS, "due": TIMES, "reminders": st.lists(AHEAD, max_size=2)},
+    optional={**EDITS, **WHERE, "due": TIMES, "reminders": st.lists(AHEAD, max_size=2), "subtasks": BELOW},
 )
 TITLES = st.sampled_from(["One", "Two"])
 SERIES = {"rule": RULES, "mode": MODES}
@@ -58,6 +64,9 @@ ARGUMENTS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     "create_task": NEW,
     "update_task": st.one_of(
         some(title=TITLES, **EDITS, due=TIMES),
+        some(**WHERE),
+        st.builds(lambda above: {"parent_id": above}, ABOVE),
+        st.sampled_from([{"clear": ["parent_id"]}, {"clear": ["list"]}, {"clear": ["start"]}, {"list": "Home"}]),
         st.sampled_from([{"clear": ["due", "tags"]}, {"clear": ["notes", "priority"]}, {"append_notes": "more"}]),
         st.sampled_from([{"shift": "1d"}, {"shift": "-2h"}, {"add_tags": ["d"]}, {"remove_tags": ["a"]}]),
     ),
@@ -69,7 +78,13 @@ ARGUMENTS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     "cancel_reminder": st.just({}),
     "create_recurring_task": st.one_of(
         st.fixed_dictionaries(
-            {"title": st.just("Plants"), **SERIES}, optional={"reminders": st.lists(AHEAD, max_size=2)}
+            {"title": st.just("Plants"), **SERIES},
+            optional={
+                "reminders": st.lists(AHEAD, max_size=2),
+                "subtasks": BELOW,
+                "list": LISTS,
+                "start": st.sampled_from(["1d", "2h"]),
+            },
         ),
         st.fixed_dictionaries(SERIES),
     ),
@@ -79,6 +94,7 @@ ARGUMENTS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
         st.builds(lambda mode: {"mode": mode}, MODES),
         st.sampled_from([{"paused": True}, {"paused": False}, {"skip": "1"}, {"skip": "2"}, {"ends": "1"}]),
         st.sampled_from([{"pause_until": "2026-12-10"}, {"reminders": ["30m"]}, {"reminders": []}, {"ends": "never"}]),
+        st.sampled_from([{"subtasks": ["Cake", "Candles"]}, {"subtasks": []}, {"list": "Work"}, {"start": "2d"}]),
         st.sampled_from([{"zone": "America/New_York"}, {"first_due": "2026-11-30T10:00"}, {"clear": ["notes"]}]),
     ),
 }
@@ -95,8 +111,18 @@ PLANS = st.tuples(
     PICK,
     st.lists(CALLS.map(lambda each: (each[0], each[2])), min_size=1, max_size=4).map(lambda many: {"steps": many}),
 )
+SHELVES = st.one_of(
+    st.tuples(
+        st.just("update_list"),
+        PICK,
+        st.sampled_from(
+            [{"name": "Garden"}, {"name": "Work"}, {"position": 1}, {"archived": True}, {"archived": False}]
+        ),
+    ),
+    st.tuples(st.just("delete_list"), PICK, st.sampled_from([{"tasks": "keep"}, {"tasks": "delete"}])),
+)
 WAITS = st.tuples(st.just("wait"), PICK, st.sampled_from([{"minutes": m} for m in (1, 45, 600, 1_440, 5_000)]))
-STEPS = st.lists(st.one_of(CALLS, CALLS, CALLS, PLANS, WAITS), min_size=1, max_size=12)
+STEPS = st.lists(st.one_of(CALLS, CALLS, CALLS, PLANS, WAITS, SHELVES), min_size=1, max_size=12)
 FIRST = st.lists(st.one_of(step_of("create_task"), step_of("create_recurring_task"), CALLS), min_size=1, max_size=4)
 
 

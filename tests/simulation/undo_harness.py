@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -32,7 +33,7 @@ EVENTS = """SELECT payload, kind FROM outbox_entry o LEFT JOIN change c
 ON c.id = json_extract(o.payload, '$.data.data.change_id') ORDER BY o.seq"""
 COURSE = (
     *("rule", "rule_text", "first", "zone", "mode", "catch_up", "paused", "reminders", "skipped"),
-    *("newest", "made", "passed", "next_due", "next_at"),
+    *("newest", "made", "passed", "next_due", "next_at", "start", "subtasks"),
 )
 LEFT_OUT = ("version", "updated_at", "created_at", "reminders")
 """Fields left out of a state; reminders are compared on their own."""
@@ -102,6 +103,13 @@ class Stage:
         if tool == "plan_changes":
             filled = [(each, self.aim(each, pick + n, more)) for n, (each, more) in enumerate(arguments["steps"])]
             return {"changes": [{"tool": each, "arguments": more} for each, more in filled if more is not None]}
+        if isinstance(above := arguments.get("parent_id"), int):
+            alive = "SELECT id FROM task WHERE deleted_at IS NULL AND kind = 'task' ORDER BY number"
+            tasks = [row["id"] for row in self.query(alive)]
+            arguments = {**arguments, "parent_id": tasks[above % len(tasks)]} if tasks else {"title": "Alone"}
+        if tool in ("update_list", "delete_list"):
+            lists = self.query("SELECT id FROM task_list WHERE deleted_at IS NULL ORDER BY id")
+            return {**arguments, "list_id": lists[pick % len(lists)]["id"]} if lists else None
         if tool == "create_task" or ("title" in arguments and tool == "create_recurring_task"):
             return arguments
         kind = "recurring" if tool == "update_recurring_task" else "task"
@@ -122,6 +130,8 @@ class Stage:
                 each["id"]: (each["remind_at"], each.get("before"), each["status"])
                 for each in view.get("reminders", [])
             }
+        for row in self.query("SELECT * FROM task_list WHERE deleted_at IS NULL"):
+            state[row["id"]] = {"name": row["name"], "archived": row["archived"], "place": row["position"], "rings": {}}
         for row in self.query("SELECT * FROM recurrence"):
             if row["task_id"] in state:
                 state[row["task_id"]]["course"] = {name: row[name] for name in COURSE}
@@ -157,7 +167,29 @@ class Stage:
     def check_events(self) -> None:
         """Compare a consumer's projection with the database."""
         shown = self.portal.call(self.service.store.read, MINE, show_all)
-        assert self.replay() == shown
+        known = self.replay()
+        assert {key: by_ids(view) for key, view in known.items()} == {key: by_ids(view) for key, view in shown.items()}
+        below = Counter(view["parent"]["id"] for view in known.values() if "parent" in view)
+        counted = {key: view["subtasks"]["total"] for key, view in shown.items() if "subtasks" in view}
+        assert counted == below, "a consumer that counts by the parents' ids knows as much"
+        self.check_trees(shown)
+
+    def check_trees(self, shown: dict[str, dict[str, Any]]) -> None:
+        """Every subtask stands below a task that is there, in its list, and at most three levels down."""
+        for view in shown.values():
+            level, at = 1, view
+            while "parent" in at:
+                above = shown[at["parent"]["id"]]
+                assert above.get("list") == at.get("list"), "a subtask lives in the list of its parent"
+                assert above["title"] == at["parent"]["title"]
+                level, at = level + 1, above
+                assert level <= 4
+
+
+def by_ids(view: dict[str, Any]) -> dict[str, Any]:
+    """Return a view without what only counts or names others: consumers go by ids."""
+    named = {name: view[name]["id"] for name in ("list", "parent") if name in view}
+    return {**{name: value for name, value in view.items() if name != "subtasks"}, **named}
 
 
 def show_all(work: Work) -> dict[str, dict[str, Any]]:

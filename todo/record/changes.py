@@ -278,17 +278,17 @@ def write_history(
     )
     for series_id, before in series.items():
         _write_series(work, change_id, series_id, before)
-    for each in touched:
-        _INSERT_ITEM.run(
-            work.connection,
-            {
-                "change_id": change_id,
-                "task_id": each.row["id"],
-                "version": each.row["version"],
-                "before": to_json(each.before).decode() if each.before is not None else None,
-                "after": None if each.is_gone else to_json(each.view).decode(),
-            },
-        )
+    items = [
+        {
+            "change_id": change_id,
+            "task_id": each.row["id"],
+            "version": each.row["version"],
+            "before": to_json(each.before).decode() if each.before is not None else None,
+            "after": None if each.is_gone else to_json(each.view).decode(),
+        }
+        for each in touched
+    ]
+    _INSERT_ITEM.run_many(work.connection, items)
 
 
 def _write_series(work: Work, change_id: str, series_id: str, before: RecurrenceRow) -> None:

@@ -40,8 +40,12 @@ def load_place(work: Work, row: TaskRow, parent: TaskRow | None = None) -> Place
 
     `parent` is the row of its parent where that is known.
     """
-    if row["list_id"] is None and row["parent_id"] is None and not row["has_subtasks"]:
-        return NOWHERE
+    list_id, has_parent = row["list_id"], row["parent_id"] is not None
+    if not row["has_subtasks"] and (parent is not None or not has_parent):
+        if list_id is None and not has_parent:
+            return NOWHERE
+        name = None if list_id is None else name_list(work, list_id)
+        return Place(name, parent["title"] if has_parent and parent is not None else None)
     titles = {} if parent is None else {parent["id"]: parent["title"]}
     return _read(work, [row], titles)[row["id"]]
 

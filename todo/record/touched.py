@@ -25,7 +25,8 @@ class Touched:
     def renew(self) -> None:
         """Forget the view: the task's subtasks have changed since."""
         self.after = None
-        self.row = {**self.row, "has_subtasks": 1}
+        if not self.row["has_subtasks"]:
+            self.row = {**self.row, "has_subtasks": 1}
 
     @property
     def is_gone(self) -> bool:
@@ -71,9 +72,9 @@ class Collected:
                 self.tasks[task_id] = Touched(
                     first.before, then.row, then.after, first.trigger or then.trigger, first.restored
                 )
-            was = None if then.before is None else then.before.get("parent")
-            for parent_id in (then.row["parent_id"], None if was is None else was["id"]):
-                if parent_id is not None and parent_id in self.tasks:
+            left = None if then.before is None else then.before.get("parent")
+            for parent_id in (then.row["parent_id"], None if left is None else left["id"]):
+                if parent_id in self.tasks and parent_id not in other.tasks:
                     self.tasks[parent_id].renew()
         for series_id, row in other.series.items():
             self.series.setdefault(series_id, row)

@@ -72,7 +72,7 @@ class CreateTask(WriteRequest):
     subtasks: Annotated[
         Subtasks | None, Field(max_length=100, description="Titles, or {title, due}: a time, or 2w before the due")
     ] = None
-    parent_id: Annotated[Id | None, Field(description="Makes it a subtask of this task")] = None
+    parent_id: Annotated[Id | None, Field(description="Becomes a subtask of it")] = None
 
 
 class TaskEdits(Request):
@@ -93,7 +93,7 @@ class TaskEdits(Request):
     notes: Annotated[Notes | None, Field(description="Replaces the notes")] = None
     due: Annotated[TimeText | None, Field(description=TIME)] = None
     zone: Annotated[str | None, Field(max_length=64, description=ZONE)] = None
-    start: Annotated[TimeText | None, Field(description=START)] = None
+    start: TimeText | None = None
     priority: Priority | None = None
     append_notes: Annotated[Notes | None, Field(description="Added below the notes")] = None
     shift: Annotated[
@@ -102,8 +102,8 @@ class TaskEdits(Request):
     tags: Annotated[Tags | None, Field(description="Replaces all tags")] = None
     add_tags: Tags | None = None
     remove_tags: Tags | None = None
-    list: Annotated[ListName | None, Field(description=LIST)] = None
-    parent_id: Annotated[Id | None, Field(description="Makes it a subtask of this task")] = None
+    list: ListName | None = None
+    parent_id: Annotated[Id | None, Field(description="Becomes a subtask of it")] = None
     clear: Annotated[Clear | None, Field(max_length=7, description="Fields to empty")] = None
 
 
@@ -183,7 +183,7 @@ class CreateRecurringTask(WriteRequest):
     notes: Notes | None = None
     priority: Priority | None = None
     tags: Tags | None = None
-    list: Annotated[ListName | None, Field(description=LIST)] = None
+    list: ListName | None = None
     reminders: Annotated[
         Reminders | None,
         Field(max_length=20, description="Durations before each due: 30m, 1h urgent nag 10m"),
@@ -210,7 +210,7 @@ class UpdateRecurringTask(ChangeRequest):
     tags: Annotated[Tags | None, Field(description="Replaces all tags")] = None
     add_tags: Tags | None = None
     remove_tags: Tags | None = None
-    list: Annotated[ListName | None, Field(description=LIST)] = None
+    list: ListName | None = None
     clear: Annotated[ClearShared | None, Field(max_length=5, description="Fields to empty")] = None
     reminders: Annotated[Reminders | None, Field(max_length=20, description="Replaces all")] = None
     subtasks: Annotated[Titles | None, Field(max_length=100, description="Replaces all")] = None
@@ -238,7 +238,7 @@ class TaskFilter(Request):
     completed_until: TimeText | None = None
     tags: Annotated[SomeTags | None, Field(max_length=50, description="All of them")] = None
     list: Annotated[ListName | None, Field(description="By name; inbox: in none")] = None
-    parent_id: Annotated[Id | None, Field(description="Subtasks of this task")] = None
+    parent_id: Annotated[Id | None, Field(description="Its subtasks")] = None
     available: Annotated[bool | None, Field(description="Its start has come")] = None
     priority: Priority | None = None
     kind: Annotated[Literal["task", "recurring"] | None, Field(description="Default task")] = None

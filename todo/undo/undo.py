@@ -276,6 +276,7 @@ def _refuse(work: Work, way: _Rewind, against: Sequence[str] = ()) -> UndoConfli
         parts.append(f"{name} of {title}{who}")
         fields[name] = since[-1].who if since else ""
     parts += [*way.lists.conflicts, *against]
+    fields |= {**({"list": ""} if way.lists.conflicts else {}), **({"parent": ""} if against else {})}
     more = f" and {len(parts) - _SHOWN} more" if len(parts) > _SHOWN else ""
     return UndoConflict(
         f"Nothing was undone: changed since: {'; '.join(parts[:_SHOWN])}{more}.",
