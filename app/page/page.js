@@ -1,5 +1,5 @@
 // The page as a whole: its panels, its keys, and the mark that it is ready.
-import { edit, undo } from "./data/actions.js";
+import { doAgain, edit, takeBack } from "./data/actions.js";
 import { openTask } from "./data/opening.js";
 import { namePlace, readPlace } from "./data/places.js";
 import { isWriting } from "./text/elements.js";
@@ -135,8 +135,8 @@ const KEYS = {
   2: () => current() && edit(current(), { priority: "medium" }),
   3: () => current() && edit(current(), { priority: "low" }),
   4: () => current() && edit(current(), { priority: "none" }),
-  z: () => undo(state.undoable),
-  Z: () => undo(state.redoable),
+  z: takeBack,
+  Z: doAgain,
   s: () => find("[aria-controls=search]").click(),
   "[": () => fold(!document.body.classList.contains("folded")),
   "?": () => find("[aria-controls=keys]").click(),

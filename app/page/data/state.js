@@ -47,6 +47,7 @@ class State extends EventTarget {
   opened = null;
   #wishes = new Map();
   #made = new Set();
+  #newest = null;
   #ahead = 0;
   #waiting = false;
 
@@ -101,7 +102,13 @@ class State extends EventTarget {
   /** Remember a change that this page made; clears the message at the foot. */
   accept(changeId) {
     this.#made.add(changeId);
+    this.#newest = changeId ?? this.#newest;
     this.said = null;
+  }
+
+  /** Whether a change of this page is not among the known ones yet. */
+  get isBehind() {
+    return this.#newest !== null && !this.changes.some((change) => change.change_id === this.#newest);
   }
 
   /** Take the newest changes. A refusal outlives those of others: the one that caused it may come only now. */

@@ -31,10 +31,14 @@ class TaskRow extends HTMLElement {
     } else if (!event.target.closest("button, input, a")) openTask(this.#task.id);
   }
 
+  /** On the circle Enter opens and Space ticks, once however long they are held. */
   #press(event) {
-    if (event.key !== "Enter" || !event.target.matches(".circle") || isComposing(event)) return;
+    if (!["Enter", " "].includes(event.key) || !event.target.matches("button.circle") || isComposing(event)) return;
     event.preventDefault();
-    if (!event.repeat) openTask(this.#task.id);
+    event.stopPropagation();
+    if (event.repeat) return;
+    if (event.key === "Enter") openTask(this.#task.id);
+    else toggle(this.#task);
   }
 
   /** Show a task in a section; the same again changes nothing. */
