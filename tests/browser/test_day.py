@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -279,7 +280,7 @@ def test_an_answer_leads_to_its_tasks_and_its_question_has_buttons(page: Page, s
 @pytest.mark.parametrize("look", ["light", "dark", "phone"])
 def test_every_view_is_accessible(windows: Windows, served: Served, look: str) -> None:
     served.add(f"Seen in {look}", due=served.local_day(1), tags=["home"], priority="high", notes="https://example.org")
-    looks: dict[str, object] = {"viewport": PHONE} if look == "phone" else {"color_scheme": look}
+    looks: dict[str, Any] = {"viewport": PHONE} if look == "phone" else {"color_scheme": look}
     page = windows.open(**looks)
     axe = find_axe()
     for view in ("today", "week", "done", "all"):

@@ -169,6 +169,8 @@ class TaskRow extends HTMLElement {
     this.#editing = true;
     const task = this.#task;
     const again = this.#draft !== null;
+    // The keys go back to where they came from: by a click the title, by E the circle.
+    const back = document.activeElement?.matches(".circle") ? ".circle" : ".title";
     const field = make("input", {
       class: "title",
       dir: "auto",
@@ -183,7 +185,7 @@ class TaskRow extends HTMLElement {
       const title = field.value.trim();
       this.#drawn = "";
       field.replaceWith(this.#makeTitle());
-      if (focused) this.querySelector(".title").focus();
+      if (focused) this.querySelector(back).focus();
       this.#draft = null;
       // After a refusal the person knows what others have changed: then the newest version counts.
       if (keep && title && title !== task.title) this.#save(again ? this.#task : task, title);
