@@ -1,5 +1,5 @@
 // The line at the foot: the last change, its actor and its undo; or that the service is out of reach.
-import { undo } from "./data/actions.js";
+import { doAgain, takeBack } from "./data/actions.js";
 import { make, makeButton } from "./text/elements.js";
 import { state } from "./data/state.js";
 import { tellChange } from "./text/change-sentences.js";
@@ -7,8 +7,8 @@ import { sayMoment } from "./text/when.js";
 
 class FootLine extends HTMLElement {
   #text = make("p", { role: "status", "aria-live": "polite" });
-  #back = makeButton("Undo", () => undo(state.undoable), { class: "quiet", title: "Take it back (z)" });
-  #again = makeButton("Redo", () => undo(state.redoable), { class: "quiet", title: "Do it again (Shift Z)", hidden: true });
+  #back = makeButton("Undo", takeBack, { class: "quiet", title: "Take it back (z)" });
+  #again = makeButton("Redo", doAgain, { class: "quiet", title: "Do it again (Shift Z)", hidden: true });
   #change;
   #drawn = "";
 

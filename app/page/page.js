@@ -1,9 +1,9 @@
 // The page as a whole: its panels, its keys, and the mark that it is ready.
-import { edit, undo } from "./data/actions.js";
+import { doAgain, edit, takeBack } from "./data/actions.js";
 import { openTask } from "./data/opening.js";
 import { namePlace, readPlace } from "./data/places.js";
 import { isWriting } from "./text/elements.js";
-import { keepFresh, load } from "./data/loading.js";
+import { keepFresh, learnLists, load } from "./data/loading.js";
 import { installWorker, watchPresence } from "./data/push.js";
 import { state } from "./data/state.js";
 import { follow, watchNetwork, watchWindow } from "./data/stream.js";
@@ -135,8 +135,8 @@ const KEYS = {
   2: () => current() && edit(current(), { priority: "medium" }),
   3: () => current() && edit(current(), { priority: "low" }),
   4: () => current() && edit(current(), { priority: "none" }),
-  z: () => undo(state.undoable),
-  Z: () => undo(state.redoable),
+  z: takeBack,
+  Z: doAgain,
   s: () => find("[aria-controls=search]").click(),
   "[": () => fold(!document.body.classList.contains("folded")),
   "?": () => find("[aria-controls=keys]").click(),
@@ -211,6 +211,7 @@ async function begin() {
   if (state.signedOut) return;
   document.documentElement.dataset.ready = "yes";
   find("conversation-view").open();
+  learnLists();
   keepFresh();
   installWorker();
   watchPresence();

@@ -179,15 +179,43 @@ async function keepForLater(key, fields) {
   return (await readWaiting()).some((each) => each.key === key);
 }
 
+/** One after the other: each undo has to know what the one before it did. */
+let turns = Promise.resolve();
+
+function inTurn(act) {
+  const done = turns.then(act);
+  turns = done.catch(() => {});
+  return done;
+}
+
+async function catchUp() {
+  if (state.isBehind) await loadNews();
+}
+
+/** Take back the newest change that is in force. */
+export function takeBack() {
+  return inTurn(async () => {
+    await catchUp();
+    return undo(state.undoable ?? (await findOlder()));
+  });
+}
+
+/** Do again what was taken back last. */
+export function doAgain() {
+  return inTurn(async () => {
+    await catchUp();
+    return undo(state.redoable);
+  });
+}
+
 /** Undo a change of any actor; undoing an undo is a redo. */
 export async function undo(change) {
-  const wanted = change ?? (await findOlder());
-  if (!wanted) {
+  if (!change) {
     state.say("There is nothing to take back.");
     return false;
   }
   try {
-    const answer = await call("POST", "/api/undo", { body: { change_ids: [wanted.change_id] } });
+    const answer = await call("POST", "/api/undo", { body: { change_ids: [change.change_id] } });
     state.accept(answer.change_id);
     await loadNews();
     return true;

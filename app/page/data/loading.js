@@ -62,6 +62,7 @@ export async function loadNews() {
       call("GET", "/api/changes?limit=50"),
       call("GET", address("/api/notifications", { unread: true, limit: 200 })),
       loadQuestions(),
+      loadLists(),
     ]);
     const at = changes.findIndex((change) => change.change_id === known);
     const fresh = changes.slice(0, Math.max(at, 0));
@@ -109,6 +110,7 @@ async function loadOnce() {
         state.notifications = answer.notifications;
       }),
       loadQuestions(),
+      loadLists(),
       me.then(loadDone),
     ];
     const all = Promise.all([me, tasks, ...rest]);
@@ -215,6 +217,19 @@ export async function loadPages(query, most) {
 async function loadDone() {
   const query = { status: "completed", completed_from: state.today, sort: "completed" };
   state.done = (await loadPages(query, MOST_DONE)).tasks;
+}
+
+/** Learn from the reading of a line whether the service knows lists; that makes it ready to read, too. */
+export async function learnLists() {
+  const reading = await call("POST", "/api/read", { body: { text: "x /x" } }).catch(() => ({}));
+  if (reading.list === undefined) return;
+  state.lists = [];
+  await loadLists().catch(() => {});
+  state.show();
+}
+
+async function loadLists() {
+  if (state.hasLists) state.lists = (await call("GET", "/api/lists")).lists;
 }
 
 async function loadQuestions() {

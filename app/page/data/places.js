@@ -26,26 +26,28 @@ export function namePlace(place) {
   return VIEWS.find(([name]) => name === place.name)[1];
 }
 
-/** Return the lists: `[{id, name, open}]`, by name; an empty array while there are none. */
+/** Return the lists in their order, `[{id, name, open}]`; those that were made a moment ago come last. */
 export function listLists() {
-  const found = new Map((state.lists ?? []).map((each) => [each.id, { ...each, open: 0 }]));
-  for (const task of state.tasks) {
-    if (!task.list) continue;
-    if (!found.has(task.list.id)) found.set(task.list.id, { ...task.list, open: 0 });
-    found.get(task.list.id).open += 1;
-  }
+  const found = new Map((state.lists ?? []).map((each) => [each.id, each]));
+  for (const { list } of state.tasks) if (list && !found.has(list.id)) found.set(list.id, { ...list, open: 1 });
   return [...found.values()];
 }
 
 /** Return the section of an open task: Overdue, Today, Next, Later, No date, or Not yet. */
-export function nameSection(task, today = state.today, now = state.now.toISOString()) {
+export function nameSection(task, { today, now, week }) {
   if (isAhead(task, today, now)) return "Not yet";
   if (!task.due) return "No date";
   const date = dateOf(task);
   // Both forms are of fixed width, so that their order is that of time; a date alone lasts to its end.
   if (task.due.length === 10 ? date < today : task.due < now) return "Overdue";
   if (date <= today) return "Today";
-  return date <= addDays(today, 7) ? "Next" : "Later";
+  return date <= week ? "Next" : "Later";
+}
+
+/** Return the moment that tasks are sorted by, worked out once for all of them. */
+function readMoment() {
+  const { today } = state;
+  return { today, now: state.now.toISOString(), week: addDays(today, 7) };
 }
 
 /** Return whether a task has not begun. */
@@ -62,11 +64,11 @@ export function dateOf(task) {
 export function sectionsOf(place) {
   const names = ["Overdue", "Today", "Next", "Later", "No date", "Not yet"];
   const lists = Object.fromEntries(names.map((name) => [name, []]));
-  const [today, now] = [state.today, state.now.toISOString()];
+  const moment = readMoment();
   const shown = place.name === "today" ? new Set(["Overdue", "Today", "Not yet"]) : null;
   for (const task of state.openTasks()) {
     if (!isOf(task, place)) continue;
-    const name = nameSection(task, today, now);
+    const name = nameSection(task, moment);
     if (!shown || shown.has(name)) lists[name].push(task);
   }
   for (const [name, list] of Object.entries(lists)) if (name !== "No date") list.sort(byDue);
@@ -82,13 +84,13 @@ function isOf(task, place) {
 
 /** Return the week that begins today: `[{date, tasks}]`, and what is overdue. */
 export function weekOf() {
-  const { today } = state;
-  const now = state.now.toISOString();
+  const moment = readMoment();
+  const { today } = moment;
   const days = Array.from({ length: 7 }, (_, ahead) => ({ date: addDays(today, ahead), tasks: [] }));
   const overdue = [];
   for (const task of state.openTasks()) {
     if (!task.due) continue;
-    if (nameSection(task, today, now) === "Overdue") overdue.push(task);
+    if (nameSection(task, moment) === "Overdue") overdue.push(task);
     else days.find((day) => day.date === dateOf(task))?.tasks.push(task);
   }
   for (const day of days) day.tasks.sort(byDue);
@@ -97,14 +99,15 @@ export function weekOf() {
 
 /** Return how many open tasks each view has. */
 export function countPlaces() {
-  const [today, now] = [state.today, state.now.toISOString()];
+  const moment = readMoment();
+  const { today } = moment;
   const last = addDays(today, 6);
   const counts = { all: 0, today: 0, week: 0, inbox: 0 };
   for (const task of state.openTasks()) {
     if (task.status !== "open") continue;
     counts.all += 1;
     if (!task.list) counts.inbox += 1;
-    const name = nameSection(task, today, now);
+    const name = nameSection(task, moment);
     if (name === "Overdue" || name === "Today") counts.today += 1;
     if (name !== "Overdue" && task.due && dateOf(task) <= last) counts.week += 1;
   }

@@ -35,19 +35,21 @@ class State extends EventTarget {
   lingering = new Set();
   /** The tasks that are chosen, in the order of choosing. */
   chosen = new Set();
-  /** The lists as the service has them; null before they are asked for. */
+  /** The lists as the service has them, in their order; null where it knows none. */
   lists = null;
 
-  /** Whether the service knows lists: then every task says which one it is in. */
+  /** Whether the service knows lists, starts and subtasks. */
   get hasLists() {
-    return this.lists !== null || this.tasks.some((task) => "list" in task);
+    return this.lists !== null;
   }
 
   /** The id of the task whose detail is open. */
   opened = null;
   #wishes = new Map();
   #made = new Set();
+  #newest = null;
   #ahead = 0;
+  #day = {};
   #waiting = false;
 
   /** Tell every part of the page, once, however much has changed until then. */
@@ -82,8 +84,13 @@ class State extends EventTarget {
     return new Date(Date.now() + this.#ahead);
   }
 
+  /** The person's date; it is asked for with every row, so that it is worked out once a second. */
   get today() {
-    return toLocal(this.now, this.me.zone).slice(0, 10);
+    const second = Math.floor((Date.now() + this.#ahead) / 1000);
+    if (this.#day.second !== second || this.#day.zone !== this.me.zone) {
+      this.#day = { second, zone: this.me.zone, date: toLocal(this.now, this.me.zone).slice(0, 10) };
+    }
+    return this.#day.date;
   }
 
   /** Say one sentence at the foot; the next change takes its place (of a refusal: the person's own), or a while. */
@@ -101,7 +108,13 @@ class State extends EventTarget {
   /** Remember a change that this page made; clears the message at the foot. */
   accept(changeId) {
     this.#made.add(changeId);
+    this.#newest = changeId ?? this.#newest;
     this.said = null;
+  }
+
+  /** Whether a change of this page is not among the known ones yet. */
+  get isBehind() {
+    return this.#newest !== null && !this.changes.some((change) => change.change_id === this.#newest);
   }
 
   /** Take the newest changes. A refusal outlives those of others: the one that caused it may come only now. */
@@ -144,11 +157,11 @@ class State extends EventTarget {
     this.show();
   }
 
-  /** Forget a task that is no more. */
+  /** Forget a task that is no more, of a series its open tasks too. */
   forget(taskId) {
-    this.tasks = this.tasks.filter((task) => task.id !== taskId);
+    this.tasks = this.tasks.filter((task) => task.id !== taskId && task.recurring_id !== taskId);
     this.done = this.done.filter((task) => task.id !== taskId);
-    this.series = this.series.filter((task) => task.id !== taskId && taskId !== task.recurring_id);
+    this.series = this.series.filter((task) => task.id !== taskId);
     this.found = this.found?.filter((task) => task.id !== taskId) ?? null;
   }
 

@@ -20,6 +20,8 @@ class TaskDetail extends HTMLElement {
   #looks = new Map();
   #notes = new TaskNotes();
   #version = "";
+  /** Whether the task was in the list when it was last looked for. */
+  #listed = false;
   /** What the service said beside the task: its history, and the next dates of its series. */
   #more = { history: null, cut: false, occurrences: [], steps: [] };
 
@@ -46,13 +48,14 @@ class TaskDetail extends HTMLElement {
   }
 
   /** Open a task; the keys go to its title. */
-  async open(taskId) {
+  async open(taskId, { quietly = false } = {}) {
     if (!this.contains(document.activeElement)) this.#back = document.activeElement;
     if (this.#id !== taskId) {
       this.#parts.clear();
       this.#looks.clear();
       this.#notes = new TaskNotes();
       this.#version = "";
+      this.#listed = false;
       this.#task = null;
       this.#more = { history: null, cut: false, occurrences: [], steps: [] };
       this.replaceChildren();
@@ -62,7 +65,7 @@ class TaskDetail extends HTMLElement {
     document.body.classList.add("detailed");
     this.#draw();
     if (!this.#task) await this.#ask();
-    this.querySelector(".name")?.focus({ preventScroll: true });
+    if (!quietly) this.querySelector(".name")?.focus({ preventScroll: true });
   }
 
   /** Close it; the keys go back to where they were. */
@@ -109,15 +112,32 @@ class TaskDetail extends HTMLElement {
     }
   }
 
+  /** A task that is gone gives its place to the next one of its series; else say so. Returns whether it is gone. */
+  #lose() {
+    this.#listed = false;
+    const series = this.#task?.recurring_id;
+    const next = series && state.tasks.find((task) => task.recurring_id === series && task.status === "open");
+    if (next) {
+      state.opened = next.id;
+      this.open(next.id, { quietly: true });
+    } else this.#say("This task is not there any more. Undo (z) brings it back.");
+    return true;
+  }
+
   #say(text) {
     this.replaceChildren(this.#closer(), make("p", { class: "fact" }, text));
     this.#parts.clear();
     this.#looks.clear();
+    this.#more = { ...this.#more, task: null };
+    this.#version = "";
   }
 
   #draw() {
-    const known = state.find(this.#id) ?? (this.#more.task && state.view([this.#more.task])[0]);
+    const listed = state.find(this.#id);
+    if (!listed && this.#listed && this.#lose()) return;
+    const known = listed ?? (this.#more.task && state.view([this.#more.task])[0]);
     if (!known) return;
+    this.#listed = Boolean(listed);
     this.#task = known;
     const { title } = known;
     this.setAttribute("aria-label", `Task: ${title}`);
@@ -131,13 +151,13 @@ class TaskDetail extends HTMLElement {
     const parts = [
       this.#part("head", [known.status, title], () => this.#head()),
       !isSeries && this.#part("due", [known.due, known.due_local, state.today], () => drawDue(known)),
-      "start" in known && this.#part("start", [known.start], () => drawStart(known)),
+      (state.hasLists || known.start) && !isSeries && this.#part("start", [known.start], () => drawStart(known)),
       !isSeries && this.#part("reminders", [known.reminders, known.due, state.today], () => drawReminders(known)),
       this.#part("repeats", [known.recurring_id, series?.recurrence, this.#more.occurrences, known.due], () =>
         drawRepeats(known, isSeries ? known : series, this.#more.occurrences),
       ),
-      this.#part("marks", [known.tags, known.priority, known.list], () => drawMarks(known)),
-      known.subtasks && this.#part("steps", [known.subtasks, this.#more.steps], () => drawSteps(known, this.#more.steps)),
+      this.#part("marks", [known.tags, known.priority, known.list, state.lists], () => drawMarks(known)),
+      (state.hasLists || known.subtasks) && !isSeries && this.#part("steps", [known.subtasks, this.#more.steps], () => drawSteps(known, this.#more.steps)),
       this.#notes.draw(known),
       this.#part("history", [this.#more.history], () => drawHistory(known, this.#more)),
     ];
@@ -174,6 +194,9 @@ class TaskDetail extends HTMLElement {
     const field = make("textarea", { class: "name", "aria-label": "Title", rows: 1, maxlength: 200, dir: "auto" });
     field.value = task.title;
     field.dataset.before = task.title;
+    // What others change while it is written counts as a conflict, so the version is that of the first letter.
+    let held = task;
+    field.addEventListener("focus", () => (held = this.#task));
     field.addEventListener("input", () => grow(field));
     field.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" || isComposing(event)) return;
@@ -189,7 +212,7 @@ class TaskDetail extends HTMLElement {
         return;
       }
       field.dataset.before = title;
-      if (await edit(this.#task, { title })) return;
+      if (await edit(held, { title })) return;
       state.say(`${state.said?.text ?? ""} You wrote: “${title}”.`.trim(), true);
     });
     const isSeries = task.kind === "recurring";

@@ -12,13 +12,18 @@ export function part(name, ...children) {
   return make("section", { class: "field", "aria-label": name }, make("h3", {}, name), make("div", {}, ...children));
 }
 
+/** Return a task as it is now: what is done to it builds on that, not on what a button was drawn for. */
+export function now(task) {
+  return state.find(task.id) ?? task;
+}
+
 const chooser = (text, deed, note) => makeButton(text, deed, { class: "quiet", title: note });
 
 /** Return the part of the due. */
 export function drawDue(task) {
   const { today } = state;
   const time = task.due_local?.slice(11, 16) ?? "";
-  const move = (date) => () => edit(task, { due: time ? `${date}T${time}` : date });
+  const move = (date) => () => edit(now(task), { due: time ? `${date}T${time}` : date });
   const local = task.due_local ?? task.due;
   return part(
     "Due",
@@ -28,7 +33,7 @@ export function drawDue(task) {
       placeholder: "friday 5pm",
       write: (words) => `"x" ${words}`,
       take: (reading) => (reading.due && reading.title === "x" ? { due: reading.due } : null),
-      save: (fields) => edit(task, fields),
+      save: (fields) => edit(now(task), fields),
       empty: { due: null },
     }),
     make(
@@ -37,7 +42,7 @@ export function drawDue(task) {
       chooser("Today", move(today), sayHeading(today)),
       chooser("Tomorrow", move(addDays(today, 1)), sayHeading(addDays(today, 1))),
       chooser("Next week", move(nextMonday(today)), sayHeading(nextMonday(today))),
-      task.due && chooser("No date", () => edit(task, { due: null })),
+      task.due && chooser("No date", () => edit(now(task), { due: null })),
     ),
     task.due_text && make("p", { class: "whisper" }, task.due_text),
   );
@@ -53,7 +58,7 @@ export function drawStart(task) {
       placeholder: "monday",
       write: (words) => `"x" ${words}`,
       take: (reading) => (reading.due && reading.title === "x" ? { start: reading.due } : null),
-      save: (fields) => edit(task, fields),
+      save: (fields) => edit(now(task), fields),
       empty: { start: null },
     }),
   );
@@ -70,7 +75,7 @@ export function drawReminders(task) {
       const lead = each.before ? `, ${sayLead(each.before)}` : "";
       const said = `${rang ? "rang " : ""}${at}${lead}`;
       const later = (text, choice) =>
-        makeButton(text, () => snooze(task, each.id, choice), {
+        makeButton(text, () => snooze(now(task), each.id, choice), {
           class: "quiet",
           "aria-label": `Let the reminder ring later, ${text}`,
         });
@@ -81,10 +86,10 @@ export function drawReminders(task) {
         later("+10 min", { duration: "10m" }),
         later("+1 h", { duration: "1h" }),
         !rang &&
-          makeButton("×", () => unremind(task, each.id), { class: "quiet", "aria-label": `Cancel the reminder ${said}` }),
+          makeButton("×", () => unremind(now(task), each.id), { class: "quiet", "aria-label": `Cancel the reminder ${said}` }),
       );
     });
-  const before = (text, span) => chooser(text, () => remind(task, { before: span }));
+  const before = (text, span) => chooser(text, () => remind(now(task), { before: span }));
   return part(
     "Reminders",
     rows.length ? make("ul", { class: "plain" }, ...rows) : null,
@@ -95,7 +100,7 @@ export function drawReminders(task) {
       // A distance needs a due to count from, whether or not the task has one.
       write: (words) => (/\b(before|ahead|earlier)$/i.test(words) ? `"x" tomorrow at noon remind me ${words}` : `"x" remind me ${words}`),
       take: (reading) => (reading.reminders?.length === 1 ? { reminders: reading.reminders } : null),
-      save: ({ reminders: [each] }) => remind(task, each.includes("T") ? { at: each } : { before: each }),
+      save: ({ reminders: [each] }) => remind(now(task), each.includes("T") ? { at: each } : { before: each }),
     }),
     task.due &&
       make(
@@ -118,7 +123,7 @@ export function drawMarks(task) {
   });
   const save = () => {
     const words = readTags(tags.value, task.tags ?? []);
-    if (tags.value !== tags.defaultValue && words.join("\n") !== (task.tags ?? []).join("\n")) edit(task, { tags: words });
+    if (tags.value !== tags.defaultValue && words.join("\n") !== (task.tags ?? []).join("\n")) edit(now(task), { tags: words });
   };
   tags.addEventListener("change", save);
   const levels = ["none", "low", "medium", "high"];
@@ -127,11 +132,11 @@ export function drawMarks(task) {
     { "aria-label": "Priority" },
     ...levels.map((name) => make("option", { value: name, selected: name === task.priority }, name)),
   );
-  priority.addEventListener("change", () => edit(task, { priority: priority.value }));
+  priority.addEventListener("change", () => edit(now(task), { priority: priority.value }));
   const rows = [
     make("label", {}, "Tags", tags),
     make("label", {}, "Priority", priority),
-    "list" in task && drawList(task),
+    (state.hasLists || task.list) && drawList(task),
   ];
   return make("section", { class: "field marks", "aria-label": "Marks" }, ...rows);
 }
@@ -144,6 +149,6 @@ function drawList(task) {
     make("option", { value: "" }, "Inbox"),
     ...names.map((name) => make("option", { value: name, selected: name === task.list?.name }, quote(name))),
   );
-  list.addEventListener("change", () => edit(task, { list: list.value || null }));
+  list.addEventListener("change", () => edit(now(task), { list: list.value || null }));
   return make("label", {}, "List", list);
 }

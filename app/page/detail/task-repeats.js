@@ -3,7 +3,7 @@ import { editSeries, remove, repeat } from "../data/actions.js";
 import { make, makeButton } from "../text/elements.js";
 import { state } from "../data/state.js";
 import { localDue, sayShort } from "../text/when.js";
-import { part } from "./task-fields.js";
+import { now, part } from "./task-fields.js";
 import { makeWordField } from "./word-field.js";
 
 const SHOWN = 5;
@@ -20,7 +20,7 @@ export function drawRepeats(task, series, occurrences) {
     save: ({ rule: written }, reading) => {
       const more = reading.first_due ? { first_due: reading.first_due } : {};
       if (series) editSeries(series, { rule: written, ...more });
-      else repeat(task, written, task.due ? {} : more);
+      else repeat(now(task), written, task.due ? {} : more);
     },
   });
   if (!series?.recurrence) return part("Repeats", field);

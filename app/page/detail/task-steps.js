@@ -29,7 +29,7 @@ export function drawSteps(task, steps) {
     field.value = "";
     if (!(await addStep(task, title))) field.value ||= title;
   });
-  const total = task.subtasks.total;
+  const total = task.subtasks?.total ?? 0;
   const rest = total > steps.length ? make("p", { class: "fact" }, `${steps.length} of ${total} are shown`) : null;
   return part("Subtasks", rows.length ? make("ul", { class: "plain" }, ...rows) : null, rest, field);
 }

@@ -70,8 +70,6 @@ class AddTask extends HTMLElement {
       reminder.disabled = !day.value;
       if (reminder.disabled) reminder.value = "";
     });
-    // The first reading of a service takes longer than those that follow.
-    this.#title.addEventListener("focus", () => state.connected && readTyped("x"), { once: true });
     this.#title.addEventListener("scroll", () => (this.#mirror.scrollLeft = this.#title.scrollLeft));
     form.addEventListener("submit", async (event) => {
       event.preventDefault();

@@ -8,8 +8,8 @@ import "./series-row.js";
 import "./task-row.js";
 import "./week-board.js";
 
-/** The rows of a section that are there at once, and that each "Show more" adds. */
-const AT_ONCE = 100;
+/** The rows of a section that are there at once, and that each "Show more" adds; today is never cut. */
+const AT_ONCE = 60;
 const MORE = 200;
 const LONG = 50;
 /** The rows that are built before the first sight of a view, and with each frame after it. */
@@ -70,10 +70,11 @@ class TaskList extends HTMLElement {
     if (!held || (held.focused.isConnected && document.activeElement === held.focused)) return;
     if (document.activeElement !== document.body) return;
     const rows = [...this.querySelectorAll("task-row")];
-    const same = rows.find((row) => row.dataset.id === held.id && row.checkVisibility());
+    const same = rows.find((row) => row.dataset.id === held.id);
+    if (same?.checkVisibility()) return same.querySelector(`.${held.part}`)?.focus({ preventScroll: true });
     // Where the task is gone, the keys go on with the one that has taken its place.
-    const next = held.shown ? rows.filter((row) => row.checkVisibility())[held.index] : null;
-    (same?.querySelector(`.${held.part}`) ?? next?.querySelector(".circle"))?.focus({ preventScroll: true });
+    const next = held.shown && rows.slice(held.index).find((row) => row.checkVisibility());
+    if (next) next.querySelector(".circle").focus({ preventScroll: true });
   }
 
   #listParts(place) {
@@ -156,7 +157,7 @@ class TaskList extends HTMLElement {
     return fold;
   }
 
-  #rows(part, key, tasks, kind, section, limit = this.#limits.get(key) ?? AT_ONCE) {
+  #rows(part, key, tasks, kind, section, limit = this.#limits.get(key) ?? (key === "Today" ? Infinity : AT_ONCE)) {
     const parent = part.querySelector(".rows");
     const known = new Map([...parent.children].map((row) => [row.dataset.id, row]));
     const rows = [];

@@ -31,10 +31,14 @@ class TaskRow extends HTMLElement {
     } else if (!event.target.closest("button, input, a")) openTask(this.#task.id);
   }
 
+  /** On the circle Enter opens and Space ticks, once however long they are held. */
   #press(event) {
-    if (event.key !== "Enter" || !event.target.matches(".circle") || isComposing(event)) return;
+    if (!["Enter", " "].includes(event.key) || !event.target.matches("button.circle") || isComposing(event)) return;
     event.preventDefault();
-    if (!event.repeat) openTask(this.#task.id);
+    event.stopPropagation();
+    if (event.repeat) return;
+    if (event.key === "Enter") openTask(this.#task.id);
+    else toggle(this.#task);
   }
 
   /** Show a task in a section; the same again changes nothing. */
@@ -165,6 +169,8 @@ class TaskRow extends HTMLElement {
     this.#editing = true;
     const task = this.#task;
     const again = this.#draft !== null;
+    // The keys go back to where they came from: by a click the title, by E the circle.
+    const back = document.activeElement?.matches(".circle") ? ".circle" : ".title";
     const field = make("input", {
       class: "title",
       dir: "auto",
@@ -179,7 +185,7 @@ class TaskRow extends HTMLElement {
       const title = field.value.trim();
       this.#drawn = "";
       field.replaceWith(this.#makeTitle());
-      if (focused) this.querySelector(".title").focus();
+      if (focused) this.querySelector(back).focus();
       this.#draft = null;
       // After a refusal the person knows what others have changed: then the newest version counts.
       if (keep && title && title !== task.title) this.#save(again ? this.#task : task, title);

@@ -14,6 +14,8 @@ const SAID = {
   update_recurring_task: "changed all of",
 };
 
+const LISTS = { create_list: "made a list", update_list: "changed a list", delete_list: "deleted a list" };
+
 /** Return a change as parts of a sentence, titles as elements of their own. */
 export function tellChange(change, changes, { zone, today }) {
   const who = tellWho(change.actor);
@@ -65,6 +67,7 @@ function tellWho(actor) {
 }
 
 function tellWhat(change, zone, today) {
+  if (!change.tasks.length && LISTS[change.kind]) return [LISTS[change.kind]];
   const [first] = change.tasks;
   const differs = first?.changes ?? {};
   if (change.tasks.length === 1 && change.kind === "update_task") {
