@@ -4,8 +4,6 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from typing import Any
-
 import pytest
 from playwright.sync_api import Locator, Page, expect
 

@@ -9,7 +9,6 @@ import httpx2
 import pytest
 from mcp import MCPError
 
-import evolution_todo
 from app.testing.scripted_model import last_result
 from app.testing.service import AnswerLost, CallRefused, Revision, Todo, judge
 from tests.architecture.ours import ROOT
@@ -144,6 +143,6 @@ def test_an_event_that_breaks_its_schema_fails_the_test(todo: Todo) -> None:
 def test_beside_packages_of_the_same_names_it_says_what_to_do(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(evolution_todo, "find_clashes", lambda _home: ["app"])
+    monkeypatch.setattr("evolution_todo.find_clashes", lambda _home: ["app"])
     with pytest.raises(pytest.fail.Exception, match="other packages named app: give its tests an environment"):
         request.getfixturevalue("todo")
