@@ -15,15 +15,17 @@ PROMISES = ("faults",)
 SEED = int(os.environ.get("TODO_FAULT_SEED", "20261125"))
 GROUPS = {
     "sidecar": ["daprd killed", "daprd stopped", "daprd hangs", "daprd crashes while it delivers"],
-    "broker": ["Kafka killed", "Kafka stopped", "Kafka hangs", "daprd started before Kafka", "Kafka's answers lost"],
-    "product": ["app killed", "all apps killed", "leader hangs beyond its lease", "rolling restart"],
+    "broker": ["Kafka killed", "Kafka's answers lost"],
+    "product": ["all apps killed", "leader hangs beyond its lease"],
     "database": ["PostgreSQL restarted, immediate", "PostgreSQL hangs", "connections cut"],
     "disk": ["database's disk full"],
     "clock": ["clock an hour ahead"],
     "clock back": ["clock an hour behind"],
 }
-# A minute: the outbox redelivers the records that the group has skipped.
+# Minutes: Kafka starts again for each, or the outbox redelivers the records that the group has skipped.
 LONG_GROUPS = {
+    "broker away": ["Kafka stopped", "Kafka hangs", "daprd started before Kafka"],
+    "product in part": ["app killed", "rolling restart"],
     "limit": ["one event too large for Kafka"],
     "passed over": ["records passed over"],
 }
