@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
 
 import typer
 
+from app.cli.keeping.commands import keeping_cli
 from app.cli.people import person_cli, token_cli
 from app.runtime import run_program
 from app.settings import BadSettings, Settings, load_settings
@@ -24,6 +25,7 @@ cli.add_typer(mcp_cli, name="mcp")
 live_cli = typer.Typer(no_args_is_help=True, help="The real chain on this machine: PostgreSQL, Kafka and Dapr.")
 cli.add_typer(events_cli, name="events")
 cli.add_typer(live_cli, name="live")
+cli.add_typer(keeping_cli)  # without a name: its commands stand beside the others
 cli.add_typer(person_cli, name="person")
 cli.add_typer(token_cli, name="token")
 

@@ -1,0 +1,1 @@
+"""The commands by which what is stored is kept, moved and looked at."""
