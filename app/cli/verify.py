@@ -143,9 +143,9 @@ def show_report(report: Report) -> None:
     for row in report.write()["topics"]:
         table.add_row(*(str(row[name]) for name in ("topic", "partitions", "records", "events", "duplicates")))
     console.print(table)
-    for each in report.webhooks:
-        said = ", ".join(f"{each[state]} {state.replace('_', ' ')}" for state in STATES)
-        console.print(f"webhook {each['name']!r}: {said}", markup=False)
+    for hook in report.webhooks:
+        said = ", ".join(f"{hook[state]} {state.replace('_', ' ')}" for state in STATES)
+        console.print(f"webhook {hook['name']!r}: {said}", markup=False)
     for note in report.notes:
         console.print(f"note: {note}", markup=False)
     for task_id, found in report.ledger.tasks:
