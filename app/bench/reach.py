@@ -147,7 +147,7 @@ async def _add_person(service: Service, number: int, address: str) -> Who:
 async def _ring(
     service: Service, people: list[Who], count: int, url: str, hanging: Who | None = None
 ) -> tuple[list[float], float]:
-    """Let reminders of these people come due within one second; return the seconds until each came, and the CPU."""
+    """Let reminders of these people come due within one second; return the seconds of each, and the CPU used."""
 
     async def create(number: int) -> str:
         answer = await service.store.write(people[number % len(people)], _create)

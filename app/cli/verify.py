@@ -14,6 +14,7 @@ from events.catalog import EventType, name_topic
 from events.instants import read_instant
 from events.outbox import PublishedPage, find_published_bounds, list_published
 from events.topic_audit import TopicAudit
+from todo.channels.queue import STATES, count_webhooks
 
 PAGE = 2_000
 
@@ -28,6 +29,7 @@ class Report:
     partitions: dict[str, int] = field(default_factory=dict)
     floors: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    webhooks: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
@@ -56,6 +58,7 @@ class Report:
                 {"task_id": task_id, "findings": [each.write() for each in found]} for task_id, found in books.tasks
             ],
             "records": [each.write() for each in books.findings if each.task_id is None],
+            "webhooks": self.webhooks,
             "notes": self.notes,
         }
 
@@ -81,6 +84,7 @@ async def verify_events(settings: Settings, brokers: str, *, use_database: bool)
         oldest, newest = await database.read(find_published_bounds)
         await asyncio.to_thread(read_topics, settings, report)
         await _compare(database, report, newest)
+        report.webhooks = await database.read(count_webhooks)
     finally:
         await database.close()
     since = _to_milliseconds(oldest) if oldest else 0
@@ -139,6 +143,9 @@ def show_report(report: Report) -> None:
     for row in report.write()["topics"]:
         table.add_row(*(str(row[name]) for name in ("topic", "partitions", "records", "events", "duplicates")))
     console.print(table)
+    for hook in report.webhooks:
+        said = ", ".join(f"{hook[state]} {state.replace('_', ' ')}" for state in STATES)
+        console.print(f"webhook {hook['name']!r}: {said}", markup=False)
     for note in report.notes:
         console.print(f"note: {note}", markup=False)
     for task_id, found in report.ledger.tasks:

@@ -2,7 +2,7 @@
 # requires-python = ">=3.11"
 # dependencies = ["dapr[fastapi]>=1.19"]
 # ///
-"""A downstream team's service that follows the task events through its own daprd and keeps their latest states."""
+"""A downstream team's service that follows the task events, through its own daprd and keeps their latest states."""
 
 import hmac
 import os
@@ -64,12 +64,17 @@ async def receive(request: Request) -> Any:
     except ValidationError:
         return {"status": "DROP"}  # it will never be readable: to the dead letters
     try:
-        if envelope.id not in seen:  # at least once means: sometimes twice
-            apply(envelope.type, envelope.data.task_id, envelope.data.data)
-            seen[envelope.id] = await request.json()
+        take(envelope, await request.json())
     except Exception:  # noqa: BLE001  # our own failure, such as a database that is away: deliver the event again
         return {"status": "RETRY"}
     return {"status": "SUCCESS"}
+
+
+def take(envelope: Envelope, event: dict[str, Any]) -> None:
+    """Take an event once: at least once means sometimes twice, on both ways and over both."""
+    if envelope.id not in seen:
+        apply(envelope.type, envelope.data.task_id, envelope.data.data)
+        seen[envelope.id] = event
 
 
 def apply(kind: str, task_id: str, change: Change) -> None:

@@ -2,25 +2,35 @@
 
 import ast
 import importlib.util
+import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import httpx2
 import pytest
+from pydantic_core import to_json
 
+from app.channels.webhook import sign, write_secret
+from app.system import SystemClock
 from tests.architecture.ours import PACKAGES, ROOT
 
 pytestmark = pytest.mark.anyio
 
 SCRIPT = ROOT / "examples/consumer/consumer.py"
+WEBHOOK = SCRIPT.with_name("webhook.py")
 SUCCESS, RETRY, DROP = ({"status": word} for word in ("SUCCESS", "RETRY", "DROP"))
 
 
 @pytest.fixture
 def module(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.delenv("APP_API_TOKEN", raising=False)
-    spec = importlib.util.spec_from_file_location("example_consumer", SCRIPT)
+    return load(SCRIPT)
+
+
+def load(script: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"example_{script.stem}", script)
     assert spec is not None
     assert spec.loader is not None
     loaded = importlib.util.module_from_spec(spec)
@@ -147,3 +157,51 @@ def test_it_imports_nothing_of_ours_and_is_short() -> None:
     assert {name.partition(".")[0] for name in names}.isdisjoint(PACKAGES)
     code = [line for line in SCRIPT.read_text("utf-8").splitlines() if line.strip() and not line.startswith("#")]
     assert len(code) <= 80
+
+
+SECRET = write_secret(b"0" * 32)
+
+
+async def post(
+    http: httpx2.AsyncClient, event: dict[str, Any], *, secrets: tuple[str, ...] = (SECRET,), age: int = 0
+) -> int:
+    """Post an event as our webhooks do; return the status."""
+    body, at = to_json(event), str(int(SystemClock().now().timestamp()) - age)
+    signed = " ".join(sign(secret, event["id"], at, body) for secret in secrets)
+    headers = {"webhook-id": event["id"], "webhook-timestamp": at, "webhook-signature": signed}
+    return (await http.post("/webhook", content=body, headers=headers)).status_code
+
+
+@pytest.fixture
+def webhook(module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The same service with the route of the webhook."""
+    monkeypatch.setitem(sys.modules, "consumer", module)
+    return load(WEBHOOK)
+
+
+@pytest.mark.usefixtures("webhook")
+async def test_a_webhook_leads_to_the_same_state_and_an_event_on_both_ways_counts_once(
+    http: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WEBHOOK_SECRET", SECRET)
+    first, second = make_event("a", "task.created", 1), make_event("b", "task.updated", 2)
+    assert await deliver(http, first) == SUCCESS
+    assert [await post(http, each) for each in (first, second)] == [204, 204]
+    seen = await look(http)
+    assert ([event["id"] for event in seen["events"]], seen["tasks"]["t"]["version"]) == (["a", "b"], 2)
+    other = write_secret(b"1" * 32)
+    assert await post(http, make_event("c", "task.updated", 3), secrets=(other, SECRET)) == 204
+    assert await post(http, {"id": "d", "type": "channel.test"}) == 202, "a test of the channel"
+
+
+@pytest.mark.usefixtures("webhook")
+async def test_a_webhook_that_is_not_signed_or_old_is_refused(
+    http: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    event = make_event("a", "task.created", 1)
+    assert await post(http, event) == 401, "without a secret of its own it takes nothing"
+    monkeypatch.setenv("WEBHOOK_SECRET", SECRET)
+    assert await post(http, event, secrets=(write_secret(b"1" * 32),)) == 401
+    assert await post(http, event, age=400) == 401
+    assert (await http.post("/webhook", json=event)).status_code == 401
+    assert (await look(http))["events"] == []

@@ -90,10 +90,6 @@ MAKING: list[tuple[str, dict[str, Any]]] = [
     ),
     ("remind me tomorrow to call mum", {"title": "call mum", "reminders": ["0m"], "due": "2026-11-24"}),
     ("remind me tomorrow to call mum at 5", {"title": "call mum", "reminders": ["0m"], "due": "2026-11-24T17:00"}),
-    (
-        "remind me to take my pills every 10 minutes until it's done",
-        {"title": "take my pills", "reminders": [{"at": "2026-11-23T09:10", "nag": "10m"}]},
-    ),
     ("remind me at 5 to go to bed", {"title": "go to bed", "reminders": ["0m"], "due": "2026-11-23T17:00"}),
     ("remind me to go to bed tonight at 10", {"title": "go to bed", "reminders": ["0m"], "due": "2026-11-23T22:00"}),
     ("set a reminder to call mum tomorrow at 9", {"title": "call mum", "reminders": ["0m"], "due": "2026-11-24T09:00"}),
@@ -198,8 +194,6 @@ REPEATING: list[tuple[str, dict[str, Any]]] = [
 """`create_recurring_task`."""
 
 LISTS: list[tuple[str, dict[str, Any]]] = [
-    ("where do you remind me?", {"has_reminder": True, "limit": 1}),
-    ("where will my reminders ring?", {"has_reminder": True, "limit": 1}),
     ("what should I do today?", {"due_from": "2026-11-23", "due_until": "2026-11-23"}),
     ("what's next?", {"due_from": "2026-11-23", "due_until": "2026-11-30"}),
     ("upcoming", {"due_from": "2026-11-23", "due_until": "2026-11-30"}),
@@ -254,18 +248,6 @@ CHANGING: list[tuple[str, str | None, str, dict[str, Any]]] = [
         {"task_id": "T", "at": "2026-11-24T09:00"},
     ),
     ("cancel the reminder for the dentist", "dentist", "cancel_reminder", {"task_id": "T"}),
-    (
-        "nag me about the dentist every 10 minutes until it's done",
-        "dentist",
-        "set_reminder",
-        {"task_id": "T", "at": "2026-11-23T09:10", "nag": "10m"},
-    ),
-    (
-        "keep reminding me every hour about the dentist",
-        "dentist",
-        "set_reminder",
-        {"task_id": "T", "at": "2026-11-23T10:00", "nag": "1h"},
-    ),
     ("don't remind me about the dentist", "dentist", "cancel_reminder", {"task_id": "T"}),
     ("snooze the dentist for 10 minutes", "dentist", "snooze_reminder", {"task_id": "T", "duration": "10m"}),
     ("snooze the dentist by 10 minutes", "dentist", "snooze_reminder", {"task_id": "T", "duration": "10m"}),

@@ -30,6 +30,7 @@ FAILS_FOR = timedelta(days=5)
 WINDOW, MOST_WINDOWS = 50, 10
 """Rows of a channel that are looked at together, and how often in one step while none of them goes."""
 MOST_ENDED = 500
+STATES = ("sent", "waiting", "given_up", "dropped")
 KEPT_FOR = timedelta(days=30)
 """How long a delivery that has ended can be looked at."""
 
@@ -77,6 +78,13 @@ _AGAIN = _SET.where(_D.c.state == WAITING).values(next_at=bindparam("at"), reaso
 _OVER = select(_D.c.number).where(_WAITING, _D.c.expires_at <= bindparam("until")).limit(MOST_ENDED)
 _END_MANY = (
     update(_D).where(_D.c.number.in_(_OVER)).values(state="given_up", reason=bindparam("why"), done_at=bindparam("at"))
+)
+_COUNTED = (
+    select(_C.c.id, _C.c.name, _D.c.state, func.count(_D.c.number).label("many"))
+    .outerjoin(_D, _D.c.channel_id == _C.c.id)
+    .where(_C.c.kind.in_(FOR_PROGRAMS))
+    .group_by(_C.c.id, _C.c.name, _D.c.state)
+    .order_by(_C.c.id)
 )
 _OLDEST = select(_D.c.number).order_by(_D.c.number).limit(MOST_ENDED).subquery()
 _FORGET = delete(_D).where(
@@ -307,6 +315,18 @@ def give_up(connection: Connection, channel_id: str, why: str, now: datetime) ->
     ended = connection.execute(_END_MANY, over).rowcount
     schedule(connection, channel_id, channel.paused_until, at)
     return ended
+
+
+def count_webhooks(connection: Connection) -> list[dict[str, Any]]:
+    """Return `{channel, name, sent, waiting, given_up, dropped}` of each person's webhooks, for the operator."""
+    rows = connection.execute(_COUNTED).all()
+    found: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        empty = {"channel": row.id, "name": row.name, **dict.fromkeys(STATES, 0)}
+        counts = found.setdefault(row.id, empty)
+        if row.state is not None:
+            counts[row.state] = row.many
+    return list(found.values())
 
 
 def forget_old(connection: Connection, now: datetime) -> int:

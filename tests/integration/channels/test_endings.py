@@ -4,6 +4,7 @@ import pytest
 
 from tests.integration.channels.receivers import Web, answer, make
 from tests.world import World
+from todo.channels.queue import count_webhooks
 
 PROMISES = ("channels-end",)
 
@@ -84,3 +85,18 @@ async def test_deliveries_that_ended_a_month_ago_are_removed_in_batches_and_no_o
     assert [each["state"] for each in left] == ["waiting"]
     world.clock.move(days=60)
     assert await world.service.sender.tidy() == 0, "what waits stays"
+
+
+@pytest.mark.on_both_databases
+async def test_the_operator_sees_what_became_of_the_events_for_each_webhook(world: World, web: Web) -> None:
+    await make(world, kind="webhook", name="n8n", address="https://hooks.example/x")
+    await make(world, kind="webhook", name="idle", address="https://idle.example/x", events=["reminder.due"])
+    await make(world, kind="ntfy", address="https://ntfy.example/x")
+    await world.rest.post("/tasks", json={"title": "Buy milk"})
+    await world.settle()
+    await world.send()
+    await world.rest.post("/tasks", json={"title": "Buy bread"})
+    await world.settle()
+    counted = await world.service.database.read(count_webhooks)
+    shown = [(each["name"], each["sent"], each["waiting"], each["given_up"], each["dropped"]) for each in counted]
+    assert shown == [("n8n", 1, 1, 0, 0), ("idle", 0, 0, 0, 0)]
