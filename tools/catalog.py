@@ -15,12 +15,12 @@ def _describe(name: str, description: str, answer: type = WriteAnswer) -> ToolSp
 TOOLS = (
     _describe(
         "create_task",
-        "Add one task to the person's list. Reminders can be set in the same call.",
+        "Add one task, with its subtasks if it has some. Reminders can be set in the same call.",
     ),
     _describe(
         "find_tasks",
-        "List or search tasks by words, status, dates, tags or priority. With due_until also upcoming dates of series, "
-        "which total does not count. Answers a page; pass next_cursor as cursor for more.",
+        "List or search tasks by words, status, dates, list, tags or priority. With due_until also upcoming dates of "
+        "series, which total does not count. Answers a page; pass next_cursor as cursor for more.",
         FindAnswer,
     ),
     _describe(
@@ -30,11 +30,11 @@ TOOLS = (
     ),
     _describe(
         "update_task",
-        "Change a task's title, notes, due, priority or tags. What is not given stays.",
+        "Change a task's title, notes, due, start, list, parent, priority or tags. What is not given stays.",
     ),
     _describe(
         "complete_task",
-        "Mark a task as done. Waiting reminders are cancelled.",
+        "Mark a task as done, with its open subtasks. Waiting reminders are cancelled.",
     ),
     _describe(
         "reopen_task",
@@ -42,7 +42,7 @@ TOOLS = (
     ),
     _describe(
         "delete_task",
-        "Remove a task from the list. To mark it done use complete_task.",
+        "Remove a task with its subtasks. To mark it done use complete_task.",
     ),
     _describe(
         "set_reminder",

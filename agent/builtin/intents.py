@@ -56,6 +56,8 @@ COMPLETE: dict[str, Callable[[Reader, Intent], Intent]] = {
     "preview": series_intents.preview,
     "search": list_intents.search,
     "list_tagged": list_intents.list_tagged,
+    "list_named": list_intents.list_named,
+    "put_in_list": task_intents.put_in_list,
     "list_priority": list_intents.list_priority,
     "list_completed": list_intents.list_completed,
     "list_due": list_intents.list_due,

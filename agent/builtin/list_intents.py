@@ -32,6 +32,11 @@ def list_tagged(reader: Reader, draft: Intent) -> Intent:
     return replace(draft, args={"tags": [reader.restore(draft.slots["tag"]).lstrip("#")]})
 
 
+def list_named(reader: Reader, draft: Intent) -> Intent:
+    """List the open tasks of a list."""
+    return replace(draft, args={"list": reader.restore(draft.slots["list"])})
+
+
 def list_priority(reader: Reader, draft: Intent) -> Intent:
     """List the tasks of a priority, `high` if no level is named."""
     level = reader.read_level(draft.slots.get("level", "high"))

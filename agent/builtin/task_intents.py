@@ -259,6 +259,11 @@ def replace_notes(reader: Reader, draft: Intent) -> Intent:
     return _write_notes(reader, draft, "notes")
 
 
+def put_in_list(reader: Reader, draft: Intent) -> Intent:
+    """Move a task to a list."""
+    return replace(draft, args={"list": reader.restore(draft.slots["list"])})
+
+
 def delete_notes(reader: Reader, draft: Intent) -> Intent:
     """Ask back: a task may well be called "notes of the meeting"."""
     return reader.refuse("notes_or_task", text=reader.restore(draft.slots["target"]))
@@ -278,10 +283,7 @@ def _create(reader: Reader, draft: Intent, reminders: tuple[str, ...]) -> Intent
     line = cut_line(reader, find_words(what), after)
     marks = line.marks
     if "list" in draft.slots:
-        tag = draft.slots["list"].lower()
-        if " " in tag:
-            return reader.refuse("two_ways")
-        marks["tags"] = [*marks.get("tags", []), tag]
+        marks["list"] = reader.restore(draft.slots["list"])
     if reminders:
         marks["reminders"] = list(reminders)
     return create_from(reader, draft, line.split, marks)

@@ -16,11 +16,13 @@ from app.storage.sqlite import SqliteFile
 from app.system import SystemClock, SystemIds
 from events.instants import write_instant
 from events.sql import table_of
+from todo.record.list_models import TaskList
 from todo.record.models import NO_DEADLINE, TaskTag
 from todo.record.queries import REMINDER, TASK
 from todo.record.work import Work
 from todo.tasks.search_index import index_step
 from todo.text import when
+from todo.text.list_names import fold_name
 from todo.text.search_words import fold_tag, fold_task
 
 ZONE = "UTC"
@@ -29,6 +31,10 @@ RARE_WORD = "zephyr"
 """Occurs in ten tasks of any file."""
 COMMON_WORD = "chore"
 """Occurs in every task."""
+LISTS = tuple(f"List {number}" for number in range(10))
+PARENT = "01930000-0000-7000-8000-000000000001"
+"""The first task of the local person, which has twenty subtasks."""
+_BELOW, _EVERY = 20, 50
 _WORDS = ("garden", "invoice", "doctor", "kitchen", "report", "ticket", "present", "laundry", "meeting", "letter")
 _BATCH = 5_000
 
@@ -43,6 +49,7 @@ def fill_file(path: Path, count: int) -> None:
     try:
         handle.raw.execute("BEGIN IMMEDIATE")
         ensure_local_user(handle.connection, ZONE, work.at)
+        handle.connection.execute(insert(table_of(TaskList)), [_make_list(each, work.at) for each in range(len(LISTS))])
         for first in range(0, count, _BATCH):
             made = list(make_rows(first, min(first + _BATCH, count), count, now, ids))
             handle.connection.execute(insert(TASK), [task for task, _, _ in made])
@@ -75,6 +82,7 @@ def make_rows(
 ) -> Iterator[Rows]:
     """Yield the rows of the tasks `first` to `last` of `count`: the task, its tags, its reminders."""
     zone = when.read_zone(ZONE)
+    parent_id, list_id = None, None
     rare_every = max(count // 10, 1)
     for index in range(first, last):
         # Spread deterministically: multiplying by a large odd number permutes the residues of a power of two.
@@ -90,8 +98,17 @@ def make_rows(
         deadline = NO_DEADLINE if due is None else when.deadline_of(due, zone)
         key, words = fold_task(title, notes, tags)
         at = write_instant(created)
+        start = f"{now + timedelta(days=mixed // 29 % 60 - 30):%Y-%m-%d}" if mixed // 23 % 4 == 0 else None
+        task_id = PARENT if index == 0 and user == LOCAL_USER else ids.new()
+        if not 0 < index % _EVERY <= _BELOW:
+            parent_id, list_id = None, name_list_id(mixed // 31 % (2 * len(LISTS)))
         task = {
-            "id": ids.new(),
+            "id": task_id,
+            "list_id": list_id,
+            "parent_id": parent_id,
+            "has_subtasks": int(index % _EVERY == 0),
+            "start": start,
+            "starts_at": None if start is None else when.begins_at(start, zone),
             "user_id": user,
             "kind": "task",
             "title": title,
@@ -114,7 +131,20 @@ def make_rows(
             "words": words,
             "unindexed": 1,
         }
+        if index % _EVERY == 0:
+            parent_id = task_id
         yield task, [_make_tag(task, tag) for tag in tags], _make_reminders(task, mixed // 19, now, ids)
+
+
+def name_list_id(number: int) -> str | None:
+    """Return the id of a list by its number; None from the tenth on: half of the tasks are in none."""
+    return f"01930000-0000-7000-8000-0000000001{number:02}" if number < len(LISTS) else None
+
+
+def _make_list(number: int, at: str) -> dict[str, Any]:
+    name = LISTS[number]
+    row = {"id": name_list_id(number), "user_id": LOCAL_USER, "name": name, "name_key": fold_name(name)}
+    return {**row, "position": number + 1, "archived": False, "created_at": at, "deleted_at": None}
 
 
 def _make_due(mixed: int, now: datetime) -> str | None:

@@ -6,7 +6,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from app.bench.full_file import COMMON_WORD, RARE_WORD, TAGS
+from app.bench.full_file import COMMON_WORD, PARENT, RARE_WORD, TAGS
+from app.bench.full_file import LISTS as NAMES
 from app.bench.rows import Row, compare, hold, pick
 from app.identity import LOCAL_PERSON
 from app.storage.sqlite import Handle, SqliteFile
@@ -23,6 +24,8 @@ LISTS: dict[str, dict[str, Any]] = {
     "overdue": {"status": "overdue"},
     "one tag": {"tags": [TAGS[3]]},
     "due within a week": {"due_from": "today", "due_until": "in 7 days"},
+    "one list": {"list": NAMES[3]},
+    "available": {"available": True},
 }
 TEXTS: dict[str, dict[str, Any]] = {
     "text in 10 tasks": {"text": RARE_WORD},
@@ -38,6 +41,7 @@ def measure_searches(few: Path, many: Path, repeats: int) -> list[Row]:
         for name, given in ((name, _with_dates(given)) for name, given in LISTS.items()):
             rows.append(_compare(f"find: {name}", readers, given, repeats, 1.5))
             rows.append(_compare(f"find: {name}, page 2", readers, given, repeats, 1.5, page=2))
+        rows.append(_compare("find: one parent", readers, {"parent_id": PARENT}, repeats, 1.5))
         rows += [_compare(f"find: {name}", readers, given, repeats, 5) for name, given in TEXTS.items()]
         times = [(_time(readers[1], given, 1 + repeats // 300), given) for given in combine()]
         for times_of, given in sorted(times, key=lambda each: -max(each[0]))[:3]:
@@ -69,6 +73,9 @@ def combine() -> Iterator[dict[str, Any]]:
         {"text": COMMON_WORD, "tags": [TAGS[3]], "priority": "high"},
         {"text": RARE_WORD, "has_reminder": True},
         {"due_until": "2100-01-01", "priority": "low"},
+        {"list": NAMES[3]},
+        {"list": "inbox", "available": False},
+        {"parent_id": PARENT},
         {"completed_from": "2000-01-01"},
     )
     for sort, status, given in product(sorts, ("open", "completed", "overdue", "all"), filters):

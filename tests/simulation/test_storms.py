@@ -88,7 +88,7 @@ class Storm:
         task = self.chance.choice(self.tasks) if self.tasks else None
         kind = self.chance.choice(["create", "update", "complete", "reopen", "remind"]) if task else "create"
         method, path, body = {
-            "create": ("POST", "/tasks", {"title": f"Task {self.calls}", "reminders": [self.soon(world)]}),
+            "create": ("POST", "/tasks", self.draw_task(world)),
             "update": ("PATCH", f"/tasks/{task}", {"title": f"Title {self.calls}"}),
             "complete": ("POST", f"/tasks/{task}/complete", {}),
             "reopen": ("POST", f"/tasks/{task}/reopen", {}),
@@ -105,6 +105,14 @@ class Storm:
             self.acknowledged += [event["id"] for event in answer["events"]]
             if kind == "create":
                 self.tasks.append(answer["task"]["id"])
+                self.tasks += [each["id"] for each in answer.get("subtasks", [])]
+
+    def draw_task(self, world: World) -> dict[str, Any]:
+        """Return a new task; every third one has subtasks and stands in a list."""
+        task: dict[str, Any] = {"title": f"Task {self.calls}", "reminders": [self.soon(world)]}
+        if self.chance.random() < 1 / 3:
+            task |= {"subtasks": ["One", "Two"], "list": f"List {self.calls % 2}"}
+        return task
 
     def soon(self, world: World) -> str:
         return (world.clock.now() + timedelta(seconds=self.chance.choice([5, 60, 900]))).isoformat()

@@ -112,7 +112,7 @@ _MARK = update(TASK).where(TASK.c.id == bindparam("key"), TASK.c.user_id == bind
 
 
 def mark_parent(work: Work, task_id: str) -> None:
-    """Note that a task has a subtask; it is no change of that task, so its version stays."""
+    """Note that a task has a subtask; that does not change the task itself, so its version stays."""
     work.connection.execute(_MARK, {"key": task_id, "owner": work.who.user_id})
 
 

@@ -24,6 +24,10 @@ NEAR_NAMES: dict[str, str] = {
     "tags": "label labels categories",
     "text": "query search q",
     "zone": "timezone tz",
+    "list": "project folder category list_name list_id",
+    "parent_id": "parent parent_task",
+    "subtasks": "children checklist steps items",
+    "start": "start_date not_before defer defer_until",
     "rule": "rrule repeat recurrence",
 }
 """Names that callers write for our arguments; they are suggested, never accepted."""

@@ -29,7 +29,7 @@ def add_subtasks(change: Change, parent: TaskRow, subtasks: Sequence[NewTask]) -
 
 
 def add_templates(change: Change, instance: TaskRow, titles: Sequence[str]) -> None:
-    """Make the subtasks that a series gives each of its instances, anew and open."""
+    """Make the subtasks that a series gives each of its instances, new and open."""
     add_subtasks(change, instance, [{"title": title, "tags": []} for title in titles])
 
 

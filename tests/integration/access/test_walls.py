@@ -31,10 +31,12 @@ BODIES: dict[str, Any] = {
     "decide_confirmation": {"decision": "accept"},
     "disable_person": {"disabled": True},
     "update_channel": {"enabled": False},
+    "update_list": {"name": "Mine now"},
 }
 ARGUMENTS: dict[str, dict[str, Any]] = {
     **{name: body for name, body in BODIES.items() if name in OPERATIONS},
     "create_recurring_task": {"rule": "FREQ=DAILY"},
+    "create_task": {"title": "Mine"},
 }
 UNWATCHED = {"credential"}
 """What reading changes: the last use of a token."""
@@ -65,7 +67,16 @@ class Scene:
 async def set_scene(house: House) -> Scene:
     """Let Ann have a task, a series, a reminder that rang, a channel, a plan, a question, a conversation, a token."""
     ann, ben = await house.join("Ann"), await house.join("Ben")
-    task = await ann.make(f"{MARK} one", notes=MARK, tags=[MARK], due="2026-11-23T11:00", reminders=["0m"])
+    listed = (await ann.rest("POST", "/lists", json={"name": f"{MARK} list"})).json()["list"]
+    task = await ann.make(
+        f"{MARK} one",
+        notes=MARK,
+        list=listed["name"],
+        subtasks=[f"{MARK} below"],
+        tags=[MARK],
+        due="2026-11-23T11:00",
+        reminders=["0m"],
+    )
     series = (await ann.rest("POST", "/recurring-tasks", json={"title": f"{MARK} two", "rule": "FREQ=DAILY"})).json()
     for number in range(12):
         await ann.make(f"{MARK} {number}")
@@ -95,6 +106,7 @@ async def set_scene(house: House) -> Scene:
         "token": [ann.token_id],
         "channel": [channel["id"]],
         "connection": [await house.give_connection(ann)],
+        "list": [listed["id"]],
         "calendar": [await give_calendar(house, ann)],
     }
     return Scene(house, ann, ben, ids)
@@ -145,6 +157,8 @@ def kind_of(route: Route) -> str | None:
         return name.removesuffix("_id")
     if "/plans/" in route.path:
         return "plan"
+    if "/lists/" in route.path:
+        return "list"
     return "reminder" if "/reminders/" in route.path else "task"
 
 
@@ -203,11 +217,11 @@ async def test_no_tool_resource_or_prompt_reaches_what_is_anothers(house: House,
     before = await scene.rows()
     client = await scene.ben.connect(mode)
     for spec in TOOLS:
-        for kind in ("task", "reminder", "plan"):
-            if f"{kind}_id" not in spec.operation.request.model_fields:
+        for name in ("task_id", "parent_id", "reminder_id", "plan_id"):
+            if name not in spec.operation.request.model_fields:
                 continue
-            for foreign in scene.ids[kind]:
-                texts = [await try_tool(client, spec.name, f"{kind}_id", each) for each in (foreign, NOWHERE)]
+            for foreign in scene.ids["task" if name == "parent_id" else name.removesuffix("_id")]:
+                texts = [await try_tool(client, spec.name, name, each) for each in (foreign, NOWHERE)]
                 assert texts[0] == texts[1], spec.name
                 assert MARK not in texts[0]
     for uri in ("tasks://today", "tasks://overdue"):

@@ -110,6 +110,26 @@ SAFETY: Scenario = (
         },
     ),
     (1, "undo", {}),
+    (
+        1,
+        "create_task",
+        {
+            "title": "Party",
+            "due": "2026-12-24",
+            "start": "3d",
+            "list": "Home",
+            "subtasks": ["Cake", {"title": "Invitations", "due": "2w"}],
+        },
+    ),
+    (1, "create_task", {"title": "Candles", "parent_id": "{3}"}),
+    (1, "complete_task", {"task_id": "{3}"}),
+    (1, "undo", {}),
+    (1, "update_task", {"task_id": "{3}", "list": "Work", "shift": "1d"}),
+    (1, "update_task", {"task_id": "{4}", "clear": ["parent_id"]}),
+    (1, "create_recurring_task", {"title": "Week", "rule": "FREQ=WEEKLY", "subtasks": ["Bins"], "start": "1d"}),
+    (1, "complete_task", {"task_id": "{5}"}),
+    (1, "delete_task", {"task_id": "{3}"}),
+    (1, "undo", {}),
 )
 
 

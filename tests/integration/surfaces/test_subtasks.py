@@ -1,4 +1,4 @@
-"""Subtasks: one tree that is made, completed, moved, deleted and taken back as one, and comes anew in a series."""
+"""Subtasks: one tree that is made, completed, moved, deleted and taken back as one, and comes again in a series."""
 
 from typing import Any
 
