@@ -302,7 +302,8 @@ def test_every_view_is_accessible(windows: Windows, served: Served, look: str) -
     assert judge(page, axe) == []
     if look == "phone":
         box = detail.bounding_box()
-        assert box is not None and box["y"] > 60 and box["width"] == PHONE["width"]
+        assert box is not None
+        assert (box["y"] > 60, box["width"]) == (True, PHONE["width"])
         page.get_by_role("button", name="Close the task").click()
         page.get_by_role("button", name="Views and lists").click()
         assert judge(page, axe) == []
