@@ -13,7 +13,7 @@ from todo.requests.schemas import PreviewOccurrences
 from todo.series.preview import preview_occurrences
 
 DATES = 3
-"""The next dates that are told of a rule."""
+"""How many of the next dates come with a rule."""
 
 
 class ReadLine(Request):

@@ -14,7 +14,7 @@ from agent.builtin.time_values import When, begin_ahead
 from todo.requests.schemas import CreateTask
 
 _TAG = re.compile(r"#(?!\d+$)(\w[\w-]{0,63})")
-"""A number alone is no tag: "#12" may be the number of something."""
+"""A tag is more than a number: "#12" may be the number of something."""
 _LIST = re.compile(r"/(\w[\w-]{0,63}|[\ue200-\ue3ff])")
 
 

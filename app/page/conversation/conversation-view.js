@@ -37,7 +37,7 @@ class ConversationView extends HTMLElement {
   connectedCallback() {
     this.#field = make("textarea", {
       rows: 1,
-      placeholder: "Write, or press / from anywhere",
+      placeholder: matchMedia("(hover: none)").matches ? "Write a message" : "Write, or press /",
       "aria-label": "Message",
       dir: "auto",
       maxlength: 20_000,

@@ -64,7 +64,9 @@ export async function loadNews() {
       loadQuestions(),
       loadLists(),
     ]);
-    const at = changes.findIndex((change) => change.change_id === known);
+    const found = changes.findIndex((change) => change.change_id === known);
+    // Where there was no change before, all of them are news.
+    const at = known === undefined ? changes.length : found;
     const fresh = changes.slice(0, Math.max(at, 0));
     const ids = new Set([...rang, ...fresh.flatMap((change) => change.tasks.map((task) => task.task_id))]);
     const isLong = at < 0 || ids.size > MOST_SINGLY || fresh.some((change) => change.tasks.length >= NAMED);

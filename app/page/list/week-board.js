@@ -8,6 +8,8 @@ import { addDays, countDays, localDue, sayColumn, sayHeading } from "../text/whe
 import "./task-row.js";
 
 const MOST = 60;
+/** What is overdue leaves the room to the days. */
+const MOST_LATE = 3;
 
 class WeekBoard extends HTMLElement {
   #days = new Map();
@@ -69,7 +71,7 @@ class WeekBoard extends HTMLElement {
   }
 
   #rows(part, key, tasks, section) {
-    const limit = this.#limits.get(key) ?? MOST;
+    const limit = this.#limits.get(key) ?? (key === "late" ? MOST_LATE : MOST);
     const parent = part.querySelector(".rows");
     const known = new Map([...parent.children].map((row) => [row.dataset.id, row]));
     const rows = tasks.slice(0, limit).map((task) => {

@@ -55,6 +55,7 @@ function tellDeed(entry, zone, today) {
   if (differs.priority) said.push([`set the priority to ${differs.priority[1] ?? "none"}`]);
   const names = Object.keys(differs).filter((name) => !["title", "due", "priority", "due_text", "due_local"].includes(name));
   if (names.length) said.push([`changed ${names.map((name) => FIELDS[name] ?? `its ${name.replaceAll("_", " ")}`).join(" and ")}`]);
+  if (!said.length && entry.version === 1) return ["added it"];
   if (!said.length) return [`${SAID[entry.kind] ?? "changed"} it`];
   return said.flatMap((parts, index) => (index ? [", ", ...parts] : parts));
 }
@@ -84,7 +85,10 @@ function tellWhat(change, zone, today) {
 function nameTasks(change) {
   const titles = [...new Set(change.tasks.map((task) => task.title))];
   if (titles.length === 0) return ["a task"];
-  const rest = titles.length > 1 ? [` and ${titles.length - 1} more`] : [];
+  // A change names its first tasks, and its own sentence how many there are beside them.
+  const unnamed = Number(/ and (\d+) more [\w ]+ by /.exec(change.text ?? "")?.[1] ?? 0);
+  const others = titles.length - 1 + unnamed;
+  const rest = others ? [` and ${others} more`] : [];
   return ["“", quote(titles[0]), "”", ...rest];
 }
 

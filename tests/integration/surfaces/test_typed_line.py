@@ -41,7 +41,7 @@ READ: dict[str, dict[str, Any]] = {
     "fix bug #12": {"title": "fix bug #12"},
     "buy milk": {"title": "buy milk"},
 }
-"""What is typed on Monday, 23 November 2026, 10:00, and what is read; the conversation is told the same with "add"."""
+"""What is typed on Monday, 23 November 2026, 10:00, and what is read; the conversation gets it after "add"."""
 
 UNREAD = {
     "call mum at 25:99 #home": ("call mum at 25:99", "at 25:99", "stays in the title"),
@@ -66,8 +66,8 @@ async def test_what_is_typed_is_read_as_the_conversation_reads_it(world: World) 
     for line, wanted in READ.items():
         answer = await read(world, line)
         spans = answer.pop("spans")
-        told = {name: answer.pop(name) for name in ("rule_text", "occurrences", "unread") if name in answer}
-        assert (answer, told.pop("unread")) == (wanted, [])
+        extra = {name: answer.pop(name) for name in ("rule_text", "occurrences", "unread") if name in answer}
+        assert (answer, extra.pop("unread")) == (wanted, [])
         [(tool, args)] = (await asyncio.to_thread(ask, f"add {line}", now=now))[1]
         assert (tool, args) == ("create_recurring_task" if "rule" in wanted else "create_task", wanted)
         taken = line
