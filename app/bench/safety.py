@@ -12,7 +12,7 @@ from app.identity import LOCAL_PERSON, ensure_local_user
 from app.migrations import migrate_file
 from app.storage.sqlite import SqliteFile
 from app.system import SystemClock, SystemIds
-from todo.record.changes import write_history
+from todo.record.changes import open_history, write_history
 from todo.record.shapes import TaskRow
 from todo.record.touched import Touched
 from todo.record.work import Work
@@ -91,7 +91,9 @@ class _File:
             view = create_task(work, CreateTask(title="Call the dentist"))["task"]
             made = perf_counter()
             row = cast("TaskRow", {"id": view["id"], "version": view["version"], "deleted_at": None})
-            write_history(work, work.ids.new(), "create_task", [Touched(None, row, view)], {})
+            change_id = work.ids.new()
+            open_history(work, change_id, "create_task")
+            write_history(work, change_id, [Touched(None, row, view)], {})
             return made - since, perf_counter() - made
 
         return self._run(write)[0]

@@ -13,8 +13,10 @@ from pydantic import TypeAdapter
 from pydantic_core import PydanticUndefined
 
 from app.cli.asyncapi import write_asyncapi
+from app.migrations.schema import TABLES
 from app.service import read_version
 from app.settings import REPOSITORY, Settings
+from app.transfer import describe_export
 from events.catalog import EventType
 from todo.record.shapes import TaskShape
 from todo.requests.arguments import describe_model
@@ -30,6 +32,8 @@ def write_documents() -> dict[str, str]:
         for kind in EventType
     }
     documents["docs/asyncapi.yaml"] = write_asyncapi(read_version())
+    exported = json.dumps(describe_export(TABLES), indent=2, ensure_ascii=False)
+    documents["docs/export.schema.json"] = f"{exported}\n"
     documents["docs/tools.md"] = _describe_tools()
     documents["docs/settings.md"] = _describe_settings()
     documents["docs/promises.md"] = _describe_promises()

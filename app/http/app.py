@@ -39,6 +39,7 @@ from app.http.rest.recurring import build_recurring_routes
 from app.http.rest.safety import build_safety_routes
 from app.http.rest.session import Sessions, build_session_routes
 from app.http.rest.tasks import build_task_routes
+from app.http.rest.transfer import build_transfer_routes
 from app.http.rest.typed_line import build_line_routes
 from app.http.stream_limit import MOST_A_PERSON, MOST_A_TOKEN, MOST_ALONE, StreamLimit
 from app.identity import identify_http_agent
@@ -165,6 +166,7 @@ def _add_surfaces(app: FastAPI, service: Service, streams: Streams, conversation
     app.include_router(build_connection_routes(service), prefix="/api", tags=["people"])
     app.include_router(build_channel_routes(service, draw_secret), prefix="/api", tags=["channels"])
     app.include_router(build_calendar_routes(service, draw_secret), prefix="/api", tags=["calendars"])
+    app.include_router(build_transfer_routes(store), prefix="/api", tags=["in and out"])
     app.include_router(build_calendar_feed(service))
     if service.door is not None:
         app.include_router(build_metadata_routes(service.settings))

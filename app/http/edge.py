@@ -13,7 +13,9 @@ from app.problems import refuse_at, write_problem
 KIB = 1024
 SMALL_BODY = 256 * KIB
 LARGE_BODY = 2 * KIB * KIB
+HUGE_BODY = 32 * KIB * KIB
 MCP_PATH = "/mcp"
+IMPORT_PATH = "/api/import"
 _LARGE = ("/events/", "/v1/", "/api/chat")
 _MCP = re.compile(r"/+mcp/*")
 _ACCEPTED = (b"application/json", b"text/event-stream", b"application/*", b"*/*")
@@ -77,7 +79,7 @@ class Edge:
         if scope["method"] == "HEAD" and not scope["path"].endswith("/stream"):
             scope, send = {**scope, "method": "GET"}, _leave_body_out(send)
         length = headers.get(b"content-length")
-        limit = LARGE_BODY if scope["path"].startswith(_LARGE) else SMALL_BODY
+        limit = _find_limit(scope["path"])
         if length is not None:
             if not length.isdigit() or len(length) > 18 or int(length) > limit:
                 await _say_too_large(limit, scope)(scope, receive, send)
@@ -135,6 +137,13 @@ def _say_too_large(limit: int, scope: Scope) -> Response:
         return Response(b'{"status":"DROP"}', media_type="application/json")
     detail = f"A body of at most {limit // KIB} KiB is taken here."
     return refuse_at(scope["path"], 413, "too_large", detail)
+
+
+def _find_limit(path: str) -> int:
+    """Return the most bytes of a body: a file that is imported is larger than any call."""
+    if path == IMPORT_PATH:
+        return HUGE_BODY
+    return LARGE_BODY if path.startswith(_LARGE) else SMALL_BODY
 
 
 def _scope_mcp(scope: Scope) -> Scope:

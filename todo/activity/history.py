@@ -89,6 +89,7 @@ _SAID = {
     "make_instances": "came round",
     "undo": "undone",
     "apply_plan": "changed by a plan",
+    "import_tasks": "imported",
 }
 
 

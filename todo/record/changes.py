@@ -66,9 +66,9 @@ class Change:
         """Whether nothing was touched."""
         return not self._parts.list_touched() and not self._parts.series and not self._parts.lists
 
-    def create(self, values: NewTask) -> TaskRow:
-        """Insert a task of the caller's and return its row."""
-        row = insert_task(self.work, values)
+    def create(self, values: NewTask, kept: Mapping[str, Any] | None = None) -> TaskRow:
+        """Insert a task of the caller's and return its row; `kept` are columns that it had elsewhere."""
+        row = insert_task(self.work, values, kept)
         self._parts.tasks[row["id"]] = Touched(None, row)
         self._note_parents(row["parent_id"])
         return row
@@ -87,6 +87,12 @@ class Change:
         self._parts.tasks[task["id"]] = part
         self._note_parents(task["parent_id"], part.row["parent_id"])
         return part.row
+
+    def begin_with(self, task_id: str, values: TaskColumns) -> None:
+        """Let a task that this change created begin with these columns too."""
+        part = self._parts.tasks[task_id]
+        part.row = update_task_row(self.work, part.row, values)
+        part.after = None
 
     def restore(self, task: TaskRow, values: TaskColumns) -> TaskRow:
         """Bring a deleted task back with these columns and return its new row."""
@@ -172,19 +178,22 @@ class Change:
         """Return the lists that were touched, each as it was (None for a new one) and as it is."""
         return list(self._parts.lists.values())
 
-    def record(self) -> Recorded:
+    def record(self, into: str | None = None) -> Recorded:
         """Write the change, its items and its events, after the tasks' own rows and in the same transaction.
 
-        A step of a plan hands its parts to the plan instead.
+        A step of a plan hands its parts to the plan instead. `into` is a change of the same caller's, recorded before,
+        of which this is a further part.
         """
         touched = self.list_touched()
         if self.work.collected is not None:
             self.work.collected.add(self._parts)
             return Recorded("", [])
-        work, change_id = self.work, self.work.ids.new()
+        work, change_id = self.work, into or self.work.ids.new()
         # The last wall: no caller changes tasks without the right to, even if a surface forgot to check.
         work.who.require(WRITE)
-        write_history(work, change_id, self.kind, touched, self._parts.series, self._undoes)
+        if into is None:
+            open_history(work, change_id, self.kind, self._undoes)
+        write_history(work, change_id, touched, self._parts.series)
         for was, now in self._parts.lists.values():
             write_list_part(work, change_id, was, now)
         actor = work.who.actor()
@@ -255,15 +264,8 @@ def hint_series(task: TaskRow) -> str:
     return "" if task["recurring_id"] is None else ONLY_THIS
 
 
-def write_history(
-    work: Work,
-    change_id: str,
-    kind: str,
-    touched: Sequence[Touched],
-    series: dict[str, RecurrenceRow],
-    undoes: Sequence[str] = (),
-) -> None:
-    """Write what history and undo need of a change: who and when, each task before and after, how far series were."""
+def open_history(work: Work, change_id: str, kind: str, undoes: Sequence[str] = ()) -> None:
+    """Write who made a change and when."""
     _INSERT_CHANGE.run(
         work.connection,
         {
@@ -276,6 +278,10 @@ def write_history(
             "undoes": to_json(list(undoes)).decode() if undoes else None,
         },
     )
+
+
+def write_history(work: Work, change_id: str, touched: Sequence[Touched], series: dict[str, RecurrenceRow]) -> None:
+    """Write what history and undo need of a change's parts: each task before and after, how far series were."""
     for series_id, before in series.items():
         _write_series(work, change_id, series_id, before)
     items = [

@@ -1,6 +1,7 @@
 """Writing of task rows: with a version condition, and with tags and search words kept in step."""
 
-from typing import cast
+from collections.abc import Mapping
+from typing import Any, cast
 
 from pydantic_core import from_json, to_json
 from sqlalchemy import bindparam, delete, insert, update
@@ -32,8 +33,8 @@ _TEXT = frozenset({"title", "notes", "tags"})
 _TAGGED = frozenset({"tags", "status", "deadline", "deleted_at"})
 
 
-def insert_task(work: Work, values: NewTask) -> TaskRow:
-    """Insert a task of the caller's and return its row."""
+def insert_task(work: Work, values: NewTask, kept: Mapping[str, Any] | None = None) -> TaskRow:
+    """Insert a task of the caller's and return its row; `kept` are columns that it had elsewhere."""
     tags, due = values["tags"], values.get("due")
     title_key, words = fold_task(values["title"], values.get("notes", ""), tags)
     row = {
@@ -64,6 +65,7 @@ def insert_task(work: Work, values: NewTask) -> TaskRow:
         "words": words,
         "deadline": deadline_of(work, due),
         "starts_at": _begin(work, values.get("start")),
+        **(kept or {}),
     }
     _INSERT.run(work.connection, row)
     task = cast("TaskRow", row)

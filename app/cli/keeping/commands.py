@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from app.runtime import run_program
 from app.settings import load_settings
 
 keeping_cli = typer.Typer()
@@ -41,3 +42,29 @@ def restore(
     if not yes:
         typer.confirm(f"Replace {settings.database_place} by {file}?", abort=True)
     print(restore_backup(settings, file))
+
+
+@keeping_cli.command("export")
+def export_tasks(
+    file: Annotated[Path | None, typer.Argument(help="Where to; default: standard output.")] = None,
+    user: Annotated[str | None, typer.Option(help="Whose, with TODO_AUTH=token.")] = None,
+) -> None:
+    """Write everything of a person as JSON Lines: tasks, series, reminders, history, settings; no secrets."""
+    from app.cli.keeping.transfer import export_to
+
+    print(run_program(export_to(load_settings(), file, user)), file=sys.stderr)
+
+
+@keeping_cli.command("import")
+def import_tasks(
+    file: Annotated[Path, typer.Argument(help="Of this product, Todoist, TickTick, Taskwarrior, Google, Vikunja, …")],
+    wanted: Annotated[str | None, typer.Option("--format", help="Told from the content by default.")] = None,
+    user: Annotated[str | None, typer.Option(help="Whose they become, with TODO_AUTH=token.")] = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Do it; without, it is only said what would come.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The answer as JSON.")] = False,
+) -> None:
+    """Say what a file would bring, and with --apply bring it in as one change that one undo takes back."""
+    from app.cli.keeping.transfer import describe_import, import_from
+
+    answer = run_program(import_from(load_settings(), file, wanted, user, apply=apply))
+    print(json.dumps(answer, ensure_ascii=False) if as_json else describe_import(answer))

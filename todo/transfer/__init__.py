@@ -1,0 +1,1 @@
+"""What a person brings along from elsewhere, and takes away."""

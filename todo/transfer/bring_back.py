@@ -1,0 +1,260 @@
+"""The rows of an export of ours, checked and written again with what they were."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Literal, TypeVar, cast
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_core import from_json
+from sqlalchemy import insert
+from sqlalchemy.exc import IntegrityError
+
+from events.consumer import savepoint
+from events.sql import table_of
+from todo.errors import InvalidTime, TodoError
+from todo.record.changes import Change
+from todo.record.models import Reminder
+from todo.record.queries import load_any_tasks
+from todo.record.shapes import INSTANT, UUID, NewTask, RecurrenceColumns
+from todo.record.touched import Collected
+from todo.record.work import Work
+from todo.recurrence.expansion import parse
+from todo.requests.schemas import Notes, Tags, Title
+from todo.series.series import insert_series
+from todo.text.when import read_zone
+from todo.transfer.draft import Remark
+from todo.transfer.own import Rows
+from todo.transfer.take_in import AGAIN, BATCH, KIND, Intake, draw_id, look_up
+
+_INSERT_REMINDER = insert(table_of(Reminder))
+_DUE = rf"^(\d{{4}}-\d\d-\d\d|{INSTANT[1:-1]})$"
+
+
+def _check_zone(name: str) -> str:
+    try:
+        return read_zone(name).key
+    except InvalidTime as error:
+        raise ValueError(error.sentence) from None
+
+
+def _check_rule(text: str) -> str:
+    try:
+        return parse(text).text
+    except TodoError as error:
+        raise ValueError(error.sentence) from None
+
+
+Key = Annotated[str, Field(pattern=UUID)]
+At = Annotated[str, Field(pattern=INSTANT)]
+Due = Annotated[str, Field(pattern=_DUE)]
+Zone = Annotated[str, Field(max_length=64), AfterValidator(_check_zone)]
+T = TypeVar("T", bound=BaseModel)
+_TAGS: TypeAdapter[list[str]] = TypeAdapter(Tags)
+TextList = Annotated[str, Field(max_length=20_000)]
+
+
+class _Row(BaseModel):
+    """A row; columns that this version does not know are left out."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+
+class KeptTask(_Row):
+    """A row of `task`."""
+
+    id: Key
+    kind: Literal["task", "recurring"] = "task"
+    title: Title
+    notes: Notes = ""
+    status: Literal["open", "completed"]
+    due: Due | None = None
+    zone: Zone | None = None
+    priority: Annotated[int, Field(ge=0, le=3)] = 0
+    tags: TextList = "[]"
+    recurring_id: Key | None = None
+    occurrence: Due | None = None
+    edited: Annotated[str, Field(pattern=r"^[a-z ]*$", max_length=200)] = ""
+    version: Annotated[int, Field(ge=1, lt=1 << 53)]
+    created_at: At
+    updated_at: At
+    completed_at: At | None = None
+    deleted_at: At | None = None
+
+
+class KeptRecurrence(_Row):
+    """A row of `recurrence`."""
+
+    task_id: Key
+    rule: Annotated[str, Field(max_length=1_000), AfterValidator(_check_rule)]
+    rule_text: Annotated[str, Field(max_length=1_000)]
+    first: Due
+    wall: Annotated[str, Field(max_length=40)] | None = None
+    zone: Zone
+    mode: Literal["one_at_a_time", "every_occurrence", "after_completion"]
+    catch_up: Literal["latest", "all", "none"]
+    paused: bool = False
+    reminders: TextList = "[]"
+    skipped: TextList = "[]"
+    newest: Due | None = None
+    awaits: Due | None = None
+    made: Annotated[int, Field(ge=0, lt=1 << 31)] = 0
+    passed: Annotated[int, Field(ge=0, lt=1 << 31)] = 0
+    next_due: Due | None = None
+    next_at: At | None = None
+    revision: Annotated[int, Field(ge=1, lt=1 << 31)] = 1
+
+
+class KeptReminder(_Row):
+    """A row of `reminder`."""
+
+    id: Key
+    task_id: Key
+    remind_at: At
+    before: Annotated[str, Field(max_length=64)] | None = None
+    status: Literal["scheduled", "fired", "cancelled"]
+    sequence: Annotated[int, Field(ge=1, lt=1 << 31)] = 1
+    cancelled_by: Annotated[str, Field(max_length=20)] | None = None
+    fired_at: At | None = None
+    urgent: bool = False
+    nag: Annotated[str, Field(max_length=64)] | None = None
+    rings: Annotated[int, Field(ge=0, lt=1_000)] = 0
+    ring_at: At | None = None
+
+
+@dataclass(slots=True)
+class Unit:
+    """A task with everything that belongs to it, under the id that it gets."""
+
+    line: int
+    task: KeptTask
+    task_id: str
+    recurrence: KeptRecurrence | None = None
+    reminders: list[KeptReminder] = field(default_factory=list)
+    series_id: str | None = None
+
+
+@dataclass(slots=True)
+class Return:
+    """What is to come back, series first; `intake` holds what is said of it."""
+
+    units: list[Unit]
+    intake: Intake
+
+
+def plan_return(work: Work, rows: Rows) -> Return:
+    """Return what an export of ours would bring; nothing is written."""
+    intake = Intake()
+    tasks = [(line, row) for line, row in _check(rows, "task", KeptTask, intake) if row.deleted_at is None]
+    ids = _choose_ids(work, rows.person, [row.id for _, row in tasks])
+    recurrences = {row.task_id: row for _, row in _check(rows, "recurrence", KeptRecurrence, intake)}
+    reminders: dict[str, list[KeptReminder]] = {}
+    for _, reminder in _check(rows, "reminder", KeptReminder, intake):
+        reminders.setdefault(reminder.task_id, []).append(reminder)
+    units = []
+    for line, task in tasks:
+        task_id, is_here = ids[task.id]
+        recurrence = recurrences.get(task.id) if task.kind == "recurring" else None
+        if is_here:
+            intake.here += 1
+        elif task.kind == "recurring" and recurrence is None:
+            intake.refused.append(Remark(line, "It recurs, and its rule is not in the file."))
+        else:
+            series_id = ids.get(task.recurring_id or "", (None, False))[0]
+            is_open = task.status == "open"
+            intake.sorts["recurring" if task.kind == "recurring" else "task" if is_open else "done"] += 1
+            units.append(Unit(line, task, task_id, recurrence, reminders.get(task.id, []), series_id))
+    units.sort(key=lambda unit: unit.task.kind != "recurring")
+    return Return(units, intake)
+
+
+def bring_back(work: Work, units: Sequence[Unit], into: str | None) -> tuple[str | None, list[Remark]]:
+    """Write some tasks again as a part of one change; return its id, and what was refused."""
+    change, refused = Change(work, KIND), []
+    here = load_any_tasks(work, [unit.task_id for unit in units])
+    for unit in units:
+        if unit.task_id in here:
+            continue
+        collected = Collected()
+        part = Change(work.in_plan(collected, work.ids), KIND)
+        try:
+            with savepoint(work.connection):
+                _write(part, unit)
+                part.record()
+        except (IntegrityError, TodoError) as error:
+            text = error.sentence if isinstance(error, TodoError) else "An id or a date of it is in use already."
+            refused.append(Remark(unit.line, text))
+            continue
+        change.add(collected)
+    return (into if change.is_empty else change.record(into).change_id), refused
+
+
+def cut_units(units: Sequence[Unit]) -> Iterator[Sequence[Unit]]:
+    """Yield the tasks in parts that are written one after another."""
+    for start in range(0, len(units), BATCH):
+        yield units[start : start + BATCH]
+
+
+def _write(change: Change, unit: Unit) -> None:
+    work, task = change.work, unit.task
+    tags = from_json(task.tags)
+    values: NewTask = {
+        "title": task.title,
+        "tags": tags,
+        "kind": task.kind,
+        "notes": task.notes,
+        "due": task.due,
+        "zone": task.zone,
+        "priority": task.priority,
+    }
+    if unit.series_id is not None and task.occurrence is not None:
+        values |= {"recurring_id": unit.series_id, "occurrence": task.occurrence}
+    kept = ("status", "edited", "version", "created_at", "updated_at", "completed_at")
+    row = change.create(values, {"id": unit.task_id, **{name: getattr(task, name) for name in kept}})
+    if unit.recurrence is not None:
+        columns = unit.recurrence.model_dump(exclude={"task_id"})
+        change.keep_series(insert_series(work, row, cast("RecurrenceColumns", columns)).row)
+    is_same = unit.task_id == task.id
+    for each in unit.reminders:
+        key = each.id if is_same else draw_id(unit.task_id, each.id)
+        columns = each.model_dump() | {"id": key, "task_id": unit.task_id, "user_id": work.who.user_id}
+        if each.status == "scheduled" and each.remind_at <= work.at:
+            # It rang there, or nobody was there to hear it: it does not ring now, all at once with the others.
+            columns |= {"status": "cancelled", "cancelled_by": "past"}
+        work.connection.execute(_INSERT_REMINDER, {**columns, "ring_at": None})
+
+
+def _check(rows: Rows, table: str, model: type[T], intake: Intake) -> Iterator[tuple[int, T]]:
+    """Yield the rows of a table that are as they may be; the others are refused by line."""
+    for line, given in rows.tables.get(table, []):
+        try:
+            row = model.model_validate(given)
+            if isinstance(row, KeptTask):
+                _TAGS.validate_python(from_json(row.tags))
+        except (ValidationError, ValueError) as error:
+            first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": ("tags",), "msg": "unreadable"}
+            where = ".".join(str(part) for part in first["loc"])
+            intake.refused.append(Remark(line, f"{table}.{where} cannot be used: {first['msg'][:100]}."))
+            continue
+        yield line, row
+
+
+def _choose_ids(work: Work, person: str, ids: Sequence[str]) -> dict[str, tuple[str, bool]]:
+    """Return for each id of a file the one that it gets here, and whether that task is here already.
+
+    A person's own tasks keep their ids; those of somebody else, and what was deleted since, get others.
+    """
+    chosen: dict[str, tuple[str, bool]] = {}
+    left = list(dict.fromkeys(ids))
+    for count in range(AGAIN):
+        own = count == 0 and person == work.who.user_id
+        drawn = {key if own else draw_id(work.who.user_id, key, str(count)): key for key in left}
+        found = dict(look_up(work, list(drawn)))
+        left = []
+        for task_id, key in drawn.items():
+            if found.get(task_id, "") is None or task_id not in found:
+                chosen[key] = (task_id, task_id in found)
+            else:
+                left.append(key)
+        if not left:
+            break
+    return chosen

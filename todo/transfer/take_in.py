@@ -1,0 +1,223 @@
+"""What a file would bring, said first, and then taken in as one change."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import select
+
+from events.consumer import savepoint
+from events.sql import WithoutIndex
+from todo.errors import TodoError
+from todo.record.changes import Change
+from todo.record.queries import TASK, load_any_tasks
+from todo.record.touched import Collected
+from todo.record.work import Work
+from todo.requests.schemas import CreateRecurringTask
+from todo.series.create import create_recurring_task
+from todo.tasks.tasks import create_task
+from todo.text.search_words import fold_task
+from todo.transfer.detect import Found
+from todo.transfer.draft import Draft, Reading, Remark
+from todo.transfer.resolve import Call, ReadWords, resolve
+
+KIND = "import_tasks"
+BATCH = 40
+"""Tasks written in one transaction, so that other writes never wait for long."""
+MOST_SHOWN = 50
+_MOST_KEYS = 400
+AGAIN = 20
+"""How often a task that was deleted since can come in anew."""
+
+
+@dataclass(slots=True)
+class Intake:
+    """What is to come: calls with the ids that they get; how many are here already; what is said of lines."""
+
+    calls: list[tuple[Call, str]] = field(default_factory=list)
+    sorts: Counter[str] = field(default_factory=Counter)
+    here: int = 0
+    remarks: list[Remark] = field(default_factory=list)
+    refused: list[Remark] = field(default_factory=list)
+    near: list[tuple[int, str]] = field(default_factory=list)
+
+    def count(self) -> dict[str, int]:
+        """Return how many tasks of each sort come, are here, and stay away."""
+        return {
+            "tasks": self.sorts["task"] + self.sorts["done"],
+            "done": self.sorts["done"],
+            "recurring": self.sorts["recurring"],
+            "already_here": self.here,
+            "refused": len(self.refused),
+        }
+
+    def view(self, found: Found) -> dict[str, Any]:
+        """Return the plan for people and programs."""
+        counts = self.count()
+        view: dict[str, Any] = {"format": found.name, "counts": counts, "message": _say(found.said, counts)}
+        shown = {"refused": self.refused, "remarks": self.remarks}
+        for name, remarks in shown.items():
+            if remarks:
+                view[name] = [{"line": each.line, "text": each.text} for each in remarks[:MOST_SHOWN]]
+                view |= {f"{name}_left_out": len(remarks) - MOST_SHOWN} if len(remarks) > MOST_SHOWN else {}
+        if self.near:
+            view["near"] = [{"line": line, "title": title} for line, title in self.near[:MOST_SHOWN]]
+        return view
+
+
+def plan_intake(work: Work, found: Found, read_words: ReadWords) -> Intake:
+    """Return what a file of another product would bring; nothing is written."""
+    reading = Reading(remarks=list(found.reading.remarks), refused=list(found.reading.refused))
+    titles = {draft.source: draft.title for draft in found.reading.drafts if draft.source}
+    _check_trees(found.reading.drafts, reading)
+    drafts = [_place(draft, titles) for draft in found.reading.drafts]
+    intake = Intake(remarks=reading.remarks, refused=reading.refused)
+    keys = _name_drafts(found.name, found.reading.drafts)
+    ids = _choose_ids(work, keys)
+    known = _list_open_titles(work)
+    for draft, task_id in zip(drafts, ids, strict=True):
+        if task_id is None:
+            intake.here += 1
+        elif (call := resolve(work, draft, reading, read_words)) is not None:
+            intake.calls.append((call, task_id))
+            recurs = isinstance(call.request, CreateRecurringTask)
+            intake.sorts["recurring" if recurs else "task" if call.completed_at is None else "done"] += 1
+            if call.completed_at is None and fold_task(call.request.title or "", "", [])[0] in known:
+                intake.near.append((draft.line, str(call.request.title)))
+    return intake
+
+
+def take_in(work: Work, calls: Sequence[tuple[Call, str]], into: str | None) -> tuple[str | None, list[Remark]]:
+    """Write some tasks as a part of one change; return its id, and what was refused.
+
+    Ids follow from the file, so that what is here already stays as it is: a second call with the same tasks, also one
+    at the same moment, has no effect.
+    """
+    change, refused = Change(work, KIND), []
+    here = load_any_tasks(work, [task_id for _, task_id in calls])
+    for call, task_id in calls:
+        if task_id in here:
+            continue
+        collected = Collected()
+        step = work.in_plan(collected, _Drawn(task_id))
+        try:
+            with savepoint(work.connection):
+                if isinstance(call.request, CreateRecurringTask):
+                    create_recurring_task(step, call.request)
+                else:
+                    create_task(step, call.request)
+        except TodoError as error:
+            refused.append(Remark(call.draft.line, error.sentence))
+            continue
+        change.add(collected)
+        if call.completed_at is not None:
+            change.begin_with(task_id, {"status": "completed", "completed_at": call.completed_at})
+    return (into if change.is_empty else change.record(into).change_id), refused
+
+
+def cut_batches(calls: Sequence[tuple[Call, str]]) -> Iterator[Sequence[tuple[Call, str]]]:
+    """Yield the calls in parts that are written one after another."""
+    for start in range(0, len(calls), BATCH):
+        yield calls[start : start + BATCH]
+
+
+class _Drawn:
+    """Draws a task's own id, then further ones that follow from it."""
+
+    def __init__(self, first: str) -> None:
+        self._first = first
+        self._count = 0
+
+    def new(self) -> str:
+        self._count += 1
+        return self._first if self._count == 1 else draw_id(self._first, str(self._count))
+
+
+def draw_id(*parts: str) -> str:
+    """Return an id in the form of UUIDv7 that follows from these words alone."""
+    drawn = sha256("\0".join(parts).encode()).hexdigest()
+    return f"01900000-{drawn[:4]}-7{drawn[4:7]}-{'89ab'[int(drawn[7], 16) % 4]}{drawn[8:11]}-{drawn[11:23]}"
+
+
+def _name_drafts(name: str, drafts: Sequence[Draft]) -> list[str]:
+    """Return what names each draft: its id in the other product, or its content and which of several alike it is."""
+    seen: Counter[str] = Counter()
+    keys = []
+    for draft in drafts:
+        stable = name not in ("todoist", "text") and draft.source
+        said = (draft.title, draft.notes, draft.due, draft.repeat, draft.list_name, *draft.tags)
+        key = "\0".join((name, draft.source) if stable else (name, *said))
+        seen[key] += 1
+        keys.append(f"{key}\0{seen[key]}")
+    return keys
+
+
+def _choose_ids(work: Work, keys: Sequence[str]) -> list[str | None]:
+    """Return the id that each gets; None for what is here already. What was deleted since gets another."""
+    chosen: dict[int, str | None] = {}
+    left = list(range(len(keys)))
+    for count in range(AGAIN):
+        drawn = {draw_id(work.who.user_id, keys[place], str(count)): place for place in left}
+        found = dict(look_up(work, list(drawn)))
+        left = []
+        for task_id, place in drawn.items():
+            if task_id not in found:
+                chosen[place] = task_id
+            elif found[task_id] is None:
+                chosen[place] = None
+            else:
+                left.append(place)
+        if not left:
+            break
+    return [chosen.get(place) for place in range(len(keys))]
+
+
+def look_up(work: Work, task_ids: Sequence[str]) -> Iterator[tuple[str, str | None]]:
+    """Yield those of the ids that exist, each with when it was deleted."""
+    for start in range(0, len(task_ids), _MOST_KEYS):
+        part = task_ids[start : start + _MOST_KEYS]
+        statement = select(TASK.c.id, TASK.c.deleted_at).where(
+            TASK.c.id.in_(part), WithoutIndex(TASK.c.user_id) == work.who.user_id
+        )
+        for row in work.connection.execute(statement):
+            yield row.id, row.deleted_at
+
+
+def _list_open_titles(work: Work) -> set[str]:
+    statement = select(TASK.c.title_key).where(
+        TASK.c.user_id == work.who.user_id, TASK.c.status == "open", TASK.c.deleted_at.is_(None)
+    )
+    return set(work.connection.execute(statement).scalars())
+
+
+def _place(draft: Draft, titles: dict[str, str]) -> Draft:
+    """Return a draft that says in its notes what it is a part of."""
+    above = titles.get(draft.parent) if draft.parent else None
+    return draft if above is None else draft.with_note(f"Part of: {above}")
+
+
+def _check_trees(drafts: Sequence[Draft], reading: Reading) -> None:
+    """Remark on parents that are missing, or a part of what is below them."""
+    parents = {draft.source: draft.parent for draft in drafts if draft.source}
+    for draft in drafts:
+        if draft.parent and draft.parent not in parents:
+            reading.remark(draft.line, "What it is a part of is not in the file.")
+            continue
+        above, steps = draft.parent, 0
+        while above and above != draft.source and steps <= len(parents):
+            above, steps = parents.get(above, ""), steps + 1
+        if above:
+            reading.remark(draft.line, "It is a part of itself there.")
+
+
+def _say(origin: str, counts: dict[str, int]) -> str:
+    done = f" ({counts['done']} of them done)" if counts["done"] else ""
+    parts = [f"{counts['tasks']} tasks{done}", f"{counts['recurring']} recurring ones"]
+    said = f"From {origin}: {' and '.join(parts)}."
+    if counts["already_here"]:
+        said += f" {counts['already_here']} are here already and stay as they are."
+    if counts["refused"]:
+        said += f" {counts['refused']} cannot be taken over."
+    return said
