@@ -32,7 +32,8 @@ from todo.channels.requests import CreateChannel
 from todo.record.models import Reminder
 from todo.record.scopes import EVERYTHING
 from todo.record.work import Who, Work
-from todo.requests.schemas import CreateTask, ReminderSpec
+from todo.requests.parts import ReminderSpec
+from todo.requests.schemas import CreateTask
 from todo.tasks.tasks import create_task
 
 CHANNELS = 4

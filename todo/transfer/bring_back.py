@@ -19,7 +19,7 @@ from todo.record.shapes import INSTANT, UUID, NewTask, RecurrenceColumns
 from todo.record.touched import Collected
 from todo.record.work import Work
 from todo.recurrence.expansion import parse
-from todo.requests.schemas import Notes, Tags, Title
+from todo.requests.parts import Notes, Tags, Title
 from todo.series.series import insert_series
 from todo.text.when import read_zone
 from todo.transfer.draft import Remark
