@@ -92,7 +92,7 @@ def read_mailbox(work: Work, token: str, key: str) -> Mailbox:
 
 
 def confirm_mailbox(work: Work, token: str, key: str) -> Mailbox:
-    """Confirm the address of a link, from now on reminders go there; raises `ChannelNotFound`, `LinkUnreadable` and `LinkRefused`."""
+    """Confirm the address of a link: from now on reminders go there. Raises as `read_mailbox` does."""
     row = _find(work, token, key)
     if row.confirmed_at is None:
         own = {"key": row.id, "user": work.who.user_id, "at_address": row.address, "at": work.at}
