@@ -51,6 +51,12 @@ To confirm it, open this link within three days, in a browser in which you use E
 If you did not ask for this, do nothing: nothing more will be sent here."""
 
 
+class LinkUnreadable(TodoError):
+    """No link of ours."""
+
+    code = "link_unknown"
+
+
 class LinkRefused(TodoError):
     """A link that confirms nothing: tampered, too old, or of an address that the channel does not have any more."""
 
@@ -80,13 +86,13 @@ def write_question(work: Work, channel_id: str, address_link: Callable[[str], st
 
 
 def read_mailbox(work: Work, token: str, key: str) -> Mailbox:
-    """Return what a link confirms, and change nothing; raises `ChannelNotFound` and `LinkRefused`."""
+    """Return what a link confirms, and change nothing; raises `ChannelNotFound`, `LinkUnreadable` and `LinkRefused`."""
     row = _find(work, token, key)
     return Mailbox(mask_address("email", row.address), row.confirmed_at is not None)
 
 
 def confirm_mailbox(work: Work, token: str, key: str) -> Mailbox:
-    """Confirm the address of a link, from now on reminders go there; raises `ChannelNotFound` and `LinkRefused`."""
+    """Confirm the address of a link: from now on reminders go there. Raises as `read_mailbox` does."""
     row = _find(work, token, key)
     if row.confirmed_at is None:
         own = {"key": row.id, "user": work.who.user_id, "at_address": row.address, "at": work.at}
@@ -112,7 +118,7 @@ def write_letter(row: Any, letter_id: str, link: str, minutes: int) -> Parcel:
 def _find(work: Work, token: str, key: str) -> Any:
     match = _FORM.fullmatch(token)
     if match is None:
-        raise LinkRefused("This link is not one of ours.", "Copy it from the mail as a whole.")
+        raise LinkUnreadable("This link is not one of ours.", "Copy it from the mail as a whole.")
     row = load_channel(work, match[1])
     if not hmac.compare_digest(match[3], _sign(key, row.id, row.address, match[2])):
         raise LinkRefused("This link is not for the address of this channel.", "Let a new one be sent, under me.")
