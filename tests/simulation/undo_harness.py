@@ -188,7 +188,7 @@ class Stage:
 
 def by_ids(view: dict[str, Any]) -> dict[str, Any]:
     """Return a view without what only counts or names others: consumers go by ids."""
-    named = {name: view[name]["id"] for name in ("list", "parent") if name in view}
+    named: dict[str, Any] = {name: view[name]["id"] for name in ("list", "parent") if name in view}
     return {**{name: value for name, value in view.items() if name != "subtasks"}, **named}
 
 
