@@ -62,6 +62,11 @@ class Change:
         self._parts = Collected()
 
     @property
+    def parts(self) -> Collected:
+        """What was touched so far."""
+        return self._parts
+
+    @property
     def is_empty(self) -> bool:
         """Whether nothing was touched."""
         return not self._parts.list_touched() and not self._parts.series and not self._parts.lists

@@ -72,8 +72,8 @@ class Collected:
                 self.tasks[task_id] = Touched(
                     first.before, then.row, then.after, first.trigger or then.trigger, first.restored
                 )
-            left = None if then.before is None else then.before.get("parent")
-            for parent_id in (then.row["parent_id"], None if left is None else left["id"]):
+            above = None if then.before is None else then.before.get("parent")
+            for parent_id in (then.row["parent_id"], None if above is None else above["id"]):
                 if parent_id in self.tasks and parent_id not in other.tasks:
                     self.tasks[parent_id].renew()
         for series_id, row in other.series.items():

@@ -13,7 +13,7 @@ from events.instants import read_instant, write_instant
 from events.sql import table_of
 from todo import reminders
 from todo.errors import ConfirmationRequired, InvalidArguments, PlanExpired, TodoError, VersionConflict
-from todo.record.changes import ONLY_THIS, Change, finish_answer
+from todo.record.changes import ONLY_THIS, Change, answer_nothing, finish_answer
 from todo.record.conflicts import describe_change, list_since
 from todo.record.differences import tell_differences
 from todo.record.models import Plan
@@ -182,7 +182,7 @@ def apply_plan(work: Work, request: ApplyPlan) -> WriteAnswer:
     change = Change(work, "apply_plan", request.request_id)
     warnings = []
     for number, step in steps:
-        answer, collected = _run(work, number, step, KeptIds(work.ids, step.get("ids", ())))
+        answer, collected = _run(work, number, step, KeptIds(work.ids, step.get("ids", ())), change.parts)
         warnings += [f"{number}: {warning}" for warning in answer.get("warnings", [])]
         change.add(collected)
     touched = change.list_touched()
@@ -240,7 +240,7 @@ def _rehearse(work: Work, steps: Sequence[Step]) -> _Rehearsal:
         with savepoint(work.connection):
             for number, step in enumerate(steps, 1):
                 ids = KeptIds(work.ids)
-                answer, collected = _run(work, number, step, ids)
+                answer, collected = _run(work, number, step, ids, whole)
                 step["ids"] = ids.drawn
                 touched = list(collected.tasks.values())
                 found.warnings += [f"{number}: {warning}" for warning in answer.get("warnings", [])]
@@ -273,9 +273,16 @@ def _shorten_diff(diff: list[DiffEntry]) -> list[str]:
     return [f"The differences from number {cut[0]} on are left out; the texts say what changes."] if cut else []
 
 
-def _run(work: Work, number: int, step: Step, ids: KeptIds) -> tuple[WriteAnswer, Collected]:
-    """Run one step; return its answer and what it touched, which it does not record itself."""
+def _run(work: Work, number: int, step: Step, ids: KeptIds, before: Collected) -> tuple[WriteAnswer, Collected]:
+    """Run one step; return its answer and what it touched, which it does not record itself.
+
+    A subtask that an earlier step (in `before`) has deleted with its parent need not be deleted again.
+    """
     tool = step["tool"]
+    part = before.tasks.get(str(step["arguments"].get("task_id")))
+    if tool == "delete_task" and part is not None and part.is_gone:
+        sentence = f"{quote_title(part.row['title'])} goes with another task of the plan."
+        return answer_nothing(work, part.row, sentence), Collected()
     if (operation := PLANNABLE.get(tool)) is None:
         raise InvalidArguments(f"{number}: {str(tool)[:40]!r} cannot be planned.", f"Use: {', '.join(PLANNABLE)}.")
     collected = Collected()

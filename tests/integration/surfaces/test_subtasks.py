@@ -125,6 +125,18 @@ async def test_an_agent_asks_before_it_deletes_a_task_with_many_subtasks(world: 
     assert len((await world.call(agent, "complete_task", task_id=made["task"]["id"]))["events"]) == 10
 
 
+async def test_a_plan_over_a_whole_branch_deletes_each_task_once(world: World) -> None:
+    await plant(world, list="Party")
+    plan = await rest(world, "POST", "/plans", {"filter": {"list": "party"}, "change": {"delete": True}})
+    assert len(plan["diff"]) == 5
+    assert '"Candles" goes with another task of the plan.' in [entry["text"] for entry in plan["diff"]]
+    applied = await rest(world, "POST", f"/plans/{plan['plan_id']}/apply")
+    assert [event["type"] for event in applied["events"]] == ["task.deleted"] * 5
+    await rest(world, "POST", "/undo", {})
+    again = {"filter": {"list": "party"}, "change": {"complete": True}, "apply": True}
+    assert [event["type"] for event in (await rest(world, "POST", "/plans", again))["events"]] == ["task.completed"] * 5
+
+
 async def test_each_occurrence_gets_its_subtasks_anew_and_open(world: World) -> None:
     series = {"title": "Week", "rule": "FREQ=WEEKLY;BYDAY=SU", "list": "Home", "subtasks": ["Bins", "Plants"]}
     made = await rest(world, "POST", "/recurring-tasks", series)
