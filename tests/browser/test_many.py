@@ -14,7 +14,7 @@ from tests.browser.served import Served
 
 PROMISES = ("page-day",)
 
-LONG = pytest.mark.skipif(not os.environ.get("TODO_TEST_LONG"), reason="--long alone: it measures")
+pytestmark = pytest.mark.skipif(not os.environ.get("TODO_TEST_LONG"), reason="--long alone: many tasks take a while")
 OPEN = 2_000
 SEVERAL = 400
 FEW = 20
@@ -77,7 +77,6 @@ def test_nothing_is_cut_in_silence(browser: Browser, tmp_path: Path) -> None:
         page.context.close()
 
 
-@LONG
 def test_it_is_as_quick_as_with_twenty(browser: Browser, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     figures = {}
     for count in (FEW, OPEN):
