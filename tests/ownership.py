@@ -83,6 +83,8 @@ FREE: dict[str, dict[str, str]] = {
     },
     "todo/tasks/search.py": {
         "_reach": "row numbers of texts that the index has not seen; the search they belong to begins at its owner",
+    },
+    "todo/tasks/search_index.py": {
         "index_step": "the index is one for everybody",
         "wants_indexing": "the index is one for everybody",
     },
