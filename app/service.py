@@ -21,7 +21,7 @@ from app.access.people import provision_login
 from app.access.rates import Kind, Meter, Rate
 from app.background import Background
 from app.channels.keys import ServiceKeys
-from app.channels.mailing import Mailing
+from app.channels.letters import Mailing
 from app.channels.outfit import Outfit
 from app.channels.sender import Sender
 from app.dapr.sidecar import Sidecar, open_sidecar

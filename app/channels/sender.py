@@ -51,7 +51,7 @@ class Sender:
     wake: Callable[[], None] = lambda: None
     """Lets the loop that steps look again: an attempt has ended, or something new is there."""
     on_failure: Callable[[], None] = lambda: None
-    """Lets open pages look: a failure may be the one of which its person is told."""
+    """Lets open pages look: a failure may be the one of which its person hears."""
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
     async def step(self) -> int:

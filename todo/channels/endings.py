@@ -1,4 +1,4 @@
-"""A webhook that the service has switched off: its person is told, on the page and by their other channels."""
+"""A webhook that the service has switched off: its person hears of it on the page and by their other channels."""
 
 from typing import Any
 
@@ -53,7 +53,7 @@ def read_notice(connection: Connection, row: Any) -> tuple[str, str]:
 
 
 def say_ended(name: str, why: str) -> str:
-    """Return what a person is told of a channel that was switched off."""
+    """Return what a person hears of a channel that was switched off."""
     return f"The webhook {quote_title(name)} is switched off: {why}. Check the receiver, then switch it on under me."
 
 

@@ -74,7 +74,7 @@ class Mailbox:
 def write_question(work: Work, channel_id: str, address_link: Callable[[str], str], key: str) -> Parcel:
     """Return the letter that asks whether an address is right; its link is signed with `key`.
 
-    Raises `ChannelNotFound`, and `InvalidArguments` for a channel that is no mailbox.
+    Raises `ChannelNotFound`, and `InvalidArguments` for a channel other than a mailbox.
     """
     row = load_channel(work, channel_id)
     if row.kind != "email":

@@ -293,7 +293,7 @@ def _retry_later(connection: Connection, parcel: Parcel, why: str, now: datetime
 
 
 def end_channel(connection: Connection, channel_id: str, why: str, at: str) -> None:
-    """Switch a channel off for a reason that its person is told; `give_up` then ends what waits for it."""
+    """Switch a channel off for a reason that its person hears; `give_up` then ends what waits for it."""
     channel = connection.execute(_HELD, {"key": channel_id}).one_or_none()
     if channel is None or not channel.enabled:
         return

@@ -1,4 +1,4 @@
-"""What is over: a webhook that was switched off is told of, and old deliveries are removed."""
+"""What is over: a webhook that was switched off is reported, and old deliveries are removed."""
 
 import pytest
 

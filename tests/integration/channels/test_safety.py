@@ -241,7 +241,7 @@ async def test_a_trusting_client_is_for_addresses_of_the_operator_alone() -> Non
 
 @dataclass
 class Keeping:
-    """A server that keeps its connections, as long as it is not told to let them go."""
+    """A server that keeps its connections, as long as it does not let them go."""
 
     asked: list[str] = field(default_factory=list)
     connections: list[asyncio.StreamWriter] = field(default_factory=list)

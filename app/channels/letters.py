@@ -91,7 +91,7 @@ class Mailing:
             found = await self.store.database.write(lambda connection: _find(connection, address, rates, now))
             for row in found:
                 await self._send_link(row)
-        except Exception as error:  # noqa: BLE001  # nobody waits for it, and its text may hold an address
+        except Exception as error:  # noqa: BLE001  # it has no waiting caller, and its text may hold an address
             log.warning("a link to sign in was not sent: %s", type(error).__name__)
 
     async def _send_link(self, row: Any) -> None:
