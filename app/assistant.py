@@ -12,6 +12,7 @@ from agent.messages import ChatModel
 from app.identity import SPEAKER, identify_speaker
 from app.service import Service
 from app.settings import Settings
+from app.watch.models import watch_model
 from todo.record.work import Who
 
 if TYPE_CHECKING:
@@ -105,5 +106,5 @@ def build_conversation(service: Service, models: dict[str, ChatModel] | None = N
         settings.turn_seconds,
         settings.history_tokens,
     )
-    known = models or build_models(settings)
+    known = {name: watch_model(model, service.metrics) for name, model in (models or build_models(settings)).items()}
     return Conversation(service.store, known, client.lend, look, service.store.ids, client.close, bounds)

@@ -6,6 +6,7 @@ import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from typing import Any
@@ -38,6 +39,8 @@ from app.storage.sqlite_writer import SqliteDatabase
 from app.storage.store import DatabaseStore, UserCache
 from app.storage.wakeup import Wakeup
 from app.system import SystemClock, SystemIds, draw_secret, spread_pauses
+from app.watch.metrics import CallWatch, Metrics, WatchedPublisher, WriteWatch
+from app.watch.state import State
 from events.embedded import EmbeddedBroker
 from events.instants import write_instant
 from events.lease import Lease
@@ -74,6 +77,8 @@ class Service:
     sender: Sender
     outfit: Outfit
     mailing: Mailing
+    metrics: Metrics
+    state: State
     sidecar: Sidecar | None = None
     door: Door | None = None
     """Who may come in; None in `local` mode, which serves one person on this machine."""
@@ -238,7 +243,9 @@ async def open_service(
         door = None if settings.auth == "local" else build_door(settings, database, clock, ids)
         wakeup, feed_wakeup = Wakeup(), Wakeup()
         wakeup.listeners.append(feed_wakeup.notify)
-        store = DatabaseStore(database, clock, ids, wakeup, user_cache, settings.guarded)
+        metrics = Metrics()
+        call, write = partial(CallWatch, metrics), partial(WriteWatch, metrics)
+        store = DatabaseStore(database, clock, ids, wakeup, user_cache, settings.guarded, watch=call, watch_write=write)
         broker = EmbeddedBroker(database, REACTIONS, clock, on_published=wakeup.notify)
         async with open_sidecar(settings) as sidecar:
             publisher: Publisher = broker
@@ -247,12 +254,15 @@ async def open_service(
                 from events.dapr import DaprPublisher
 
                 publisher, batch = DaprPublisher(sidecar.client, sidecar.pubsub, sidecar.style), SIDECAR_BATCH
-            relay = Relay(database, publisher, clock, batch, jitter=spread_pauses)
+            watched = WatchedPublisher(publisher, metrics)
+            relay = Relay(database, watched, clock, batch, jitter=spread_pauses)
             redelivery = None if sidecar is None else Redelivery(database, REACTIONS, clock, relay.take_earliest_mark)
             lease = Lease(f"{os.getpid()}:{ids.new()}")
             client = GuardedClient(allowed=settings.channels_allowed)
             outfit = Outfit(settings, clock, ServiceKeys(database), client)
-            sender = Sender(database, outfit.find, clock, outfit.link, on_failure=feed_wakeup.notify)
+            sender = Sender(
+                database, outfit.find, clock, outfit.link, metrics.note_attempt, on_failure=feed_wakeup.notify
+            )
             mailing = Mailing(store, sender, outfit, draw_secret)
             background = Background(database, store, relay, broker, sender, lease, clock, wakeup, redelivery)
             bus, meter = Subscribers(), None if door is None else build_meter(settings, database, clock)
@@ -260,7 +270,11 @@ async def open_service(
             if door is not None and settings.oauth == "on":
                 authority = build_authority(settings, database, clock, ids, door)
             login = None if door is None else build_login(settings, door)
-            parts = (database, store, relay, broker, background, bus, feed_wakeup, sender, outfit, mailing)
+            folder = None if settings.on_server else settings.database_path.parent
+            state = State(database, clock, lease.is_held, folder)
+            metrics.registry.register(state)
+            seen = (mailing, metrics, state)
+            parts = (database, store, relay, broker, background, bus, feed_wakeup, sender, outfit, *seen)
             try:
                 yield Service(settings, *parts, sidecar, door, meter, authority, login)
             finally:

@@ -15,12 +15,12 @@ from app.migrations.schema import TABLES
 from app.storage.store import DatabaseStore
 from todo.record.scopes import READ, WRITE
 from todo.record.work import Store, Who, Work
-from todo.transfer.bring_back import Unit, bring_back, cut_units, plan_return
 from todo.transfer.detect import Found, read_file
 from todo.transfer.draft import Remark
+from todo.transfer.intake import Intake, cut_batches, plan_intake, take_in
 from todo.transfer.own import describe_head, describe_rows, list_exported, write_head, write_rows
 from todo.transfer.resolve import Call
-from todo.transfer.take_in import Intake, cut_batches, plan_intake, take_in
+from todo.transfer.returned import Unit, bring_back, cut_units, plan_return
 
 Progress = Callable[[int, int], None]
 """Is given how many batches are written, and of how many."""
@@ -61,6 +61,7 @@ def describe_export(tables: Sequence[Table]) -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A line of an export",
+        "type": "object",
         "oneOf": [describe_head(), *rows],
     }
 

@@ -48,6 +48,8 @@ class Sender:
     find_carrier: Callable[[str], Awaitable[Carrier | None]]
     clock: Clock
     link: Callable[[Parcel], Awaitable[str]]
+    note: Callable[[str, str], None] = lambda _kind, _outcome: None
+    """Counts an attempt, by the channel's kind and what became of it."""
     wake: Callable[[], None] = lambda: None
     """Lets the loop that steps look again: an attempt has ended, or something new is there."""
     on_failure: Callable[[], None] = lambda: None
@@ -99,6 +101,7 @@ class Sender:
     async def attempt(self, parcel: Parcel, *, is_last: bool = True) -> Outcome:
         """Make one attempt and mark its outcome; the channel is marked after the last one of a batch, or a failure."""
         outcome = await self._send(parcel)
+        self.note(parcel.kind, outcome.state)
         now = self.clock.now()
 
         def mark(connection: Connection) -> None:

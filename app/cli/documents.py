@@ -17,6 +17,7 @@ from app.migrations.schema import TABLES
 from app.service import read_version
 from app.settings import REPOSITORY, Settings
 from app.transfer import describe_export
+from app.watch.advice import describe_metrics
 from events.catalog import EventType
 from todo.record.shapes import TaskShape
 from todo.requests.arguments import describe_model
@@ -34,6 +35,7 @@ def write_documents() -> dict[str, str]:
     documents["docs/asyncapi.yaml"] = write_asyncapi(read_version())
     exported = json.dumps(describe_export(TABLES), indent=2, ensure_ascii=False)
     documents["docs/export.schema.json"] = f"{exported}\n"
+    documents["docs/operating/metrics.md"] = describe_metrics()
     documents["docs/tools.md"] = _describe_tools()
     documents["docs/settings.md"] = _describe_settings()
     documents["docs/promises.md"] = _describe_promises()

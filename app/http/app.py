@@ -25,6 +25,7 @@ from app.http.forms.mailbox import build_mailbox_routes
 from app.http.gate import Gate, LocalGate
 from app.http.health import add_health_routes
 from app.http.login import build_login_routes
+from app.http.metrics import RequestWatch, build_metrics_routes
 from app.http.openai_api import build_openai_routes
 from app.http.page import build_page_routes
 from app.http.resource_metadata import build_metadata_routes
@@ -123,6 +124,7 @@ def build_app(service: Service, *, background: bool = True, models: dict[str, Ch
         reception = Reception(service.database, REACTIONS, service.store.clock, on_reaction)
         add_dapr_routes(app, reception, service.sidecar.pubsub, service.sidecar.style)
     add_health_routes(app, service)
+    app.include_router(build_metrics_routes(service))
 
     _add_middleware(app, service, mcp_app)
     return app
@@ -145,6 +147,7 @@ def _add_middleware(app: FastAPI, service: Service, mcp_app: ASGIApp) -> None:
         strangers = Strangers(service.store.clock, read_networks(settings.proxies))
         app.add_middleware(Gate, door=service.door, meter=service.meter, strangers=strangers, url=settings.url)
     app.add_middleware(Edge, origins=_list_origins(settings))
+    app.add_middleware(RequestWatch, metrics=service.metrics)
     if settings.events_port is not None:
         app.add_middleware(SidecarPort, port=settings.events_port)
 

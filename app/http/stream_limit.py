@@ -29,7 +29,7 @@ class StreamLimit:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on; count it while it lasts if it opens a stream."""
         caller: Caller | None = scope.get(CALLER_KEY)
-        if caller is None or not _opens_stream(scope):
+        if caller is None or not opens_stream(scope):
             await self._app(scope, receive, send)
             return
         keys = (f"token:{caller.credential}", f"person:{caller.user_id}")
@@ -51,7 +51,7 @@ class StreamLimit:
                     del self._open[key]
 
 
-def _opens_stream(scope: Scope) -> bool:
+def opens_stream(scope: Scope) -> bool:
     """Return whether a request is answered by a stream that lasts: turns of a conversation are counted as turns."""
     if scope["path"] != MCP_PATH:
         return bool(scope["method"] == "GET" and scope["path"].endswith("/stream"))

@@ -1,6 +1,7 @@
 """The store: runs use cases on the database port with an injected clock and ids."""
 
 from collections.abc import Callable, Coroutine
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -34,6 +35,10 @@ class _RepeatableIds:
             self.given.append(self.source.new())
         self.position += 1
         return self.given[self.position - 1]
+
+
+def _watch_nothing(_operation: str, _surface: str) -> AbstractContextManager[None]:
+    return nullcontext()
 
 
 FAULT_SHOWN = timedelta(minutes=1)
@@ -80,10 +85,20 @@ class DatabaseStore:
     user_cache: UserCache | None = field(default_factory=dict)
     guarded: frozenset[str] = frozenset()
     faults: Faults = field(default_factory=Faults)
+    watch: Callable[[str, str], AbstractContextManager[None]] = _watch_nothing
+    """Watches one call, by the operation's name and the surface, from its begin to its answer."""
+
+    watch_write: Callable[[], AbstractContextManager[None]] = nullcontext
+    """Watches one write, until it is committed."""
+
+    def watch_call(self, operation: str, who: Who) -> AbstractContextManager[None]:
+        """Return a context that watches one call."""
+        return self.watch(operation, who.surface)
 
     async def write(self, who: Who, use_case: Callable[[Work], T]) -> T:
         """Run a use case in one transaction, notify `wakeup` after the commit, and return the answer."""
-        answer = await self._forget_on_failure(self.database.write(self._prepare(who, use_case), _person_of(who)))
+        with self.watch_write():
+            answer = await self._forget_on_failure(self.database.write(self._prepare(who, use_case), _person_of(who)))
         self.wakeup.notify()
         return answer
 

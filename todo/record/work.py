@@ -1,6 +1,7 @@
 """Work: one transaction of one caller, with everything that a use case may touch."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal, Protocol, TypeVar, cast
@@ -155,6 +156,10 @@ def _leave_out_zone(task: Mapping[str, Any], own: str) -> Mapping[str, Any]:
 
 class Store(Protocol):
     """Where use cases run: whole, one transaction each, with the answer only after the commit."""
+
+    def watch_call(self, operation: str, who: Who) -> AbstractContextManager[None]:
+        """Return a context that watches one call of an operation."""
+        ...
 
     async def write(self, who: Who, use_case: Callable[[Work], T]) -> T:
         """Run a use case that may write."""

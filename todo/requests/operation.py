@@ -70,13 +70,14 @@ async def run_call(store: Store, who: Who, call: Call) -> Answer:
     Raises `TodoError`.
     """
     operation = call.operation
-    who.require(operation.scope)
-    answer: Answer
-    if operation.effect.writes:
-        use_case = partial(once, operation=operation.name, request=call.request, use_case=operation.use_case)
-        answer = await store.write(who, use_case)
-    else:
-        answer = await store.read(who, lambda work: operation.use_case(work, call.request))
+    with store.watch_call(operation.name, who):
+        who.require(operation.scope)
+        answer: Answer
+        if operation.effect.writes:
+            use_case = partial(once, operation=operation.name, request=call.request, use_case=operation.use_case)
+            answer = await store.write(who, use_case)
+        else:
+            answer = await store.read(who, lambda work: operation.use_case(work, call.request))
     if call.warnings:
         answer = {**answer, "warnings": [*answer.get("warnings", []), *call.warnings]}
     return answer

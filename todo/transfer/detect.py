@@ -1,4 +1,4 @@
-"""Which product a file comes from, told from its content."""
+"""Which product a file comes from, judged by its content."""
 
 from typing import Any
 

@@ -23,8 +23,8 @@ from todo.requests.parts import Notes, Tags, Title
 from todo.series.series import insert_series
 from todo.text.when import read_zone
 from todo.transfer.draft import Remark
+from todo.transfer.intake import AGAIN, BATCH, KIND, Intake, draw_id, look_up
 from todo.transfer.own import Rows
-from todo.transfer.take_in import AGAIN, BATCH, KIND, Intake, draw_id, look_up
 
 _INSERT_REMINDER = insert(table_of(Reminder))
 _DUE = rf"^(\d{{4}}-\d\d-\d\d|{INSTANT[1:-1]})$"
@@ -218,7 +218,7 @@ def _write(change: Change, unit: Unit) -> None:
         key = each.id if is_same else draw_id(unit.task_id, each.id)
         columns = each.model_dump() | {"id": key, "task_id": unit.task_id, "user_id": work.who.user_id}
         if each.status == "scheduled" and each.remind_at <= work.at:
-            # It rang there, or nobody was there to hear it: it does not ring now, all at once with the others.
+            # It rang there, or its time went by: it does not ring now, all at once with the others.
             columns |= {"status": "cancelled", "cancelled_by": "past"}
         work.connection.execute(_INSERT_REMINDER, {**columns, "ring_at": None})
 

@@ -29,7 +29,7 @@ BATCH = 40
 MOST_SHOWN = 50
 _MOST_KEYS = 400
 AGAIN = 20
-"""How often a task that was deleted since can come in anew."""
+"""How often a task that was deleted since can come in again."""
 
 
 @dataclass(slots=True)

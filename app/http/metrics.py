@@ -1,0 +1,59 @@
+"""`GET /metrics`: what Prometheus reads; and the count of refusals and of streams."""
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from prometheus_client import exposition
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.http.stream_limit import opens_stream
+from app.identity import identify_rest
+from app.service import Service
+from app.watch.metrics import Metrics
+from todo.record.scopes import ADMIN
+
+PATH = "/metrics"
+_COUNTED = frozenset((401, 403, 409, 412, 413, 421, 422, 429, 500, 503))
+
+
+def build_metrics_routes(service: Service) -> APIRouter:
+    """Return the route; in `token` mode it wants an admin."""
+    router = APIRouter(tags=["health"])
+
+    @router.get(PATH)
+    async def metrics(request: Request) -> Response:
+        identify_rest(request, ADMIN)
+        return await write_metrics(service)
+
+    return router
+
+
+async def write_metrics(service: Service) -> Response:
+    """Return the process's metrics in Prometheus' text format."""
+    await service.state.refresh()
+    content = exposition.generate_latest(service.metrics.registry)
+    return Response(content, headers={"Content-Type": exposition.CONTENT_TYPE_LATEST, "Cache-Control": "no-store"})
+
+
+class RequestWatch:
+    """ASGI middleware that counts refusals by their status, and the streams that are open."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def note(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] in _COUNTED:
+                self._metrics.refusals.labels(message["status"]).inc()
+            await send(message)
+
+        if not opens_stream(scope):
+            await self._app(scope, receive, note)
+            return
+        with self._metrics.streams.track_inprogress():
+            await self._app(scope, receive, note)

@@ -1,0 +1,112 @@
+"""What the database says of the whole service, in one read that is kept for a moment."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from sqlalchemy import ColumnElement, Connection, func, literal_column, select
+
+from app.storage.port import Database
+from events.dead_letters import count_unreadable
+from events.embedded import count_deliveries
+from events.instants import read_instant
+from events.lease import LeaseRow
+from events.outbox import count_backlog, find_oldest_waiting
+from events.ports import Clock
+from events.sql import table_of
+from todo.channels.models import WAITING, ChannelDelivery
+from todo.errors import StorageUnavailable
+from todo.record.models import Recurrence, Reminder
+
+KEPT_SECONDS = 1.0
+GAUGES = {
+    "todo_database_up": "Whether the database answers.",
+    "todo_outbox_events": "Events that wait to be published.",
+    "todo_outbox_oldest_seconds": "Age of the oldest of them.",
+    "todo_parked_events": "Events that the broker refused for good.",
+    "todo_open_deliveries": "Reactions that wait.",
+    "todo_failed_deliveries": "Reactions that failed for good.",
+    "todo_dead_letters": "Dead letters that could not be read.",
+    "todo_reminders_late_seconds": "How late the oldest reminder is that has not rung.",
+    "todo_scheduler_lag_seconds": "How late the oldest series is that has to go on.",
+    "todo_channel_deliveries_waiting": "Deliveries to channels that wait.",
+    "todo_channel_oldest_seconds": "Age of the oldest of them.",
+    "todo_lease_held": "Whether a process does the background work.",
+    "todo_lease_epoch": "How often the lease has changed hands.",
+    "todo_disk_free_bytes": "Free bytes on the disk of the database's folder.",
+}
+"""The gauges that every process of a database shows alike, with their meanings."""
+
+_R, _S, _D, _L = table_of(Reminder), table_of(Recurrence), table_of(ChannelDelivery), table_of(LeaseRow)
+# Written into the statement: a partial index is not used for a value that is learned later.
+_SCHEDULED: ColumnElement[str] = literal_column("'scheduled'")
+_OLDEST_REMINDER = select(func.min(_R.c.remind_at)).where(_R.c.status == _SCHEDULED)
+_OLDEST_SERIES = select(func.min(_S.c.next_at)).where(_S.c.next_at.is_not(None))
+_WAITING = select(func.count(), func.min(_D.c.made_at)).where(_D.c.state == WAITING)
+_LEASE = select(func.max(_L.c.epoch))
+
+
+def read_state(connection: Connection, now: datetime, *, is_held: bool) -> dict[str, float]:
+    """Return the gauges that the database knows."""
+    pending, parked = count_backlog(connection)
+    open_, failed = count_deliveries(connection)
+    waiting, made_at = connection.execute(_WAITING).one()
+    reminder = connection.execute(_OLDEST_REMINDER).scalar()
+    series = connection.execute(_OLDEST_SERIES).scalar()
+    return {
+        "todo_database_up": 1,
+        "todo_outbox_events": pending,
+        "todo_outbox_oldest_seconds": _age(find_oldest_waiting(connection), now),
+        "todo_parked_events": parked,
+        "todo_open_deliveries": open_,
+        "todo_failed_deliveries": failed,
+        "todo_dead_letters": count_unreadable(connection),
+        "todo_reminders_late_seconds": _age(reminder, now),
+        "todo_scheduler_lag_seconds": _age(series, now),
+        "todo_channel_deliveries_waiting": waiting,
+        "todo_channel_oldest_seconds": _age(made_at, now),
+        "todo_lease_held": is_held,
+        "todo_lease_epoch": connection.execute(_LEASE).scalar() or 0,
+    }
+
+
+@dataclass(slots=True, eq=False)
+class State(Collector):
+    """The newest state as gauges; `refresh` reads it, at most once a second however many scrape."""
+
+    database: Database
+    clock: Clock
+    is_held: Callable[[Connection], bool]
+    folder: Path | None
+    _read_at: datetime | None = None
+    _values: dict[str, float] = field(default_factory=dict)
+
+    async def refresh(self) -> None:
+        """Read the state if the last one is older than a second."""
+        now = self.clock.now()
+        if self._read_at is not None and 0 <= (now - self._read_at).total_seconds() < KEPT_SECONDS:
+            return
+        self._read_at = now
+        try:
+            self._values = await self.database.read(
+                lambda connection: read_state(connection, now, is_held=self.is_held(connection))
+            )
+        except StorageUnavailable:
+            self._values = {"todo_database_up": 0}
+        if self.folder is not None and self.folder.exists():
+            self._values["todo_disk_free_bytes"] = shutil.disk_usage(self.folder).free
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the gauges that are known."""
+        for name, value in self._values.items():
+            family = GaugeMetricFamily(name, GAUGES[name])
+            family.add_metric((), value)
+            yield family
+
+
+def _age(instant: str | None, now: datetime) -> float:
+    return 0.0 if instant is None else max((now - read_instant(instant)).total_seconds(), 0.0)
