@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from app.faults.arena import Arena, Replica
 from app.faults.oracle import Findings
 from app.system import Chance
+from infra.live.programs import LiveError
 
 ROLES = ("api", "api", "worker", "worker")
 DRAINED_SECONDS = 0.5
@@ -54,8 +55,11 @@ def roll(arena: Arena, rounds: int, chance: Chance) -> Upgraded:
     upgraded.acknowledged, upgraded.repeated = len(tally.acknowledged), tally.repeated
     upgraded.unavailable, upgraded.slowest = tally.unavailable, max(tally.seconds, default=0.0)
     upgraded.failed = [*tally.refused, *tally.broken]
-    arena.wait_published()
-    arena.wait_seen(SEEN_SECONDS)
+    try:
+        arena.wait_published()
+        arena.wait_seen(SEEN_SECONDS)
+    except LiveError as error:
+        raise LiveError(f"{upgraded} {error}") from None
     upgraded.seen = time.monotonic() - ended
     upgraded.findings = arena.check()
     return upgraded

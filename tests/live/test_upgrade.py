@@ -11,8 +11,6 @@ from app.system import Chance
 from infra.live.chain import LiveChain, Plan
 from tests.live.publishing import TopicReader
 
-PROMISES = ("rolling-upgrade",)
-
 ROUNDS = int(os.environ.get("TODO_UPGRADE_ROUNDS", "10"))
 pytestmark = pytest.mark.skipif(not os.environ.get("TODO_TEST_LONG"), reason="minutes: only with `test --long`")
 

@@ -44,7 +44,7 @@ def test_up_signs_in_keeps_and_talks(image: str, tmp_path: Path, say: Say) -> No
         say(f"compose: ready {took:.1f} s after its start")
         token = todo.sign_up()
         assert todo.ask("GET", "/api/tasks")[0] == 401, "it asks who calls"
-        assert todo.ask("POST", "/api/tasks", {"title": "Buy milk", "due": "today"}, token)[0] == 201
+        assert todo.ask("POST", "/api/tasks", {"title": "Buy milk", "due": "2030-01-01"}, token)[0] == 201
         status, said = todo.ask("POST", "/api/chat", {"message": "what is open?"}, token)
         assert status == 200
         assert "Buy milk" in said["text"]
