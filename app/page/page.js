@@ -3,7 +3,7 @@ import { doAgain, edit, takeBack } from "./data/actions.js";
 import { openTask } from "./data/opening.js";
 import { namePlace, readPlace } from "./data/places.js";
 import { isWriting } from "./text/elements.js";
-import { keepFresh, learnLists, load } from "./data/loading.js";
+import { keepFresh, load } from "./data/loading.js";
 import { installWorker, watchPresence } from "./data/push.js";
 import { state } from "./data/state.js";
 import { follow, watchNetwork, watchWindow } from "./data/stream.js";
@@ -211,7 +211,6 @@ async function begin() {
   if (state.signedOut) return;
   document.documentElement.dataset.ready = "yes";
   find("conversation-view").open();
-  learnLists();
   keepFresh();
   installWorker();
   watchPresence();

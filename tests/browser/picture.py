@@ -41,6 +41,22 @@ def fill(served: Served) -> str:
     return friday
 
 
+def sort_into_lists(served: Served) -> None:
+    """Give the tasks lists, and add one with subtasks and one that has not begun."""
+    lists = {
+        "Work": ["Send the invoice", "Stand-up", "Send the slides to Amira"],
+        "Home": ["Pick up the parcel", "Water the plants"],
+        "Family": ["Call mum"],
+    }
+    for name, titles in lists.items():
+        for title in titles:
+            served.rest("PATCH", f"/tasks/{served.find(title)['id']}", {"list": name})
+    steps = ["Cake", "Invitations", "Music"]
+    served.add("Plan the birthday", due=served.local_day(12), list="Family", subtasks=steps)
+    served.rest("POST", f"/tasks/{served.find('Cake')['id']}/complete")
+    served.add("Change the tyres", start=served.local_day(6), due=served.local_day(20), list="Home")
+
+
 def answer(friday: str) -> list[Event]:
     """Return the conversation's answer to the picture's last message."""
     arguments = {"title": "Call mum", "due": friday, "reminders": ["30m"]}
@@ -80,7 +96,8 @@ def main(path: Path) -> None:
             spoken = Spoken(
                 answers=[_answer("find_tasks", {"status": "overdue"}, {"total": 1}, LATE), answer(fill(served))]
             )
-            page = open_page(browser, served, spoken, viewport={"width": 1200, "height": 800}, color_scheme="light")
+            sort_into_lists(served)
+            page = open_page(browser, served, spoken, viewport={"width": 1440, "height": 900}, color_scheme="light")
             for asked, told in (("What have I missed?", LATE), (ASKED, TOLD)):
                 page.get_by_label("Message").fill(asked)
                 page.keyboard.press("Enter")

@@ -221,17 +221,8 @@ async function loadDone() {
   state.done = (await loadPages(query, MOST_DONE)).tasks;
 }
 
-/** Learn from the reading of a line whether the service knows lists; that makes it ready to read, too. */
-export async function learnLists() {
-  const reading = await call("POST", "/api/read", { body: { text: "x /x" } }).catch(() => ({}));
-  if (reading.list === undefined) return;
-  state.lists = [];
-  await loadLists().catch(() => {});
-  state.show();
-}
-
 async function loadLists() {
-  if (state.hasLists) state.lists = (await call("GET", "/api/lists")).lists;
+  state.lists = (await call("GET", "/api/lists")).lists;
 }
 
 async function loadQuestions() {

@@ -28,7 +28,7 @@ export function namePlace(place) {
 
 /** Return the lists in their order, `[{id, name, open}]`; those that were made a moment ago come last. */
 export function listLists() {
-  const found = new Map((state.lists ?? []).map((each) => [each.id, each]));
+  const found = new Map(state.lists.map((each) => [each.id, each]));
   for (const { list } of state.tasks) if (list && !found.has(list.id)) found.set(list.id, { ...list, open: 1 });
   return [...found.values()];
 }

@@ -35,13 +35,8 @@ class State extends EventTarget {
   lingering = new Set();
   /** The tasks that are chosen, in the order of choosing. */
   chosen = new Set();
-  /** The lists as the service has them, in their order; null where it knows none. */
-  lists = null;
-
-  /** Whether the service knows lists, starts and subtasks. */
-  get hasLists() {
-    return this.lists !== null;
-  }
+  /** The lists as the service has them, in their order. */
+  lists = [];
 
   /** The id of the task whose detail is open. */
   opened = null;

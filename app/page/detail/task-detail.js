@@ -151,13 +151,13 @@ class TaskDetail extends HTMLElement {
     const parts = [
       this.#part("head", [known.status, title], () => this.#head()),
       !isSeries && this.#part("due", [known.due, known.due_local, state.today], () => drawDue(known)),
-      (state.hasLists || known.start) && !isSeries && this.#part("start", [known.start], () => drawStart(known)),
+      !isSeries && this.#part("start", [known.start], () => drawStart(known)),
       !isSeries && this.#part("reminders", [known.reminders, known.due, state.today], () => drawReminders(known)),
       this.#part("repeats", [known.recurring_id, series?.recurrence, this.#more.occurrences, known.due], () =>
         drawRepeats(known, isSeries ? known : series, this.#more.occurrences),
       ),
       this.#part("marks", [known.tags, known.priority, known.list, state.lists], () => drawMarks(known)),
-      (state.hasLists || known.subtasks) && !isSeries && this.#part("steps", [known.subtasks, this.#more.steps], () => drawSteps(known, this.#more.steps)),
+      !isSeries && this.#part("steps", [known.subtasks, this.#more.steps], () => drawSteps(known, this.#more.steps)),
       this.#notes.draw(known),
       this.#part("history", [this.#more.history], () => drawHistory(known, this.#more)),
     ];

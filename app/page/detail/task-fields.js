@@ -136,7 +136,7 @@ export function drawMarks(task) {
   const rows = [
     make("label", {}, "Tags", tags),
     make("label", {}, "Priority", priority),
-    (state.hasLists || task.list) && drawList(task),
+    drawList(task),
   ];
   return make("section", { class: "field marks", "aria-label": "Marks" }, ...rows);
 }

@@ -32,9 +32,8 @@ class PlaceRail extends HTMLElement {
     const place = readPlace();
     for (const [name] of VIEWS) this.#show(`#${name}`, name === place.name, name in counts ? counts[name] : 0);
     const lists = listLists().filter((each) => !each.archived);
-    const hasLists = state.hasLists;
-    const links = hasLists ? [this.#link("#inbox", "Inbox")] : [];
-    if (hasLists) this.#show("#inbox", place.name === "inbox", counts.inbox);
+    const links = [this.#link("#inbox", "Inbox")];
+    this.#show("#inbox", place.name === "inbox", counts.inbox);
     for (const { id, name, open } of lists) {
       const address = `#list=${encodeURIComponent(id)}`;
       const link = this.#link(address, name);
@@ -43,8 +42,7 @@ class PlaceRail extends HTMLElement {
       links.push(link);
     }
     arrange(this.#lists, links);
-    this.#lists.hidden = !links.length;
-    this.#adds.hidden = !hasLists || Boolean(this.#field);
+    this.#adds.hidden = Boolean(this.#field);
   }
 
   #show(address, current, count) {
