@@ -20,7 +20,7 @@ from todo.transfer.draft import Remark
 from todo.transfer.intake import Intake, cut_batches, plan_intake, take_in
 from todo.transfer.own import describe_head, describe_rows, list_exported, write_head, write_rows
 from todo.transfer.resolve import Call
-from todo.transfer.returned import Unit, bring_back, cut_units, plan_return
+from todo.transfer.returned import Return, Unit, bring_back, bring_lists, cut_units, plan_return
 
 Progress = Callable[[int, int], None]
 """Is given how many batches are written, and of how many."""
@@ -75,11 +75,12 @@ async def import_file(
     """
     who.require(WRITE)
     found = await asyncio.to_thread(read_file, content, wanted)
-    batches: Sequence[Batch]
+    batches: list[Batch]
     if found.rows is not None:
         rows = found.rows
         returned = await store.read(who, lambda work: plan_return(work, rows))
-        intake, batches = returned.intake, [partial(_return, part) for part in cut_units(returned.units)]
+        intake, batches = returned.intake, [partial(_return_lists, returned)] if returned.lists else []
+        batches += [partial(_return, part) for part in cut_units(returned.units)]
     else:
         intake = await store.read(who, lambda work: plan_intake(work, found, read_words))
         batches = [partial(_take, part) for part in cut_batches(intake.calls)]
@@ -114,6 +115,10 @@ def _run(batch: Batch, into: str | None, work: Work) -> tuple[str | None, list[R
 
 def _take(part: Sequence[tuple[Call, str]], work: Work, into: str | None) -> tuple[str | None, list[Remark]]:
     return take_in(work, part, into)
+
+
+def _return_lists(returned: Return, work: Work, into: str | None) -> tuple[str | None, list[Remark]]:
+    return bring_lists(work, returned.lists, returned.person, into)
 
 
 def _return(part: Sequence[Unit], work: Work, into: str | None) -> tuple[str | None, list[Remark]]:

@@ -132,9 +132,9 @@ class Change:
         """Keep how far a series was before this change moves it on."""
         self._parts.series.setdefault(row["task_id"], row)
 
-    def create_list(self, name: str) -> ListRow:
-        """Insert a list of the caller's and return its row."""
-        row = insert_list(self.work, name)
+    def create_list(self, name: str, list_id: str | None = None) -> ListRow:
+        """Insert a list of the caller's and return its row; `list_id` is one that it had elsewhere."""
+        row = insert_list(self.work, name, list_id)
         self._parts.lists[row["id"]] = (None, row)
         return row
 

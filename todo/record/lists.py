@@ -70,11 +70,11 @@ def name_list(work: Work, list_id: str) -> str:
     return known
 
 
-def insert_list(work: Work, name: str) -> ListRow:
-    """Insert a list at the end of the others."""
+def insert_list(work: Work, name: str, list_id: str | None = None) -> ListRow:
+    """Insert a list at the end of the others, under an id of its own or the one that it had elsewhere."""
     last = work.connection.execute(_LAST, {"user": work.who.user_id}).scalar_one()
     row: ListRow = {
-        "id": work.ids.new(),
+        "id": list_id or work.ids.new(),
         "user_id": work.who.user_id,
         "name": name,
         "name_key": fold_name(name),

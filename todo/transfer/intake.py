@@ -15,12 +15,14 @@ from todo.record.changes import Change
 from todo.record.queries import TASK, load_any_tasks
 from todo.record.touched import Collected
 from todo.record.work import Work
+from todo.requests.fields import choose_list
 from todo.requests.schemas import CreateRecurringTask
 from todo.series.create import create_recurring_task
 from todo.tasks.tasks import create_task
 from todo.text.search_words import fold_task
 from todo.transfer.detect import Found
 from todo.transfer.draft import Draft, Reading, Remark
+from todo.transfer.parents import DONE, HERE, MISSING, REFUSED, SERIES, plan_trees
 from todo.transfer.resolve import Call, ReadWords, resolve
 
 KIND = "import_tasks"
@@ -70,22 +72,35 @@ class Intake:
 def plan_intake(work: Work, found: Found, read_words: ReadWords) -> Intake:
     """Return what a file of another product would bring; nothing is written."""
     reading = Reading(remarks=list(found.reading.remarks), refused=list(found.reading.refused))
-    titles = {draft.source: draft.title for draft in found.reading.drafts if draft.source}
-    _check_trees(found.reading.drafts, reading)
-    drafts = [_place(draft, titles) for draft in found.reading.drafts]
+    drafts = found.reading.drafts
+    trees, order = plan_trees(drafts)
     intake = Intake(remarks=reading.remarks, refused=reading.refused)
-    keys = _name_drafts(found.name, found.reading.drafts)
-    ids = _choose_ids(work, keys)
+    ids = _choose_ids(work, _name_drafts(found.name, drafts))
     known = _list_open_titles(work)
-    for draft, task_id in zip(drafts, ids, strict=True):
+    for place in order:
+        draft, task_id = drafts[place], ids[place]
+        if draft.parent and draft.parent not in trees.titles:
+            reading.remark(draft.line, MISSING)
         if task_id is None:
             intake.here += 1
-        elif (call := resolve(work, draft, reading, read_words)) is not None:
-            intake.calls.append((call, task_id))
-            recurs = isinstance(call.request, CreateRecurringTask)
-            intake.sorts["recurring" if recurs else "task" if call.completed_at is None else "done"] += 1
-            if call.completed_at is None and fold_task(call.request.title or "", "", [])[0] in known:
-                intake.near.append((draft.line, str(call.request.title)))
+            trees.close(draft, HERE)
+            continue
+        parent = trees.find(draft)
+        call = resolve(work, draft, parent, reading, read_words)
+        if call is None:
+            trees.close(draft, REFUSED)
+            continue
+        intake.calls.append((call, task_id))
+        recurs = isinstance(call.request, CreateRecurringTask)
+        if recurs or call.completed_at is not None:
+            trees.close(draft, SERIES if recurs else DONE)
+        else:
+            trees.open(draft, task_id, parent)
+        intake.sorts["recurring" if recurs else "task" if call.completed_at is None else "done"] += 1
+        if call.completed_at is None and fold_task(call.request.title or "", "", [])[0] in known:
+            intake.near.append((draft.line, str(call.request.title)))
+    for said in (reading.remarks, reading.refused):
+        said.sort(key=lambda each: each.line)
     return intake
 
 
@@ -103,6 +118,8 @@ def take_in(work: Work, calls: Sequence[tuple[Call, str]], into: str | None) -> 
         collected = Collected()
         step = work.in_plan(collected, _Drawn(task_id))
         try:
+            # The list draws an id of its own, before the task draws the one that follows from the file.
+            choose_list(change, call.request.list, [])
             with savepoint(work.connection):
                 if isinstance(call.request, CreateRecurringTask):
                     create_recurring_task(step, call.request)
@@ -190,26 +207,6 @@ def _list_open_titles(work: Work) -> set[str]:
         TASK.c.user_id == work.who.user_id, TASK.c.status == "open", TASK.c.deleted_at.is_(None)
     )
     return set(work.connection.execute(statement).scalars())
-
-
-def _place(draft: Draft, titles: dict[str, str]) -> Draft:
-    """Return a draft that says in its notes what it is a part of."""
-    above = titles.get(draft.parent) if draft.parent else None
-    return draft if above is None else draft.with_note(f"Part of: {above}")
-
-
-def _check_trees(drafts: Sequence[Draft], reading: Reading) -> None:
-    """Remark on parents that are missing, or a part of what is below them."""
-    parents = {draft.source: draft.parent for draft in drafts if draft.source}
-    for draft in drafts:
-        if draft.parent and draft.parent not in parents:
-            reading.remark(draft.line, "What it is a part of is not in the file.")
-            continue
-        above, steps = draft.parent, 0
-        while above and above != draft.source and steps <= len(parents):
-            above, steps = parents.get(above, ""), steps + 1
-        if above:
-            reading.remark(draft.line, "It is a part of itself there.")
 
 
 def _say(origin: str, counts: dict[str, int]) -> str:

@@ -21,7 +21,7 @@ LEFT_OUT = frozenset(
     )
 )
 """Tables of people's rows that are secret, short-lived, or made from others."""
-_DERIVED = frozenset({"number", "words", "title_key", "deadline", "unindexed", "user_id"})
+_DERIVED = frozenset({"number", "words", "title_key", "deadline", "starts_at", "unindexed", "user_id"})
 _FETCHED = 1_000
 _TYPES = {str: "string", bool: "boolean", int: "integer", float: "number"}
 

@@ -13,7 +13,9 @@ from todo.requests.arguments import read_arguments
 from todo.requests.schemas import CreateRecurringTask, CreateTask
 from todo.series.parsed_rule import check_mode, read_schedule
 from todo.text import when
+from todo.text.list_names import INBOX, LONGEST, fold_name, write_name
 from todo.transfer.draft import Draft, Reading
+from todo.transfer.parents import RECURS, Parent
 
 ReadWords = Callable[[str, datetime], tuple[str, str, str] | None]
 """Reads a time in words: (due, rule, first due), the last two empty for a single time; None if it is none."""
@@ -29,7 +31,7 @@ class Call:
     completed_at: str | None
 
 
-def resolve(work: Work, draft: Draft, reading: Reading, read_words: ReadWords) -> Call | None:
+def resolve(work: Work, draft: Draft, parent: Parent | None, reading: Reading, read_words: ReadWords) -> Call | None:
     """Return the call that a draft is; None if it is refused. What is kept otherwise is remarked in `reading`."""
 
     def remark(text: str) -> None:
@@ -41,20 +43,28 @@ def resolve(work: Work, draft: Draft, reading: Reading, read_words: ReadWords) -
         return None
     draft = _fit_due(work, _read_repeat(work, draft, remark, read_words), remark)
     done = _read_done(work, draft, remark)
+    series = _fit_rule(work, draft, remark) if draft.rule and done is None else None
+    if draft.rule and done is None and series is None:
+        draft = draft.with_note(f"Repeats: {draft.rule}")
+    why = "" if parent is None else parent.why or (RECURS if series else "")
+    if parent is not None and why:
+        remark(f"{why} Its notes name what it is a part of.")
+        draft, parent = draft.with_note(f"Part of: {parent.title}"), None
     arguments: dict[str, Any] = {
         "title": draft.title,
         "notes": draft.notes or None,
         "priority": draft.priority,
         "tags": list(draft.tags) or None,
+        "list": None if parent is not None else _fit_list(draft.list_name, remark),
         "reminders": None if done else _fit_reminders(work, draft, remark) or None,
     }
     try:
-        if draft.rule and not done and (series := _fit_rule(work, draft, remark)) is not None:
+        if series is not None:
             return Call(draft, read_arguments(CreateRecurringTask, {**arguments, **series}).request, None)
-        if draft.rule and not done:
-            arguments["notes"] = draft.with_note(f"Repeats: {draft.rule}").notes
         if draft.due:
             arguments |= {"due": draft.due, "zone": draft.zone or None}
+        if parent is not None:
+            arguments["parent_id"] = parent.task_id
         return Call(draft, read_arguments(CreateTask, arguments).request, done)
     except TodoError as error:
         reading.refuse(draft.line, error.sentence)
@@ -63,7 +73,7 @@ def resolve(work: Work, draft: Draft, reading: Reading, read_words: ReadWords) -
 
 def _fit_texts(draft: Draft, remark: Callable[[str], None]) -> Draft:
     title = " ".join(draft.title.replace("\0", "").split())
-    tags = list(dict.fromkeys([*draft.tags, *([draft.list_name] if draft.list_name else [])]))
+    tags = list(dict.fromkeys(draft.tags))
     kept = [tag.strip()[:MOST_TAG] for tag in tags if tag.strip()][:MOST_TAGS]
     if len(tags) > len(kept):
         remark(f"Only {MOST_TAGS} tags are kept.")
@@ -75,6 +85,15 @@ def _fit_texts(draft: Draft, remark: Callable[[str], None]) -> Draft:
         remark("Its notes are longer than 20,000 characters; the end is left out.")
         draft = replace(draft, notes=draft.notes[:MOST_NOTES])
     return draft
+
+
+def _fit_list(given: str, remark: Callable[[str], None]) -> str | None:
+    """Return the name of a draft's list; None for the inbox."""
+    name = write_name(given.replace("\0", ""))
+    if len(name) > LONGEST:
+        remark(f"The name of its list is longer than {LONGEST} characters; the end is left out.")
+        name = name[:LONGEST].rstrip()
+    return name if fold_name(name) not in ("", INBOX) else None
 
 
 def _read_repeat(work: Work, draft: Draft, remark: Callable[[str], None], read_words: ReadWords) -> Draft:

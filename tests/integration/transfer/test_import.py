@@ -6,8 +6,10 @@ import pytest
 
 from tests.integration.transfer import files
 from tests.world import World
+from todo.transfer.parents import SERIES
 
 PROMISES = ("import",)
+
 
 pytestmark = pytest.mark.anyio
 
@@ -29,7 +31,8 @@ async def test_a_todoist_project_is_planned_then_taken_in_once_and_undone_at_onc
     planned = await bring(world, files.TODOIST)
     assert planned["counts"] == {"tasks": 2, "done": 0, "recurring": 2, "already_here": 0, "refused": 0}
     assert planned["remarks"] == [
-        {"line": 7, "text": '"when pigs fly" could not be read as a time; it is kept in the notes.'}
+        {"line": 5, "text": f"{SERIES} Its notes name what it is a part of."},
+        {"line": 7, "text": '"when pigs fly" could not be read as a time; it is kept in the notes.'},
     ]
     assert planned["message"].endswith("Nothing is changed yet.")
     assert await list_all(world) == {}
@@ -68,7 +71,7 @@ async def test_ticktick(world: World) -> None:
     assert answer["refused"] == [{"line": 9, "text": "It is a note and no task."}]
     tasks = await list_all(world)
     standup, holiday, old = (tasks[title] for title in ("Stand-up", "Holiday", "Old"))
-    assert standup["tags"] == ["team", "daily", "Work"]
+    assert (standup["tags"], standup["list"]["name"]) == (["team", "daily"], "Work")
     assert (standup["priority"], standup["notes"]) == ("high", "Bring\ncoffee")
     assert standup["due_local"] == "2026-11-27T09:30"
     assert standup["reminders"][0]["before"] == "30m"
@@ -81,7 +84,7 @@ async def test_taskwarrior(world: World) -> None:
     assert answer["counts"] == {"tasks": 2, "done": 1, "recurring": 1, "already_here": 0, "refused": 1}
     assert answer["refused"] == [{"line": 6, "text": "A date of it cannot be read."}]
     tasks = await list_all(world)
-    assert tasks["Call mum"]["tags"] == ["phone", "Family"]
+    assert (tasks["Call mum"]["tags"], tasks["Call mum"]["list"]["name"]) == (["phone"], "Family")
     assert tasks["Call mum"]["notes"] == "about Sunday"
     assert tasks["Call mum"]["due"] == "2026-11-27T16:00:00Z"
     assert tasks["Rent"]["due_local"] == "2026-12-01T09:00"
@@ -91,7 +94,7 @@ async def test_taskwarrior(world: World) -> None:
 async def test_calendar_programs(world: World) -> None:
     answer = await bring(world, files.ICAL, apply="true")
     assert answer["refused"] == [{"line": 0, "text": "An event is no task: A party."}]
-    assert [each["line"] for each in answer["remarks"]] == [29]
+    assert [each["line"] for each in answer["remarks"]] == [17, 29]
     assert "FREQ=YEARLY" in (await list_all(world))["Never"]["notes"]
     tasks = await list_all(world)
     cat = tasks["Feed the cat"]
@@ -112,12 +115,12 @@ async def test_google_vikunja_and_plain_text(world: World) -> None:
     assert (await bring(world, backup))["format"] == "todoist"
     tasks = await list_all(world)
     assert tasks["Book flights"]["due"] == "2026-12-05"
-    assert tasks["Pack"]["notes"] == "Part of: Book flights"
-    assert tasks["Mow"]["tags"] == ["outside", "Garden"]
+    assert tasks["Pack"]["parent"]["title"] == "Book flights"
+    assert (tasks["Mow"]["tags"], tasks["Mow"]["list"]["name"]) == (["outside"], "Garden")
     assert tasks["Mow"]["reminders"][0]["before"] == "1h"
     assert tasks["Rake"]["status"] == "completed"
     assert tasks["Oat milk"]["status"] == "completed"
-    assert tasks["Oat milk"]["notes"] == "Part of: Milk"
+    assert tasks["Oat milk"]["parent"]["title"] == "Milk"
     assert set(tasks) >= {"Passport", "Bread", "Call the dentist"}
 
 
@@ -162,9 +165,10 @@ async def test_odd_lines_are_kept_or_told_and_the_rest_comes(world: World) -> No
     head = files.TODOIST.decode().splitlines()[0]
     answer = await bring(world, f"{head}\n{deep}{dates}{long}".encode(), apply="true")
     assert [each["line"] for each in answer["refused"]] == [15, 17]
-    assert [each["line"] for each in answer["remarks"]] == [13, 14, 16, 16]
+    assert [each["line"] for each in answer["remarks"]] == [6, 10, 13, 14, 16, 16]
     tasks = await list_all(world)
-    assert tasks["Level 11"]["notes"] == "Part of: Level 10"
+    assert tasks["Level 5"]["notes"] == "Part of: Level 4"
+    assert tasks["Level 11"]["parent"]["title"] == "Level 10"
     assert tasks["Year zero"]["notes"] == "Due: 0000-01-01"
     assert "due" not in tasks["Far"]
     circle = (
@@ -179,10 +183,10 @@ async def test_odd_lines_are_kept_or_told_and_the_rest_comes(world: World) -> No
         + b"]}]}"
     )
     answer = await bring(world, circle, apply="true")
-    assert [(each["line"], each["text"].split()[-1]) for each in answer["remarks"]] == [
-        (1, "there."),
-        (2, "there."),
-        (3, "file."),
+    assert [(each["line"], each["text"].partition(". ")[0]) for each in answer["remarks"]] == [
+        (1, "It is a part of itself there"),
+        (2, "It is a part of itself there"),
+        (3, "What it is a part of is not in the file."),
     ]
 
 
