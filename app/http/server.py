@@ -94,9 +94,12 @@ class QuietServer(uvicorn.Server):
         self.end_arrivals()
         self._end_streams()
         await super().shutdown(sockets)
-        # What was accepted at the last moment is made, closed and let go in the loop's next turns.
+        # What was accepted at the last moment is made in the loop's next turns. What still is there after uvicorn has
+        # waited, such as an answer that its reader leaves in the buffer, is let go: the loop ends now.
         for _ in range(5):
             await asyncio.sleep(0)
+            for connection in self.server_state.connections:
+                connection.transport.abort()
 
 
 def build_server(service: Service, models: dict[str, ChatModel] | None = None) -> QuietServer:
