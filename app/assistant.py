@@ -106,5 +106,7 @@ def build_conversation(service: Service, models: dict[str, ChatModel] | None = N
         settings.turn_seconds,
         settings.history_tokens,
     )
-    known = {name: watch_model(model, service.metrics) for name, model in (models or build_models(settings)).items()}
+    known = build_models(settings) if models is None else models
+    # In place: who gave the models may exchange them later.
+    known.update({name: watch_model(model, service.metrics) for name, model in known.items()})
     return Conversation(service.store, known, client.lend, look, service.store.ids, client.close, bounds)

@@ -264,7 +264,7 @@ def _read_reminder(reader: Reader, text: str) -> str | None:
     """Return a reminder as the tools take it, from what follows "remind me"; a duration counts back from the due."""
     if not text:
         return "0m"
-    lead = re.fullmatch(reader.language.reading["ahead"], text, flags=re.IGNORECASE)
+    lead = re.fullmatch(reader.language.reading["lead_tail"], text, flags=re.IGNORECASE)
     if lead:
         return reader.read_duration(lead[1])
     when = reader.read_time(text)

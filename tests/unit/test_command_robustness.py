@@ -3,11 +3,13 @@
 import time
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.builtin.language import load_language
 from agent.messages import Message
+from tests.architecture.ours import ROOT
 from tests.unit.command_replies import answer, ask
 
 HONESTY = load_language().say("honesty")
@@ -53,3 +55,19 @@ def test_no_text_breaks_it(text: str) -> None:
     ask(text)
     ask(f"add {text} tomorrow")
     ask(f"move {text} to {text}")
+
+
+def test_no_key_of_the_language_stands_twice() -> None:
+    """The loader would take the last one without a word."""
+
+    def find_doubles(node: yaml.Node | None) -> list[str]:
+        if isinstance(node, yaml.SequenceNode):
+            return [each for child in node.value for each in find_doubles(child)]
+        if not isinstance(node, yaml.MappingNode):
+            return []
+        keys = [str(key.value) for key, _ in node.value]
+        below = [each for _, child in node.value for each in find_doubles(child)]
+        return [key for key in keys if keys.count(key) > 1] + below
+
+    text = (ROOT / "agent/builtin/languages/en.yaml").read_text("utf-8")
+    assert find_doubles(yaml.compose(text, Loader=yaml.SafeLoader)) == []

@@ -39,7 +39,7 @@ def wait_for(url: str) -> None:
         try:
             urllib.request.urlopen(url, timeout=5).close()  # noqa: S310  # ours
             return
-        except (urllib.error.URLError, ConnectionError):
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
             assert time.monotonic() < deadline, url
             time.sleep(0.05)
 
