@@ -8,6 +8,8 @@ import httpx2
 Call = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
 Scenario = tuple[tuple[float, str, dict[str, Any]], ...]
 """Steps of (seconds that pass first, tool, arguments)."""
+FOR_AGENTS = " Reminders ring nowhere but on the page; more ways can be added there, under me."
+"""What an agent hears once in a conversation; people see it on the page (tests/integration/channels/test_where.py)."""
 
 
 class Stage(Protocol):
@@ -102,6 +104,8 @@ async def play(world: Stage, call: Call, scenario: Scenario) -> tuple[list[Any],
         names["{change}"] = next((each["change_id"] for each in reversed(answers) if "change_id" in each), "")
         filled = fill(arguments, names)
         answer = await call(tool, filled)
+        if "message" in answer:
+            answer["message"] = answer["message"].replace(FOR_AGENTS, "")
         if tool.startswith("create") and "replayed" not in answer:
             made.append(answer["task"])
         following = answer.get("next_occurrence", {}).get("task_id", following)

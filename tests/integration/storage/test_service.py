@@ -216,11 +216,20 @@ async def test_an_older_file_keeps_what_a_pause_took_back(tmp_path: Path, first:
     file = sqlite3.connect(tmp_path / "todo.db")
     file.execute("DROP INDEX ix_confirmation_decided")
     file.execute("DROP INDEX ix_change_at")
+    file.execute("DROP INDEX ix_task_list")
+    file.execute("DROP INDEX ix_task_parent")
     for table, column in (
         ("recurrence", "wall"),
         ("recurrence", "awaits"),
         ("confirmation", "about"),
         ("confirmation", "decided_at"),
+        ("task", "list_id"),
+        ("task", "start"),
+        ("task", "starts_at"),
+        ("task", "parent_id"),
+        ("task", "has_subtasks"),
+        ("recurrence", "start"),
+        ("recurrence", "subtasks"),
     ):
         file.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
     file.execute("DROP INDEX ux_person_name")
@@ -231,7 +240,7 @@ async def test_an_older_file_keeps_what_a_pause_took_back(tmp_path: Path, first:
         file.execute(f"ALTER TABLE reminder DROP COLUMN {column}")
     newer = ("conversation", "turn", "turn_step", "pending_call", "credential", "outside_login", "rate")
     connected = ("oauth_client", "oauth_step", "channel", "channel_delivery", "presence", "service_key", "calendar")
-    for table in (*newer, *connected):
+    for table in (*newer, *connected, "task_list", "change_list"):
         file.execute(f"DROP TABLE {table}")
     file.execute("DROP INDEX ix_outbox_published")
     file.execute("UPDATE alembic_version SET version_num = '0003'")
