@@ -6,6 +6,7 @@ import pytest
 
 from tests.contracts.surfaces import SURFACES, Surface, call, count_stored
 from tests.integration.safety.agent_calls import do, fail
+from tests.scenario import FOR_AGENTS
 from tests.world import World
 
 pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
@@ -122,7 +123,7 @@ async def test_several_reminders_are_set_in_one_change(world: World, surface: Su
     assert [event["type"] for event in answer["events"]] == ["task.updated"]
     assert answer["message"] == (
         'You will be reminded of "Exam" on Thu 26 Nov 2026, 17:00 Europe/Berlin (1d before the due) and '
-        "Fri 27 Nov 2026, 16:00 Europe/Berlin (1h before the due)."
+        "Fri 27 Nov 2026, 16:00 Europe/Berlin (1h before the due)." + ("" if surface == "rest" else FOR_AGENTS)
     )
     await call(world, surface, "undo", {})
     seen = (await world.rest.get(f"/tasks/{made['id']}")).json()
