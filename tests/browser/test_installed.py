@@ -10,7 +10,7 @@ from typing import Any
 import http_ece  # type: ignore[import-untyped]  # it ships no types
 import httpx2
 import pytest
-from playwright.sync_api import BrowserContext, CDPSession, Page, Worker, expect
+from playwright.sync_api import BrowserContext, CDPSession, Page, Response, Worker, expect
 
 from tests.browser.conftest import Watch, Windows, wait_ready
 from tests.browser.served import Served
@@ -75,6 +75,10 @@ def test_offline_it_shows_the_last_list_and_keeps_what_is_added(windows: Windows
     assert sorted(titles) == ["Buy milk", "Call mum", "Pay rent"]
 
 
+def is_add(answer: Response) -> bool:
+    return answer.request.method == "POST" and answer.url.endswith("/api/tasks")
+
+
 def test_an_add_whose_answer_was_lost_is_not_added_twice(windows: Windows, served: Served, watch: Watch) -> None:
     watch.allow("ERR_FAILED|Failed to load resource")
     page = windows.open()
@@ -90,7 +94,8 @@ def test_an_add_whose_answer_was_lost_is_not_added_twice(windows: Windows, serve
             route.continue_()
 
     page.route("**/api/tasks", lose)
-    add(page, "Call mum")
+    with page.expect_response(is_add, timeout=20_000):  # the third one: two answers are lost
+        add(page, "Call mum")
     expect(page.locator("task-row.waiting")).to_have_count(0, timeout=15_000)
     expect(row(page, "Call mum")).to_be_visible()
     assert [task["title"] for task in served.rest("GET", "/tasks")["tasks"]] == ["Call mum"]

@@ -207,7 +207,7 @@ SAID_CLOCK_TIMES: list[tuple[str, str]] = [
     ("8am and 6pm", "?"),
     ("half seven", "?"),
     ("five to seven", "?"),
-    ("not before 6pm", "?"),
+    ("not before 6pm", "not before 2026-12-02T18:00"),
     ("until 6pm", "?"),
     ("since 2pm", "?"),
     ("friday if possible", "?"),

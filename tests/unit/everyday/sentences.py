@@ -68,7 +68,7 @@ SENTENCES: list[tuple[str, str, dict[str, Any]]] = [
     ),
     ("add eggs to my shopping list", "create_task", {"title": "eggs", "list": "shopping"}),
     ("put eggs on the shopping list", "create_task", {"title": "eggs", "list": "shopping"}),
-    ("add bread to the grocery list", "create_task", {"title": "bread", "tags": ["grocery"]}),
+    ("add bread to the grocery list", "create_task", {"title": "bread", "list": "grocery"}),
     ("add go to bed at 11:30", "create_task", {"title": "go to bed", "due": "2026-12-02T23:30"}),
     ("add party on dec 31 at 9", "create_task", {"title": "party", "due": "2026-12-31T21:00"}),
     (

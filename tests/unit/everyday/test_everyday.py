@@ -39,6 +39,8 @@ def _show(args: dict[str, Any]) -> str:
     said = str(args.get("rule", args.get("due", "")))
     if "first_due" in args:
         said += f" from {args['first_due']}"
+    if "start" in args:
+        said += f"not before {args['start']}"
     return f"after completion: {said}" if args.get("mode") == "after_completion" else said
 
 

@@ -301,7 +301,7 @@ ENDS_AND_PERIODS: list[tuple[str, str]] = [
     ("january 2027", "2027-01-01"),
     ("5 pm-ish tomorrow", "?"),
     ("at exactly 5", "2026-12-02T17:00"),
-    ("not before friday", "?"),
+    ("not before friday", "not before 2026-12-04"),
     ("no later than friday", "2026-12-04"),
     ("an hour before noon", "?"),
     ("in the next 3 days", "?"),
