@@ -12,7 +12,7 @@ from agent.messages import ChatModel
 from app.identity import SPEAKER, identify_speaker
 from app.service import Service
 from app.settings import Settings
-from app.watch.models import watch_model
+from app.watch.models import WatchedModel
 from todo.record.work import Who
 
 if TYPE_CHECKING:
@@ -108,5 +108,5 @@ def build_conversation(service: Service, models: dict[str, ChatModel] | None = N
     )
     known = build_models(settings) if models is None else models
     # In place: who gave the models may exchange them later.
-    known.update({name: watch_model(model, service.metrics) for name, model in known.items()})
+    known.update({name: WatchedModel(model, service.metrics) for name, model in known.items()})
     return Conversation(service.store, known, client.lend, look, service.store.ids, client.close, bounds)

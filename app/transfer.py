@@ -20,7 +20,7 @@ from todo.transfer.draft import Remark
 from todo.transfer.intake import Intake, cut_batches, plan_intake, take_in
 from todo.transfer.own import describe_head, describe_rows, list_exported, write_head, write_rows
 from todo.transfer.resolve import Call
-from todo.transfer.returned import Return, Unit, bring_back, bring_lists, cut_units, plan_return
+from todo.transfer.returned import Return, Unit, bring_back, bring_lists, plan_return
 
 Progress = Callable[[int, int], None]
 """Is given how many batches are written, and of how many."""
@@ -80,7 +80,7 @@ async def import_file(
         rows = found.rows
         returned = await store.read(who, lambda work: plan_return(work, rows))
         intake, batches = returned.intake, [partial(_return_lists, returned)] if returned.lists else []
-        batches += [partial(_return, part) for part in cut_units(returned.units)]
+        batches += [partial(_return, part) for part in cut_batches(returned.units)]
     else:
         intake = await store.read(who, lambda work: plan_intake(work, found, read_words))
         batches = [partial(_take, part) for part in cut_batches(intake.calls)]

@@ -8,8 +8,8 @@ from sqlalchemy import bindparam, select, update
 
 from events.instants import read_instant
 from events.sql import table_of
+from todo.channels.links import LinkOver
 from todo.channels.models import ChannelDelivery
-from todo.errors import TodoError
 from todo.record.queries import find_task, load_reminder
 from todo.record.shapes import TaskRow
 from todo.record.work import Work
@@ -26,18 +26,6 @@ _D = table_of(ChannelDelivery)
 _OWN = (_D.c.number == bindparam("key")) & (_D.c.user_id == bindparam("user"))
 _FIND = select(_D).where(_OWN)
 _USE = update(_D).where(_OWN, _D.c.used == bindparam("before")).values(used=bindparam("after"))
-
-
-class LinkOver(TodoError):
-    """A link that was good once is worth nothing any more; nothing was changed."""
-
-    code = "link_over"
-
-
-class LinkUnknown(TodoError):
-    """No link of ours, or one whose person is not here any more."""
-
-    code = "link_unknown"
 
 
 @dataclass(frozen=True, slots=True)

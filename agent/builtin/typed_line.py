@@ -11,7 +11,6 @@ from agent.builtin.reader import Reader
 from agent.builtin.sentences import hide_in_place
 from agent.builtin.time_phrases import Split, unglue
 from agent.builtin.time_values import When, begin_ahead
-from todo.requests.schemas import CreateTask
 
 _TAG = re.compile(r"#(?!\d+$)(\w[\w-]{0,63})")
 """A tag is more than a number: "#12" may be the number of something."""
@@ -223,7 +222,7 @@ def _take_signs(reader: Reader, words: list[Word], parts: list[Part]) -> list[Wo
             parts.append(Part("tags", (word,), [match[1]]))
         elif text[:1] == "!" and text[1:].lower() in levels:
             parts.append(Part("priority", (word,), levels[text[1:].lower()]))
-        elif _takes("list") and (match := _LIST.fullmatch(text)):
+        elif match := _LIST.fullmatch(text):
             parts.append(Part("list", (word,), reader.restore(match[1])))
         else:
             rest.append(word)
@@ -252,7 +251,7 @@ def _find_tail(reader: Reader, words: list[Word]) -> tuple[Part, int] | None:
         reminder = _read_reminder(reader, text[match.end() :].strip())
         if reminder and count < len(words):
             return Part("reminders", tuple(words[-count:]), [reminder]), count
-    for match in re.finditer(reading["start_tail"], text, flags=re.IGNORECASE) if _takes("start") else ():
+    for match in re.finditer(reading["start_tail"], text, flags=re.IGNORECASE):
         count = len(text[match.start() :].strip(" ,").split())
         when = reader.read_time(text[match.end() :].strip())
         if when is not None and when.due and count < len(words):
@@ -297,7 +296,3 @@ def _settle_half(reader: Reader, title: str, when: When) -> When | None:
         return when.other if when.hour > 18 else None
     is_evening = any(f" {word} " in low for word in table["evening_titles"])
     return when.other if is_evening and 5 <= when.hour < 12 else when
-
-
-def _takes(name: str) -> bool:
-    return name in CreateTask.model_fields

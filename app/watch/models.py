@@ -39,8 +39,3 @@ class WatchedModel:
                 await close()
             self._metrics.model_calls.labels(self.name, outcome).inc()
             self._metrics.model_seconds.labels(self.name).observe(perf_counter() - began)
-
-
-def watch_model(model: ChatModel, metrics: Metrics) -> ChatModel:
-    """Return the model, watched."""
-    return WatchedModel(model, metrics)

@@ -1,4 +1,4 @@
-"""Links on which a person answers a ring: each names one delivery and is signed, so that no other can be guessed."""
+"""Signed links, which cannot be guessed; those on which a person answers a ring name one delivery each."""
 
 import hmac
 import re
@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, select
 
 from events.sql import table_of
 from todo.channels.models import ChannelDelivery
+from todo.errors import TodoError
 from todo.record.models import User
 
 LONGEST = 64
@@ -22,6 +23,18 @@ _FIND = (
 )
 
 
+class LinkOver(TodoError):
+    """A link that was good once is worth nothing any more; nothing was changed."""
+
+    code = "link_over"
+
+
+class LinkUnknown(TodoError):
+    """No link of ours, or one whose person is not here any more."""
+
+    code = "link_unknown"
+
+
 @dataclass(frozen=True, slots=True)
 class Link:
     """What a link stands for: one delivery of one person."""
@@ -32,7 +45,7 @@ class Link:
 
 def write_link(key: str, number: int, delivery_id: str) -> str:
     """Return the secret part of a link: the row, and 192 bits of a signature over the delivery."""
-    return f"{number:x}-{_sign(key, delivery_id)}"
+    return f"{number:x}-{sign(key, _say(delivery_id))}"
 
 
 def find_link(connection: Connection, key: str, text: str) -> Link | None:
@@ -41,11 +54,16 @@ def find_link(connection: Connection, key: str, text: str) -> Link | None:
     if match is None:
         return None
     row = connection.execute(_FIND, {"number": int(match[1], 16)}).one_or_none()
-    if row is None or not hmac.compare_digest(match[2], _sign(key, row.id)):
+    if row is None or not hmac.compare_digest(match[2], sign(key, _say(row.id))):
         return None
     return Link(row.number, row.user_id)
 
 
-def _sign(key: str, delivery_id: str) -> str:
-    made = hmac.new(bytes.fromhex(key), f"link {delivery_id}".encode(), sha256).digest()
+def _say(delivery_id: str) -> str:
+    return f"link {delivery_id}"
+
+
+def sign(key: str, text: str) -> str:
+    """Return 192 bits of a signature, as links hold them; `text` begins with its purpose: none serves another."""
+    made = hmac.new(bytes.fromhex(key), text.encode(), sha256).digest()
     return urlsafe_b64encode(made[:24]).decode()

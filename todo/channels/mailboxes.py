@@ -2,21 +2,20 @@
 
 import hmac
 import re
-from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, select, update
 
 from events.sql import table_of
 from todo.channels.channels import load_channel, load_letter, mask_address
+from todo.channels.links import LinkOver, LinkUnknown, sign
 from todo.channels.models import Channel
 from todo.channels.queue import Parcel
 from todo.channels.reaction import CONFIRMED
-from todo.errors import InvalidArguments, TodoError
+from todo.errors import InvalidArguments
 from todo.record.models import User
 from todo.record.work import Work
 from todo.text.display import show_text
@@ -51,18 +50,6 @@ To confirm it, open this link within three days, in a browser in which you use E
 If you did not ask for this, do nothing: nothing more will be sent here."""
 
 
-class LinkUnreadable(TodoError):
-    """No link of ours."""
-
-    code = "link_unknown"
-
-
-class LinkRefused(TodoError):
-    """A link that confirms nothing: tampered, too old, or of an address that the channel does not have any more."""
-
-    code = "link_over"
-
-
 @dataclass(frozen=True, slots=True)
 class Mailbox:
     """What the page of a link shows: the masked address, and whether it is confirmed already."""
@@ -86,7 +73,7 @@ def write_question(work: Work, channel_id: str, address_link: Callable[[str], st
 
 
 def read_mailbox(work: Work, token: str, key: str) -> Mailbox:
-    """Return what a link confirms, and change nothing; raises `ChannelNotFound`, `LinkUnreadable` and `LinkRefused`."""
+    """Return what a link confirms, and change nothing; raises `ChannelNotFound`, `LinkUnknown` and `LinkOver`."""
     row = _find(work, token, key)
     return Mailbox(mask_address("email", row.address), row.confirmed_at is not None)
 
@@ -118,16 +105,14 @@ def write_letter(row: Any, letter_id: str, link: str, minutes: int) -> Parcel:
 def _find(work: Work, token: str, key: str) -> Any:
     match = _FORM.fullmatch(token)
     if match is None:
-        raise LinkUnreadable("This link is not one of ours.", "Copy it from the mail as a whole.")
+        raise LinkUnknown("This link is not one of ours.", "Copy it from the mail as a whole.")
     row = load_channel(work, match[1])
     if not hmac.compare_digest(match[3], _sign(key, row.id, row.address, match[2])):
-        raise LinkRefused("This link is not for the address of this channel.", "Let a new one be sent, under me.")
+        raise LinkOver("This link is not for the address of this channel.", "Let a new one be sent, under me.")
     if int(match[2], 16) <= work.now.timestamp():
-        raise LinkRefused("This link is more than three days old.", "Let a new one be sent, under me.")
+        raise LinkOver("This link is more than three days old.", "Let a new one be sent, under me.")
     return row
 
 
 def _sign(key: str, channel_id: str, address: str, expires: str) -> str:
-    text = f"confirm {channel_id} {expires} {address}"
-    made = hmac.new(bytes.fromhex(key), text.encode(), sha256).digest()
-    return urlsafe_b64encode(made[:24]).decode()
+    return sign(key, f"confirm {channel_id} {expires} {address}")

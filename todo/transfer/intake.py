@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import select
 
@@ -25,6 +25,7 @@ from todo.transfer.draft import Draft, Reading, Remark
 from todo.transfer.parents import DONE, HERE, MISSING, REFUSED, SERIES, plan_trees
 from todo.transfer.resolve import Call, ReadWords, resolve
 
+T = TypeVar("T")
 KIND = "import_tasks"
 BATCH = 40
 """Tasks written in one transaction, so that other writes never wait for long."""
@@ -75,13 +76,14 @@ def plan_intake(work: Work, found: Found, read_words: ReadWords) -> Intake:
     drafts = found.reading.drafts
     trees, order = plan_trees(drafts)
     intake = Intake(remarks=reading.remarks, refused=reading.refused)
-    ids = _choose_ids(work, _name_drafts(found.name, drafts))
+    names = _name_drafts(found.name, drafts)
+    ids = choose_ids(work, names)
     known = _list_open_titles(work)
     for place in order:
-        draft, task_id = drafts[place], ids[place]
+        draft, (task_id, is_here) = drafts[place], ids[names[place]]
         if draft.parent and draft.parent not in trees.titles:
             reading.remark(draft.line, MISSING)
-        if task_id is None:
+        if is_here:
             intake.here += 1
             trees.close(draft, HERE)
             continue
@@ -134,10 +136,10 @@ def take_in(work: Work, calls: Sequence[tuple[Call, str]], into: str | None) -> 
     return (into if change.is_empty else change.record(into).change_id), refused
 
 
-def cut_batches(calls: Sequence[tuple[Call, str]]) -> Iterator[Sequence[tuple[Call, str]]]:
-    """Yield the calls in parts that are written one after another."""
-    for start in range(0, len(calls), BATCH):
-        yield calls[start : start + BATCH]
+def cut_batches(tasks: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Yield tasks in parts that are written one after another."""
+    for start in range(0, len(tasks), BATCH):
+        yield tasks[start : start + BATCH]
 
 
 class _Drawn:
@@ -171,24 +173,28 @@ def _name_drafts(name: str, drafts: Sequence[Draft]) -> list[str]:
     return keys
 
 
-def _choose_ids(work: Work, keys: Sequence[str]) -> list[str | None]:
-    """Return the id that each gets; None for what is here already. What was deleted since gets another."""
-    chosen: dict[int, str | None] = {}
-    left = list(range(len(keys)))
+def choose_ids(work: Work, names: Sequence[str], *, keeps_own: bool = False) -> dict[str, tuple[str, bool]]:
+    """Return for each name in a file the id that its task gets, and whether that task is here already.
+
+    With `keeps_own` the names are ids of the caller's own and stay. What was deleted since gets another.
+    """
+    chosen: dict[str, tuple[str, bool]] = {}
+    left = list(dict.fromkeys(names))
     for count in range(AGAIN):
-        drawn = {draw_id(work.who.user_id, keys[place], str(count)): place for place in left}
+        is_kept = keeps_own and count == 0
+        drawn = {name if is_kept else draw_id(work.who.user_id, name, str(count)): name for name in left}
         found = dict(look_up(work, list(drawn)))
+        # Of those that were deleted again and again, the last stays away like one that is here.
+        is_last = count == AGAIN - 1
         left = []
-        for task_id, place in drawn.items():
-            if task_id not in found:
-                chosen[place] = task_id
-            elif found[task_id] is None:
-                chosen[place] = None
+        for task_id, name in drawn.items():
+            if found.get(task_id) is None or is_last:
+                chosen[name] = (task_id, task_id in found)
             else:
-                left.append(place)
+                left.append(name)
         if not left:
             break
-    return [chosen.get(place) for place in range(len(keys))]
+    return chosen
 
 
 def look_up(work: Work, task_ids: Sequence[str]) -> Iterator[tuple[str, str | None]]:

@@ -27,7 +27,7 @@ from todo.series.series import insert_series
 from todo.subtasks.tree import MOST_CHILDREN, MOST_LEVELS
 from todo.text.when import read_duration, read_zone
 from todo.transfer.draft import Remark
-from todo.transfer.intake import AGAIN, BATCH, KIND, Intake, draw_id, look_up
+from todo.transfer.intake import KIND, Intake, choose_ids, draw_id
 from todo.transfer.own import Rows
 from todo.transfer.parents import find_levels
 
@@ -187,7 +187,8 @@ def plan_return(work: Work, rows: Rows) -> Return:
     """Return what an export of ours would bring; nothing is written."""
     intake = Intake()
     tasks = [(line, row) for line, row in _check(rows, "task", KeptTask, intake) if row.deleted_at is None]
-    ids = _choose_ids(work, rows.person, [row.id for _, row in tasks])
+    # Tasks of somebody else get ids of the caller's.
+    ids = choose_ids(work, [row.id for _, row in tasks], keeps_own=rows.person == work.who.user_id)
     recurrences = {row.task_id: row for _, row in _check(rows, "recurrence", KeptRecurrence, intake)}
     reminders: dict[str, list[KeptReminder]] = {}
     for _, reminder in _check(rows, "reminder", KeptReminder, intake):
@@ -285,12 +286,6 @@ def bring_back(work: Work, units: Sequence[Unit], into: str | None) -> tuple[str
     return (into if change.is_empty else change.record(into).change_id), refused
 
 
-def cut_units(units: Sequence[Unit]) -> Iterator[Sequence[Unit]]:
-    """Yield the tasks in parts that are written one after another."""
-    for start in range(0, len(units), BATCH):
-        yield units[start : start + BATCH]
-
-
 def _write(change: Change, unit: Unit) -> None:
     work, task = change.work, unit.task
     tags = from_json(task.tags)
@@ -339,25 +334,3 @@ def _check(rows: Rows, table: str, model: type[T], intake: Intake) -> Iterator[t
             intake.refused.append(Remark(line, f"{table}.{where} cannot be used: {first['msg'][:100]}."))
             continue
         yield line, row
-
-
-def _choose_ids(work: Work, person: str, ids: Sequence[str]) -> dict[str, tuple[str, bool]]:
-    """Return for each id of a file the one that it gets here, and whether that task is here already.
-
-    A person's own tasks keep their ids; those of somebody else, and what was deleted since, get others.
-    """
-    chosen: dict[str, tuple[str, bool]] = {}
-    left = list(dict.fromkeys(ids))
-    for count in range(AGAIN):
-        own = count == 0 and person == work.who.user_id
-        drawn = {key if own else draw_id(work.who.user_id, key, str(count)): key for key in left}
-        found = dict(look_up(work, list(drawn)))
-        left = []
-        for task_id, key in drawn.items():
-            if found.get(task_id, "") is None or task_id not in found:
-                chosen[key] = (task_id, task_id in found)
-            else:
-                left.append(key)
-        if not left:
-            break
-    return chosen

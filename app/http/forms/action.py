@@ -12,8 +12,8 @@ from app.http.forms.page import MOST_BYTES, draw_page, draw_text
 from app.http.rest.requests import refuse_nul
 from app.problems import refuse, status_of
 from app.service import Service
-from todo.buttons import ACTIONS, LinkUnknown, Ring, press_button, read_ring
-from todo.channels.links import Link, find_link
+from todo.buttons import ACTIONS, Ring, press_button, read_ring
+from todo.channels.links import Link, LinkUnknown, find_link
 from todo.errors import InvalidArguments, TodoError
 from todo.record.scopes import READ, WRITE
 from todo.record.work import Who

@@ -4,7 +4,7 @@ import { listLists } from "../data/places.js";
 import { make, makeButton, quote } from "../text/elements.js";
 import { state } from "../data/state.js";
 import { addDays, nextMonday, sayHeading, sayLead, sayShort, toLocal } from "../text/when.js";
-import { readTags, writeTags } from "../list/task-menu.js";
+import { drawLeads, readTags, writeTags } from "../list/task-menu.js";
 import { makeWordField } from "./word-field.js";
 
 /** Return one part under its name. */
@@ -102,14 +102,7 @@ export function drawReminders(task) {
       take: (reading) => (reading.reminders?.length === 1 ? { reminders: reading.reminders } : null),
       save: ({ reminders: [each] }) => remind(now(task), each.includes("T") ? { at: each } : { before: each }),
     }),
-    task.due &&
-      make(
-        "div",
-        { class: "choices" },
-        before("At due", "0m"),
-        before("30 min before", "30m"),
-        before("A day before", "1d"),
-      ),
+    task.due && drawLeads(before),
   );
 }
 

@@ -153,14 +153,7 @@ function drawReminders(task) {
   return group(
     "Remind",
     ...armed,
-    task.due &&
-      make(
-        "div",
-        { class: "choices" },
-        before("At due", "0m"),
-        before("30 min before", "30m"),
-        before("A day before", "1d"),
-      ),
+    task.due && drawLeads(before),
     make("form", { class: "line", submit }, at, make("button", { type: "submit" }, "Remind")),
   );
 }
@@ -259,6 +252,17 @@ function drawMarks(task) {
 /** Return tags as a line. */
 export function writeTags(tags) {
   return tags.join(tags.some((tag) => /\s/.test(tag)) ? ", " : " ");
+}
+
+/** Return the buttons for reminders ahead of a due; `before(text, span)` makes one. */
+export function drawLeads(before) {
+  return make(
+    "div",
+    { class: "choices" },
+    before("At due", "0m"),
+    before("30 min before", "30m"),
+    before("A day before", "1d"),
+  );
 }
 
 /** Return the tags of a line: between commas; without a comma between blanks, but a tag of the task stays whole. */

@@ -4,7 +4,6 @@ import asyncio
 import os
 import sqlite3
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from app.migrations import HEAD
 from app.settings import Settings
 from events.embedded import EmbeddedBroker
 from tests.clock import MovableClock
+from tests.disks import mount_small_disk
 from tests.storage import STORAGE
 from tests.world import World, lay_out_settings, open_world
 from todo.errors import InvalidArguments, StorageUnavailable, TodoError
@@ -121,16 +121,8 @@ def mount_read_only(folder: Path) -> None:
 
 @pytest.fixture
 def small_disk() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp())
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=900k", "tmpfs", folder], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        folder.rmdir()
-        pytest.skip("mounting a small disk is not permitted here")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
-    folder.rmdir()
+    with mount_small_disk("900k") as folder:
+        yield folder
 
 
 @pytest.mark.on_both_databases

@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 
 import app.storage.sqlite_writer
 from app.storage.sqlite_writer import SqliteDatabase
+from tests.disks import mount_small_disk
 from tests.integration.storage.databases import add, move, opened, schema, seen_by_stranger, stranger, until, words
 from todo.errors import StorageUnavailable
 
@@ -114,16 +115,8 @@ async def test_a_use_case_that_loses_the_transaction_is_alone_in_it(db: SqliteDa
 
 @pytest.fixture
 def small_disk() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp())
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        folder.rmdir()
-        pytest.skip("mounting a small disk is not permitted here")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
-    folder.rmdir()
+    with mount_small_disk("1m") as folder:
+        yield folder
 
 
 async def test_a_full_disk_is_said_and_survived(small_disk: Path) -> None:
