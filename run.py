@@ -95,10 +95,10 @@ def main(arguments):
     """Run the tests, a release, or else the product's CLI, `serve` by default; return what `sys.exit` takes."""
     first = (arguments or ["serve"])[0]
     python = find_python(ROOT / ("requirements-dev.lock" if first == "test" else "requirements.lock"))
-    # PYTHONPATH, unlike a .pth file, lets checkouts share an environment, and the caller's directory stays; -P keeps
-    # an `app` folder that lies there from being taken for ours. The time zones are those of the locked tzdata.
-    os.environ.update({"TODO_TEST_LONG": "1"} if "--long" in arguments else {}, PYTHONPATH=str(ROOT), PYTHONTZPATH="")
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # images set it: each start would compile the product again, 1 s
+    # PYTHONPATH, unlike a .pth file, lets checkouts share an environment, and -P keeps an `app` folder in the caller's
+    # directory from being taken for ours. The time zones are those of the locked tzdata. Bytecode is kept.
+    own = {"PYTHONPATH": str(ROOT), "PYTHONTZPATH": "", "PYTHONDONTWRITEBYTECODE": ""}
+    os.environ.update({**own, "TODO_TEST_LONG": "1"} if "--long" in arguments else own)
     if first != "test":
         named = ["app.release"] if first == "release" else ["evolution_todo", first]
         command = [python, "-P", "-m", *named, *arguments[1:]]

@@ -36,8 +36,23 @@ LISTEN_SECONDS = 5.0
 TIDY_SECONDS = 0.5
 """The pause between two steps that remove what is old, so that all other work goes on between them."""
 
-Step = Callable[[], Awaitable[int]]
-Wait = Callable[[], Awaitable[float]]
+Step = Callable[[], Awaitable[tuple[int, float]]]
+"""Does a bounded part of the work; returns how much was done, and if nothing, in how many seconds to look again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """One kind of background work.
+
+    A signal that there may be work is followed by `gather` seconds in which more may come, so that one look serves all;
+    work that is due at a known time does not wait for it. After work it rests for `rest` seconds for the same reason.
+    """
+
+    name: str
+    step: Step
+    gather: float = 0.0
+    rest: float = 0.0
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 @dataclass(slots=True)
@@ -63,24 +78,22 @@ class Background:
         if not leading:
             return
         self.wakeup.listeners.append(self.wake)
-        loops: list[tuple[str, Step, Wait, float]] = [
-            ("relay", self.relay.step, self._until_broker_is_back, 0.004),
-            ("deliveries", self._deliver, partial(self._retry_while, has_open), 0.0),
-            ("scheduler", self._schedule, self._until_next_due, 0.0),
-            ("index", self._index, self._rarely, 0.05),
-            ("channels", self.sender.step, self._until_next_parcel, 0.0),
+        channels = Loop("channels", self._send, gather=0.02)
+        self.sender.wake = channels.wake.set
+        loops = [
+            Loop("relay", self._relay, gather=0.004, rest=0.01),
+            Loop("deliveries", self._deliver, gather=0.05),
+            Loop("scheduler", self._schedule, gather=0.02),
+            Loop("index", self._index, gather=0.05, rest=0.05),
+            channels,
         ]
+        self._wakes += [loop.wake for loop in loops]
+        # Nothing wakes the others: they look at what is old.
         if self.redelivery is not None:
-            loops.append(("redelivery", self.redelivery.step, self._not_at_all, LISTEN_SECONDS))
-        for name, step, wait, pause in loops:
-            wake = asyncio.Event()
-            if name == "channels":
-                self.sender.wake = wake.set
-            self._wakes.append(wake)
-            self._tasks.append(asyncio.create_task(self._loop(name, step, wait, pause, wake), name=name))
-        # Nothing wakes this one: what is old can wait.
-        tidying = self._loop("tidying", self.sender.tidy, self._hourly, TIDY_SECONDS, asyncio.Event())
-        self._tasks.append(asyncio.create_task(tidying, name="tidying"))
+            step = partial(_step_or_wait, self.redelivery.step, LISTEN_SECONDS)
+            loops.append(Loop("redelivery", step, rest=LISTEN_SECONDS))
+        loops.append(Loop("tidying", partial(_step_or_wait, self.sender.tidy, 3_600.0), rest=TIDY_SECONDS))
+        self._tasks += [asyncio.create_task(self._run(loop), name=loop.name) for loop in loops]
         self._tasks.append(asyncio.create_task(self._keep_lease(), name="lease"))
 
     async def stop(self) -> None:
@@ -103,26 +116,23 @@ class Background:
         """Whether this process does the background work now."""
         return self._leads.is_set()
 
-    async def _loop(self, name: str, step: Step, wait: Wait, pause: float, wake: asyncio.Event) -> None:
+    async def _run(self, loop: Loop) -> None:
         while True:
             await self._leads.wait()
-            wake.clear()
+            loop.wake.clear()
             try:
-                done = await step()
-                if done:
-                    log.debug("%s: %d done", name, done)
-                idle = await wait() if done == 0 else 0.0
+                done, idle = await loop.step()
             except StorageUnavailable as error:
-                log.warning("%s waits: %s", name, error)
+                log.warning("%s waits: %s", loop.name, error)
                 done, idle = 0, 0.5
             except Exception:
-                log.exception("%s failed; it goes on", name)
+                log.exception("%s failed; it goes on", loop.name)
                 done, idle = 0, 1.0
-            if done == 0:
-                await wait_until(wake, idle)
-            if pause:
-                # What is recorded within this moment travels in one batch.
-                await asyncio.sleep(pause)
+            if done:
+                log.debug("%s: %d done", loop.name, done)
+                await asyncio.sleep(loop.rest)
+            elif await wait_until(loop.wake, idle):
+                await asyncio.sleep(loop.gather)
 
     async def _keep_lease(self) -> None:
         while True:
@@ -165,45 +175,39 @@ class Background:
                 again, known = news != known, news
                 self.wakeup.notify()
 
-    async def _deliver(self) -> int:
-        delivered = await self.broker.step()
-        if delivered:
-            self.wakeup.notify()
-        return delivered
+    async def _relay(self) -> tuple[int, float]:
+        done = await self.relay.step()
+        return done, 0.0 if done else self.relay.wait_seconds() or await self._retry_while(has_pending)
 
-    async def _schedule(self) -> int:
-        if await self._until_next_due() > 0:
-            return 0
-        return await self.store.write(SCHEDULER, scheduling.step)
+    async def _deliver(self) -> tuple[int, float]:
+        done = await self.broker.step()
+        return done, 0.0 if done else await self._retry_while(has_open)
 
-    async def _index(self) -> int:
-        if not await self.database.read(wants_indexing):
-            return 0
-        return await self.store.write_apart(SCHEDULER, index_step)
-
-    async def _until_next_due(self) -> float:
+    async def _schedule(self) -> tuple[int, float]:
         at = await self.store.read(SCHEDULER, scheduling.next_step_at)
+        idle = self._seconds_until(at)
+        return (0, idle) if idle else (await self.store.write(SCHEDULER, scheduling.step), 0.0)
+
+    async def _index(self) -> tuple[int, float]:
+        if not await self.database.read(wants_indexing):
+            return 0, self.database.longest_wait
+        return await self.store.write_apart(SCHEDULER, index_step), 0.0
+
+    async def _send(self) -> tuple[int, float]:
+        idle = await self.sender.wait_seconds(self.database.longest_wait)
+        return (0, idle) if idle else (await self.sender.step(), 0.0)
+
+    def _seconds_until(self, at: str | None) -> float:
         if at is None:
             return self.database.longest_wait
         return min(max((read_instant(at) - self.clock.now()).total_seconds(), 0.0), self.database.longest_wait)
 
-    async def _until_next_parcel(self) -> float:
-        return await self.sender.wait_seconds(self.database.longest_wait)
-
-    async def _until_broker_is_back(self) -> float:
-        return self.relay.wait_seconds() or await self._retry_while(has_pending)
-
     async def _retry_while(self, waits: Callable[[Connection], bool]) -> float:
         return 1.0 if await self.database.read(waits) else self.database.longest_wait
 
-    async def _not_at_all(self) -> float:
-        return 0.0
 
-    async def _hourly(self) -> float:
-        return 3_600.0
-
-    async def _rarely(self) -> float:
-        return self.database.longest_wait
+async def _step_or_wait(step: Callable[[], Awaitable[int]], seconds: float) -> tuple[int, float]:
+    return await step(), seconds
 
 
 def _read_newest(connection: Connection) -> Sequence[int | str | None]:

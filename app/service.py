@@ -246,7 +246,7 @@ async def open_service(
         metrics = Metrics()
         call, write = partial(CallWatch, metrics), partial(WriteWatch, metrics)
         store = DatabaseStore(database, clock, ids, wakeup, user_cache, settings.guarded, watch=call, watch_write=write)
-        broker = EmbeddedBroker(database, REACTIONS, clock, on_published=wakeup.notify)
+        broker = EmbeddedBroker(database, REACTIONS, clock, on_delivered=wakeup.notify)
         async with open_sidecar(settings) as sidecar:
             publisher: Publisher = broker
             batch = EMBEDDED_BATCH

@@ -90,9 +90,10 @@ _FAILED = (
 
 @dataclass(slots=True)
 class EmbeddedBroker:
-    """A publisher that also delivers, in `step`, with the promises of the real chain, across restarts too.
+    """A publisher that also delivers, with the promises of the real chain, across restarts too.
 
-    A delivery is parked after `park_after` failed attempts.
+    What is published is delivered in the same transaction; what did not succeed is delivered again by `step`. A
+    delivery is parked after `park_after` failed attempts.
     """
 
     database: Database
@@ -100,7 +101,7 @@ class EmbeddedBroker:
     clock: Clock
     batch: int = 100
     park_after: int = 8
-    on_published: Callable[[], None] = lambda: None
+    on_delivered: Callable[[], None] = lambda: None
     _by_name: dict[str, Consumer] = field(init=False)
     _by_type: dict[str, list[str]] = field(init=False)
 
@@ -111,15 +112,15 @@ class EmbeddedBroker:
         }
 
     async def publish(self, batch: Sequence[Outgoing]) -> list[Outcome]:
-        """Write one delivery row per consumer and event; a second publish of the same event has no effect."""
+        """Write one delivery row per consumer and event, and deliver; a second publish of an event has no effect."""
         rows = [
             {"consumer": name, "event_id": each.event_id, "task_id": each.task_id, "attempts": 0}
             for each in batch
             for name in self._by_type[each.event_type]
         ]
         if rows:
-            await self.database.write(lambda connection: _INSERT.run_all(connection, rows))
-        self.on_published()
+            await self.database.write(lambda connection: self._open_and_deliver(connection, rows))
+            self.on_delivered()
         return [Outcome(each.event_id, "published") for each in batch]
 
     async def step(self) -> int:
@@ -131,7 +132,13 @@ class EmbeddedBroker:
         span = write_span(self.clock.now())
         if not await self.database.read(lambda connection: connection.execute(_DUE, {**span, "limit": 1}).first()):
             return 0
-        return await self.database.write(self._deliver_due)
+        tried = await self.database.write(self._deliver_due)
+        self.on_delivered()
+        return tried
+
+    def _open_and_deliver(self, connection: Connection, rows: list[dict[str, object]]) -> None:
+        _INSERT.run_all(connection, rows)
+        self._deliver_due(connection)
 
     def _deliver_due(self, connection: Connection) -> int:
         # One deliverer at a time, even if the lease has two holders: one could overtake the other within a task.

@@ -198,7 +198,6 @@ async def test_a_reaction_put_off_by_a_clock_that_was_ahead_comes_when_it_is_rig
     bad = await make_task(world, "Bad")
     world.clock.move(hours=1)
     await relay_to(world, broker).step()
-    assert await broker.step() == 1
     react.broken = False
     assert await broker.step() == 0, "it waits for its next attempt"
     world.clock.move(hours=-1)

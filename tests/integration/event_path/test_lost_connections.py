@@ -9,8 +9,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from events.catalog import EventType, TaskEvent
 from events.consumer import Consumer
-from events.embedded import EmbeddedBroker
-from events.ports import Outgoing
+from events.embedded import OVERDUE, EmbeddedBroker, redeliver
+from events.relay import Relay
 from tests.world import World
 from todo.errors import StorageUnavailable
 
@@ -34,15 +34,33 @@ class Fragile:
         self.reacted += 1
 
 
-async def publish(world: World, reaction: Fragile) -> EmbeddedBroker:
+def make_broker(world: World, reaction: Fragile) -> EmbeddedBroker:
+    consumers = [Consumer("fragile", frozenset(EventType), reaction)]
+    return EmbeddedBroker(world.service.database, consumers, world.service.store.clock)
+
+
+async def open_delivery(world: World, reaction: Fragile) -> EmbeddedBroker:
     await world.rest.post("/tasks", json={"title": "Milk"})
     [event] = await world.events()
-    broker = EmbeddedBroker(
-        world.service.database, [Consumer("fragile", frozenset(EventType), reaction)], world.service.store.clock
-    )
-    [payload] = [row[0] for row in await world.query("SELECT payload FROM outbox_entry")]
-    await broker.publish([Outgoing(event["id"], event["type"], event["data"]["task_id"], payload)])
-    return broker
+    overdue = [("fragile", event["id"], event["data"]["task_id"])]
+    await world.service.database.write(lambda connection: redeliver(connection, overdue))
+    return make_broker(world, reaction)
+
+
+@pytest.mark.parametrize("goes_on", [False, True])
+async def test_a_connection_lost_at_a_reaction_leaves_the_event_whole_to_the_next_try(
+    world: World, goes_on: bool
+) -> None:
+    reaction = Fragile(4, goes_on=goes_on)
+    relay = Relay(world.service.database, make_broker(world, reaction), world.service.store.clock)
+    await world.rest.post("/tasks", json={"title": "Milk"})
+    published = 0
+    while not published:
+        assert await world.query("SELECT attempts FROM delivery") == []
+        with contextlib.suppress(StorageUnavailable):
+            published = await relay.step()
+    assert (published, reaction.reacted) == (1, 1)
+    assert await world.query("SELECT attempts FROM delivery WHERE delivered_at IS NOT NULL") == [(0,)]
 
 
 @pytest.mark.parametrize("goes_on", [False, True])
@@ -50,12 +68,12 @@ async def test_x13_a_lost_connection_is_no_attempt_of_a_reaction(
     world: World, goes_on: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     reaction = Fragile(12, goes_on=goes_on)
-    broker = await publish(world, reaction)
+    broker = await open_delivery(world, reaction)
     with caplog.at_level(logging.INFO):
         while reaction.left:
             with contextlib.suppress(StorageUnavailable):
                 await broker.step()
-            assert await world.query("SELECT attempts, last_error, parked_at FROM delivery") == [(0, None, None)]
+            assert await world.query("SELECT attempts, last_error, parked_at FROM delivery") == [(0, OVERDUE, None)]
         while await broker.step():
             pass
     assert reaction.reacted == 1
@@ -71,7 +89,7 @@ async def test_x13_a_reaction_that_fails_by_itself_still_counts(world: World) ->
         def __call__(self, connection: Connection, _event: TaskEvent) -> None:
             connection.exec_driver_sql("SELECT 1 FROM no_such_table")
 
-    broker = await publish(world, Clumsy(0, goes_on=False))
+    broker = await open_delivery(world, Clumsy(0, goes_on=False))
     await broker.step()
     [(attempts, reason)] = await world.query("SELECT attempts, last_error FROM delivery")
     assert attempts == 1
