@@ -21,6 +21,7 @@ from events.sql import WithoutIndex
 OWNED = frozenset(table.name for table in TABLES if OWNER in table.c)
 """The tables whose rows name their person."""
 REPOSITORY = Path(__file__).parent.parent
+_CARRIERS = ("events/sql.py", "todo/record/bounds.py")
 _NAMED = re.compile(rf"\b(?:FROM|JOIN|UPDATE|INTO)\s+({'|'.join(sorted(OWNED))})\b", re.IGNORECASE)
 
 FREE: dict[str, dict[str, str]] = {
@@ -46,7 +47,10 @@ FREE: dict[str, dict[str, str]] = {
     "app/migrations/walls.py": {"*": "the definitions of the second wall"},
     "app/migrations/versions": {"*": "a migration changes everybody's rows"},
     "app/watch/state.py": {"*": "counts everybody's rows, and shows no more than numbers"},
-    "app/resource_updates.py": {"_read_after": "the ids of everybody's changed tasks; a listener hears of their own"},
+    "app/resource_updates.py": {
+        "_read_after": "the ids of everybody's changed tasks; a listener hears of their own",
+        "_read_lists": "in which lists these tasks are; a listener hears of their own",
+    },
     "app/bench": {"*": "measures a database of its own"},
     "app/cli/verify.py": {"*": "the operator compares everybody's events with the topics"},
     "app/testing": {"*": "reads every event of a database that a test made"},
@@ -259,7 +263,7 @@ def _read_place(file: str) -> str:
     if not path.is_relative_to(REPOSITORY):
         return ""
     module = path.relative_to(REPOSITORY).as_posix()
-    return "" if module.startswith("app/storage/") or module == "events/sql.py" else module
+    return "" if module.startswith("app/storage/") or module in _CARRIERS else module
 
 
 def find_place() -> tuple[str, str]:

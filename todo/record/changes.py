@@ -12,6 +12,7 @@ from events.outbox import record_event
 from events.sql import HotInsert, table_of
 from todo.errors import InvalidArguments
 from todo.record import models
+from todo.record.bounds import refuse_outside
 from todo.record.list_rows import ListColumns, ListRow
 from todo.record.lists import insert_list, update_list_row, write_list_part
 from todo.record.places import load_place
@@ -134,12 +135,14 @@ class Change:
 
     def create_list(self, name: str, list_id: str | None = None) -> ListRow:
         """Insert a list of the caller's and return its row; `list_id` is one that it had elsewhere."""
+        self.work.who.require_all_lists("make lists")
         row = insert_list(self.work, name, list_id)
         self._parts.lists[row["id"]] = (None, row)
         return row
 
     def update_list(self, row: ListRow, values: ListColumns) -> ListRow:
         """Write changed columns of a list and return its new row."""
+        self.work.who.require_all_lists("change the lists themselves")
         first = self._parts.lists.get(row["id"], (row, row))[0]
         changed = update_list_row(self.work, row, values)
         self._parts.lists[row["id"]] = (first, changed)
@@ -190,6 +193,7 @@ class Change:
         of which this is a further part.
         """
         touched = self.list_touched()
+        self._refuse_outside(touched)
         if self.work.collected is not None:
             self.work.collected.add(self._parts)
             return Recorded("", [])
@@ -219,6 +223,12 @@ class Change:
                 came = {"version": view["version"], "task": view, "actor": actor, **each.trigger}
                 events.append(emit(work, EventType.RECURRING_TRIGGER, view["id"], came))
         return Recorded(change_id, events)
+
+    def _refuse_outside(self, touched: Sequence[Touched]) -> None:
+        """Raise `Forbidden` if a token for lists would put a task elsewhere; those elsewhere it cannot even find."""
+        bounds = self.work.who.bounds
+        if bounds is not None and not all(bounds.hold(each.row["list_id"]) for each in touched):
+            raise refuse_outside("This token may put no task outside its lists.")
 
     def answer(
         self,

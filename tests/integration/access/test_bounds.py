@@ -1,0 +1,314 @@
+"""Tokens for lists: every route, tool, resource and stream is tried with one, against all that is outside its lists."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, event
+
+from app.http.gate import is_inside
+from tests.integration.access.house import House, Person
+from tests.integration.access.test_walls import (
+    ARGUMENTS,
+    MARK,
+    NOWHERE,
+    SHARED,
+    Scene,
+    kind_of,
+    list_routes,
+    set_scene,
+    try_route,
+    try_tool,
+)
+from tools.catalog import TOOLS
+
+PROMISES = ("bounds",)
+
+pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
+
+REFUSED = (403, "forbidden")
+
+
+async def give_bound(house: House, person: Person, lists: str) -> Person:
+    """Return the same person with a token for some lists."""
+    made = await house.give_token(person.user_id, name="bound", lists=lists)
+    return replace(person, token_id=made.id, token=made.secret)
+
+
+async def bound_scene(house: House) -> tuple[Scene, Person, dict[str, Any]]:
+    """Let Ann have one of everything outside the list Work, a task in it, and a token for it."""
+    scene = await set_scene(house)
+    assert (await scene.ann.rest("POST", "/lists", json={"name": "Work"})).status_code == 201
+    inside = await scene.ann.make("Inside", list="Work")
+    await house.world.settle()
+    return scene, await give_bound(house, scene.ann, "work"), inside
+
+
+async def test_nothing_outside_is_reached_by_any_route(house: House) -> None:
+    scene, bound, inside = await bound_scene(house)
+    before, tried, allowed = await scene.rows(), 0, 0
+    for route in list_routes(house):
+        kind = kind_of(route)
+        if kind is not None:
+            [name] = route.names
+            for foreign in scene.ids[kind]:
+                answers = [await try_route(bound, route, name, each) for each in (foreign, NOWHERE)]
+                assert answers[0] == answers[1], route
+                assert answers[0][0] in (403, 404, 409), (route, answers[0])
+                assert MARK not in answers[0][1]
+                tried += 1
+        elif route.method == "GET" and "{" not in route.path and not route.path.endswith("/stream"):
+            headers = {"authorization": f"Bearer {bound.token}"}
+            shown = await house.world.http.get(route.path, headers=headers)
+            assert MARK not in shown.text, route
+            if route.path.startswith("/api") and route.path not in SHARED:
+                assert (shown.status_code == 403) is not is_inside("GET", route.path), (route, shown.text)
+            allowed += "Inside" in shown.text
+    assert tried > 20
+    assert allowed >= 3, "the tasks, the activity and the changes show what is inside, so that the test would notice"
+    assert await scene.rows() == before
+    assert await bound.titles() == {"Inside"}
+    assert (await bound.rest("GET", f"/tasks/{inside['id']}")).status_code == 200
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_nothing_outside_is_reached_by_any_tool_resource_or_prompt(house: House, mode: str) -> None:
+    scene, bound, inside = await bound_scene(house)
+    before = await scene.rows()
+    client = await bound.connect(mode)
+    for spec in TOOLS:
+        for name in ("task_id", "parent_id", "reminder_id", "plan_id"):
+            if name not in spec.operation.request.model_fields:
+                continue
+            for foreign in scene.ids["task" if name == "parent_id" else name.removesuffix("_id")]:
+                texts = [await try_tool(client, spec.name, name, each) for each in (foreign, NOWHERE)]
+                assert texts[0] == texts[1], spec.name
+                assert MARK not in texts[0]
+        if "list" in spec.operation.request.model_fields:
+            given = {**ARGUMENTS.get(spec.name, {}), "task_id": inside["id"], "list": f"{MARK} list"}
+            known = spec.operation.request.model_fields.keys()
+            result = await client.call_tool(spec.name, {name: given[name] for name in given.keys() & known})
+            assert MARK not in str(result.content).replace(f"{MARK} list", "…"), spec.name
+    found = await client.call_tool("find_tasks", {"text": MARK, "status": "all"})
+    assert found.structured_content is not None
+    assert found.structured_content["total"] == 0
+    assert "near_titles" not in found.structured_content
+    for uri in ("tasks://today", "tasks://overdue"):
+        assert MARK not in str(await client.read_resource(uri))
+    for foreign in scene.ids["task"]:
+        with pytest.raises(Exception, match="no task"):
+            await client.read_resource(f"task://{foreign}")
+    assert "Inside" in str(await client.read_resource(f"task://{inside['id']}"))
+    for prompt in (await client.list_prompts()).prompts:
+        assert MARK not in str(await client.get_prompt(prompt.name, {}))
+    assert await scene.rows() == before
+
+
+async def test_every_streamed_event_is_inside(house: House) -> None:
+    from app.http.rest.feeds import Streams
+    from app.identity import Caller
+    from events.positions import Position
+    from todo.record.scopes import AGENT
+
+    scene, bound, _ = await bound_scene(house)
+    lists = frozenset(row[0] for row in await house.world.query("SELECT id FROM task_list WHERE name = 'Work'"))
+    caller = Caller(scene.ann.user_id, AGENT, bound.token_id, lists=lists)
+    who = caller.make_who("person", "rest")
+    frames = Streams().follow(house.world.service.store, who, (Position(), Position()))
+    text = b""
+    async for frame in frames:
+        text += frame
+        if text.count(b"event: ") >= 1:
+            break
+    await frames.aclose()  # type: ignore[attr-defined]  # a generator
+    assert b"Inside" in text, "all that came before it is outside"
+    assert MARK.encode() not in text
+
+
+async def test_what_is_new_lands_inside_and_nothing_leaves(house: House) -> None:
+    ann = await house.join("Ann")
+    work, private = [
+        (await ann.rest("POST", "/lists", json={"name": name})).json()["list"] for name in ("Wörk", "Home")
+    ]
+    outside = await ann.make("Outside", list="Home")
+    bound = await give_bound(house, ann, "work")
+    for new in ({"title": "One"}, {"title": "Two", "list": "WORK"}, {"title": "Three", "subtasks": ["Below"]}):
+        made = await bound.make(**new)  # type: ignore[arg-type]  # titles and more
+        assert made["list"] == {"id": work["id"], "name": "Wörk"}
+    series = await bound.rest("POST", "/recurring-tasks", json={"title": "Daily", "rule": "FREQ=DAILY"})
+    assert series.json()["task"]["list"]["id"] == work["id"]
+    before = await house.world.query("SELECT id, list_id, parent_id, version FROM task ORDER BY id")
+    for body in ({"list": "Home"}, {"list": "Newly made"}, {"list": "inbox"}, {"list": None}):
+        moved = await bound.rest("PATCH", f"/tasks/{made['id']}", json=body)
+        assert (moved.status_code, moved.json()["code"]) == REFUSED, body
+        if body["list"] is not None:
+            new = await bound.rest("POST", "/tasks", json={"title": "x", **body})
+            assert (new.status_code, new.json()["code"]) == REFUSED, body
+    changes = [{"tool": "update_task", "arguments": {"task_id": made["id"], "clear": ["list"]}}]
+    planned = await bound.rest("POST", "/plans", json={"changes": changes, "apply": True})
+    assert (planned.status_code, planned.json()["code"]) == REFUSED
+    below = await bound.rest("PATCH", f"/tasks/{made['id']}", json={"parent_id": outside["id"]})
+    assert (below.status_code, below.json()["code"]) == (404, "task_not_found")
+    for method, path, body in (
+        ("POST", "/lists", {"name": "Mine"}),
+        ("PATCH", f"/lists/{work['id']}", {"name": "Mine"}),
+        ("DELETE", f"/lists/{work['id']}", None),
+        ("DELETE", f"/tasks/{made['id']}/permanently", None),
+        ("POST", "/import", None),
+        ("PATCH", "/me", {"zone": "UTC"}),
+    ):
+        refused = await bound.rest(method, path, json=body)
+        assert (refused.status_code, refused.json()["code"]) == REFUSED, path
+    assert await house.world.query("SELECT id, list_id, parent_id, version FROM task ORDER BY id") == before
+    assert {row[0] for row in await house.world.query("SELECT name FROM task_list")} == {"Wörk", "Home"}
+    assert [each["name"] for each in (await bound.rest("GET", "/lists")).json()["lists"]] == ["Wörk"]
+    assert private["id"] not in (await bound.rest("GET", "/lists")).text
+
+
+async def test_numbers_history_and_undo_tell_of_the_inside_alone(house: House) -> None:
+    ann = await house.join("Ann")
+    for name in ("Work", "Home"):
+        await ann.rest("POST", "/lists", json={"name": name})
+    inside = await ann.make("Inside", list="Work", due="2026-11-22")
+    came = await ann.make("Old title", list="Home", notes="Secret")
+    await ann.make("Outside", list="Home", due="2026-11-22")
+    wanted = {"filter": {"status": "open"}, "change": {"priority": "high"}, "apply": True}
+    both = (await ann.rest("POST", "/plans", json=wanted)).json()["change_id"]
+    bound = await give_bound(house, ann, "Work")
+    await ann.rest("PATCH", f"/tasks/{came['id']}", json={"title": "New title", "notes": "Open", "list": "Work"})
+    await ann.rest("POST", f"/tasks/{inside['id']}/complete")
+    await house.world.settle()
+    numbers = (await bound.rest("GET", "/statistics")).json()
+    today = numbers["days"][-1]
+    assert (today["created"], today["completed"], numbers["open"], numbers["overdue"]) == (2, 1, 1, 0)
+    whole = (await ann.rest("GET", "/statistics")).json()
+    assert (whole["days"][-1]["created"], whole["open"], whole["overdue"]) == (3, 2, 1)
+    for path in (f"/tasks/{came['id']}/history", "/changes", "/activity", f"/tasks/{came['id']}", "/notifications"):
+        shown = await bound.rest("GET", path)
+        assert shown.status_code == 200
+        for hidden in ("Old title", "Secret", "Home", "Outside"):
+            assert hidden not in shown.text, path
+    assert "Home" in (await ann.rest("GET", f"/tasks/{came['id']}/history")).text
+    moved = (await ann.rest("GET", f"/tasks/{came['id']}/history")).json()["history"][0]["change_id"]
+    unknown = await bound.rest("POST", "/undo", json={"change_ids": [NOWHERE]})
+    for change_id in (both, moved):
+        refused = await bound.rest("POST", "/undo", json={"change_ids": [change_id]})
+        assert (refused.status_code, refused.text) == (unknown.status_code, unknown.text)
+    stale = await bound.rest("PATCH", f"/tasks/{came['id']}", json={"title": "x"}, headers={"if-match": '"1"'})
+    assert stale.json()["code"] == "version_conflict"
+    assert "laptop" in stale.text or "another app" in stale.text
+    assert "Old title" not in stale.text
+    assert "Home" not in stale.text
+    own = await bound.make("Own")
+    await ann.rest("PATCH", f"/tasks/{own['id']}", json={"list": "Home"})
+    assert (await bound.rest("POST", "/undo")).status_code == 422, "its own change is outside now"
+    assert (await bound.rest("GET", f"/tasks/{own['id']}")).status_code == 404
+
+
+async def test_a_binding_follows_the_list_and_ends_with_it(house: House) -> None:
+    ann = await house.join("Ann", scopes="tasks:delete confirm")
+    listed = (await ann.rest("POST", "/lists", json={"name": "Work"})).json()["list"]
+    await ann.make("Inside", list="Work")
+    await ann.make("In no list")
+    made = await ann.rest("POST", "/tokens", json={"name": "agent", "lists": ["WORK"]})
+    assert (made.status_code, made.json()["lists"]) == (201, [{"id": listed["id"], "name": "Work"}])
+    bound = replace(ann, token=made.json()["token"])
+    await ann.rest("PATCH", f"/lists/{listed['id']}", json={"name": "Office"})
+    assert await bound.titles() == {"Inside"}
+    shown = (await ann.rest("GET", "/tokens")).json()["tokens"]
+    assert [each.get("lists") for each in shown] == [[{"id": listed["id"], "name": "Office"}], None]
+    await ann.rest("DELETE", f"/lists/{listed['id']}")
+    assert await bound.titles() == set()
+    assert await ann.titles() == {"Inside", "In no list"}
+    refused = await bound.rest("POST", "/tasks", json={"title": "x"})
+    assert (refused.status_code, refused.json()["code"]) == REFUSED
+    shown = (await ann.rest("GET", "/tokens")).json()["tokens"]
+    assert shown[0]["lists"] == [{"id": listed["id"]}]
+    assert await (await give_bound(house, ann, "inbox")).titles() == {"Inside", "In no list"}
+    for lists in (["Nope"], [], [""], "Nope", 7, [7], {"a": 1}):
+        bad = await ann.rest("POST", "/tokens", json={"lists": lists})
+        assert (bad.status_code, bad.json()["code"]) == (422, "invalid_arguments"), lists
+    for scopes in (["confirm"], ["tasks:read", "admin"]):
+        bad = await ann.rest("POST", "/tokens", json={"lists": ["inbox"], "scopes": scopes})
+        assert bad.status_code == 422
+
+
+async def test_a_session_that_a_bound_token_opens_is_bound(house: House) -> None:
+    ann = await house.join("Ann")
+    await ann.rest("POST", "/lists", json={"name": "Work"})
+    await ann.make("Inside", list="Work")
+    await ann.make("Outside")
+    made = await house.give_token(ann.user_id, lists="Work")
+    async with house.browser() as page:
+        assert (await page.post("/api/session", json={"token": made.secret})).status_code == 201
+        tasks = (await page.get("/api/tasks")).json()["tasks"]
+        assert [each["title"] for each in tasks] == ["Inside"]
+        for path in (
+            "/api/tokens",
+            "/api/connections",
+            "/api/channels",
+            "/api/calendars",
+            "/api/export",
+            "/api/people",
+        ):
+            assert (await page.get(path)).status_code == 403, path
+        assert (await page.delete("/api/session?everywhere=true")).status_code == 403
+        assert (await page.get("/api/tasks")).status_code == 200
+
+
+async def test_request_ids_and_conversations_are_the_tokens_own(house: House) -> None:
+    ann = await house.join("Ann")
+    await ann.rest("POST", "/lists", json={"name": "Work"})
+    bound = await give_bound(house, ann, "Work")
+    for person, title in ((ann, "Outside"), (bound, "Inside"), (bound, "Inside")):
+        key = {"idempotency-key": "the same"}
+        made = await person.rest("POST", "/tasks", json={"title": title}, headers=key)
+        assert made.status_code in (200, 201), made.text
+        assert made.json()["task"]["title"] == title
+    assert await bound.titles() == {"Inside"}
+    whole = (await ann.rest("POST", "/chat", json={"message": "list"}, headers=key)).json()
+    assert "Outside" in whole["text"]
+    said = (await bound.rest("POST", "/chat", json={"message": "list"}, headers=key)).json()
+    assert "Inside" in said["text"]
+    assert "Outside" not in said["text"]
+    assert len((await bound.rest("GET", "/conversations")).json()["conversations"]) == 1
+    assert len((await ann.rest("GET", "/conversations")).json()["conversations"]) == 2
+    going_on = {"message": "list", "conversation_id": whole["conversation_id"]}
+    unknown = await bound.rest("POST", "/chat", json={**going_on, "conversation_id": NOWHERE})
+    foreign = await bound.rest("POST", "/chat", json=going_on)
+    assert (foreign.status_code, foreign.text) == (unknown.status_code, unknown.text)
+    joined = await ann.rest("POST", "/chat", json={"message": "list", "conversation_id": said["conversation_id"]})
+    assert (joined.status_code, joined.json()["code"]) == REFUSED
+    again = await bound.rest("POST", "/chat", json={"message": "list", "conversation_id": said["conversation_id"]})
+    assert again.status_code == 200
+
+
+@contextmanager
+def note_statements() -> Iterator[list[str]]:
+    """Yield the texts of the statements that are executed meanwhile."""
+    noted: list[str] = []
+
+    def note(_c: Any, _cursor: Any, sql: str, *_more: Any) -> None:
+        noted.append(sql)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        yield noted
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+
+
+async def test_a_token_for_all_lists_costs_no_statement_and_no_condition_more(house: House) -> None:
+    ann = await house.join("Ann")
+    await ann.rest("POST", "/lists", json={"name": "Work"})
+    bound = await give_bound(house, ann, "Work")
+    counts = []
+    for person in (ann, bound, ann, bound):
+        with note_statements() as noted:
+            await person.make("Inside", list="Work")
+            await person.titles()
+        counts.append(len(noted))
+        assert any("list_id IN" in sql for sql in noted) is (person is bound)
+    assert counts[2] == counts[3], "once the door and the rates know both"
