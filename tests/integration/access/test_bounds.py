@@ -1,14 +1,19 @@
 """Tokens for lists: every route, tool, resource and stream is tried with one, against all that is outside its lists."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from mcp import Client
 from sqlalchemy import Engine, event
 
+from app.access.door import admit_program
 from app.http.gate import is_inside
+from app.identity import StdioIdentity
+from app.resource_updates import Subscribers
 from tests.integration.access.house import House, Person
 from tests.integration.access.test_walls import (
     ARGUMENTS,
@@ -22,6 +27,7 @@ from tests.integration.access.test_walls import (
     try_route,
     try_tool,
 )
+from tests.integration.surfaces.test_resources import uri_of
 from tools.catalog import TOOLS
 
 PROMISES = ("bounds",)
@@ -127,6 +133,32 @@ async def test_every_streamed_event_is_inside(house: House) -> None:
     assert MARK.encode() not in text
 
 
+async def test_a_listener_hears_of_no_task_that_is_outside(house: House) -> None:
+    ann = await house.join("Ann")
+    for name in ("Work", "Home"):
+        await ann.rest("POST", "/lists", json={"name": name})
+    stays, goes = [await ann.make(title, list="Work", due="2026-11-23") for title in ("Stays", "Goes")]
+    away = await ann.make("Away", list="Home", due="2026-11-23")
+    await house.world.settle()
+    service = replace(house.world.service, bus=Subscribers())
+    caller = await admit_program(service.door, (await give_bound(house, ann, "Work")).token)
+    uris = [f"task://{each['id']}" for each in (stays, goes, away)]
+    changes = ((goes, {"list": "Home"}), (goes, {"title": "x"}), (away, {"title": "x"}), (stays, {"title": "x"}))
+    async with (
+        asyncio.timeout(10),
+        Client(service.build_mcp(StdioIdentity("listener", caller))) as client,
+        service.publish_updates(),
+        client.listen(resource_subscriptions=[*uris, "tasks://today"]) as news,
+    ):
+        assert sorted(map(str, news.honored.resource_subscriptions or [])) == sorted([*uris[:2], "tasks://today"])
+        for task, body in changes:
+            await ann.rest("PATCH", f"/tasks/{task['id']}", json=body)
+            await house.world.settle()
+            service.background.wakeup.notify()
+        heard = [uri_of(await anext(news)) for _ in range(2)]
+    assert heard == [uris[0], "tasks://today"]
+
+
 async def test_what_is_new_lands_inside_and_nothing_leaves(house: House) -> None:
     ann = await house.join("Ann")
     work, private = [
@@ -134,8 +166,13 @@ async def test_what_is_new_lands_inside_and_nothing_leaves(house: House) -> None
     ]
     outside = await ann.make("Outside", list="Home")
     bound = await give_bound(house, ann, "work")
-    for new in ({"title": "One"}, {"title": "Two", "list": "WORK"}, {"title": "Three", "subtasks": ["Below"]}):
-        made = await bound.make(**new)  # type: ignore[arg-type]  # titles and more
+    wanted: tuple[dict[str, Any], ...] = (
+        {"title": "One"},
+        {"title": "Two", "list": "WORK"},
+        {"title": "Three", "subtasks": ["Below"]},
+    )
+    for new in wanted:
+        made = await bound.make(**new)
         assert made["list"] == {"id": work["id"], "name": "Wörk"}
     series = await bound.rest("POST", "/recurring-tasks", json={"title": "Daily", "rule": "FREQ=DAILY"})
     assert series.json()["task"]["list"]["id"] == work["id"]
@@ -144,22 +181,23 @@ async def test_what_is_new_lands_inside_and_nothing_leaves(house: House) -> None
         moved = await bound.rest("PATCH", f"/tasks/{made['id']}", json=body)
         assert (moved.status_code, moved.json()["code"]) == REFUSED, body
         if body["list"] is not None:
-            new = await bound.rest("POST", "/tasks", json={"title": "x", **body})
-            assert (new.status_code, new.json()["code"]) == REFUSED, body
+            added = await bound.rest("POST", "/tasks", json={"title": "x", **body})
+            assert (added.status_code, added.json()["code"]) == REFUSED, body
     changes = [{"tool": "update_task", "arguments": {"task_id": made["id"], "clear": ["list"]}}]
     planned = await bound.rest("POST", "/plans", json={"changes": changes, "apply": True})
     assert (planned.status_code, planned.json()["code"]) == REFUSED
     below = await bound.rest("PATCH", f"/tasks/{made['id']}", json={"parent_id": outside["id"]})
     assert (below.status_code, below.json()["code"]) == (404, "task_not_found")
-    for method, path, body in (
+    refused_calls: tuple[tuple[str, str, Any], ...] = (
         ("POST", "/lists", {"name": "Mine"}),
         ("PATCH", f"/lists/{work['id']}", {"name": "Mine"}),
         ("DELETE", f"/lists/{work['id']}", None),
         ("DELETE", f"/tasks/{made['id']}/permanently", None),
         ("POST", "/import", None),
         ("PATCH", "/me", {"zone": "UTC"}),
-    ):
-        refused = await bound.rest(method, path, json=body)
+    )
+    for method, path, given in refused_calls:
+        refused = await bound.rest(method, path, json=given)
         assert (refused.status_code, refused.json()["code"]) == REFUSED, path
     assert await house.world.query("SELECT id, list_id, parent_id, version FROM task ORDER BY id") == before
     assert {row[0] for row in await house.world.query("SELECT name FROM task_list")} == {"Wörk", "Home"}
@@ -287,7 +325,7 @@ async def test_request_ids_and_conversations_are_the_tokens_own(house: House) ->
 
 @contextmanager
 def note_statements() -> Iterator[list[str]]:
-    """Yield the texts of the statements that are executed meanwhile."""
+    """Yield the texts of the statements that are executed while the context lasts."""
     noted: list[str] = []
 
     def note(_c: Any, _cursor: Any, sql: str, *_more: Any) -> None:
