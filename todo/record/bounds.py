@@ -21,6 +21,7 @@ from sqlalchemy import (
     TextClause,
     Update,
     and_,
+    case,
     exists,
     false,
     func,
@@ -220,9 +221,21 @@ class BoundConnection:
         """Return whether a change did anything outside, or brought anything in from there."""
         item, part = _table("change_item"), _table("change_list")
         stays = or_(item.c.before.is_(None), self._wall.is_listed(_ListIn(item.c.before)))
-        hidden = select(item.c.task_id).where(item.c.change_id == change_id, ~and_(self._wall.is_part(item), stays))
+        # Written out, since NOT over a list that is NULL is not true.
+        outside = case((and_(self._wall.is_part(item), stays), 0), else_=1) == 1
+        hidden = select(item.c.task_id).where(item.c.change_id == change_id, outside)
         listed = select(part.c.list_id).where(part.c.change_id == change_id, part.c.user_id == self._wall.user_id)
         return any(self._whole.execute(each.limit(1)).first() is not None for each in (hidden, listed))
+
+    def hides_part_of_series(self, series_id: str) -> bool:
+        """Return whether a living series or one of its living occurrences is outside."""
+        task = _table("task")
+        own = WithoutIndex(task.c.user_id) == self._wall.user_id
+        # Written out, since NOT over a list that is NULL is not true.
+        outside = case((self._wall.is_listed(task.c.list_id), 0), else_=1) == 1
+        parts = select(task.c.id).where(own, task.c.deleted_at.is_(None), outside).limit(1)
+        keys = (task.c.id == series_id, task.c.recurring_id == series_id)
+        return any(self._whole.execute(parts.where(key)).first() is not None for key in keys)
 
     def _narrow_select(self, query: Select[Any]) -> None:
         tables = [table for root in query.get_final_froms() for table in _tables_of(root)]

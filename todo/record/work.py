@@ -142,6 +142,14 @@ class Work:
         """Return whether a change reaches beyond the lists that the caller is bound to."""
         return isinstance(self.connection, BoundConnection) and self.connection.hides_part_of(change_id)
 
+    def refuse_split_series(self, series_id: str) -> None:
+        """Raise `Forbidden` if a series is only in part in the lists that the caller is bound to.
+
+        Its course is one: dates would come twice, or not at all.
+        """
+        if isinstance(self.connection, BoundConnection) and self.connection.hides_part_of_series(series_id):
+            raise refuse_outside("This recurring task is partly outside the lists of this token.")
+
     def see_view(self, view: V | None) -> V | None:
         """Return an earlier view of a task, None if the task was outside the caller's lists then."""
         bounds = self.who.bounds

@@ -205,6 +205,35 @@ async def test_what_is_new_lands_inside_and_nothing_leaves(house: House) -> None
     assert private["id"] not in (await bound.rest("GET", "/lists")).text
 
 
+@pytest.mark.parametrize("mode", ["one_at_a_time", "every_occurrence", "after_completion"])
+async def test_a_series_that_is_partly_outside_keeps_its_course(house: House, mode: str) -> None:
+    ann = await house.join("Ann")
+    for name in ("Work", "Home"):
+        await ann.rest("POST", "/lists", json={"name": name})
+    bound = await give_bound(house, ann, "Work")
+    for series_in, occurrence_in in (("Work", "Home"), ("Home", "Work")):
+        new = {"title": "Daily", "rule": "FREQ=DAILY", "list": series_in, "mode": mode}
+        made = (await ann.rest("POST", "/recurring-tasks", json=new)).json()
+        series, occurrence = made["recurring_id"], made["task"]["id"]
+        await ann.rest("PATCH", f"/tasks/{occurrence}", json={"list": occurrence_in})
+        before = await house.world.query("SELECT id, version, status, deleted_at FROM task ORDER BY id")
+        calls: tuple[tuple[str, str, Any], ...] = (
+            ("POST", f"/tasks/{occurrence}/complete", None),
+            ("DELETE", f"/tasks/{occurrence}", None),
+            ("PATCH", f"/recurring-tasks/{series}", {"rule": "FREQ=DAILY;INTERVAL=2"}),
+            ("PATCH", f"/recurring-tasks/{series}", {"paused": True}),
+            ("DELETE", f"/tasks/{series}", None),
+        )
+        for method, path, body in calls:
+            refused = await bound.rest(method, path, json=body)
+            is_found = (series in path) is (series_in == "Work")
+            assert refused.status_code == (403 if is_found else 404), (path, refused.text)
+        assert await house.world.query("SELECT id, version, status, deleted_at FROM task ORDER BY id") == before
+        reads = [await bound.rest("GET", f"/tasks/{each}?include=occurrences") for each in (series, occurrence)]
+        assert sorted(each.status_code for each in reads) in ([200, 404], [403, 404])
+        assert (await ann.rest("POST", f"/tasks/{occurrence}/complete")).json()["next_occurrence"]
+
+
 async def test_numbers_history_and_undo_tell_of_the_inside_alone(house: House) -> None:
     ann = await house.join("Ann")
     for name in ("Work", "Home"):
@@ -243,6 +272,11 @@ async def test_numbers_history_and_undo_tell_of_the_inside_alone(house: House) -
     await ann.rest("PATCH", f"/tasks/{own['id']}", json={"list": "Home"})
     assert (await bound.rest("POST", "/undo")).status_code == 422, "its own change is outside now"
     assert (await bound.rest("GET", f"/tasks/{own['id']}")).status_code == 404
+    two = [{"tool": "create_task", "arguments": {"title": title}} for title in ("Left", "Right")]
+    tasks = (await bound.rest("POST", "/plans", json={"changes": two, "apply": True})).json()["tasks"]
+    await ann.rest("PATCH", f"/tasks/{tasks[1]['id']}", json={"list": "Home"})
+    assert (await bound.rest("POST", "/undo")).status_code == 422, "half of its own change is outside now"
+    assert "Left" in await bound.titles()
 
 
 async def test_a_binding_follows_the_list_and_ends_with_it(house: House) -> None:
