@@ -130,7 +130,7 @@ class Change:
         self._parts.tasks[row["id"]].trigger = trigger
 
     def keep_series(self, row: RecurrenceRow) -> None:
-        """Keep how far a series was before this change moves it on; raises `Forbidden` as `refuse_split_series` does."""
+        """Keep how far a series was before this change moves it on; raises as `refuse_split_series` does."""
         self.work.refuse_split_series(row["task_id"])
         self._parts.series.setdefault(row["task_id"], row)
 

@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from mcp import Client
 from sqlalchemy import Engine, event
+from typer.testing import CliRunner
 
 from app.access.door import admit_program
 from app.http.gate import is_inside
@@ -355,6 +357,23 @@ async def test_request_ids_and_conversations_are_the_tokens_own(house: House) ->
     assert (joined.status_code, joined.json()["code"]) == REFUSED
     again = await bound.rest("POST", "/chat", json={"message": "list", "conversation_id": said["conversation_id"]})
     assert again.status_code == 200
+
+
+def test_the_command_makes_and_lists_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from app.cli.people import person_cli, token_cli
+
+    monkeypatch.setenv("TODO_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("TODO_AUTH", "token")
+    shell = CliRunner()
+    assert shell.invoke(person_cli, ["add", "anna"]).exit_code == 0
+    made = shell.invoke(token_cli, ["create", "--user", "anna", "--name", "agent", "--lists", "INBOX"])
+    assert made.output.startswith("etp_")
+    assert "for inbox" in shell.invoke(token_cli, ["list"]).output
+    for lists, said in (("inbox,Wörk", "no list"), (",", "lists holds names")):
+        refused = shell.invoke(token_cli, ["create", "--user", "anna", "--lists", lists])
+        assert refused.exit_code != 0
+        assert said in f"{refused.output}{refused.exception}"
+    assert shell.invoke(token_cli, ["list"]).output.count("anna") == 1
 
 
 @contextmanager
