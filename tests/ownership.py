@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from types import FrameType
@@ -127,7 +127,7 @@ def _judge(part: Any, outside: tuple[Any, ...]) -> list[str]:
         roots = part.get_final_froms()
         tables = [table for root in roots for table in _tables_of(root)]
         # A query in a condition or a column is correlated to the tables around it, as SQLAlchemy does.
-        own = [table for table in tables if table not in outside] or tables
+        own = [table for table in tables if not _is_among(table, outside)] or tables
         conditions = [*part._where_criteria, *(each.onclause for root in roots for each in _joins_of(root))]
         columns = list(part._raw_columns)
     elif isinstance(part, Update | Delete):
@@ -159,7 +159,7 @@ def _ties(table: Any, part: Any, settled: list[Any]) -> bool:
         return False
     sides = [_uncover(part.left), _uncover(part.right)]
     for one, other in (sides, reversed(sides)):
-        if not isinstance(one, Column) or one.table is not table:
+        if not isinstance(one, Column) or not _is_among(one.table, (table,)):
             continue
         if part.operator is operators.in_op:
             queries = [query for query, _ in _queries_in([other])]
@@ -168,11 +168,18 @@ def _ties(table: Any, part: Any, settled: list[Any]) -> bool:
         elif part.operator is operators.eq and not isinstance(other, Column):
             if one.name == OWNER:
                 return True
-        elif part.operator is operators.eq and other.table in settled:
+        elif part.operator is operators.eq and _is_among(other.table, settled):
             origin = other.table.element if isinstance(other.table, Alias) else other.table
             if one.name == OWNER or (_name_of(origin) in OWNED and _is_key(origin, other.name)):
                 return True
     return False
+
+
+def _is_among(table: Any, tables: Iterable[Any]) -> bool:
+    """Return whether a table is one of several; a statement that was narrowed has copies of aliases under their names."""
+    return any(
+        each is table or (isinstance(each, Alias) and each.name == getattr(table, "name", "")) for each in tables
+    )
 
 
 def _uncover(side: Any) -> Any:

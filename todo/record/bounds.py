@@ -59,7 +59,7 @@ class Bounds:
         return f"{text}@{self.key}"
 
 
-def refuse_outside(what: str = "This token is bound to lists, and may do nothing outside them.") -> Forbidden:
+def refuse_outside(what: str = "This token is for some lists: it may use them, and change nothing else.") -> Forbidden:
     """Return the refusal of what reaches beyond the lists of a token."""
     return Forbidden(what, "GET /api/lists shows its lists; for more, ask the person for another token.")
 

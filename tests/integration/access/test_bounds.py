@@ -201,6 +201,7 @@ async def test_what_is_new_lands_inside_and_nothing_leaves(house: House) -> None
     for method, path, given in refused_calls:
         refused = await bound.rest(method, path, json=given)
         assert (refused.status_code, refused.json()["code"]) == REFUSED, path
+        assert ("for good" in refused.text) is path.endswith("permanently")
     assert await house.world.query("SELECT id, list_id, parent_id, version FROM task ORDER BY id") == before
     assert {row[0] for row in await house.world.query("SELECT name FROM task_list")} == {"Wörk", "Home"}
     assert [each["name"] for each in (await bound.rest("GET", "/lists")).json()["lists"]] == ["Wörk"]
@@ -281,6 +282,38 @@ async def test_numbers_history_and_undo_tell_of_the_inside_alone(house: House) -
     assert "Left" in await bound.titles()
 
 
+async def test_what_rings_and_what_is_asked_inside_reaches_the_token(house: House) -> None:
+    ann = await house.join("Ann", scopes="tasks:delete confirm")
+    await ann.rest("POST", "/lists", json={"name": "Work"})
+    bound = await give_bound(house, ann, "Work")
+    for person, title in ((ann, "Outside"), (bound, "Inside")):
+        await person.make(title, due="2026-11-23T11:00", reminders=["0m"])
+    await house.world.tick(hours=2)
+    [rang] = (await bound.rest("GET", "/notifications")).json()["notifications"]
+    assert rang["title"] == "Inside"
+    assert len((await ann.rest("GET", "/notifications")).json()["notifications"]) == 2
+    assert (await bound.rest("POST", f"/notifications/{rang['id']}/read")).json()["read"] is True
+    for number in range(11):
+        await bound.make(f"Inside {number}")
+    # What a client made itself may be deleted without a question, so the person touches each first.
+    await ann.rest("POST", "/plans", json={"filter": {"list": "Work"}, "change": {"priority": "low"}, "apply": True})
+    client = await bound.connect()
+    wanted = {"filter": {"text": "inside"}, "change": {"delete": True}}
+    plan = (await client.call_tool("plan_changes", wanted)).structured_content
+    assert plan is not None
+    assert len(plan["diff"]) == 12
+    asked = await client.call_tool("apply_plan", {"plan_id": plan["plan_id"]})
+    assert asked.structured_content is not None
+    assert asked.structured_content["code"] == "confirmation_required"
+    [question] = (await bound.rest("GET", "/confirmations")).json()["confirmations"]
+    own = await bound.rest("POST", f"/confirmations/{question['id']}", json={"decision": "accept"})
+    assert (own.status_code, own.json()["code"]) == REFUSED
+    await ann.rest("POST", f"/confirmations/{question['id']}", json={"decision": "accept"})
+    done = await client.call_tool("apply_plan", {"plan_id": plan["plan_id"]})
+    assert not done.is_error, done.content
+    assert await ann.titles() == {"Outside"}
+
+
 async def test_a_binding_follows_the_list_and_ends_with_it(house: House) -> None:
     ann = await house.join("Ann", scopes="tasks:delete confirm")
     listed = (await ann.rest("POST", "/lists", json={"name": "Work"})).json()["list"]
@@ -347,6 +380,11 @@ async def test_request_ids_and_conversations_are_the_tokens_own(house: House) ->
     said = (await bound.rest("POST", "/chat", json={"message": "list"}, headers=key)).json()
     assert "Inside" in said["text"]
     assert "Outside" not in said["text"]
+    shape = {"model": said["model"], "messages": [{"role": "user", "content": "list"}]}
+    bearer = {"authorization": f"Bearer {bound.token}"}
+    once = await house.world.http.post("/v1/chat/completions", json=shape, headers=bearer)
+    assert "Inside" in once.text
+    assert "Outside" not in once.text
     assert len((await bound.rest("GET", "/conversations")).json()["conversations"]) == 1
     assert len((await ann.rest("GET", "/conversations")).json()["conversations"]) == 2
     going_on = {"message": "list", "conversation_id": whole["conversation_id"]}
