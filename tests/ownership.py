@@ -176,7 +176,7 @@ def _ties(table: Any, part: Any, settled: list[Any]) -> bool:
 
 
 def _is_among(table: Any, tables: Iterable[Any]) -> bool:
-    """Return whether a table is one of several; a statement that was narrowed has copies of aliases under their names."""
+    """Return whether a table is one of several; a narrowed statement has copies of aliases, under the same names."""
     return any(
         each is table or (isinstance(each, Alias) and each.name == getattr(table, "name", "")) for each in tables
     )

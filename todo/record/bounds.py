@@ -1,9 +1,4 @@
-"""Bounds: the wall around the lists of a token, through which every statement of its calls goes.
-
-A token that is bound to lists sees and touches nothing outside them. No query says so itself: the connection of such a
-caller narrows each statement, the queries inside it too, by a rule for each table. A table without a rule shows nothing
-and takes nothing, so what is added later is closed until it gets one. Other callers have a plain connection.
-"""
+"""Bounds: the wall around the lists of a token, through which every statement of its calls goes."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -183,7 +178,11 @@ _NAME = re.compile(r"\b[a-z_]+\b")
 
 
 class BoundConnection:
-    """The connection of a caller that is bound to lists: it narrows each statement to what is inside."""
+    """The connection of a caller that is bound to lists: it narrows each statement to what is inside.
+
+    No query says so itself: each table has a rule, also in the queries inside a statement. A table without a rule shows
+    nothing and takes nothing, so that what is added later is closed until it gets one.
+    """
 
     def __init__(self, whole: Connection, user_id: str, bounds: Bounds) -> None:
         self._whole = whole

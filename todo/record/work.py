@@ -72,7 +72,7 @@ class Who:
         return to_json(self.actor()).decode()
 
     def name_own(self, text: str) -> str:
-        """Return a name as the caller's rows have it: of a bound token's it says so, and is no other caller's."""
+        """Return a name as the caller's rows have it; that of a bound token differs from all others."""
         return text if self.bounds is None else self.bounds.name(text)
 
     def require_all_lists(self, what: str) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -117,6 +117,12 @@ class House:
             transport=self.world.http._transport, base_url=URL, headers=PAGE if headers is None else headers
         ) as client:
             yield client
+
+
+async def give_bound(house: House, person: Person, lists: str) -> Person:
+    """Return the same person with a token for some lists."""
+    made = await house.give_token(person.user_id, name="bound", lists=lists)
+    return replace(person, token_id=made.id, token=made.secret)
 
 
 @asynccontextmanager
