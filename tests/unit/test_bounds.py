@@ -32,6 +32,10 @@ CLOSED = {
 }
 """Tables of which a token for lists sees nothing; a new table is one of them until it has a rule."""
 READ_ONLY = {"channel", "person", "task_list"}
+OWNED = {"confirmation", "conversation", "pending_call", "plan", "request_entry", "turn", "turn_step"}
+"""Tables whose rows are a token's own or not; what they say of tasks is what it saw."""
+OWN_ALONE = "token-1'"
+INSIDE = "list_id IN ('list-1', 'list-2')"
 TASK, REMINDER, TAG = (next(each for each in TABLES if each.name == name) for name in ("task", "reminder", "task_tag"))
 
 
@@ -49,6 +53,8 @@ def test_every_table_is_narrowed_or_closed(table: Table) -> None:
     was, now = write(select(table)), write(bind().narrow(select(table)))
     assert now.endswith("WHERE false") is (table.name in CLOSED), now
     assert (now == was) is (table.name in READ_ONLY - {"task_list"})
+    if table.name not in CLOSED | READ_ONLY:
+        assert (OWN_ALONE if table.name in OWNED else INSIDE) in now
     writes = (insert(table), update(table).values({table.c[0]: None}), delete(table))
     for statement in writes:
         if table.name in CLOSED | READ_ONLY:
@@ -58,7 +64,6 @@ def test_every_table_is_narrowed_or_closed(table: Table) -> None:
             assert "WHERE" in write(bind().narrow(statement))
 
 
-INSIDE = "list_id IN ('list-1', 'list-2')"
 _OTHER = TASK.alias("other")
 _COUNT = select(func.count()).where(TASK.c.user_id == "ann")
 _BELOW = select(func.count()).where(_OTHER.c.parent_id == TASK.c.id)

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, event
 from typer.testing import CliRunner
 
+from app.access.credentials import Grant, Made, create_credential
+from app.system import draw_secret
 from tests.integration.access.house import House, give_bound
 from tests.integration.access.test_walls import NOWHERE
 
@@ -101,6 +103,21 @@ async def test_a_session_that_a_bound_token_opens_is_bound(house: House) -> None
             assert (await page.get(path)).status_code == 403, path
         assert (await page.delete("/api/session?everywhere=true")).status_code == 403
         assert (await page.get("/api/tasks")).status_code == 200
+
+
+async def test_no_row_makes_it_the_person(house: House) -> None:
+    ann, now = await house.join("Ann"), house.world.clock.now()
+    grant = Grant(ann.user_id, "personal", "odd", frozenset({"tasks:read", "confirm", "admin"}), lists=frozenset())
+
+    def create(connection: Connection) -> Made:
+        return create_credential(connection, grant, now, house.world.ids, draw_secret)
+
+    made = await house.world.service.database.write(create)
+    await ann.make("In no list")
+    async with house.browser() as page:
+        shown = await page.post("/api/session", json={"token": made.secret})
+        assert shown.json()["scopes"] == ["tasks:read"]
+        assert (await page.get("/api/tasks")).json()["tasks"] == [], "no list is nothing, and never everything"
 
 
 async def test_request_ids_and_conversations_are_the_tokens_own(house: House) -> None:

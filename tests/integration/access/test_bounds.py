@@ -251,6 +251,9 @@ async def test_numbers_history_and_undo_tell_of_the_inside_alone(house: House) -
         for hidden in ("Old title", "Secret", "Home", "Outside"):
             assert hidden not in shown.text, path
     assert "Home" in (await ann.rest("GET", f"/tasks/{came['id']}/history")).text
+    changes = (await bound.rest("GET", "/changes")).json()["changes"]
+    assert [each["kind"] for each in changes] == ["complete_task", "update_task", "apply_plan", "create_task"]
+    assert [len(each["tasks"]) for each in changes] == [1, 1, 1, 1]
     moved = (await ann.rest("GET", f"/tasks/{came['id']}/history")).json()["history"][0]["change_id"]
     unknown = await bound.rest("POST", "/undo", json={"change_ids": [NOWHERE]})
     for change_id in (both, moved):
