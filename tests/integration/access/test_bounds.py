@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from mcp import Client
+from mcp.types import PromptReference, ResourceTemplateReference
 
 from app.access.door import admit_program
 from app.http.gate import is_inside
@@ -98,6 +99,10 @@ async def test_nothing_outside_is_reached_by_any_tool_resource_or_prompt(house: 
         with pytest.raises(Exception, match="no task"):
             await client.read_resource(f"task://{foreign}")
     assert "Inside" in str(await client.read_resource(f"task://{inside['id']}"))
+    named = (PromptReference(name="plan_my_day"), ResourceTemplateReference(uri="task://{id}"))
+    for reference, argument in zip(named, ("tag", "id"), strict=True):
+        offered = await client.complete(reference, {"name": argument, "value": MARK[:3]})
+        assert offered.completion.values == [], argument
     for prompt in (await client.list_prompts()).prompts:
         assert MARK not in str(await client.get_prompt(prompt.name, {}))
     assert await scene.rows() == before
