@@ -99,6 +99,20 @@ def test_each_mention_of_a_table_is_narrowed(statement: Any, count: int) -> None
     assert write(statement) == before, "the statement itself stays as it is, for others"
 
 
+def test_each_token_gets_its_own_and_gets_it_again() -> None:
+    statement = select(TASK)
+    texts = [write(bind(f"list-{number}").narrow(statement)) for number in range(20)]
+    assert all(f"IN ('list-{number}')" in text for number, text in enumerate(texts))
+    assert bind("a").narrow(statement) is bind("a").narrow(statement)
+    assert write(bind("list-0").narrow(statement)) == texts[0]
+
+
+@pytest.mark.parametrize("name", ["scalar", "scalars", "execution_options", "engine"])
+def test_there_is_one_way_to_execute(name: str) -> None:
+    with pytest.raises(AttributeError, match="use execute"):
+        getattr(bind(), name)
+
+
 @pytest.mark.parametrize(
     ("lists", "said"),
     [

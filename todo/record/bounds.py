@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, cast
 
 from sqlalchemy import (
@@ -86,6 +87,11 @@ class _Wall:
 
     user_id: str
     bounds: Bounds
+
+    def rule(self, table: Any) -> ColumnElement[bool]:
+        """Return the rule of a table; nothing of one without a rule is inside."""
+        rule = _RULES.get(_name_of(table))
+        return false() if rule is None else rule(self, table)
 
     def is_listed(self, list_id: ColumnElement[Any]) -> ColumnElement[bool]:
         """Return the condition that a list is one of the token's."""
@@ -174,6 +180,7 @@ _UNWRITTEN = frozenset({"task_list"})
 """Tables that have a rule and are not written: a token uses lists, and makes, renames and deletes none."""
 _INSERT = re.compile(r"INSERT INTO (?:task|change|change_item|change_series|outbox_entry|request_entry) \(")
 """The inserts of the hot path (`HotInsert`)."""
+_PASSED_ON = frozenset({"connection", "dialect"})
 _NAME = re.compile(r"\b[a-z_]+\b")
 
 
@@ -189,7 +196,9 @@ class BoundConnection:
         self._wall = _Wall(user_id, bounds)
 
     def __getattr__(self, name: str) -> Any:
-        """Return what carries no statement: dialect, savepoints, the driver's connection for inserts."""
+        """Return what carries no statement: the dialect, and the driver's connection for inserts and savepoints."""
+        if name not in _PASSED_ON:
+            raise AttributeError(f"a connection of a token for lists has no {name}; use execute")
         return getattr(self._whole, name)
 
     def execute(self, statement: Any, *given: Any, **options: Any) -> Any:
@@ -213,8 +222,7 @@ class BoundConnection:
             table = statement.table
             if not isinstance(table, Table) or table.name not in _RULES or table.name in _UNWRITTEN:
                 raise refuse_outside()
-        visit = {"select": self._narrow_select, "update": self._narrow_write, "delete": self._narrow_write}
-        return visitors.cloned_traverse(statement, {"detect_subquery_cols": True}, visit)
+        return _narrow(statement, self._wall)
 
     def hides_part_of(self, change_id: str) -> bool:
         """Return whether a change did anything outside, or brought anything in from there."""
@@ -236,16 +244,20 @@ class BoundConnection:
         keys = (task.c.id == series_id, task.c.recurring_id == series_id)
         return any(self._whole.execute(parts.where(key)).first() is not None for key in keys)
 
-    def _narrow_select(self, query: Select[Any]) -> None:
+
+@lru_cache(maxsize=1_000)
+def _narrow(statement: Any, wall: _Wall) -> Any:
+    """Return a statement with the rules of its tables; kept, since most are made once and rewriting one takes long."""
+
+    def narrow_select(query: Select[Any]) -> None:
         tables = [table for root in query.get_final_froms() for table in _tables_of(root)]
-        query._where_criteria += tuple(self._rule(table) for table in tables if _name_of(table) not in _READABLE)  # noqa: SLF001  # where() makes a copy, which the statement around it would not have
+        query._where_criteria += tuple(wall.rule(table) for table in tables if _name_of(table) not in _READABLE)  # noqa: SLF001  # where() makes a copy, which the statement around it would not have
 
-    def _narrow_write(self, write: Any) -> None:
-        write._where_criteria += (self._rule(write.table),)  # noqa: SLF001  # as above
+    def narrow_write(write: Any) -> None:
+        write._where_criteria += (wall.rule(write.table),)  # noqa: SLF001  # as above
 
-    def _rule(self, table: Any) -> ColumnElement[bool]:
-        rule = _RULES.get(_name_of(table))
-        return false() if rule is None else rule(self._wall, table)
+    visit = {"select": narrow_select, "update": narrow_write, "delete": narrow_write}
+    return visitors.cloned_traverse(statement, {"detect_subquery_cols": True}, visit)
 
 
 def _table(name: str) -> Table:

@@ -99,12 +99,12 @@ async def test_nothing_outside_is_reached_by_any_tool_resource_or_prompt(house: 
         with pytest.raises(Exception, match="no task"):
             await client.read_resource(f"task://{foreign}")
     assert "Inside" in str(await client.read_resource(f"task://{inside['id']}"))
-    named = (PromptReference(name="plan_my_day"), ResourceTemplateReference(uri="task://{id}"))
-    for reference, argument in zip(named, ("tag", "id"), strict=True):
-        offered = await client.complete(reference, {"name": argument, "value": MARK[:3]})
-        assert offered.completion.values == [], argument
-    for prompt in (await client.list_prompts()).prompts:
-        assert MARK not in str(await client.get_prompt(prompt.name, {}))
+    prompt, task = PromptReference(name="plan_my_day"), ResourceTemplateReference(uri="task://{id}")
+    tags = await client.complete(prompt, {"name": "tag", "value": MARK[:3]})
+    ids = await client.complete(task, {"name": "id", "value": MARK[:3]})
+    assert (tags.completion.values, ids.completion.values) == ([], [])
+    for each in (await client.list_prompts()).prompts:
+        assert MARK not in str(await client.get_prompt(each.name, {}))
     assert await scene.rows() == before
 
 
