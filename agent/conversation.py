@@ -77,7 +77,7 @@ class Conversation:
             for event in _repeat_events(opened):
                 yield event
             return
-        caller = replace(who, kind="agent", origin=f"chat:{opened.conversation_id}")
+        caller = replace(who, kind="agent", origin=who.name_own(f"chat:{opened.conversation_id}"))
         journal = StoredJournal(self.store, caller, opened.conversation_id, opened.turn_id)
         running = self._prepare(opened.turn_id, message, opened.before, name, journal)
         running.run.entries = opened.entries
@@ -104,7 +104,7 @@ class Conversation:
         message = self._check(messages[-1].text)
         turn_id = self.ids.new()
         yield Begun("", turn_id, name)
-        caller = replace(who, kind="agent", origin=f"chat:{who.client}" if who.client else "chat")
+        caller = replace(who, kind="agent", origin=who.name_own(f"chat:{who.client}" if who.client else "chat"))
         journal = NoJournal(self.store, caller)
         running = self._prepare(turn_id, message, list(messages[:-1]), name, journal)
         running.run.stateless = True

@@ -17,7 +17,7 @@ from agent.models import ChatConversation, Turn, TurnStep
 from agent.unconfirmed_calls import WaitingCall, keep_call
 from events.instants import read_instant, write_instant
 from events.sql import table_of, take_lock
-from todo.errors import InvalidArguments, TodoError
+from todo.errors import Forbidden, InvalidArguments, TodoError
 from todo.record.work import Store, Who, Work
 from todo.requests.confirmations import ConfirmationView, read_confirmation
 from todo.requests.idempotency import find_answer
@@ -247,13 +247,19 @@ class StoredJournal(NoJournal):
 
 
 def _open_conversation(work: Work, conversation_id: str | None, chat_key: str | None, message: str) -> str:
+    bound_to = None if work.who.bounds is None else work.who.bounds.key
     if conversation_id is not None:
-        return str(require_conversation(work, conversation_id)["id"])
+        known = require_conversation(work, conversation_id)
+        if known["bound_to"] != bound_to:
+            # What is said here must not come to reach beyond the lists of the token.
+            raise Forbidden("This conversation belongs to a token that is bound to lists.", "Begin another one.")
+        return str(known["id"])
     if chat_key is not None:
+        chat_key = work.who.name_own(chat_key)
         take_lock(work.connection, "chat", work.who.user_id, chat_key)
-        known = work.connection.execute(_BY_KEY, {"key": chat_key, "user": work.who.user_id}).one_or_none()
-        if known is not None:
-            return str(known.id)
+        found = work.connection.execute(_BY_KEY, {"key": chat_key, "user": work.who.user_id}).one_or_none()
+        if found is not None:
+            return str(found.id)
     title = " ".join(message.split())
     row = {
         "id": work.ids.new(),
@@ -262,6 +268,7 @@ def _open_conversation(work: Work, conversation_id: str | None, chat_key: str | 
         "title": title if len(title) <= TITLE else f"{title[: TITLE - 1]}…",
         "created_at": work.at,
         "updated_at": work.at,
+        "bound_to": bound_to,
     }
     work.connection.execute(insert(_C), row)
     return str(row["id"])

@@ -5,7 +5,10 @@ from sqlmodel import Field, SQLModel
 
 
 class ChatConversation(SQLModel, table=True):
-    """A person's conversation; `key` is a chat client's own id of it."""
+    """A person's conversation; `key` is a chat client's own id of it.
+
+    One that began with a token for lists has the token's id as `bound_to`: that token alone goes on with it.
+    """
 
     __tablename__ = "conversation"
     __table_args__ = (
@@ -19,6 +22,7 @@ class ChatConversation(SQLModel, table=True):
     title: str
     created_at: str
     updated_at: str
+    bound_to: str | None = None
 
 
 class Turn(SQLModel, table=True):

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select
 from starlette.requests import Request
 
 from events.sql import HotInsert, table_of
+from todo.record.bounds import Bounds
 from todo.record.models import User
 from todo.record.scopes import EVERYTHING, READ
 from todo.record.work import ActorKind, Surface, Who
@@ -27,6 +28,7 @@ class Caller:
 
     `credential` is the id of the token or session, empty in `local` mode; `label` is what history shows of it, `name`
     the person's. `expires_at` is the instant from which it is refused, `by_page` says that it is a session's cookie.
+    `lists` are the ids of the lists that it is bound to; None for all.
     """
 
     user_id: str
@@ -36,17 +38,19 @@ class Caller:
     name: str = ""
     expires_at: str = ""
     by_page: bool = False
+    lists: frozenset[str] | None = None
 
     def make_who(self, kind: ActorKind, surface: Surface, client: str = "", origin: str = "") -> Who:
         """Return the caller as use cases know them; with a token, that token is the origin.
 
         Without one it is `origin`; by default the surface, with the client's name where it has one.
         """
-        if self.credential and not self.by_page:
+        bounds = None if self.lists is None else Bounds(self.credential, self.lists)
+        if self.credential and (bounds is not None or not self.by_page):
             origin = f"token:{self.credential}"
         elif not origin:
             origin = f"{surface}:{client}" if client else surface
-        return Who(self.user_id, kind, surface, client, origin, self.label, scopes=self.scopes)
+        return Who(self.user_id, kind, surface, client, origin, self.label, scopes=self.scopes, bounds=bounds)
 
 
 LOCAL = Caller(LOCAL_USER, EVERYTHING)

@@ -18,10 +18,12 @@ from events.positions import Position, advance, find_end
 from events.sql import table_of
 from todo.activity.feeds import next_deadline
 from todo.errors import StorageUnavailable
-from todo.record.models import Activity
-from tools.resources import OVERDUE, tell_changed
+from todo.record.bounds import Bounds
+from todo.record.models import Activity, Task
+from tools.resources import CALLER, LISTS, OVERDUE, name_task, tell_changed
 
 _A = table_of(Activity)
+_T = table_of(Task)
 MOST_ROWS = 500
 _AFTER = select(_A.c.seq, _A.c.task_id).order_by(_A.c.seq).limit(MOST_ROWS)
 
@@ -32,16 +34,25 @@ NO_SUBSCRIBER_SECONDS = 1.0
 
 
 class Subscribers(InMemorySubscriptionBus):
-    """The subscribers to resources in this process; the event `some` is set while there are any."""
+    """The subscribers to resources in this process; the event `some` is set while there are any.
+
+    One with a token for lists hears only of tasks in them. `lists` holds, while changes are published, in which list
+    each task is now; `some_bound` says that this has to be known.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.some = asyncio.Event()
         self._count = 0
+        self.some_bound = False
+        self.lists: dict[str, str | None] | None = None
 
     def subscribe(self, listener: Callable[[ServerEvent], None]) -> Callable[[], None]:
         """Register a subscriber; return the function that unsubscribes it, which may be called twice."""
-        unsubscribe = super().subscribe(listener)
+        who = CALLER.get(None)
+        bounds = None if who is None else who.bounds
+        unsubscribe = super().subscribe(listener if bounds is None else self._keep_inside(listener, bounds))
+        self.some_bound = self.some_bound or bounds is not None
         self._count += 1
         self.some.set()
         subscribed = True
@@ -55,6 +66,19 @@ class Subscribers(InMemorySubscriptionBus):
                 self.some.clear()
 
         return leave
+
+    def _keep_inside(self, listener: Callable[[ServerEvent], None], bounds: Bounds) -> Callable[[ServerEvent], None]:
+        def hear(event: ServerEvent) -> None:
+            if self.lists is None or not isinstance(event, ResourceUpdated) or self._is_inside(event.uri, bounds):
+                listener(event)
+
+        return hear
+
+    def _is_inside(self, uri: str, bounds: Bounds) -> bool:
+        """Return whether a resource is a task in these lists, or a list with one of the tasks that have changed."""
+        known = self.lists or {}
+        named = [task_id for task_id in known if uri in LISTS or uri == name_task(task_id)]
+        return any(bounds.hold(known[task_id]) for task_id in named)
 
 
 @dataclass(slots=True)
@@ -98,7 +122,13 @@ class ResourceUpdates:
     async def _publish_after(self, last: Position) -> Position:
         while True:
             last, task_ids = await self.database.read(partial(_read_after, last))
-            await tell_changed(self._publish, list(dict.fromkeys(task_ids)))
+            changed = list(dict.fromkeys(task_ids))
+            if changed and self.bus.some_bound:
+                self.bus.lists = await self.database.read(partial(_read_lists, changed))
+            try:
+                await tell_changed(self._publish, changed)
+            finally:
+                self.bus.lists = None
             if len(task_ids) < MOST_ROWS:
                 return last
 
@@ -122,6 +152,11 @@ class ResourceUpdates:
 def _read_after(last: Position, connection: Connection) -> tuple[Position, list[str]]:
     rows = connection.execute(_AFTER.where(last.ahead(_A.c.seq))).all()
     return advance(connection, _A.c.seq, last, [row.seq for row in rows]), [row.task_id for row in rows]
+
+
+def _read_lists(task_ids: list[str], connection: Connection) -> dict[str, str | None]:
+    rows = connection.execute(select(_T.c.id, _T.c.list_id).where(_T.c.id.in_(task_ids)))
+    return {row.id: row.list_id for row in rows}
 
 
 @asynccontextmanager

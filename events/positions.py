@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, column, func, select
+from sqlalchemy import Column, ColumnElement, Connection, Select, column, func, select
 
-from events.sql import is_sqlite
+from events.sql import READS_NUMBERS, is_sqlite
 
 _FEEDS = ("activity", "notification")
 """The tables whose rows a reader may be kept from; the database's function tells the numbers of all."""
@@ -45,7 +45,7 @@ def read_position(text: str) -> Position | None:
 
 def find_end(connection: Connection, number: Column[Any]) -> Position:
     """Return the position after every row that is committed now."""
-    newest = int(connection.execute(select(func.coalesce(func.max(number), 0))).scalar_one())
+    newest = int(connection.execute(_read_alone(select(func.coalesce(func.max(number), 0)))).scalar_one())
     return Position(newest, _find_missing(connection, number, newest - MAY_COME_LATE, newest))
 
 
@@ -62,5 +62,10 @@ def _find_missing(connection: Connection, number: Column[Any], after: int, last:
     taken = select(number).where(number > after, number <= last)
     if not is_sqlite(connection) and number.table.name in _FEEDS:
         taken = select(column("n")).select_from(func.taken_numbers(number.table.name, after, last).alias("n"))
-    known = connection.execute(taken).scalars()
+    known = connection.execute(_read_alone(taken)).scalars()
     return frozenset(range(max(after, 0) + 1, last)).difference(known)
+
+
+def _read_alone(numbers: Select[Any]) -> Select[Any]:
+    """Return a query of row numbers, marked as one: rows that a reader is kept from still take their numbers."""
+    return numbers.execution_options(**{READS_NUMBERS: True})

@@ -15,6 +15,8 @@ RowNumber = BigInteger().with_variant(Integer(), "sqlite")
 """The type of a row number that the database assigns: 64 bits on both, as SQLite's INTEGER has."""
 
 Conflict = Callable[[Any], Any]
+READS_NUMBERS = "reads_numbers"
+"""The execution option of a statement that reads row numbers and nothing of the rows."""
 
 
 def table_of(model: type[SQLModel]) -> Table:

@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from types import FrameType
@@ -21,6 +21,7 @@ from events.sql import WithoutIndex
 OWNED = frozenset(table.name for table in TABLES if OWNER in table.c)
 """The tables whose rows name their person."""
 REPOSITORY = Path(__file__).parent.parent
+_CARRIERS = ("events/sql.py", "todo/record/bounds.py")
 _NAMED = re.compile(rf"\b(?:FROM|JOIN|UPDATE|INTO)\s+({'|'.join(sorted(OWNED))})\b", re.IGNORECASE)
 
 FREE: dict[str, dict[str, str]] = {
@@ -46,7 +47,10 @@ FREE: dict[str, dict[str, str]] = {
     "app/migrations/walls.py": {"*": "the definitions of the second wall"},
     "app/migrations/versions": {"*": "a migration changes everybody's rows"},
     "app/watch/state.py": {"*": "counts everybody's rows, and shows no more than numbers"},
-    "app/resource_updates.py": {"_read_after": "the ids of everybody's changed tasks; a listener hears of their own"},
+    "app/resource_updates.py": {
+        "_read_after": "the ids of everybody's changed tasks; a listener hears of their own",
+        "_read_lists": "in which lists these tasks are; a listener hears of their own",
+    },
     "app/bench": {"*": "measures a database of its own"},
     "app/cli/verify.py": {"*": "the operator compares everybody's events with the topics"},
     "app/testing": {"*": "reads every event of a database that a test made"},
@@ -123,7 +127,7 @@ def _judge(part: Any, outside: tuple[Any, ...]) -> list[str]:
         roots = part.get_final_froms()
         tables = [table for root in roots for table in _tables_of(root)]
         # A query in a condition or a column is correlated to the tables around it, as SQLAlchemy does.
-        own = [table for table in tables if table not in outside] or tables
+        own = [table for table in tables if not _is_among(table, outside)] or tables
         conditions = [*part._where_criteria, *(each.onclause for root in roots for each in _joins_of(root))]
         columns = list(part._raw_columns)
     elif isinstance(part, Update | Delete):
@@ -155,7 +159,7 @@ def _ties(table: Any, part: Any, settled: list[Any]) -> bool:
         return False
     sides = [_uncover(part.left), _uncover(part.right)]
     for one, other in (sides, reversed(sides)):
-        if not isinstance(one, Column) or one.table is not table:
+        if not isinstance(one, Column) or not _is_among(one.table, (table,)):
             continue
         if part.operator is operators.in_op:
             queries = [query for query, _ in _queries_in([other])]
@@ -164,11 +168,18 @@ def _ties(table: Any, part: Any, settled: list[Any]) -> bool:
         elif part.operator is operators.eq and not isinstance(other, Column):
             if one.name == OWNER:
                 return True
-        elif part.operator is operators.eq and other.table in settled:
+        elif part.operator is operators.eq and _is_among(other.table, settled):
             origin = other.table.element if isinstance(other.table, Alias) else other.table
             if one.name == OWNER or (_name_of(origin) in OWNED and _is_key(origin, other.name)):
                 return True
     return False
+
+
+def _is_among(table: Any, tables: Iterable[Any]) -> bool:
+    """Return whether a table is one of several; a narrowed statement has copies of aliases, under the same names."""
+    return any(
+        each is table or (isinstance(each, Alias) and each.name == getattr(table, "name", "")) for each in tables
+    )
 
 
 def _uncover(side: Any) -> Any:
@@ -259,7 +270,7 @@ def _read_place(file: str) -> str:
     if not path.is_relative_to(REPOSITORY):
         return ""
     module = path.relative_to(REPOSITORY).as_posix()
-    return "" if module.startswith("app/storage/") or module == "events/sql.py" else module
+    return "" if module.startswith("app/storage/") or module in _CARRIERS else module
 
 
 def find_place() -> tuple[str, str]:

@@ -79,7 +79,10 @@ _LIST = select(_T).where(_OF_PERSON, _T.c.kind == bindparam("of_kind")).order_by
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a new credential allows: whose it is, its label, its scopes (none: all of the person's), and its end."""
+    """What a new credential allows: whose it is, its label, its scopes (none: all of the person's), and its end.
+
+    `lists` are the ids of the lists that it is bound to; None for all.
+    """
 
     user_id: str
     kind: Kind
@@ -88,6 +91,7 @@ class Grant:
     expires_at: str | None = None
     parent_id: str | None = None
     client_id: str | None = None
+    lists: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +154,7 @@ def store_credential(connection: Connection, key: str, digest: str, grant: Grant
             "created_at": write_instant(now),
             "expires_at": grant.expires_at,
             "client_id": grant.client_id,
+            "lists": None if grant.lists is None else " ".join(sorted(grant.lists)),
         },
     )
 
@@ -167,16 +172,18 @@ def find_credential(connection: Connection, digest: str, now: datetime) -> Found
         return None
     rights = widen(row.scopes.split()) if row.scopes else PERSON | ({ADMIN} if row.is_admin else frozenset())
     is_access = row.kind == "access"
+    lists = None if row.lists is None else frozenset(row.lists.split())
     caller = Caller(
         row.user_id,
-        # A connection is never the person themselves, even if its row said so.
-        rights & AGENT if is_access else rights,
+        # A connection is never the person themselves, even if its row said so; nor is a token for some of their lists.
+        rights & AGENT if is_access or lists is not None else rights,
         # Its tokens change every hour; what is undone, counted and noted is the connection's.
         credential=row.parent_id if is_access else row.id,
         label="" if row.kind == "session" else row.label,
         expires_at=min(ends, default=""),
         by_page=row.kind == "session",
         name=row.name or "",
+        lists=lists,
     )
     used_at = row.parent_used_at if is_access else row.used_at
     is_stale = used_at is None or read_instant(used_at) + TOUCHED_EVERY <= now
@@ -232,6 +239,8 @@ def view_credential(row: Any) -> dict[str, Any]:
         view["expires_at"] = row.expires_at
     if row.used_at is not None:
         view["last_used_at"] = row.used_at
+    if row.lists is not None:
+        view["lists"] = row.lists.split()
     return view
 
 

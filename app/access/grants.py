@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import Connection
+
+from app.access.bindings import bind_lists, read_lists
 from app.access.credentials import INVITATION_LASTS, Grant
 from events.instants import write_instant
 from todo.errors import InvalidArguments
@@ -18,36 +21,50 @@ SHORTEST_LIFE = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class NewToken:
-    """A personal token as it is asked for: its label, its scopes, and how long it lasts; None is for ever."""
+    """A personal token as it is asked for: its label, its scopes, how long it lasts (None: for ever), and its lists.
+
+    `lists` are the names of those that it is bound to; None for all.
+    """
 
     label: str
     scopes: frozenset[str]
     lasts: timedelta | None
+    lists: tuple[str, ...] | None = None
 
-    def make_grant(self, who: Who, now: datetime) -> Grant:
-        """Return the grant for the asking person. Raises `Forbidden` for a scope that they do not have themselves."""
+    def make_grant(self, who: Who, connection: Connection, now: datetime) -> Grant:
+        """Return the grant for the asking person.
+
+        Raises `Forbidden` for a scope that they do not have themselves, and as `grant_to` does.
+        """
         who.require(*sorted(self.scopes))
-        return self.grant_to(who.user_id, now)
+        return self.grant_to(who.user_id, connection, now)
 
-    def grant_to(self, user_id: str, now: datetime) -> Grant:
-        """Return the grant for a person, as the operator decides it."""
+    def grant_to(self, user_id: str, connection: Connection, now: datetime) -> Grant:
+        """Return the grant for a person, as the operator decides it.
+
+        Raises `InvalidArguments` for a list that they do not have.
+        """
         expires_at = None if self.lasts is None else write_instant(now + self.lasts)
-        return Grant(user_id, "personal", self.label, self.scopes, expires_at)
+        lists = None if self.lists is None else bind_lists(connection, user_id, self.lists)
+        return Grant(user_id, "personal", self.label, self.scopes, expires_at, lists=lists)
 
     def view(self, grant: Grant) -> dict[str, Any]:
         """Return the token as its owner sees it, without the secret."""
         view: dict[str, Any] = {"name": self.label, "scopes": sorted(self.scopes)}
+        if grant.lists is not None:
+            view["lists"] = sorted(grant.lists)
         return view if grant.expires_at is None else {**view, "expires_at": grant.expires_at}
 
 
 def read_token(raw: Mapping[str, Any]) -> NewToken:
-    """Read `{name?, scopes?, expires?}`; raises `InvalidArguments` and `InvalidTime`.
+    """Read `{name?, scopes?, expires?, lists?}`; raises `InvalidArguments` and `InvalidTime`.
 
     Without `scopes` it is what an agent may have: reading, changing and deleting tasks. `expires` is a duration such as
-    `90d`.
+    `90d`. `lists` are names of lists to which it is bound; such a token decides nothing for the person.
     """
-    if unknown := raw.keys() - {"name", "scopes", "expires"}:
-        raise InvalidArguments(f"{min(unknown)[:40]!r} is not known here.", "Use name, scopes and expires.")
+    if unknown := raw.keys() - {"name", "scopes", "expires", "lists"}:
+        raise InvalidArguments(f"{min(unknown)[:40]!r} is not known here.", "Use name, scopes, expires and lists.")
+    lists = read_lists(raw.get("lists"))
     label, scopes, expires = (raw.get(name) for name in ("name", "scopes", "expires"))
     # Nothing else that is empty stands for "not given": {} or false may be a mistake in what it should allow.
     label, scopes = "" if label is None else label, [] if scopes is None else scopes
@@ -57,7 +74,12 @@ def read_token(raw: Mapping[str, Any]) -> NewToken:
         scopes = scopes.replace(",", " ").split()
     if not isinstance(scopes, list) or not all(isinstance(each, str) and each in SCOPES for each in scopes):
         raise InvalidArguments("scopes has one that does not exist.", f"There are: {', '.join(SCOPES)}.")
-    return NewToken(label.strip(), widen(scopes) if scopes else AGENT, _read_life(expires))
+    if lists is not None and not AGENT.issuperset(scopes):
+        raise InvalidArguments(
+            "A token for some lists cannot have confirm or admin: both are about all that is the person's.",
+            f"Leave them out; there are: {', '.join(scope for scope in SCOPES if scope in AGENT)}.",
+        )
+    return NewToken(label.strip(), widen(scopes) if scopes else AGENT, _read_life(expires), lists)
 
 
 def grant_invitation(user_id: str, now: datetime) -> Grant:

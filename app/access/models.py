@@ -11,7 +11,8 @@ class Credential(SQLModel, table=True):
 
     `scopes` are separated by blanks; empty means all rights of the person. `parent_id` is the token by which a session
     was opened, or the connection of an access or refresh token: they end together. `used_at` is the last use, exact to
-    a minute. `client_id` is the program at the other end of a connection, whose digest is that of its code.
+    a minute. `client_id` is the program at the other end of a connection, whose digest is that of its code. `lists` are
+    the ids of the lists that it is bound to, separated by blanks; NULL binds to none, and empty leaves nothing to see.
     """
 
     __tablename__ = "credential"
@@ -34,6 +35,7 @@ class Credential(SQLModel, table=True):
     used_at: str | None = None
     revoked_at: str | None = None
     client_id: str | None = None
+    lists: str | None = None
 
 
 class OutsideLogin(SQLModel, table=True):

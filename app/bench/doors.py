@@ -72,7 +72,7 @@ async def _open(stack: AsyncExitStack, folder: Path, auth: str) -> tuple[tuple[S
     def join(connection: Any) -> str:
         now = clock.now()
         user_id = add_person(connection, "Ann", "UTC", ids, now)
-        grant = read_token({}).grant_to(user_id, now)
+        grant = read_token({}).grant_to(user_id, connection, now)
         return create_credential(connection, grant, now, ids, draw_secret).secret
 
     return (service, app), await service.database.write(join)

@@ -105,7 +105,9 @@ def _join(connection: Connection, number: int, tasks: int) -> str:
     connection.execute(insert(TASK), [task for task, _, _ in made])
     connection.execute(insert(table_of(TaskTag)), [tag for _, tags, _ in made for tag in tags])
     connection.execute(insert(REMINDER), [each for _, _, reminders in made for each in reminders])
-    return create_credential(connection, read_token({}).grant_to(user_id, now), now, ids, draw_secret).secret
+    return create_credential(
+        connection, read_token({}).grant_to(user_id, connection, now), now, ids, draw_secret
+    ).secret
 
 
 async def _alternate(one: Call, other: Call, rounds: int, calls: int) -> tuple[float, float]:

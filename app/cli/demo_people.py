@@ -54,7 +54,7 @@ async def _let_in(service: Service) -> tuple[Made, Made]:
     def let_in(connection: Connection) -> tuple[Made, Made]:
         anna, ben = (add_person(connection, name, "Europe/Berlin", ids, now) for name in ("Anna", "Ben"))
         wanted = read_token({"name": "his agent", "scopes": "tasks:write"})
-        grant = wanted.grant_to(ben, now)
+        grant = wanted.grant_to(ben, connection, now)
         return (
             create_credential(connection, grant_invitation(anna, now), now, ids, draw_secret),
             create_credential(connection, grant, now, ids, draw_secret),

@@ -111,19 +111,25 @@ def create(
         str, typer.Option(help="tasks:read, tasks:write, tasks:delete, confirm, admin; default: the first three.")
     ] = "",
     expires: Annotated[str, typer.Option(help="How long it lasts, such as 90d; default: until it is revoked.")] = "",
+    lists: Annotated[
+        str,
+        typer.Option(
+            help='Binds it to lists by their names, such as "Work,inbox": it sees nothing else; default: all.'
+        ),
+    ] = "",
 ) -> None:
     """Make a personal token and print it; it cannot be shown again."""
     from app.access.credentials import create_credential
     from app.access.grants import read_token
     from app.access.people import find_person
 
-    wanted = read_token({"name": name, "scopes": scopes, "expires": expires})
+    wanted = read_token({"name": name, "scopes": scopes, "expires": expires, "lists": lists})
     now, ids = _now(), SystemIds()
 
     def make(connection: Connection) -> str:
         person = find_person(connection, user)
         # Who can run this command has the database itself.
-        grant = wanted.grant_to(str(person.id), now)
+        grant = wanted.grant_to(str(person.id), connection, now)
         return create_credential(connection, grant, now, ids, draw_secret).secret
 
     print(_write(make))
@@ -131,7 +137,8 @@ def create(
 
 @token_cli.command("list")
 def list_tokens(user: Annotated[str | None, typer.Option(help="Only this person's.")] = None) -> None:
-    """List the tokens and connections that hold: id, person, label, scopes, expiry and last use."""
+    """List the tokens and connections that hold: id, person, label, scopes, expiry, last use, and the lists of some."""
+    from app.access.bindings import name_bindings
     from app.access.credentials import Kind, list_credentials
     from app.access.people import find_person, list_people
 
@@ -144,10 +151,14 @@ def list_tokens(user: Annotated[str | None, typer.Option(help="Only this person'
         for person in list_people(connection):
             if only not in (None, person["user_id"]):
                 continue
-            for each in [it for kind in kinds for it in list_credentials(connection, person["user_id"], kind, now)]:
+            held = [it for kind in kinds for it in list_credentials(connection, person["user_id"], kind, now)]
+            name_bindings(connection, person["user_id"], held)
+            for each in held:
                 parts = [each["id"], person["name"], each["name"] or "-", ",".join(each["scopes"])]
                 parts.append(f"until {each['expires_at'][:10]}" if "expires_at" in each else "until revoked")
                 parts.append(f"used {each['last_used_at'][:16]}Z" if "last_used_at" in each else "never used")
+                if "lists" in each:
+                    parts.append(f"for {', '.join(it.get('name', 'a deleted list') for it in each['lists'])}")
                 lines.append("  ".join(parts))
         return lines
 

@@ -35,6 +35,13 @@ _SIGN_IN_FIRST = re.compile(
     r"/docs|/confirm/[0-9A-Za-z-]{1,64}|/authorize|/consent/[0-9A-Za-z_-]{1,64}|/mail/[0-9A-Za-z._-]{1,128}"
 )
 """What people open in a browser: without a session they are led to the page, which brings them back."""
+_INSIDE = re.compile(
+    r"/mcp|/v1/.*|/docs|/openapi\.json|/api/(?:chat|conversations|tasks|recurring-tasks|reminders|plans|undo|changes"
+    r"|notifications|activity|statistics|read)(?:/.*)?"
+)
+"""What a token for lists may call: what is about tasks, and narrowed to those in its lists."""
+_INSIDE_READ = re.compile(r"/api/(?:lists|confirmations|me)")
+"""What it may only read."""
 _SIGN_INS = (("POST", SIGN_IN), ("GET", LOGGED_IN))
 """Attempts to sign in: those that fail are counted by address."""
 _FORMS = ("/confirm/", "/consent/", "/mail/")
@@ -44,6 +51,10 @@ MOST_TURNS = 2
 """The most turns of one person's conversations that run at once."""
 _MISSING = "Sign in first: send Authorization: Bearer with a personal token, or open the page and sign in there."
 PAGE_ALONE = "Only the page itself may write with this session."
+_BOUND = (
+    "This token is for some lists: it may work on their tasks, and may do nothing with the account and what belongs to "
+    "all lists. Ask the person for another token."
+)
 _REFUSED = "This token is not accepted: it is unknown, revoked or expired. Ask the person for another one."
 
 
@@ -135,6 +146,8 @@ class Gate:
         if is_cookie != caller.by_page:
             # A session's secret is good in its cookie alone, a token in the header alone.
             return self._challenge(scope, secret)
+        if caller.lists is not None and not is_inside(scope["method"], path):
+            return refuse_at(path, 403, "forbidden", _BOUND)
         is_write = is_cookie and scope["method"] not in _SAFE
         if is_write and not is_from_page(scope, is_form=path.startswith(_FORMS)):
             return refuse_at(path, 403, "forbidden", PAGE_ALONE)
@@ -225,6 +238,11 @@ class _Watch:
             return
         self.has_cut = True
         self.serving.cancel()
+
+
+def is_inside(method: str, path: str) -> bool:
+    """Return whether a token that is bound to lists may make this call at all; what is not named above it may not."""
+    return _INSIDE.fullmatch(path) is not None or (method in _SAFE and _INSIDE_READ.fullmatch(path) is not None)
 
 
 def is_from_page(scope: Scope, *, is_form: bool = False) -> bool:

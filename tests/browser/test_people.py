@@ -90,6 +90,8 @@ def test_a_token_is_made_used_and_revoked(windows: Windows, served: Served) -> N
     page = come_in(windows, invite(served, "Ann"))
     add(page, "Water the plants")
     page.get_by_role("button", name="me", exact=True).click()
+    expect(page.get_by_label("For", exact=True)).to_be_visible()
+    expect(page.get_by_label("It sees")).to_have_count(0)
     page.get_by_label("For", exact=True).fill("my laptop")
     page.get_by_label("It may").select_option("only read tasks")
     page.get_by_role("button", name="Make a token").click()
@@ -103,6 +105,26 @@ def test_a_token_is_made_used_and_revoked(windows: Windows, served: Served) -> N
     page.get_by_role("button", name="Revoke my laptop").click()
     expect(page.get_by_text("None yet.")).to_be_visible()
     assert httpx2.get(f"{served.url}/api/tasks", headers=headers).status_code == 401
+    make_bound_token(page, served)
+
+
+def make_bound_token(page: Page, served: Served) -> None:
+    """Make a list and a token for it alone, which then opens a page of its own."""
+    cookie = page.context.cookies()[0]
+    own = {"Cookie": f"{cookie['name']}={cookie['value']}", "Origin": served.url, "X-Todo-Page": "1"}
+    made = httpx2.post(f"{served.url}/api/tasks", json={"title": "Call Ben", "list": "Work"}, headers=own)
+    assert made.status_code == 201
+    page.reload()
+    wait_ready(page)
+    page.get_by_role("button", name="me", exact=True).click()
+    page.get_by_label("For", exact=True).fill("agent")
+    page.get_by_label("It sees").select_option("Work")
+    page.get_by_role("button", name="Make a token").click()
+    headers = {"Authorization": f"Bearer {page.get_by_label('The new token').input_value()}"}
+    expect(page.get_by_text("read, change and delete tasks, only in Work")).to_be_visible()
+    assert judge(page, find_axe()) == []
+    tasks = httpx2.get(f"{served.url}/api/tasks", headers=headers).json()["tasks"]
+    assert [task["title"] for task in tasks] == ["Call Ben"]
 
 
 def test_an_admin_invites_and_disables(windows: Windows, served: Served) -> None:

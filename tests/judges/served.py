@@ -96,6 +96,6 @@ def _let_in(connection: Connection) -> list[str]:
     tokens = []
     for name in ("Ann", "Ben"):
         person = add_person(connection, name, "Europe/Berlin", ids, now)
-        grant = read_token({"name": "judge", "scopes": "tasks:delete confirm"}).grant_to(person, now)
+        grant = read_token({"name": "judge", "scopes": "tasks:delete confirm"}).grant_to(person, connection, now)
         tokens.append(create_credential(connection, grant, now, ids, draw_secret).secret)
     return tokens

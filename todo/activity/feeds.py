@@ -10,7 +10,7 @@ from events.outbox import OutboxEntry
 from events.positions import MAY_COME_LATE, Position, advance, find_end
 from events.sql import is_sqlite, table_of
 from todo.errors import InvalidArguments, TaskNotFound
-from todo.record.models import NO_DEADLINE, Activity, DayCount, Notification, TaskTag, User
+from todo.record.models import NO_DEADLINE, Activity, CountedTask, DayCount, Notification, TaskTag, User
 from todo.record.queries import TASK
 from todo.record.work import Work
 from todo.requests import paging
@@ -21,6 +21,7 @@ from todo.text import when
 _N = table_of(Notification)
 _A = table_of(Activity)
 _D = table_of(DayCount)
+_K = table_of(CountedTask)
 _U = table_of(User)
 _TAG = table_of(TaskTag)
 
@@ -116,17 +117,12 @@ def read_statistics(work: Work, from_: str | None, until: str | None) -> dict[st
     first = _read_day(work, from_, last - timedelta(days=13))
     if not 0 <= (last - first).days < 366:
         raise InvalidArguments("from and until must span 1 to 366 days.", "Give two days, the first one first.")
-    rows = work.connection.execute(
-        select(_D.c.day, _D.c.created, _D.c.completed).where(
-            _D.c.user_id == work.who.user_id, _D.c.day >= str(first), _D.c.day <= str(last)
-        )
-    )
-    counts = {row.day: row for row in rows}
+    counts = _count_days(work, str(first), str(last))
     days: list[dict[str, Any]] = []
     for offset in range((last - first).days + 1):
         day = str(first + timedelta(days=offset))
-        row = counts.get(day)
-        days.append({"day": day, "created": row.created if row else 0, "completed": row.completed if row else 0})
+        created, completed = counts.get(day, (0, 0))
+        days.append({"day": day, "created": created, "completed": completed})
     open_ = (
         select(func.count())
         .select_from(TASK)
@@ -142,6 +138,26 @@ def read_statistics(work: Work, from_: str | None, until: str | None) -> dict[st
         "open": work.connection.execute(open_).scalar_one(),
         "overdue": work.connection.execute(open_.where(TASK.c.deadline < work.at)).scalar_one(),
     }
+
+
+def _count_days(work: Work, first: str, last: str) -> dict[str, tuple[int, int]]:
+    """Return how many tasks were created and completed, by local day; for a token for lists, task by task."""
+    if work.who.bounds is None:
+        kept = select(_D.c.day, _D.c.created, _D.c.completed).where(
+            _D.c.user_id == work.who.user_id, _D.c.day >= first, _D.c.day <= last
+        )
+        return {row.day: (row.created, row.completed) for row in work.connection.execute(kept)}
+    found: list[dict[str, int]] = []
+    for day in (_K.c.created_day, _K.c.completed_day):
+        own = (
+            select(day.label("day"), func.count().label("tasks"))
+            .join(TASK, TASK.c.id == _K.c.task_id)
+            .where(TASK.c.user_id == work.who.user_id)
+        )
+        rows = work.connection.execute(own.where(day >= first, day <= last).group_by(day))
+        found.append({row.day: int(row.tasks) for row in rows})
+    created, completed = found
+    return {day: (created.get(day, 0), completed.get(day, 0)) for day in created.keys() | completed.keys()}
 
 
 def get_me(work: Work) -> dict[str, Any]:

@@ -225,7 +225,8 @@ def _view_ring(work: Work, row: Any) -> HistoryEntry:
 def _tell_difference(work: Work, item: dict[str, Any]) -> dict[str, Any]:
     if item["before"] is None or item["after"] is None:
         return {}
-    return {"changes": tell_differences(from_json(item["before"]), from_json(item["after"]), work.zone)}
+    before = work.see_view(from_json(item["before"]))
+    return {} if before is None else {"changes": tell_differences(before, from_json(item["after"]), work.zone)}
 
 
 def _title_of(item: dict[str, Any]) -> str | None:
@@ -258,6 +259,8 @@ def erase_task(work: Work, task_id: str) -> dict[str, Any]:
     only hard delete. Pending events must be published first; published ones stay with their consumers. A series is
     erased without its instances. Raises `TaskNotFound`, and `TooEarly` while an event of it is unpublished.
     """
+    # Plans and answers that are not a token's own may name the task as well.
+    work.who.require_all_lists("erase tasks for good")
     found = load_any_tasks(work, [task_id])
     if task_id not in found:
         raise TaskNotFound("There is no task with this id.", "Look the task up with find_tasks and use its id.")

@@ -12,6 +12,7 @@ from events.outbox import record_event
 from events.sql import HotInsert, table_of
 from todo.errors import InvalidArguments
 from todo.record import models
+from todo.record.bounds import refuse_outside
 from todo.record.list_rows import ListColumns, ListRow
 from todo.record.lists import insert_list, update_list_row, write_list_part
 from todo.record.places import load_place
@@ -129,7 +130,8 @@ class Change:
         self._parts.tasks[row["id"]].trigger = trigger
 
     def keep_series(self, row: RecurrenceRow) -> None:
-        """Keep how far a series was before this change moves it on."""
+        """Keep how far a series was before this change moves it on; raises as `refuse_split_series` does."""
+        self.work.refuse_split_series(row["task_id"])
         self._parts.series.setdefault(row["task_id"], row)
 
     def create_list(self, name: str, list_id: str | None = None) -> ListRow:
@@ -190,6 +192,7 @@ class Change:
         of which this is a further part.
         """
         touched = self.list_touched()
+        self._refuse_outside(touched)
         if self.work.collected is not None:
             self.work.collected.add(self._parts)
             return Recorded("", [])
@@ -219,6 +222,12 @@ class Change:
                 came = {"version": view["version"], "task": view, "actor": actor, **each.trigger}
                 events.append(emit(work, EventType.RECURRING_TRIGGER, view["id"], came))
         return Recorded(change_id, events)
+
+    def _refuse_outside(self, touched: Sequence[Touched]) -> None:
+        """Raise `Forbidden` if a token for lists would put a task elsewhere; those elsewhere it cannot even find."""
+        bounds = self.work.who.bounds
+        if bounds is not None and not all(bounds.hold(each.row["list_id"]) for each in touched):
+            raise refuse_outside("This token may put no task outside its lists.")
 
     def answer(
         self,

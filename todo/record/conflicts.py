@@ -62,7 +62,7 @@ def list_since(work: Work, task_id: str, version: int) -> list[Since]:
     found = []
     for before, after, actor, at in work.connection.execute(_SINCE, key):
         was, now = (None if view is None else from_json(view) for view in (before, after))
-        changed = tell_differences(was, now, work.zone)
+        changed = tell_differences(work.see_view(was), now, work.zone)
         found.append(Since(changed, say_actor(from_json(actor)), at))
     return found
 

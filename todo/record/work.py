@@ -14,6 +14,7 @@ from events.instants import write_instant
 from events.ports import Ids
 from events.sql import table_of
 from todo.errors import Forbidden
+from todo.record.bounds import BoundConnection, Bounds, refuse_outside
 from todo.record.models import User
 from todo.record.scopes import MEANINGS
 from todo.record.shapes import Answer
@@ -23,6 +24,7 @@ from todo.text.when import read_zone
 
 T = TypeVar("T")
 A = TypeVar("A", bound=Answer)
+V = TypeVar("V", bound=Mapping[str, Any])
 
 ActorKind = Literal["person", "agent", "scheduler"]
 Surface = Literal["rest", "mcp", "chat", "scheduler"]
@@ -39,6 +41,7 @@ class Who:
 
     `origin` scopes "the newest change from here": a conversation, a token, a process or a client. `scopes` is what
     the credential allows, with everything that it implies; `token` is the label of that credential, never its secret.
+    `bounds` are the lists that the credential is bound to; None for all.
     """
 
     user_id: str
@@ -48,6 +51,7 @@ class Who:
     origin: str = ""
     token: str = ""
     scopes: frozenset[str] = field(kw_only=True)
+    bounds: Bounds | None = field(default=None, kw_only=True)
 
     @property
     def serves_all(self) -> bool:
@@ -66,6 +70,15 @@ class Who:
     def write_actor(self) -> str:
         """Return the actor as its changes store it; changes of one client are found by this very text."""
         return to_json(self.actor()).decode()
+
+    def name_own(self, text: str) -> str:
+        """Return a name as the caller's rows have it; that of a bound token differs from all others."""
+        return text if self.bounds is None else self.bounds.name(text)
+
+    def require_all_lists(self, what: str) -> None:
+        """Raise `Forbidden` for a token that is bound to lists; `what` ends "A token for lists may not …"."""
+        if self.bounds is not None:
+            raise refuse_outside(f"A token for lists may not {what}.")
 
     def require(self, *scopes: str) -> None:
         """Raise `Forbidden` unless the caller's credential has all these scopes."""
@@ -103,6 +116,9 @@ class Work:
 
     def __post_init__(self) -> None:
         self.at = write_instant(self.now)
+        bounds = self.who.bounds
+        if bounds is not None and not isinstance(self.connection, BoundConnection):
+            self.connection = cast("Connection", BoundConnection(self.connection, self.who.user_id, bounds))
 
     @property
     def zone(self) -> ZoneInfo:
@@ -121,6 +137,23 @@ class Work:
     def with_agreement(self) -> "Work":
         """Return the same work for a call to which the person has agreed."""
         return replace(self, agreed=True)
+
+    def hides_part_of(self, change_id: str) -> bool:
+        """Return whether a change reaches beyond the lists that the caller is bound to."""
+        return isinstance(self.connection, BoundConnection) and self.connection.hides_part_of(change_id)
+
+    def refuse_split_series(self, series_id: str) -> None:
+        """Raise `Forbidden` if a series is only in part in the lists that the caller is bound to.
+
+        Its course is one: dates would come twice, or not at all.
+        """
+        if isinstance(self.connection, BoundConnection) and self.connection.hides_part_of_series(series_id):
+            raise refuse_outside("This recurring task is partly outside the lists of this token.")
+
+    def see_view(self, view: V | None) -> V | None:
+        """Return an earlier view of a task, None if the task was outside the caller's lists then."""
+        bounds = self.who.bounds
+        return view if view is None or bounds is None or bounds.hold_view(view) else None
 
     def in_plan(self, collected: Collected, ids: Ids) -> "Work":
         """Return the same work for a step of a plan, which collects what its steps touch, with ids of its own."""

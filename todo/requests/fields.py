@@ -3,6 +3,7 @@
 from pydantic_core import from_json, to_json
 
 from todo.errors import InvalidArguments
+from todo.record.bounds import refuse_outside
 from todo.record.changes import Change
 from todo.record.list_rows import ListRow
 from todo.record.lists import find_list, hold_lists, load_lists
@@ -53,17 +54,38 @@ def read_edits(task: TaskRow, request: UpdateTask | UpdateRecurringTask) -> Task
 def choose_list(change: Change, name: str | None, warnings: list[str]) -> TaskColumns:
     """Return the columns that put a task into the list of a name, which is made if there is none; empty without a name.
 
-    The name `inbox` means no list. Warnings say which list is new, and which ones have a name like it.
+    The name `inbox` means no list. Warnings say which list is new, and which ones have a name like it. A token for
+    lists makes none: raises `Forbidden`.
     """
     if name is None:
         return {}
     if fold_name(name) == INBOX:
         return {"list_id": None}
     found = find_list(change.work, name)
+    if found is None and change.work.who.bounds is not None:
+        raise refuse_outside(f"This token has no list {quote_title(name)}.")
     if found is None:
         hold_lists(change.work)
         found = find_list(change.work, name) or _make_list(change, name, warnings)
     return {"list_id": found["id"]}
+
+
+def choose_first_list(change: Change, name: str | None, warnings: list[str]) -> TaskColumns:
+    """Return the columns that say in which list something new begins.
+
+    Without a name it is the inbox, or of a token for lists the inbox or the one list that it has. Raises `Forbidden`
+    for such a token with several, or with none that is still there.
+    """
+    bounds = change.work.who.bounds
+    if name is not None or bounds is None or bounds.hold(None):
+        return choose_list(change, name, warnings)
+    own = load_lists(change.work)
+    if len(own) == 1:
+        return {"list_id": own[0]["id"]}
+    if not own:
+        raise refuse_outside("The lists of this token are deleted.")
+    names = " or ".join(quote_title(each["name"]) for each in own)
+    raise InvalidArguments(f"This token is for several lists: {names}.", "Name one of them as list.")
 
 
 def _make_list(change: Change, name: str, warnings: list[str]) -> ListRow:

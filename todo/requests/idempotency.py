@@ -79,15 +79,19 @@ def once(work: Work, operation: str, request: R, use_case: Callable[[Work, R], A
 
 def find_answer(work: Work, request_id: str) -> Answer | None:
     """Return the stored answer of the caller's request, if it was carried out within the time that answers are kept."""
-    row = work.connection.execute(_BY_ID, {"user": work.who.user_id, "request_id": request_id}).one_or_none()
+    row = work.connection.execute(_BY_ID, _key(work, request_id)).one_or_none()
     if row is None or row.at < write_instant(work.now - KEPT):
         return None
     answer: Answer = from_json(row.answer)
     return answer
 
 
+def _key(work: Work, request_id: str) -> dict[str, str]:
+    return {"user": work.who.user_id, "request_id": work.who.name_own(request_id)}
+
+
 def _find_known(work: Work, request_id: str, fingerprint: str) -> Answer | None:
-    key = {"user": work.who.user_id, "request_id": request_id}
+    key = _key(work, request_id)
     row = work.connection.execute(_BY_ID, key).one_or_none()
     if row is None:
         return None
@@ -120,7 +124,7 @@ def _remember(work: Work, request_id: str | None, fingerprint: str, answer: str,
         work.connection,
         {
             "user_id": work.who.user_id,
-            "request_id": request_id,
+            "request_id": None if request_id is None else work.who.name_own(request_id),
             "origin": work.who.origin,
             "fingerprint": fingerprint,
             "answer": answer,

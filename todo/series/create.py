@@ -27,7 +27,7 @@ from todo.recurrence.schedule import (
 )
 from todo.reminders import MOST_PER_TASK, follow_due, replace_reminders
 from todo.requests.confirmations import require_person
-from todo.requests.fields import choose_list, clean_tags, read_edits
+from todo.requests.fields import choose_first_list, choose_list, clean_tags, read_edits
 from todo.requests.operation import Operation
 from todo.requests.parts import ReminderSpec
 from todo.requests.schemas import CreateRecurringTask, UpdateTask
@@ -87,7 +87,8 @@ def create_recurring_task(work: Work, request: CreateRecurringTask) -> WriteAnsw
     change = Change(work, "create_recurring_task", request.request_id)
     warnings = parsed.warnings
     shared = _template_of(request, task)
-    if chosen := choose_list(change, request.list, warnings):
+    choose = choose_first_list if task is None else choose_list
+    if chosen := choose(change, request.list, warnings):
         shared["list_id"] = chosen["list_id"]
     template = change.create(
         {

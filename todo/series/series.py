@@ -140,8 +140,15 @@ def load_series(work: Work, task_id: str) -> Series:
 
 
 def find_series(work: Work, instance: TaskRow) -> Series | None:
-    """Return the living series of an instance; None if it has none or the series is deleted."""
-    if instance["recurring_id"] is None or (task := find_task(work, instance["recurring_id"])) is None:
+    """Return the living series of an instance; None if it has none or the series is deleted.
+
+    Raises `Forbidden` for one outside the lists that the caller is bound to.
+    """
+    if instance["recurring_id"] is None:
+        return None
+    task = find_task(work, instance["recurring_id"])
+    if task is None:
+        work.refuse_split_series(instance["recurring_id"])
         return None
     return read_series(task, load_recurrence(work, task["id"]))
 

@@ -15,7 +15,7 @@ from todo.record.shapes import DateShape, NewTask, NowShape, TaskColumns, TaskRo
 from todo.record.views import PRIORITIES, diff_views, view_briefly
 from todo.record.work import Work
 from todo.requests.confirmations import require_person
-from todo.requests.fields import choose_list, clean_tags, read_edits
+from todo.requests.fields import choose_first_list, choose_list, clean_tags, read_edits
 from todo.requests.operation import READS, Effect, Operation
 from todo.requests.parts import SubtaskSpec
 from todo.requests.schemas import CompleteTask, CreateTask, DeleteTask, GetTask, ReopenTask, UpdateTask
@@ -85,7 +85,9 @@ def create_task(work: Work, request: CreateTask) -> WriteAnswer:
 
 def _place_new(change: Change, request: CreateTask, parent: TaskRow | None, warnings: list[str]) -> NewTask:
     """Return the columns that say where a new task stands."""
-    chosen = choose_list(change, request.list, warnings)
+    # A subtask lives in its parent's list, so without a name nothing is to be chosen.
+    choose = choose_first_list if parent is None else choose_list
+    chosen = choose(change, request.list, warnings)
     place: dict[str, Any] = {"list_id": chosen.get("list_id"), "has_subtasks": int(bool(request.subtasks))}
     if parent is not None:
         if chosen and chosen["list_id"] != parent["list_id"]:

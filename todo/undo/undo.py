@@ -160,7 +160,7 @@ def _pick_changes(work: Work, change_ids: list[str] | None) -> list[ChangeRow]:
     user = work.who.user_id
     if change_ids is None:
         newest = work.connection.execute(_NEWEST, {"user": user, "origin": work.who.origin}).one_or_none()
-        if newest is None:
+        if newest is None or work.hides_part_of(newest.id):
             raise InvalidArguments(
                 "There is nothing to undo from here.", "Name a change with change_ids; answers show their change_id."
             )
@@ -168,7 +168,7 @@ def _pick_changes(work: Work, change_ids: list[str] | None) -> list[ChangeRow]:
     found: list[ChangeRow] = []
     for change_id in dict.fromkeys(change_ids):
         row = _find_change(work, change_id)
-        if row is None:
+        if row is None or work.hides_part_of(change_id):
             raise TaskNotFound("There is no change with this id.", "Use the change_id of an answer or of the history.")
         if row["undone_by"] is not None:
             raise UndoConflict(f"The change {change_id} is undone already.", f"To redo it, undo {row['undone_by']}.")

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
 from app.access import people
+from app.access.bindings import name_bindings
 from app.access.credentials import create_credential, list_credentials, revoke_credential
 from app.access.grants import grant_invitation, link_invitation, read_token
 from app.access.removal import remove_person
@@ -21,9 +22,8 @@ from todo.record.scopes import ADMIN, CONFIRM
 from todo.record.work import Work
 
 _MAYBE = {"type": ["string", "null"]}
-_TOKEN = describe_body(
-    {"name": _MAYBE, "scopes": {"type": ["array", "string", "null"], "items": TEXT}, "expires": _MAYBE}
-)
+_TEXTS = {"type": ["array", "string", "null"], "items": TEXT}
+_TOKEN = describe_body({"name": _MAYBE, "scopes": _TEXTS, "expires": _MAYBE, "lists": _TEXTS})
 _PERSON = describe_body({"name": TEXT, "zone": TEXT, "admin": {"type": "boolean"}}, "name")
 _CHANGE = describe_body({"disabled": {"type": "boolean"}}, "disabled", also=("application/merge-patch+json",))
 
@@ -36,10 +36,13 @@ def build_token_routes(service: Service, draw: Draw) -> APIRouter:
     @router.get("/tokens", operation_id="list_tokens")
     async def list_tokens(request: Request) -> Response:
         who = identify_rest(request, CONFIRM)
-        tokens = await store.read(
-            who, lambda work: list_credentials(work.connection, who.user_id, "personal", work.now)
-        )
-        return write_json({"tokens": tokens})
+
+        def look(work: Work) -> list[dict[str, Any]]:
+            tokens = list_credentials(work.connection, who.user_id, "personal", work.now)
+            name_bindings(work.connection, who.user_id, tokens)
+            return tokens
+
+        return write_json({"tokens": await store.read(who, look)})
 
     @router.post("/tokens", operation_id="create_token", status_code=201, openapi_extra=_TOKEN)
     async def create_token(request: Request) -> Response:
@@ -47,9 +50,11 @@ def build_token_routes(service: Service, draw: Draw) -> APIRouter:
         wanted = read_token(await read_body(request))
 
         def create(work: Work) -> dict[str, Any]:
-            grant = wanted.make_grant(who, work.now)
+            grant = wanted.make_grant(who, work.connection, work.now)
             made = create_credential(work.connection, grant, work.now, work.ids, draw)
-            return {"id": made.id, "token": made.secret, **wanted.view(grant)}
+            view = wanted.view(grant)
+            name_bindings(work.connection, who.user_id, [view])
+            return {"id": made.id, "token": made.secret, **view}
 
         require_door(service)
         return keep_out_of_caches(write_json(await store.write(who, create), status=201))

@@ -148,6 +148,8 @@ class Sessions:
             if not is_from_page(request.scope):
                 raise HttpRefusal(403, "forbidden", PAGE_ALONE)
             now, caller = self.service.store.clock.now(), found.caller
+            if everywhere and caller.lists is not None:
+                raise HttpRefusal(403, "forbidden", "A token for lists signs out here alone.")
 
             def end(connection: Connection) -> None:
                 if everywhere:
@@ -164,7 +166,7 @@ class Sessions:
     def _store(self, connection: Connection, found: Found, before: Found | None, now: datetime) -> str | None:
         """Store a session and return its secret; None if the invitation was spent in the same moment.
 
-        A session that a token opened has the token's rights and ends with it.
+        A session that a token opened has the token's rights and lists, and ends with it.
         """
         caller, by_token = found.caller, found.kind == "personal"
         if not by_token and not spend_invitation(connection, caller.credential, now):
@@ -176,6 +178,7 @@ class Sessions:
             caller.scopes if by_token else frozenset(),
             write_instant(now + SESSION_LASTS),
             caller.credential if by_token else None,
+            lists=caller.lists if by_token else None,
         )
         return self._replace(connection, grant, before, now)
 

@@ -17,8 +17,14 @@ export function sayRights(scopes) {
   return [right?.[1], ...more].filter(Boolean).join(", ");
 }
 
+/** Return what binds a token to lists, in words; empty for a token for all lists. */
+function sayLists(lists) {
+  return lists?.length ? `only in ${lists.map(({ name }) => name ?? "a deleted list").join(", ")}` : "";
+}
+
 class MyAccess extends HTMLElement {
   #made = null;
+  #lists = [];
 
   /** Show the tokens of whoever is signed in; nothing where nobody signs in. */
   async open() {
@@ -34,6 +40,7 @@ class MyAccess extends HTMLElement {
     }
     const mayDecide = session.scopes.includes("confirm");
     const { tokens } = mayDecide ? await call("GET", "/api/tokens") : { tokens: [] };
+    if (mayDecide) this.#lists = (await call("GET", "/api/lists")).lists;
     this.replaceChildren(
       make(
         "div",
@@ -52,7 +59,7 @@ class MyAccess extends HTMLElement {
         "li",
         {},
         make("span", {}, token.name || "without a name"),
-        make("span", { class: "fact" }, sayRights(token.scopes)),
+        make("span", { class: "fact" }, [sayRights(token.scopes), sayLists(token.lists)].filter(Boolean).join(", ")),
         make("span", { class: "fact" }, token.last_used_at ? `used ${token.last_used_at.slice(0, 10)}` : "never used"),
         makeButton("Revoke", () => this.#revoke(token), { class: "quiet", "aria-label": `Revoke ${token.name}` }),
       ),
@@ -73,10 +80,14 @@ class MyAccess extends HTMLElement {
   #drawForm() {
     const name = make("input", { maxlength: "64", required: true, autocomplete: "off", placeholder: "my laptop" });
     const may = make("select", {}, ...RIGHTS.map(([scope, words]) => make("option", { value: scope }, words)));
+    const names = this.#lists.length ? ["", ...this.#lists.map((list) => list.name), "inbox"] : [];
+    const within = make("select", {}, ...names.map((each) => make("option", { value: each }, each || "all lists")));
     const submit = (event) => {
       event.preventDefault();
       tryOrSay(async () => {
-        this.#made = await call("POST", "/api/tokens", { body: { name: name.value.trim(), scopes: [may.value] } });
+        const bound = within.value ? { lists: [within.value] } : {};
+        const body = { name: name.value.trim(), scopes: [may.value], ...bound };
+        this.#made = await call("POST", "/api/tokens", { body });
         await this.#load();
         this.querySelector(".made input").select();
       });
@@ -86,6 +97,7 @@ class MyAccess extends HTMLElement {
       { submit },
       make("label", {}, "For", name),
       make("label", {}, "It may", may),
+      names.length ? make("label", {}, "It sees", within) : null,
       make("button", { type: "submit" }, "Make a token"),
     );
   }

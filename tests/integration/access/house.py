@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import httpx2
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
+from sqlalchemy import Connection
 
 from app.access.credentials import Grant, Made, create_credential
 from app.access.grants import grant_invitation, read_token
@@ -78,14 +79,18 @@ class House:
         made = await self.give_token(user_id, scopes=scopes, expires=expires)
         return Person(world, user_id, name, made.id, made.secret, self.stack)
 
-    async def give_token(self, user_id: str, *, scopes: str = "", expires: str = "", name: str = "laptop") -> Made:
-        """Make a personal token for a person."""
-        world = self.world
-        wanted = read_token({"name": name, "scopes": scopes, "expires": expires})
-        grant = wanted.grant_to(user_id, world.clock.now())
-        return await world.service.database.write(
-            lambda connection: create_credential(connection, grant, world.clock.now(), world.ids, draw_secret)
-        )
+    async def give_token(
+        self, user_id: str, *, scopes: str = "", expires: str = "", name: str = "laptop", lists: str = ""
+    ) -> Made:
+        """Make a personal token for a person, for all their lists or for some."""
+        world, now = self.world, self.world.clock.now()
+        wanted = read_token({"name": name, "scopes": scopes, "expires": expires, "lists": lists})
+
+        def create(connection: Connection) -> Made:
+            grant = wanted.grant_to(user_id, connection, now)
+            return create_credential(connection, grant, now, world.ids, draw_secret)
+
+        return await world.service.database.write(create)
 
     async def give_connection(self, person: Person) -> str:
         """Give a person a connection to a program; return its id."""
@@ -112,6 +117,12 @@ class House:
             transport=self.world.http._transport, base_url=URL, headers=PAGE if headers is None else headers
         ) as client:
             yield client
+
+
+async def give_bound(house: House, person: Person, lists: str) -> Person:
+    """Return the same person with a token for some lists."""
+    made = await house.give_token(person.user_id, name="bound", lists=lists)
+    return replace(person, token_id=made.id, token=made.secret)
 
 
 @asynccontextmanager

@@ -12,14 +12,14 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from app.access.credentials import create_credential
-from app.access.grants import read_token
+from app.access.credentials import Grant, create_credential
 from app.access.people import add_person
 from app.service import open_database
 from app.system import SystemClock, SystemIds, draw_secret
 from infra.live.ports import find_free_port
 from tests.integration.processes.test_ended import start, wait_for
 from tests.world import make_settings
+from todo.record.scopes import AGENT
 
 PROMISES = ("crowds",)
 
@@ -54,7 +54,7 @@ async def let_in(folder: Path) -> str:
     ids, now = SystemIds(), SystemClock().now()
     try:
         user_id = await database.write(lambda it: add_person(it, "Ann", "Europe/Berlin", ids, now))
-        grant = read_token({"name": "laptop"}).grant_to(user_id, now)
+        grant = Grant(user_id, "personal", "laptop", AGENT)
         return (await database.write(lambda it: create_credential(it, grant, now, ids, draw_secret))).secret
     finally:
         await database.close()
