@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from app.channels.sender import Sender
 from app.identity import SCHEDULER
+from app.retention.sweeper import Sweeper
 from app.storage.port import Database
 from app.storage.store import DatabaseStore
 from app.storage.wakeup import Wakeup, wait_until
@@ -49,6 +50,7 @@ class Background:
     relay: Relay
     broker: EmbeddedBroker
     sender: Sender
+    sweeper: Sweeper
     lease: Lease
     clock: Clock
     wakeup: Wakeup
@@ -79,7 +81,7 @@ class Background:
             self._wakes.append(wake)
             self._tasks.append(asyncio.create_task(self._loop(name, step, wait, pause, wake), name=name))
         # Nothing wakes this one: what is old can wait.
-        tidying = self._loop("tidying", self.sender.tidy, self._hourly, TIDY_SECONDS, asyncio.Event())
+        tidying = self._loop("tidying", self.sweeper.step, self._hourly, TIDY_SECONDS, asyncio.Event())
         self._tasks.append(asyncio.create_task(tidying, name="tidying"))
         self._tasks.append(asyncio.create_task(self._keep_lease(), name="lease"))
 

@@ -11,6 +11,7 @@ ADVICE = {
     "todo_publish_seconds": "Slower: daprd or Kafka; see [faults](faults.md).",
     "todo_published_events": "`unknown` or `refused` instead of `published`: see [events](events.md).",
     "todo_channel_attempts": "Many `failed` of one kind: its server is away. `ended`: browsers or webhooks are gone.",
+    "todo_removed_rows": "Stands still for a day: no process does the background work; see [retention](retention.md).",
     "todo_refused_requests": "401: a wrong or revoked token. 429: a program calls too much. 500: see the log.",
     "todo_open_streams": "Open pages and listeners. Falls at a restart and comes back.",
     "todo_model_calls": "Outcomes other than `ok`: the model's server; people see the reason.",
@@ -29,6 +30,7 @@ ADVICE = {
     "todo_channel_oldest_seconds": "Above ten minutes: as above; people see the reason beside the channel.",
     "todo_lease_held": "0 for longer than two seconds: no `serve` or `worker` runs.",
     "todo_lease_epoch": "Rises with each restart. Often without one: processes that hang, or a slow database.",
+    "todo_database_bytes": "Grows for months with the same use: `doctor` shows what; see [retention](retention.md).",
     "todo_disk_free_bytes": "Falls towards 0: make room before writes are refused.",
 }
 """By the name of the metric, without the endings of its samples."""

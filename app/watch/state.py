@@ -17,7 +17,7 @@ from events.instants import read_instant
 from events.lease import LeaseRow
 from events.outbox import count_backlog, find_oldest_waiting
 from events.ports import Clock
-from events.sql import table_of
+from events.sql import is_sqlite, table_of
 from todo.channels.models import WAITING, ChannelDelivery
 from todo.errors import StorageUnavailable
 from todo.record.models import Recurrence, Reminder
@@ -37,6 +37,7 @@ GAUGES = {
     "todo_channel_oldest_seconds": "Age of the oldest of them.",
     "todo_lease_held": "Whether a process does the background work.",
     "todo_lease_epoch": "How often the lease has changed hands.",
+    "todo_database_bytes": "Size of the database, with what it has freed and will use again.",
     "todo_disk_free_bytes": "Free bytes on the disk of the database's folder.",
 }
 """The gauges that every process of a database shows alike, with their meanings."""
@@ -48,6 +49,14 @@ _OLDEST_REMINDER = select(func.min(_R.c.remind_at)).where(_R.c.status == _SCHEDU
 _OLDEST_SERIES = select(func.min(_S.c.next_at)).where(_S.c.next_at.is_not(None))
 _WAITING = select(func.count(), func.min(_D.c.made_at)).where(_D.c.state == WAITING)
 _LEASE = select(func.max(_L.c.epoch))
+
+
+def read_size(connection: Connection) -> int:
+    """Return the bytes of the database."""
+    if is_sqlite(connection):
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+        return int(pages) * int(connection.exec_driver_sql("PRAGMA page_size").scalar_one())
+    return int(connection.execute(select(func.pg_database_size(func.current_database()))).scalar_one())
 
 
 def read_state(connection: Connection, now: datetime, *, is_held: bool) -> dict[str, float]:
@@ -70,6 +79,7 @@ def read_state(connection: Connection, now: datetime, *, is_held: bool) -> dict[
         "todo_channel_deliveries_waiting": waiting,
         "todo_channel_oldest_seconds": _age(made_at, now),
         "todo_lease_held": is_held,
+        "todo_database_bytes": read_size(connection),
         "todo_lease_epoch": connection.execute(_LEASE).scalar() or 0,
     }
 

@@ -24,7 +24,7 @@ _D = table_of(DayCount)
 _U = table_of(User)
 _TAG = table_of(TaskTag)
 
-_SENDING = ("quiet_from", "quiet_until", "nag_minutes")
+_CHOSEN = ("quiet_from", "quiet_until", "nag_minutes", "history_days")
 _ME = select(_U).where(_U.c.id == bindparam("user"))
 _NUMBERED = (table_of(OutboxEntry), _N, _A)
 _NEWEST_ROWS = select(*(select(func.max(table.c.seq)).scalar_subquery() for table in _NUMBERED))
@@ -145,12 +145,13 @@ def read_statistics(work: Work, from_: str | None, until: str | None) -> dict[st
 
 
 def get_me(work: Work) -> dict[str, Any]:
-    """Return `{user_id, zone, day_start, quiet_from?, quiet_until?, nag_minutes?, now, instant}`.
+    """Return `{user_id, zone, day_start, quiet_from?, quiet_until?, nag_minutes?, history_days?, now,
+    instant}`.
 
     `now` is in words, `instant` the same as an instant.
     """
     row = work.connection.execute(_ME, {"user": work.who.user_id}).one()
-    given = {name: getattr(row, name) for name in _SENDING if getattr(row, name) is not None}
+    given = {name: getattr(row, name) for name in _CHOSEN if getattr(row, name) is not None}
     return {
         "user_id": row.id,
         "zone": row.zone,
@@ -162,9 +163,9 @@ def get_me(work: Work) -> dict[str, Any]:
 
 
 def update_me(work: Work, request: UpdateMe) -> dict[str, Any]:
-    """Change the person's zone, start of day, quiet hours or nagging, and explain the effect on dues."""
+    """Change the person's zone, start of day, quiet hours, nagging or history, and explain the effect on dues."""
     values: dict[str, Any] = {} if request.day_start is None else {"day_start": request.day_start}
-    values |= _read_sending(work, request)
+    values |= _read_chosen(work, request)
     if request.zone is not None:
         values["zone"] = when.read_zone(request.zone).key
     if values:
@@ -181,10 +182,10 @@ def update_me(work: Work, request: UpdateMe) -> dict[str, Any]:
     return view
 
 
-def _read_sending(work: Work, request: UpdateMe) -> dict[str, Any]:
-    """Return what a call changes of when reminders are sent; raises `InvalidArguments` for half of the quiet hours."""
+def _read_chosen(work: Work, request: UpdateMe) -> dict[str, Any]:
+    """Return what a call changes of what may be left out; raises `InvalidArguments` for half of the quiet hours."""
     values: dict[str, Any] = dict.fromkeys(request.clear or ())
-    values |= {name: value for name in _SENDING if (value := getattr(request, name)) is not None}
+    values |= {name: value for name in _CHOSEN if (value := getattr(request, name)) is not None}
     if not {"quiet_from", "quiet_until"} & values.keys():
         return values
     row = work.connection.execute(_ME, {"user": work.who.user_id}).one()
