@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator
 from pydantic_settings import BaseSettings
@@ -36,6 +36,9 @@ Period = Annotated[str, AfterValidator(_check_period)]
 class UpkeepSettings(BaseSettings):
     """The part of the settings that says what is kept and what is seen."""
 
+    log: Literal["text", "json"] = "text"
+    """The log of `serve`, `worker` and `mcp`: `text` for people, `json` for programs that collect it
+    ([logs](operating/logs.md))."""
     retention_events: Period = "7d"
     """How long published events and their deliveries are kept, such as `7d`, `72h` or `forever`; at least three days
     ([retention](operating/retention.md))."""

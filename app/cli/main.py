@@ -69,7 +69,8 @@ def mcp(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
         from app.cli.stdio import serve_stdio
 
-        run_program(serve_stdio(_settings()))
+        settings = _settings()
+        run_program(serve_stdio(settings), log=settings.log)
 
 
 @mcp_cli.command("config")
@@ -341,7 +342,7 @@ def _serve(settings: Settings) -> None:
     from app.http import server as serving
 
     try:
-        run_program(serving.serve(settings))
+        run_program(serving.serve(settings), log=settings.log)
     except serving.PortTaken as error:
         _fail(str(error))
 

@@ -49,6 +49,7 @@ from app.problems import install_problems
 from app.service import Service, read_version
 from app.settings import Settings
 from app.system import draw_secret
+from app.watch.refusals import RefusalLog
 from todo.activity.reactions import REACTIONS
 
 DESCRIPTION = (
@@ -147,7 +148,8 @@ def _add_middleware(app: FastAPI, service: Service, mcp_app: ASGIApp) -> None:
         strangers = Strangers(service.store.clock, read_networks(settings.proxies))
         app.add_middleware(Gate, door=service.door, meter=service.meter, strangers=strangers, url=settings.url)
     app.add_middleware(Edge, origins=_list_origins(settings))
-    app.add_middleware(RequestWatch, metrics=service.metrics)
+    refusals = RefusalLog(service.store.clock) if settings.log == "json" else None
+    app.add_middleware(RequestWatch, metrics=service.metrics, refusals=refusals)
     if settings.events_port is not None:
         app.add_middleware(SidecarPort, port=settings.events_port)
 

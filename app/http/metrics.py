@@ -7,8 +7,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.http.stream_limit import opens_stream
 from app.identity import identify_rest
+from app.log_lines import TRACE_ID, read_trace
 from app.service import Service
 from app.watch.metrics import Metrics
+from app.watch.refusals import RefusalLog
 from todo.record.scopes import ADMIN
 
 PATH = "/metrics"
@@ -35,11 +37,15 @@ async def write_metrics(service: Service) -> Response:
 
 
 class RequestWatch:
-    """ASGI middleware that counts refusals by their status, and the streams that are open."""
+    """ASGI middleware that counts refusals by their status, and the streams that are open.
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    With a log of refusals it writes them there, and says to the log which trace a request belongs to.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, refusals: RefusalLog | None = None) -> None:
         self._app = app
         self._metrics = metrics
+        self._refusals = refusals
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on."""
@@ -50,7 +56,13 @@ class RequestWatch:
         async def note(message: Message) -> None:
             if message["type"] == "http.response.start" and message["status"] in _COUNTED:
                 self._metrics.refusals.labels(message["status"]).inc()
+                if self._refusals is not None:
+                    self._refusals.note(scope["path"], message["status"])
             await send(message)
+
+        if self._refusals is not None:
+            # Each request has a context of its own.
+            TRACE_ID.set(read_trace(dict(scope["headers"]).get(b"traceparent", b"")))
 
         if not opens_stream(scope):
             await self._app(scope, receive, note)

@@ -13,7 +13,7 @@ from events.positions import MAY_COME_LATE
 from events.sql import table_of
 
 WINDOW = 50
-"""Rows that one transaction looks at. Measured for events with their deliveries: 5 ms, or 15 on a slow, busy machine."""
+"""Rows that one transaction looks at. Measured for events with their deliveries: 5 ms, 15 on a slow machine."""
 
 _O, _D, _I = table_of(OutboxEntry), table_of(Delivery), table_of(InboxEntry)
 _EVENTS: ColumnElement[Any] = bindparam("events", expanding=True)

@@ -95,7 +95,7 @@ async def test_what_waits_or_failed_stays_however_old_it_is(world: World) -> Non
         await add(world, number)
     its_events = "SELECT event_id FROM outbox_entry WHERE task_id = :id"
     for statement in (
-        "UPDATE delivery SET delivered_at = NULL, parked_at = '2026-11-23' WHERE task_id = :id AND consumer = 'activity'",
+        "UPDATE delivery SET delivered_at = NULL, parked_at = '2026' WHERE task_id = :id AND consumer = 'activity'",
         f"DELETE FROM inbox_entry WHERE consumer = 'activity' AND event_id IN ({its_events})",  # noqa: S608  # no input
     ):
         await run(world, statement, stuck)
