@@ -17,7 +17,7 @@ FIELDS = ("status", "surface", "count")
 """What a line may carry besides its sentence, given with `extra`."""
 OURS = ("agent.", "app.", "events.", "infra.", "todo.", "tools.")
 KNOWN_REASONS = ("app.background", "app.channels.letters", "app.storage.postgres", "events.redelivery", "events.relay")
-"""Loggers whose sentences are about the broker, the database or a mail server, and so hold nobody's words."""
+"""Loggers whose sentences are about the broker, the database or a mail server, and so hold no words of people."""
 KNOWN_REASONS_END = 300
 _WORD = re.compile(r"[\w.:/@+-]{1,80}")
 _TRACEPARENT = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")

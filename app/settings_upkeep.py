@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings
 
 _PERIOD = re.compile(r"([1-9][0-9]{0,4})([dh])")
@@ -39,6 +39,11 @@ class UpkeepSettings(BaseSettings):
     log: Literal["text", "json"] = "text"
     """The log of `serve`, `worker` and `mcp`: `text` for people, `json` for programs that collect it
     ([logs](operating/logs.md))."""
+    metrics_port: int | None = Field(None, ge=1, le=65_535)
+    """A port for `GET /metrics` alone, which then asks for no token and is no longer served on `TODO_PORT`
+    ([metrics](operating/metrics.md))."""
+    metrics_host: str = "127.0.0.1"
+    """The address of that port; on any other than loopback a network has to keep strangers away from it."""
     retention_events: Period = "7d"
     """How long published events and their deliveries are kept, such as `7d`, `72h` or `forever`; at least three days
     ([retention](operating/retention.md))."""
@@ -72,6 +77,10 @@ class UpkeepSettings(BaseSettings):
 
     def find_upkeep_problems(self) -> Iterator[str]:
         """Yield what does not go together."""
+        others = {"TODO_PORT": getattr(self, "port", None), "TODO_EVENTS_PORT": getattr(self, "events_port", None)}
+        for name, port in others.items():
+            if self.metrics_port is not None and self.metrics_port == port:
+                yield f"TODO_METRICS_PORT={port}: {name} is the same; give the metrics a port of their own"
         for name, least, words in (
             ("events", LEAST_EVENTS, "3d"),
             ("plans", LEAST, "1d"),

@@ -23,6 +23,8 @@ from todo.errors import StorageUnavailable
 from todo.record.models import Recurrence, Reminder
 
 KEPT_SECONDS = 1.0
+SIZE_KEPT_SECONDS = 60.0
+"""How long the size is kept: PostgreSQL asks the disk for each of its files."""
 GAUGES = {
     "todo_database_up": "Whether the database answers.",
     "todo_outbox_events": "Events that wait to be published.",
@@ -79,7 +81,6 @@ def read_state(connection: Connection, now: datetime, *, is_held: bool) -> dict[
         "todo_channel_deliveries_waiting": waiting,
         "todo_channel_oldest_seconds": _age(made_at, now),
         "todo_lease_held": is_held,
-        "todo_database_bytes": read_size(connection),
         "todo_lease_epoch": connection.execute(_LEASE).scalar() or 0,
     }
 
@@ -94,21 +95,27 @@ class State(Collector):
     folder: Path | None
     _read_at: datetime | None = None
     _values: dict[str, float] = field(default_factory=dict)
+    _size: int = 0
+    _sized_at: datetime | None = None
 
     async def refresh(self) -> None:
         """Read the state if the last one is older than a second."""
         now = self.clock.now()
-        if self._read_at is not None and 0 <= (now - self._read_at).total_seconds() < KEPT_SECONDS:
+        if _is_fresh(self._read_at, now, KEPT_SECONDS):
             return
         self._read_at = now
         try:
-            self._values = await self.database.read(
-                lambda connection: read_state(connection, now, is_held=self.is_held(connection))
-            )
+            self._values = await self.database.read(lambda connection: self._read(connection, now))
         except StorageUnavailable:
             self._values = {"todo_database_up": 0}
         if self.folder is not None and self.folder.exists():
             self._values["todo_disk_free_bytes"] = shutil.disk_usage(self.folder).free
+
+    def _read(self, connection: Connection, now: datetime) -> dict[str, float]:
+        if not _is_fresh(self._sized_at, now, SIZE_KEPT_SECONDS):
+            self._size, self._sized_at = read_size(connection), now
+        held = self.is_held(connection)
+        return {**read_state(connection, now, is_held=held), "todo_database_bytes": self._size}
 
     def collect(self) -> Iterator[Metric]:
         """Yield the gauges that are known."""
@@ -120,3 +127,7 @@ class State(Collector):
 
 def _age(instant: str | None, now: datetime) -> float:
     return 0.0 if instant is None else max((now - read_instant(instant)).total_seconds(), 0.0)
+
+
+def _is_fresh(at: datetime | None, now: datetime, seconds: float) -> bool:
+    return at is not None and 0 <= (now - at).total_seconds() < seconds
