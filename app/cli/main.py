@@ -117,6 +117,23 @@ def add(line: Annotated[str, typer.Argument(help="water the plants every monday 
 
 
 @cli.command()
+def stats(
+    days: Annotated[int, typer.Option(min=1, max=366, help="How many days up to today.")] = 14,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Show what was added and done on each day, and what each list holds."""
+    from rich.console import Console
+
+    from app.cli.stats import read_stats, show_stats
+
+    found = run_program(read_stats(_settings(), days))
+    if as_json:
+        print(json.dumps(found, ensure_ascii=False))
+    else:
+        show_stats(found, Console(highlight=False, markup=False))
+
+
+@cli.command()
 def chat(
     message: Annotated[str | None, typer.Option("-m", "--message", help="Say this one thing and end.")] = None,
     conversation: Annotated[str | None, typer.Option(help="Go on with this conversation.")] = None,

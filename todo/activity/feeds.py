@@ -1,7 +1,6 @@
 """What a person reads beside tasks: notifications, activity, statistics, settings."""
 
 from collections.abc import Sequence
-from datetime import date, timedelta
 from typing import Any, TypedDict
 
 from sqlalchemy import Connection, Table, bindparam, func, select, update
@@ -107,41 +106,6 @@ def list_activity(work: Work, limit: int = 50, cursor: str | None = None) -> dic
     page, next_cursor = paging.cut_page(rows, limit, lambda row: str(row.seq))
     view: dict[str, Any] = {"entries": [_view_activity(row._asdict()) for row in page]}
     return view if next_cursor is None else {**view, "next_cursor": next_cursor}
-
-
-def read_statistics(work: Work, from_: str | None, until: str | None) -> dict[str, Any]:
-    """Return `{days: [{day, created, completed}], open, overdue}`; default: the last 14 local days."""
-    today = when.local_day(work.now, work.zone)
-    last = _read_day(work, until, today)
-    first = _read_day(work, from_, last - timedelta(days=13))
-    if not 0 <= (last - first).days < 366:
-        raise InvalidArguments("from and until must span 1 to 366 days.", "Give two days, the first one first.")
-    rows = work.connection.execute(
-        select(_D.c.day, _D.c.created, _D.c.completed).where(
-            _D.c.user_id == work.who.user_id, _D.c.day >= str(first), _D.c.day <= str(last)
-        )
-    )
-    counts = {row.day: row for row in rows}
-    days: list[dict[str, Any]] = []
-    for offset in range((last - first).days + 1):
-        day = str(first + timedelta(days=offset))
-        row = counts.get(day)
-        days.append({"day": day, "created": row.created if row else 0, "completed": row.completed if row else 0})
-    open_ = (
-        select(func.count())
-        .select_from(TASK)
-        .where(
-            TASK.c.user_id == work.who.user_id,
-            TASK.c.kind == "task",
-            TASK.c.status == "open",
-            TASK.c.deleted_at.is_(None),
-        )
-    )
-    return {
-        "days": days,
-        "open": work.connection.execute(open_).scalar_one(),
-        "overdue": work.connection.execute(open_.where(TASK.c.deadline < work.at)).scalar_one(),
-    }
 
 
 def get_me(work: Work) -> dict[str, Any]:
@@ -256,15 +220,6 @@ def _move_deadlines(work: Work, zone_name: str) -> None:
     for (start,) in work.connection.execute(select(TASK.c.start).where(begun).distinct()).all():
         same = mine & (TASK.c.start == start)
         work.connection.execute(update(TASK).where(same).values(starts_at=when.begins_at(start, zone)))
-
-
-def _read_day(work: Work, text: str | None, default: date) -> date:
-    if text is None:
-        return default
-    due = when.read_time(text, work.zone, work.now).due
-    if not when.is_date(due):
-        raise InvalidArguments("from and until must be dates.", "Write them as 2026-11-27.")
-    return date.fromisoformat(due)
 
 
 def _view_notification(row: dict[str, Any]) -> NotificationView:
