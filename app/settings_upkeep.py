@@ -40,7 +40,7 @@ class UpkeepSettings(BaseSettings):
     """The log of `serve`, `worker` and `mcp`: `text` for people, `json` for programs that collect it
     ([logs](operating/logs.md))."""
     metrics_port: int | None = Field(None, ge=1, le=65_535)
-    """A port for `GET /metrics` alone, which then asks for no token and is no longer served on `TODO_PORT`
+    """A port for `GET /metrics` alone, which asks for no token there and is not served on `TODO_PORT` any more
     ([metrics](operating/metrics.md))."""
     metrics_host: str = "127.0.0.1"
     """The address of that port; on any other than loopback a network has to keep strangers away from it."""
