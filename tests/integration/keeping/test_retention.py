@@ -1,21 +1,28 @@
 """Retention: what is old is removed in short steps, and no promise is cut short by it."""
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
-from app.retention import walks
+from app.retention import histories, walks
 from app.settings import BadSettings, load_settings
 from events import positions
 from tests.world import World, open_world
+from todo.operations import OPERATIONS
+from todo.record.scopes import EVERYTHING
+from todo.record.work import Who, Work
+from todo.requests.idempotency import once
+from todo.requests.operation import read_call
 
 PROMISES = ("retention",)
 
 pytestmark = pytest.mark.anyio
 
+ME = Who("local", "person", "rest", "", "rest", scopes=EVERYTHING)
 LONG = pytest.mark.skipif(not os.environ.get("TODO_TEST_LONG"), reason="--long alone: a year takes a while")
 TABLES = ("outbox_entry", "delivery", "inbox_entry", "request_entry", "plan", "activity", "notification", "change")
 
@@ -32,7 +39,7 @@ async def count(world: World, *tables: str) -> dict[str, int]:
 def few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the windows small and let go of the newest rows but three, so that a few rows show what many would."""
     monkeypatch.setattr(walks, "WINDOW", 4)
-    monkeypatch.setattr("app.retention.histories.WINDOW", 4)
+    monkeypatch.setattr(histories, "WINDOW", 4)
     monkeypatch.setattr(positions, "MAY_COME_LATE", 3)
     monkeypatch.setattr("app.retention.sweeper.MAY_COME_LATE", 3)
     monkeypatch.setattr(walks, "MAY_COME_LATE", 3)
@@ -173,14 +180,19 @@ async def test_a_change_of_very_many_tasks_is_forgotten_in_parts_and_not_undone_
     assert seen == {(2, 12), (2, 8), (2, 4), (1, 1)}
 
 
+def change(work: Work, tasks: list[str], day: int, count: int) -> int:
+    """Change tasks by so many calls, each a change of its own under an id of its own."""
+    operation = OPERATIONS["update_task"]
+    for number in range(count):
+        given = {"task_id": tasks[number % len(tasks)], "notes": f"{day} {number}", "request_id": f"{work.at} {number}"}
+        once(work, operation.name, read_call(operation, given).request, operation.use_case)
+    return count
+
+
 async def live(world: World, days: int, a_day: int, tasks: list[str]) -> None:
     """Let days go by with changes, reactions and removal, four of them at a time."""
     for day in range(0, days, 4):
-        for number in range(4 * a_day):
-            once = {"idempotency-key": f"{world.clock.now().isoformat()} {number}"}
-            await world.rest.patch(
-                f"/tasks/{tasks[number % len(tasks)]}", json={"notes": f"{day} {number}"}, headers=once
-            )
+        await world.service.store.write(ME, partial(change, tasks=tasks, day=day, count=4 * a_day))
         await world.tick(days=4)
         await world.sweep()
 
@@ -194,7 +206,12 @@ async def measure(world: World) -> tuple[int, int]:
 
 @pytest.mark.on_both_databases
 @pytest.mark.parametrize(("days", "a_day"), [(20, 1), pytest.param(329, 1_000, marks=LONG)])
-async def test_a_year_takes_no_more_room_than_a_month(tmp_path: Path, days: int, a_day: int) -> None:
+async def test_a_year_takes_no_more_room_than_a_month(
+    tmp_path: Path, days: int, a_day: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if a_day > 1:
+        for room in (walks, histories):
+            monkeypatch.setattr(room, "WINDOW", 50)
     async with open_world(tmp_path, retention_activity="30d") as world:
         await world.rest.patch("/me", json={"history_days": 30})
         tasks = [(await add(world, number))["id"] for number in range(min(4 * a_day, 50))]
