@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from app.channels.sender import Sender
 from app.identity import SCHEDULER
+from app.retention.sweeper import Sweeper
 from app.storage.port import Database
 from app.storage.store import DatabaseStore
 from app.storage.wakeup import Wakeup, wait_until
@@ -64,6 +65,7 @@ class Background:
     relay: Relay
     broker: EmbeddedBroker
     sender: Sender
+    sweeper: Sweeper
     lease: Lease
     clock: Clock
     wakeup: Wakeup
@@ -92,7 +94,7 @@ class Background:
         if self.redelivery is not None:
             step = partial(_step_or_wait, self.redelivery.step, LISTEN_SECONDS)
             loops.append(Loop("redelivery", step, rest=LISTEN_SECONDS))
-        loops.append(Loop("tidying", partial(_step_or_wait, self.sender.tidy, 3_600.0), rest=TIDY_SECONDS))
+        loops.append(Loop("tidying", partial(_step_or_wait, self.sweeper.step, 3_600.0), rest=TIDY_SECONDS))
         self._tasks += [asyncio.create_task(self._run(loop), name=loop.name) for loop in loops]
         self._tasks.append(asyncio.create_task(self._keep_lease(), name="lease"))
 

@@ -7,16 +7,17 @@ import sys
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 T = TypeVar("T")
+LogForm = Literal["text", "json"]
 MOST_FILES = 65_536
 """More would cost memory and serve nothing here."""
 
 
-def run_program(work: Coroutine[Any, Any, T]) -> T:
+def run_program(work: Coroutine[Any, Any, T], *, log: LogForm = "text") -> T:
     """Run on the fastest event loop available; Ctrl-C ends the process with exit code 130."""
-    set_up_log()
+    set_up_log(log)
     factory: Callable[[], asyncio.AbstractEventLoop] | None = None
     with suppress(ImportError):  # there is no uvloop on Windows
         from uvloop import new_event_loop
@@ -41,11 +42,17 @@ def calm_collector() -> None:
     gc.enable()
 
 
-def set_up_log() -> None:
+def set_up_log(log: LogForm = "text") -> None:
     """Write each log entry as one line on standard error, with its instant in UTC."""
     # First of all: otherwise the MCP SDK sets logging up, and wraps lines at 80 columns, even in a file.
-    form = logging.Formatter("%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
+    form: logging.Formatter = logging.Formatter(
+        "%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S"
+    )
     form.converter = time.gmtime
+    if log == "json":
+        from app.log_lines import JsonLines
+
+        form = JsonLines()
     handler = logging.StreamHandler()
     handler.setFormatter(form)
     logging.basicConfig(level=logging.WARNING, handlers=[handler])

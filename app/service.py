@@ -33,6 +33,7 @@ from app.oauth.authority import Authority
 from app.oauth.connections import Keys
 from app.oauth.descriptions import Descriptions
 from app.resource_updates import Subscribers, publish_updates
+from app.retention.sweeper import Sweeper, list_rules
 from app.settings import Settings
 from app.storage.port import Database
 from app.storage.sqlite_writer import SqliteDatabase
@@ -79,6 +80,7 @@ class Service:
     mailing: Mailing
     metrics: Metrics
     state: State
+    sweeper: Sweeper
     sidecar: Sidecar | None = None
     door: Door | None = None
     """Who may come in; None in `local` mode, which serves one person on this machine."""
@@ -264,7 +266,10 @@ async def open_service(
                 database, outfit.find, clock, outfit.link, metrics.note_attempt, on_failure=feed_wakeup.notify
             )
             mailing = Mailing(store, sender, outfit, draw_secret)
-            background = Background(database, store, relay, broker, sender, lease, clock, wakeup, redelivery)
+            sweeper = Sweeper(
+                database, clock, list_rules(settings, [each.name for each in REACTIONS]), metrics.note_removed
+            )
+            background = Background(database, store, relay, broker, sender, sweeper, lease, clock, wakeup, redelivery)
             bus, meter = Subscribers(), None if door is None else build_meter(settings, database, clock)
             authority = None
             if door is not None and settings.oauth == "on":
@@ -273,7 +278,7 @@ async def open_service(
             folder = None if settings.on_server else settings.database_path.parent
             state = State(database, clock, lease.is_held, folder)
             metrics.registry.register(state)
-            seen = (mailing, metrics, state)
+            seen = (mailing, metrics, state, sweeper)
             parts = (database, store, relay, broker, background, bus, feed_wakeup, sender, outfit, *seen)
             try:
                 yield Service(settings, *parts, sidecar, door, meter, authority, login)

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from platformdirs import user_data_path
 from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from app.database_url import POSTGRESQL, SQLITE, check_database_url
 from app.origins import is_loopback
@@ -27,6 +27,7 @@ from app.settings_forms import (
     VapidKey,
     split_list,
 )
+from app.settings_upkeep import UpkeepSettings
 from events.catalog import TopicStyle
 from todo.errors import InvalidTime
 from todo.text.when import read_zone
@@ -47,7 +48,7 @@ class BadSettings(Exception):
     """All problems of the settings in one message."""
 
 
-class Settings(BaseSettings):
+class Settings(UpkeepSettings):
     """What an operator can set; `docs/settings.md` is generated from it."""
 
     model_config = SettingsConfigDict(env_prefix="TODO_", extra="ignore", frozen=True)
@@ -243,7 +244,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _check_together(self) -> "Settings":
-        problems = [*self._find_problems(), *self._find_door_problems()]
+        problems = [*self._find_problems(), *self._find_door_problems(), *self.find_upkeep_problems()]
         if problems:
             raise ValueError("\n".join(problems))
         return self

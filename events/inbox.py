@@ -1,6 +1,8 @@
 """The inbox: the events that each consumer has already reacted to."""
 
-from sqlalchemy import Connection
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, bindparam, select
 from sqlmodel import Field, SQLModel
 
 from events.sql import HotInsert, table_of
@@ -17,6 +19,15 @@ class InboxEntry(SQLModel, table=True):
 
 
 _INSERT = HotInsert(lambda insert: insert(table_of(InboxEntry)).on_conflict_do_nothing())
+_T = table_of(InboxEntry)
+_KNOWN = select(_T.c.event_id).where(
+    _T.c.consumer.in_(bindparam("consumers", expanding=True)), _T.c.event_id == bindparam("event_id")
+)
+
+
+def is_known(connection: Connection, consumers: Sequence[str], event_id: str) -> bool:
+    """Return whether any of these consumers has reacted to an event."""
+    return connection.execute(_KNOWN.limit(1), {"consumers": list(consumers), "event_id": event_id}).first() is not None
 
 
 def first_time(connection: Connection, consumer: str, event_id: str, now: str) -> bool:

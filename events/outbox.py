@@ -203,6 +203,11 @@ def find_recorded(connection: Connection, event: TaskEvent) -> TaskEvent | None:
     return decode_event(row.payload)
 
 
+def is_kept(connection: Connection, event_id: str) -> bool:
+    """Return whether the outbox holds an event of this id."""
+    return connection.execute(select(_T.c.seq).where(_T.c.event_id == event_id)).first() is not None
+
+
 def find_last(connection: Connection, count: int) -> Position:
     """Return the position before the last `count` events."""
     end = find_end(connection, _T.c.seq)

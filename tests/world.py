@@ -86,6 +86,11 @@ class World:
             pass
         await self.settle()
 
+    async def sweep(self) -> None:
+        """Remove what is old from every table."""
+        while await self.service.sweeper.step():
+            pass
+
     async def index(self) -> None:
         """Bring the search index up to date."""
         while await self.service.store.write_apart(SCHEDULER, index_step):

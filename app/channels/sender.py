@@ -17,7 +17,6 @@ from todo.channels.queue import (
     Parcel,
     end_channel,
     find_next,
-    forget_old,
     give_back,
     give_up,
     mark_failed,
@@ -69,11 +68,6 @@ class Sender:
             self._tasks[channel_id] = task
             task.add_done_callback(partial(self._end, channel_id))
         return sum(len(batch) for batch in batches)
-
-    async def tidy(self) -> int:
-        """Remove some of the deliveries that ended long ago; return how many."""
-        now = self.clock.now()
-        return await self.database.write(lambda connection: forget_old(connection, now))
 
     async def wait_seconds(self, longest: float) -> float:
         """Return in how many seconds something is due, at most `longest`."""

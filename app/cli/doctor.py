@@ -12,6 +12,7 @@ from sqlalchemy import Connection, func, select
 
 from app.http.health import check_readiness
 from app.migrations import HEAD
+from app.retention.sizes import describe_size
 from app.service import Service, open_service
 from app.settings import Settings
 from app.system import SystemClock
@@ -44,6 +45,7 @@ async def examine(settings: Settings, clock: Clock | None = None) -> list[dict[s
             damage = await service.database.read_apart(find_damage)
             checks.append(Check("database", not damage, damage or settings.database_place))
             checks.append(Check("schema", True, f"{HEAD}, which this version works with"))
+            checks.append(Check("size", True, await service.database.read_apart(describe_size)))
             checks += _check_walls(service)
             checks += [each async for each in _examine_surroundings(settings, service.store.clock)]
             checks += [each async for each in _examine_service(service)]

@@ -69,7 +69,8 @@ def mcp(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
         from app.cli.stdio import serve_stdio
 
-        run_program(serve_stdio(_settings()))
+        settings = _settings()
+        run_program(serve_stdio(settings), log=settings.log)
 
 
 @mcp_cli.command("config")
@@ -113,6 +114,23 @@ def add(line: Annotated[str, typer.Argument(help="water the plants every monday 
     print(answer["message"])
     for reason in [*unread, *answer.get("warnings", [])]:
         print(reason, file=sys.stderr)
+
+
+@cli.command()
+def stats(
+    days: Annotated[int, typer.Option(min=1, max=366, help="How many days up to today.")] = 14,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Show what was added and done on each day, and what each list holds."""
+    from rich.console import Console
+
+    from app.cli.stats import read_stats, show_stats
+
+    found = run_program(read_stats(_settings(), days))
+    if as_json:
+        print(json.dumps(found, ensure_ascii=False))
+    else:
+        show_stats(found, Console(highlight=False, markup=False))
 
 
 @cli.command()
@@ -341,7 +359,7 @@ def _serve(settings: Settings) -> None:
     from app.http import server as serving
 
     try:
-        run_program(serving.serve(settings))
+        run_program(serving.serve(settings), log=settings.log)
     except serving.PortTaken as error:
         _fail(str(error))
 

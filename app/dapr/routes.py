@@ -19,8 +19,9 @@ from events.catalog import EventType, TaskEvent, TopicStyle, name_topic
 from events.cloudevent import Unreadable, decode_event
 from events.consumer import Answer, Consumer, deliver_at_once, deliver_to_all
 from events.dead_letters import park_event, store_unreadable
+from events.inbox import is_known
 from events.instants import write_instant
-from events.outbox import find_recorded
+from events.outbox import find_recorded, is_kept
 from events.ports import Clock, Database
 from todo.errors import StorageUnavailable
 
@@ -59,7 +60,7 @@ class Reception:
     turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_AT_ONCE))
 
     async def receive(self, body: bytes) -> Answer:
-        """Run every consumer on an event, as the outbox holds it.
+        """Run every consumer on an event, as the outbox holds it; one that is gone from there was reacted to.
 
         Returns DROP, which keeps it as a dead letter, for what can never succeed: an event that cannot be read, or that
         this database has not recorded. Returns RETRY while the database is away or a reaction fails.
@@ -82,10 +83,12 @@ class Reception:
 
     async def _deliver(self, event: TaskEvent, now: str) -> list[tuple[Consumer, Exception]]:
         def at_once(connection: Connection) -> None:
-            deliver_at_once(connection, self.consumers, _believe(connection, event), now)
+            if (recorded := self._believe(connection, event)) is not None:
+                deliver_at_once(connection, self.consumers, recorded, now)
 
         def apart(connection: Connection) -> list[tuple[Consumer, Exception]]:
-            return deliver_to_all(connection, self.consumers, _believe(connection, event), now)
+            recorded = self._believe(connection, event)
+            return [] if recorded is None else deliver_to_all(connection, self.consumers, recorded, now)
 
         try:
             await self.database.write(at_once)
@@ -94,6 +97,17 @@ class Reception:
         except Exception:  # noqa: BLE001  # the failing reaction fails again below, alone
             return await self.database.write(apart)
         return []
+
+    def _believe(self, connection: Connection, event: TaskEvent) -> TaskEvent | None:
+        """Return an event as it was recorded; None for one that was removed and had been reacted to."""
+        recorded = find_recorded(connection, event)
+        if recorded is None and not self._is_known(connection, event):
+            raise Unreadable("it is not in this database's outbox")
+        return recorded
+
+    def _is_known(self, connection: Connection, event: TaskEvent) -> bool:
+        names = [each.name for each in self.consumers]
+        return not is_kept(connection, event.event_id) and is_known(connection, names, event.event_id)
 
     async def bury(self, wrapped: bytes, topic: str) -> Answer:
         """Store a dead letter for inspection and replay; return RETRY while it cannot be stored.
@@ -114,7 +128,7 @@ class Reception:
                 store_unreadable(connection, topic, body, str(error), now)
                 return str(error)
             names = [consumer.name for consumer in self.consumers if event.event_type in consumer.types]
-            if not park_event(connection, names, event, now):
+            if not park_event(connection, names, event, now) and not self._is_known(connection, event):
                 store_unreadable(connection, topic, body, "the event is not in this database's outbox", now)
             return f"event {event.event_id}"
 
@@ -124,13 +138,6 @@ class Reception:
             return Answer.RETRY
         log.log(logging.WARNING if probe is None else logging.DEBUG, "a dead letter of %s: %s", topic, what)
         return Answer.SUCCESS
-
-
-def _believe(connection: Connection, event: TaskEvent) -> TaskEvent:
-    recorded = find_recorded(connection, event)
-    if recorded is None:
-        raise Unreadable("it is not in this database's outbox")
-    return recorded
 
 
 def unwrap_raw(body: bytes) -> bytes:

@@ -25,7 +25,7 @@ from app.http.forms.mailbox import build_mailbox_routes
 from app.http.gate import Gate, LocalGate
 from app.http.health import add_health_routes
 from app.http.login import build_login_routes
-from app.http.metrics import RequestWatch, build_metrics_routes
+from app.http.metrics import MetricsPort, RequestWatch, build_metrics_routes
 from app.http.openai_api import build_openai_routes
 from app.http.page import build_page_routes
 from app.http.resource_metadata import build_metadata_routes
@@ -49,6 +49,7 @@ from app.problems import install_problems
 from app.service import Service, read_version
 from app.settings import Settings
 from app.system import draw_secret
+from app.watch.refusals import RefusalLog
 from todo.activity.reactions import REACTIONS
 
 DESCRIPTION = (
@@ -132,7 +133,7 @@ def build_app(service: Service, *, background: bool = True, models: dict[str, Ch
 
 def _add_middleware(app: FastAPI, service: Service, mcp_app: ASGIApp) -> None:
     """Wrap an app, from the inside out: MCP's branch, Dapr's token, streams, the gate that asks who calls, the edge,
-    and the sidecar's port where it has one."""
+    and the ports of the sidecar and of the metrics where they have one."""
     settings = service.settings
     if settings.role != "worker":
         app.add_middleware(Branch, path=MCP_PATH, branch=mcp_app)
@@ -147,9 +148,12 @@ def _add_middleware(app: FastAPI, service: Service, mcp_app: ASGIApp) -> None:
         strangers = Strangers(service.store.clock, read_networks(settings.proxies))
         app.add_middleware(Gate, door=service.door, meter=service.meter, strangers=strangers, url=settings.url)
     app.add_middleware(Edge, origins=_list_origins(settings))
-    app.add_middleware(RequestWatch, metrics=service.metrics)
+    refusals = RefusalLog(service.store.clock) if settings.log == "json" else None
+    app.add_middleware(RequestWatch, metrics=service.metrics, refusals=refusals)
     if settings.events_port is not None:
         app.add_middleware(SidecarPort, port=settings.events_port)
+    if settings.metrics_port is not None:
+        app.add_middleware(MetricsPort, port=settings.metrics_port, service=service)
 
 
 def _add_surfaces(app: FastAPI, service: Service, streams: Streams, conversation: Conversation) -> None:

@@ -127,14 +127,23 @@ def _bound_connections(settings: Settings) -> Places:
 
 
 def bind_all(settings: Settings) -> list[socket.socket]:
-    """Return the listening sockets: for everybody, and for the sidecar where it has a port; raises `PortTaken`."""
-    listeners = [bind(settings.host, settings.port, "TODO_PORT")]
+    """Return the listening sockets: for everybody, then for the sidecar and the metrics where these have ports.
+
+    Raises `PortTaken`.
+    """
+    wanted = [(settings.host, settings.port, "TODO_PORT")]
     if settings.events_port is not None:
-        try:
-            listeners.append(bind(settings.events_host, settings.events_port, "TODO_EVENTS_PORT"))
-        except PortTaken:
-            listeners[0].close()
-            raise
+        wanted.append((settings.events_host, settings.events_port, "TODO_EVENTS_PORT"))
+    if settings.metrics_port is not None:
+        wanted.append((settings.metrics_host, settings.metrics_port, "TODO_METRICS_PORT"))
+    listeners: list[socket.socket] = []
+    try:
+        for host, port, setting in wanted:
+            listeners.append(bind(host, port, setting))
+    except PortTaken:
+        for listener in listeners:
+            listener.close()
+        raise
     return listeners
 
 

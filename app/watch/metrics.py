@@ -37,6 +37,7 @@ class Metrics:
         self.sent = Counter(
             "todo_channel_attempts", "Attempts to reach a channel.", ("kind", "outcome"), registry=registry
         )
+        self.removed = Counter("todo_removed_rows", "Rows removed since they were old.", ("what",), registry=registry)
         self.refusals = Counter("todo_refused_requests", "Requests that were refused.", ("status",), registry=registry)
         self.streams = Gauge("todo_open_streams", "Streams that are open.", registry=registry)
         self.model_calls = Counter(
@@ -72,6 +73,10 @@ class Metrics:
     def note_attempt(self, kind: str, outcome: str) -> None:
         """Count one attempt to reach a channel."""
         self.sent.labels(kind, outcome).inc()
+
+    def note_removed(self, what: str, count: int) -> None:
+        """Count rows that the retention has removed."""
+        self.removed.labels(what).inc(count)
 
 
 class CallWatch:

@@ -17,12 +17,14 @@ from events.instants import read_instant
 from events.lease import LeaseRow
 from events.outbox import count_backlog, find_oldest_waiting
 from events.ports import Clock
-from events.sql import table_of
+from events.sql import is_sqlite, table_of
 from todo.channels.models import WAITING, ChannelDelivery
 from todo.errors import StorageUnavailable
 from todo.record.models import Recurrence, Reminder
 
 KEPT_SECONDS = 1.0
+SIZE_KEPT_SECONDS = 60.0
+"""How long the size is kept: PostgreSQL asks the disk for each of its files."""
 GAUGES = {
     "todo_database_up": "Whether the database answers.",
     "todo_outbox_events": "Events that wait to be published.",
@@ -37,6 +39,7 @@ GAUGES = {
     "todo_channel_oldest_seconds": "Age of the oldest of them.",
     "todo_lease_held": "Whether a process does the background work.",
     "todo_lease_epoch": "How often the lease has changed hands.",
+    "todo_database_bytes": "Size of the database, with what it has freed and will use again.",
     "todo_disk_free_bytes": "Free bytes on the disk of the database's folder.",
 }
 """The gauges that every process of a database shows alike, with their meanings."""
@@ -48,6 +51,14 @@ _OLDEST_REMINDER = select(func.min(_R.c.remind_at)).where(_R.c.status == _SCHEDU
 _OLDEST_SERIES = select(func.min(_S.c.next_at)).where(_S.c.next_at.is_not(None))
 _WAITING = select(func.count(), func.min(_D.c.made_at)).where(_D.c.state == WAITING)
 _LEASE = select(func.max(_L.c.epoch))
+
+
+def read_size(connection: Connection) -> int:
+    """Return the bytes of the database."""
+    if is_sqlite(connection):
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+        return int(pages) * int(connection.exec_driver_sql("PRAGMA page_size").scalar_one())
+    return int(connection.execute(select(func.pg_database_size(func.current_database()))).scalar_one())
 
 
 def read_state(connection: Connection, now: datetime, *, is_held: bool) -> dict[str, float]:
@@ -84,21 +95,27 @@ class State(Collector):
     folder: Path | None
     _read_at: datetime | None = None
     _values: dict[str, float] = field(default_factory=dict)
+    _size: int = 0
+    _sized_at: datetime | None = None
 
     async def refresh(self) -> None:
         """Read the state if the last one is older than a second."""
         now = self.clock.now()
-        if self._read_at is not None and 0 <= (now - self._read_at).total_seconds() < KEPT_SECONDS:
+        if _is_fresh(self._read_at, now, KEPT_SECONDS):
             return
         self._read_at = now
         try:
-            self._values = await self.database.read(
-                lambda connection: read_state(connection, now, is_held=self.is_held(connection))
-            )
+            self._values = await self.database.read(lambda connection: self._read(connection, now))
         except StorageUnavailable:
             self._values = {"todo_database_up": 0}
         if self.folder is not None and self.folder.exists():
             self._values["todo_disk_free_bytes"] = shutil.disk_usage(self.folder).free
+
+    def _read(self, connection: Connection, now: datetime) -> dict[str, float]:
+        if not _is_fresh(self._sized_at, now, SIZE_KEPT_SECONDS):
+            self._size, self._sized_at = read_size(connection), now
+        held = self.is_held(connection)
+        return {**read_state(connection, now, is_held=held), "todo_database_bytes": self._size}
 
     def collect(self) -> Iterator[Metric]:
         """Yield the gauges that are known."""
@@ -110,3 +127,7 @@ class State(Collector):
 
 def _age(instant: str | None, now: datetime) -> float:
     return 0.0 if instant is None else max((now - read_instant(instant)).total_seconds(), 0.0)
+
+
+def _is_fresh(at: datetime | None, now: datetime, seconds: float) -> bool:
+    return at is not None and 0 <= (now - at).total_seconds() < seconds

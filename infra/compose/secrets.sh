@@ -15,6 +15,7 @@ keep database-password "$(draw)"
 keep database-url "postgresql://todo:$(cat secrets/database-password)@postgres:5432/todo"
 keep app-api-token "$(draw)"
 keep dapr-api-token "$(draw)"
+keep grafana-password "$(draw)"
 keep daprd.env "APP_API_TOKEN=$(cat secrets/app-api-token)
 DAPR_API_TOKEN=$(cat secrets/dapr-api-token)
 "

@@ -186,7 +186,10 @@ def test_statistics_are_bars_for_the_eye_and_a_table_for_the_ear(page: Page, ser
     chart = page.locator("statistics-chart")
     expect(chart).to_contain_text("Last 14 days: 2 added, 1 done. Now 1 open, 0 overdue.")
     expect(chart.locator("rect")).to_have_count(28)
-    expect(chart.get_by_role("row").last).to_contain_text(re.compile("21$"))
+    days = chart.get_by_role("table", name="Tasks added and done")
+    expect(days.get_by_role("row").last).to_contain_text(re.compile("21$"))
+    lists = chart.get_by_role("table", name="Tasks of each list, now")
+    expect(lists.get_by_role("row").last).to_have_text("Inbox101")
 
 
 def test_the_zone_of_the_browser_is_offered_and_settings_are_kept(windows: Windows, served: Served) -> None:

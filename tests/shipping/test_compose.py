@@ -28,6 +28,7 @@ PROMISES = ("compose",)
 Project = dict[str, Any]
 FOLDER = COMPOSE.parent / "compose"
 DEFAULT, KAFKA = {"todo", "migrate", "postgres"}, {"worker", "daprd", "kafka", "topics"}
+WATCH = {"prometheus", "grafana"}
 
 
 def read_variables(file: Path) -> dict[str, str]:
@@ -67,6 +68,19 @@ def test_by_default_it_is_the_product_and_postgresql(load: Callable[..., Project
 
 def test_with_the_profile_kafka_it_is_the_whole_chain(with_kafka: Project) -> None:
     assert with_kafka["services"].keys() == DEFAULT | KAFKA
+
+
+def test_with_the_profile_watch_it_is_scraped_and_shown(load: Callable[..., Project]) -> None:
+    project = load("watch")
+    services = project["services"]
+    assert services.keys() == DEFAULT | WATCH
+    assert all(each["host_ip"] == "127.0.0.1" for name in WATCH for each in services[name]["ports"])
+    for name in WATCH:
+        assert services[name]["cap_drop"] == ["ALL"], name
+        assert services[name]["read_only"], name
+        assert services[name]["image"].endswith(RUNS[name]), name
+    assert not {each["target"] for each in services["todo"]["ports"]} & {9464}, "the metrics are published nowhere"
+    assert [each["source"] for each in services["grafana"]["secrets"]] == ["grafana-password"]
 
 
 HARMS: dict[str, tuple[Callable[[Project], object], str]] = {
@@ -109,6 +123,7 @@ def test_the_product_takes_its_settings(
 ) -> None:
     alone = read_settings(load(), "todo", monkeypatch)
     assert (alone.role, alone.broker, alone.auth, alone.on_server) == ("all", "memory", "token", True)
+    assert (alone.metrics_host, alone.metrics_port) == ("0.0.0.0", 9464)  # noqa: S104  # of the container
     api, worker = (read_settings(with_kafka, name, monkeypatch) for name in ("todo", "worker"))
     assert [(each.role, each.broker) for each in (api, worker)] == [("api", "dapr"), ("worker", "dapr")]
     assert api.sidecar_url == "http://worker:3500"

@@ -19,6 +19,8 @@ NAMED = {
     "strimzi": r"Strimzi |strimzi/(?:operator|kafka):|strimzi-kafka-operator[^\n]*--version ",
     "keda": r"KEDA |kedacore/keda[^\n]*--version |keda:",
     "gateway_api": r"Gateway API v?|gateway-api/releases/download/v",
+    "prometheus": r"prom/prometheus:",
+    "grafana": r"grafana/grafana:",
     "python": r"python:(?=\d)|PYTHON=",
 }
 """What stands before the version of each program, wherever a file names one."""

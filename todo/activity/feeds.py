@@ -1,7 +1,6 @@
 """What a person reads beside tasks: notifications, activity, statistics, settings."""
 
 from collections.abc import Sequence
-from datetime import date, timedelta
 from typing import Any, TypedDict
 
 from sqlalchemy import Connection, Table, bindparam, func, select, update
@@ -10,7 +9,7 @@ from events.outbox import OutboxEntry
 from events.positions import MAY_COME_LATE, Position, advance, find_end
 from events.sql import is_sqlite, table_of
 from todo.errors import InvalidArguments, TaskNotFound
-from todo.record.models import NO_DEADLINE, Activity, CountedTask, DayCount, Notification, TaskTag, User
+from todo.record.models import NO_DEADLINE, Activity, Notification, TaskTag, User
 from todo.record.queries import TASK
 from todo.record.work import Work
 from todo.requests import paging
@@ -20,12 +19,10 @@ from todo.text import when
 
 _N = table_of(Notification)
 _A = table_of(Activity)
-_D = table_of(DayCount)
-_K = table_of(CountedTask)
 _U = table_of(User)
 _TAG = table_of(TaskTag)
 
-_SENDING = ("quiet_from", "quiet_until", "nag_minutes")
+_CHOSEN = ("quiet_from", "quiet_until", "nag_minutes", "history_days")
 _ME = select(_U).where(_U.c.id == bindparam("user"))
 _NUMBERED = (table_of(OutboxEntry), _N, _A)
 _NEWEST_ROWS = select(*(select(func.max(table.c.seq)).scalar_subquery() for table in _NUMBERED))
@@ -110,63 +107,14 @@ def list_activity(work: Work, limit: int = 50, cursor: str | None = None) -> dic
     return view if next_cursor is None else {**view, "next_cursor": next_cursor}
 
 
-def read_statistics(work: Work, from_: str | None, until: str | None) -> dict[str, Any]:
-    """Return `{days: [{day, created, completed}], open, overdue}`; default: the last 14 local days."""
-    today = when.local_day(work.now, work.zone)
-    last = _read_day(work, until, today)
-    first = _read_day(work, from_, last - timedelta(days=13))
-    if not 0 <= (last - first).days < 366:
-        raise InvalidArguments("from and until must span 1 to 366 days.", "Give two days, the first one first.")
-    counts = _count_days(work, str(first), str(last))
-    days: list[dict[str, Any]] = []
-    for offset in range((last - first).days + 1):
-        day = str(first + timedelta(days=offset))
-        created, completed = counts.get(day, (0, 0))
-        days.append({"day": day, "created": created, "completed": completed})
-    open_ = (
-        select(func.count())
-        .select_from(TASK)
-        .where(
-            TASK.c.user_id == work.who.user_id,
-            TASK.c.kind == "task",
-            TASK.c.status == "open",
-            TASK.c.deleted_at.is_(None),
-        )
-    )
-    return {
-        "days": days,
-        "open": work.connection.execute(open_).scalar_one(),
-        "overdue": work.connection.execute(open_.where(TASK.c.deadline < work.at)).scalar_one(),
-    }
-
-
-def _count_days(work: Work, first: str, last: str) -> dict[str, tuple[int, int]]:
-    """Return how many tasks were created and completed, by local day; for a token for lists, task by task."""
-    if work.who.bounds is None:
-        kept = select(_D.c.day, _D.c.created, _D.c.completed).where(
-            _D.c.user_id == work.who.user_id, _D.c.day >= first, _D.c.day <= last
-        )
-        return {row.day: (row.created, row.completed) for row in work.connection.execute(kept)}
-    found: list[dict[str, int]] = []
-    for day in (_K.c.created_day, _K.c.completed_day):
-        own = (
-            select(day.label("day"), func.count().label("tasks"))
-            .join(TASK, TASK.c.id == _K.c.task_id)
-            .where(TASK.c.user_id == work.who.user_id)
-        )
-        rows = work.connection.execute(own.where(day >= first, day <= last).group_by(day))
-        found.append({row.day: int(row.tasks) for row in rows})
-    created, completed = found
-    return {day: (created.get(day, 0), completed.get(day, 0)) for day in created.keys() | completed.keys()}
-
-
 def get_me(work: Work) -> dict[str, Any]:
-    """Return `{user_id, zone, day_start, quiet_from?, quiet_until?, nag_minutes?, now, instant}`.
+    """Return `{user_id, zone, day_start, quiet_from?, quiet_until?, nag_minutes?, history_days?, now,
+    instant}`.
 
     `now` is in words, `instant` the same as an instant.
     """
     row = work.connection.execute(_ME, {"user": work.who.user_id}).one()
-    given = {name: getattr(row, name) for name in _SENDING if getattr(row, name) is not None}
+    given = {name: getattr(row, name) for name in _CHOSEN if getattr(row, name) is not None}
     return {
         "user_id": row.id,
         "zone": row.zone,
@@ -178,9 +126,9 @@ def get_me(work: Work) -> dict[str, Any]:
 
 
 def update_me(work: Work, request: UpdateMe) -> dict[str, Any]:
-    """Change the person's zone, start of day, quiet hours or nagging, and explain the effect on dues."""
+    """Change the person's zone, start of day, quiet hours, nagging or history, and explain the effect on dues."""
     values: dict[str, Any] = {} if request.day_start is None else {"day_start": request.day_start}
-    values |= _read_sending(work, request)
+    values |= _read_chosen(work, request)
     if request.zone is not None:
         values["zone"] = when.read_zone(request.zone).key
     if values:
@@ -197,10 +145,10 @@ def update_me(work: Work, request: UpdateMe) -> dict[str, Any]:
     return view
 
 
-def _read_sending(work: Work, request: UpdateMe) -> dict[str, Any]:
-    """Return what a call changes of when reminders are sent; raises `InvalidArguments` for half of the quiet hours."""
+def _read_chosen(work: Work, request: UpdateMe) -> dict[str, Any]:
+    """Return what a call changes of what may be left out; raises `InvalidArguments` for half of the quiet hours."""
     values: dict[str, Any] = dict.fromkeys(request.clear or ())
-    values |= {name: value for name in _SENDING if (value := getattr(request, name)) is not None}
+    values |= {name: value for name in _CHOSEN if (value := getattr(request, name)) is not None}
     if not {"quiet_from", "quiet_until"} & values.keys():
         return values
     row = work.connection.execute(_ME, {"user": work.who.user_id}).one()
@@ -271,15 +219,6 @@ def _move_deadlines(work: Work, zone_name: str) -> None:
     for (start,) in work.connection.execute(select(TASK.c.start).where(begun).distinct()).all():
         same = mine & (TASK.c.start == start)
         work.connection.execute(update(TASK).where(same).values(starts_at=when.begins_at(start, zone)))
-
-
-def _read_day(work: Work, text: str | None, default: date) -> date:
-    if text is None:
-        return default
-    due = when.read_time(text, work.zone, work.now).due
-    if not when.is_date(due):
-        raise InvalidArguments("from and until must be dates.", "Write them as 2026-11-27.")
-    return date.fromisoformat(due)
 
 
 def _view_notification(row: dict[str, Any]) -> NotificationView:

@@ -244,6 +244,11 @@ def read_past(work: Work, task_id: str, at: str) -> TaskShape:
     reading = when.read_time(at, work.zone, work.now)
     moment = when.deadline_of(reading.due, work.zone)
     row = work.connection.execute(_AT, {"user": work.who.user_id, "task_id": task_id, "at": moment}).one_or_none()
+    if row is None and (task := load_any_tasks(work, [task_id]).get(task_id)) and task["created_at"] <= moment:
+        raise TaskNotFound(
+            f"The history of this task does not reach back to {when.say_due(reading.due, work.zone)}.",
+            "GET …/history shows what is kept; history_days of GET /api/me says how long it is.",
+        )
     if row is None or row.after is None:
         raise TaskNotFound(
             f"There was no such task on {when.say_due(reading.due, work.zone)}.", "GET …/history shows its times."

@@ -16,7 +16,8 @@ class User(SQLModel, table=True):
 
     `name` is what an operator calls them, `name_key` the same without case and accents; the local person has none.
     A disabled person is refused at every door. From `quiet_from` to `quiet_until`, local `HH:MM`, nothing is sent that
-    can wait; `nag_minutes` is how soon a reminder rings again by default.
+    can wait; `nag_minutes` is how soon a reminder rings again by default. With `history_days` older
+    changes are removed.
     """
 
     __tablename__ = "person"
@@ -33,6 +34,7 @@ class User(SQLModel, table=True):
     quiet_from: str | None = None
     quiet_until: str | None = None
     nag_minutes: int | None = None
+    history_days: int | None = None
 
 
 class Task(SQLModel, table=True):

@@ -7,7 +7,7 @@ from pydantic import Field
 from todo.requests.request import Request
 
 CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
-ClearableSetting = Literal["quiet_from", "quiet_until", "nag_minutes"]
+ClearableSetting = Literal["quiet_from", "quiet_until", "nag_minutes", "history_days"]
 
 
 class UpdateMe(Request):
@@ -25,4 +25,7 @@ class UpdateMe(Request):
     nag_minutes: Annotated[
         int | None, Field(ge=1, le=1_440, description="Reminders ring again after so many minutes, until answered")
     ] = None
-    clear: Annotated[list[ClearableSetting] | None, Field(max_length=3, description="Settings to empty")] = None
+    history_days: Annotated[
+        int | None, Field(ge=30, le=36_500, description="What changed earlier is forgotten; null keeps it for ever")
+    ] = None
+    clear: Annotated[list[ClearableSetting] | None, Field(max_length=4, description="Settings to empty")] = None

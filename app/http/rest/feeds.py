@@ -18,9 +18,9 @@ from app.storage.wakeup import wait_until
 from events.dead_letters import list_unreadable
 from events.embedded import list_parked, replay_parked
 from events.positions import Position, read_position
-from todo.activity import feeds
+from todo.activity import feeds, statistics
 from todo.record.scopes import ADMIN, WRITE
-from todo.record.work import Store, Who
+from todo.record.work import Store, Who, Work
 from todo.requests.arguments import describe_model, read_arguments
 from todo.requests.confirmations import list_confirmations
 from todo.requests.settings import UpdateMe
@@ -119,14 +119,15 @@ def build_feed_routes(store: DatabaseStore, streams: Streams) -> APIRouter:
 
 
 def _add_own_routes(router: APIRouter, store: DatabaseStore) -> None:
-    @router.get("/statistics", openapi_extra=describe_names("from", "until"))
+    @router.get("/statistics", openapi_extra=describe_names("from", "until", "lists"))
     async def read_statistics(request: Request) -> Response:
-        query = read_scalars(request, "from", "until")
-        return _json(
-            await store.read(
-                identify_rest(request), lambda work: feeds.read_statistics(work, query.get("from"), query.get("until"))
-            )
-        )
+        query = read_scalars(request, "from", "until", "lists")
+        lists = read_flag("lists", query.get("lists", "false"))
+
+        def read(work: Work) -> dict[str, Any]:
+            return statistics.read_statistics(work, query.get("from"), query.get("until"), by_list=lists)
+
+        return _json(await store.read(identify_rest(request), read))
 
     @router.get("/me")
     async def get_me(request: Request) -> Response:

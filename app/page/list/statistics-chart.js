@@ -1,4 +1,4 @@
-// The last fourteen days as bars, and as a table for who does not see them.
+// The last fourteen days as bars, and as a table for who does not see them; and what each list holds.
 import { make } from "../text/elements.js";
 import { call } from "../data/service.js";
 import { state } from "../data/state.js";
@@ -22,13 +22,13 @@ class StatisticsChart extends HTMLElement {
   /** Load the numbers and show them. */
   async open() {
     try {
-      this.#draw(await call("GET", "/api/statistics"));
+      this.#draw(await call("GET", "/api/statistics?lists=true"));
     } catch (problem) {
       state.say(problem.message, true);
     }
   }
 
-  #draw({ days, open, overdue }) {
+  #draw({ days, open, overdue, lists }) {
     const sum = (name) => days.reduce((total, day) => total + day[name], 0);
     const said = `Last 14 days: ${sum("created")} added, ${sum("completed")} done. Now ${open} open, ${overdue} overdue.`;
     const most = Math.max(1, ...days.flatMap((day) => [day.created, day.completed]));
@@ -40,7 +40,7 @@ class StatisticsChart extends HTMLElement {
       make("span", { class: "created" }, "added"),
       make("span", { class: "completed" }, "done"),
     );
-    this.replaceChildren(make("p", { class: "said" }, said), make("svg:svg", box, ...bars), keys, drawTable(days));
+    this.replaceChildren(make("p", { class: "said" }, said), make("svg:svg", box, ...bars), keys, drawTable(days), drawLists(lists));
   }
 }
 
@@ -83,6 +83,24 @@ function drawTable(days) {
     make("caption", {}, "Tasks added and done"),
     make("thead", {}, head),
     make("tbody", {}, ...days.map(cells)),
+  );
+}
+
+function drawLists(lists) {
+  const cells = (list) =>
+    make(
+      "tr",
+      {},
+      make("th", { scope: "row" }, list.archived ? `${list.name} (archived)` : list.name),
+      ...[list.open, list.overdue, list.completed].map((count) => make("td", {}, String(count))),
+    );
+  const head = make("tr", {}, ...["List", "Open", "Overdue", "Done"].map((name) => make("th", { scope: "col" }, name)));
+  return make(
+    "table",
+    { class: "by-list" },
+    make("caption", { class: "whisper" }, "Tasks of each list, now"),
+    make("thead", {}, head),
+    make("tbody", {}, ...lists.map(cells)),
   );
 }
 

@@ -30,10 +30,12 @@ class MySettings extends HTMLElement {
     });
     const start = make("input", { type: "time", value: state.me.day_start, required: true });
     const quiet = [state.me.quiet_from, state.me.quiet_until].map((value) => make("input", { type: "time", value }));
+    const history = make("input", { type: "number", min: 30, max: 36500, value: state.me.history_days ?? "" });
     const submit = (event) => {
       event.preventDefault();
       const [quiet_from, quiet_until] = quiet.map((field) => field.value || null);
-      save({ zone: zone.value.trim(), day_start: start.value, quiet_from, quiet_until });
+      const history_days = history.value ? Number(history.value) : null;
+      save({ zone: zone.value.trim(), day_start: start.value, quiet_from, quiet_until, history_days });
     };
     const form = make(
       "form",
@@ -42,12 +44,13 @@ class MySettings extends HTMLElement {
       make("label", {}, "My day begins at", start),
       make("label", {}, "Quiet from", quiet[0]),
       make("label", {}, "until", quiet[1]),
+      make("label", {}, "Keep my history, in days", history),
       make("button", { type: "submit" }, "Save"),
       list,
     );
     this.replaceChildren(
       form,
-      make("p", { class: "fact" }, "Reminders of tasks with only a date count from the beginning of the day. In quiet hours nothing is sent elsewhere."),
+      make("p", { class: "fact" }, "Reminders of tasks with only a date count from the beginning of the day. In quiet hours nothing is sent elsewhere. Without a number the history is kept for ever; what is older is forgotten and cannot be undone."),
     );
   }
 }

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from app.log_lines import JsonLines
 from app.migrations.schema import TABLES
 from tests.integration.access.house import House, open_house
 
@@ -77,12 +78,18 @@ def list_lines(caplog: pytest.LogCaptureFixture) -> list[str]:
     ]
 
 
+def list_json(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return the same as lines of JSON, those of libraries too."""
+    lines = JsonLines()
+    return [lines.format(record) for record in caplog.records]
+
+
 async def test_no_secret_comes_out_anywhere(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     planted: dict[str, Any] = {}
     for name, secret in PLANTED.items():
         planted[name.upper() if name in ("openai_api_key", "app_api_token", "dapr_api_token") else name] = secret
-    async with open_house(tmp_path, **planted, **LOGIN) as house:
+    async with open_house(tmp_path, log="json", **planted, **LOGIN) as house:
         ann = await house.join("Ann", scopes="tasks:delete confirm")
         answered = await call_everything(house, ann.token)
         refused = await call_everything(house, ann.token[:-1] + ("A" if ann.token[-1] != "A" else "B"))
@@ -92,7 +99,7 @@ async def test_no_secret_comes_out_anywhere(tmp_path: Path, caplog: pytest.LogCa
             shown = (await browser.get("/api/session")).text + (await browser.get("/api/tokens")).text
         await house.world.tick(hours=1)
         rows = [str(await house.world.query(f"SELECT * FROM {table.name}")) for table in TABLES]  # noqa: S608
-        kept = "\n".join(list_lines(caplog))
+        kept = "\n".join(list_lines(caplog) + list_json(caplog))
         assert MARK in answered, "the calls did something"
         for secret in (*PLANTED.values(), ann.token, ann.token[4:30], session):
             for place, text in (("answers", answered), ("refusals", refused), ("page", shown), ("log", kept)):
@@ -107,4 +114,4 @@ async def test_a_persons_words_are_in_no_log(tmp_path: Path, caplog: pytest.LogC
         ann = await house.join("Ann", scopes="tasks:delete confirm")
         await call_everything(house, ann.token)
         await house.world.tick(hours=1)
-    assert not [line for line in list_lines(caplog) if MARK in line]
+    assert not [line for line in list_lines(caplog) + list_json(caplog) if MARK in line]

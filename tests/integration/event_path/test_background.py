@@ -44,7 +44,7 @@ async def test_no_loop_ends_for_an_error_that_nobody_thought_of(world: World) ->
     errors = [StorageUnavailable("Away.", "Wait."), RuntimeError("nobody thought of this"), OSError("nor of this")]
     database: Any = Failing(service.database, errors)
     lease = Lease("somebody")
-    parts = (service.relay, service.broker, service.sender)
+    parts = (service.relay, service.broker, service.sender, service.sweeper)
     background = Background(database, service.store, *parts, lease, world.clock, service.background.wakeup)
     background.start()
     try:

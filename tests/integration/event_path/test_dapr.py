@@ -67,6 +67,20 @@ async def test_an_event_and_its_duplicate_are_both_a_success_and_one_effect(dapr
     assert await read_activity(dapr) == ["task.created"]
 
 
+async def test_an_event_that_is_no_longer_kept_has_no_second_effect_and_a_forged_one_none(dapr: World) -> None:
+    route, event = await make_event(dapr)
+    assert await deliver(dapr, route, event) == SUCCESS
+    forged = {**event, "data": {**event["data"], "user_id": "ghost"}}
+    assert await deliver(dapr, route, forged) == DROP
+    statement = "DELETE FROM outbox_entry"
+    await dapr.service.database.write(lambda connection: connection.exec_driver_sql(statement).rowcount)
+    assert await deliver(dapr, route, event) == SUCCESS
+    assert await deliver(dapr, f"/events/dead/{event['type']}", event) == SUCCESS
+    assert not (await dapr.rest.get("/dead-letters")).json()["dead_letters"]
+    assert "unreadable" not in (await dapr.rest.get("/dead-letters")).json()
+    assert await read_activity(dapr) == ["task.created"]
+
+
 async def test_what_daprd_adds_to_an_event_does_no_harm(dapr: World) -> None:
     route, event = await make_event(dapr)
     added = {"topic": "task.created", "pubsubname": "taskevents", "traceid": "00-1", "traceparent": "00-1", "n": None}

@@ -2,14 +2,17 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from app.http.server import PortTaken, bind, bind_all
+from app.settings import BadSettings
 from app.watch.advice import ADVICE
 from app.watch.state import GAUGES
 from tests.architecture.ours import ROOT
-from tests.world import World, open_world
+from tests.world import World, make_settings, open_world
 
 PROMISES = ("metrics",)
 
@@ -72,6 +75,50 @@ async def test_the_state_is_read_at_most_once_a_second_and_a_database_that_is_aw
 async def test_only_an_admin_reads_metrics_where_several_people_are(tmp_path: Path) -> None:
     async with open_world(tmp_path, auth="token") as world:
         assert (await world.http.get("/metrics")).status_code == 401
+
+
+async def test_with_a_port_of_their_own_the_metrics_are_there_alone_and_need_no_token(tmp_path: Path) -> None:
+    async with open_world(tmp_path, auth="token", metrics_port=9464) as world:
+        at = "http://10.0.0.7:9464"
+        scraped = await world.http.get(f"{at}/metrics")
+        assert scraped.status_code == 200
+        assert "todo_database_up 1.0" in scraped.text
+        assert (await world.http.get(f"{at}/healthz")).status_code == 200
+        for path in ("/", "/api/tasks", "/mcp", "/readyz", "/metrics/", "/openapi.json", "/events/any"):
+            assert (await world.http.get(f"{at}{path}")).status_code == 404, path
+        assert (await world.http.post(f"{at}/metrics")).status_code == 404
+        assert (await world.http.get("/metrics")).status_code == 404, "no longer on the public port"
+        assert (await world.http.get("/healthz")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"metrics_port": 8000}, "TODO_METRICS_PORT=8000: TODO_PORT is the same"),
+        ({"metrics_port": 9000, "events_port": 9000, "broker": "dapr"}, "TODO_EVENTS_PORT is the same"),
+        ({"metrics_port": 0}, "TODO_METRICS_PORT: "),
+    ],
+)
+def test_a_port_that_is_taken_by_another_setting_is_refused(tmp_path: Path, given: dict[str, Any], said: str) -> None:
+    with pytest.raises(BadSettings) as refused:
+        make_settings(tmp_path, **given)
+    assert said in str(refused.value)
+
+
+def test_the_server_listens_on_it_and_names_the_setting_of_one_that_is_taken(tmp_path: Path) -> None:
+    first = bind("127.0.0.1", 0)
+    taken = first.getsockname()[1]
+    try:
+        with pytest.raises(PortTaken, match="TODO_METRICS_PORT"):
+            bind_all(make_settings(tmp_path, port=0, metrics_port=taken))
+    finally:
+        first.close()
+    listeners = bind_all(make_settings(tmp_path, port=0, metrics_port=taken))
+    try:
+        assert [each.getsockname() for each in listeners][1:] == [("127.0.0.1", taken)]
+    finally:
+        for each in listeners:
+            each.close()
 
 
 async def test_the_rules_name_metrics_that_a_scrape_has_and_each_metric_has_its_advice(world: World) -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from app.identity import ensure_local_user
 from tests.world import World
-from todo.activity.feeds import get_me, list_activity, list_notifications, read_notification, read_statistics
+from todo.activity.feeds import get_me, list_activity, list_notifications, read_notification
+from todo.activity.statistics import read_statistics
 from todo.errors import TodoError
 from todo.record.scopes import EVERYTHING
 from todo.record.work import Who, Work
@@ -97,7 +98,7 @@ async def test_searches_feeds_and_near_titles_hold_ones_own_only(world: World) -
     assert "plan" not in near
     assert (await store.read(STRANGER, list_notifications))["notifications"] == []
     assert (await store.read(STRANGER, list_activity))["entries"] == []
-    statistics = await store.read(STRANGER, lambda work: read_statistics(work, None, None))
+    statistics = await store.read(STRANGER, lambda work: read_statistics(work, by_list=True))
     assert (statistics["open"], {day["created"] for day in statistics["days"]}) == (0, {0})
     assert (await store.read(STRANGER, get_me))["user_id"] == "stranger"
     [notification] = (await world.rest.get("/notifications")).json()["notifications"]

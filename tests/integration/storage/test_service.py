@@ -233,7 +233,16 @@ async def test_an_older_file_keeps_what_a_pause_took_back(tmp_path: Path, first:
     ):
         file.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
     file.execute("DROP INDEX ux_person_name")
-    for column in ("name", "name_key", "is_admin", "disabled_at", "quiet_from", "quiet_until", "nag_minutes"):
+    for column in (
+        "name",
+        "name_key",
+        "is_admin",
+        "disabled_at",
+        "quiet_from",
+        "quiet_until",
+        "nag_minutes",
+        "history_days",
+    ):
         file.execute(f"ALTER TABLE person DROP COLUMN {column}")
     file.execute("DROP INDEX ix_reminder_ring")
     for column in ("urgent", "nag", "rings", "ring_at"):

@@ -1,0 +1,60 @@
+"""The history that people have chosen to keep for some time alone: what is older is removed."""
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, func, select, tuple_, update
+
+from app.retention.walks import WINDOW, Stride
+from events.instants import read_instant, write_instant
+from events.sql import WithoutIndex, table_of
+from todo.record.list_models import ChangeList
+from todo.record.models import Change, ChangeItem, ChangeSeries, User
+
+_C, _U = table_of(Change), table_of(User)
+_NEXT = (
+    select(_U.c.id, _U.c.history_days)
+    .where(_U.c.history_days.is_not(None), _U.c.id > bindparam("after"))
+    .order_by(_U.c.id)
+    .limit(1)
+)
+# The newest number stays: SQLite would give it to the next change once more.
+_OLD = (
+    select(_C.c.id)
+    .where(_C.c.user_id == bindparam("user"), _C.c.at < bindparam("before"))
+    .where(_C.c.seq < select(func.max(_C.c.seq)).scalar_subquery())
+    .order_by(_C.c.at)
+    .limit(bindparam("limit"))
+)
+_IDS: Any = bindparam("ids", expanding=True)
+_I, _S, _L = table_of(ChangeItem), table_of(ChangeSeries), table_of(ChangeList)
+_ITEMS = select(_I.c.change_id, _I.c.task_id).where(_I.c.change_id.in_(_IDS)).limit(bindparam("limit"))
+# By the ids: the owner's index would lead through all that they ever changed.
+_OWNER = WithoutIndex(_C.c.user_id) == bindparam("user")
+_SPENT = update(_C).where(_OWNER, _C.c.id.in_(_IDS), _C.c.undone_by.is_(None)).values(undone_by=_C.c.id)
+_PARTS = (
+    delete(_S).where(_S.c.change_id.in_(_IDS)),
+    delete(_L).where(WithoutIndex(_L.c.user_id) == bindparam("user"), _L.c.change_id.in_(_IDS)),
+    delete(_C).where(_OWNER, _C.c.id.in_(_IDS)),
+)
+
+
+def walk_histories(connection: Connection, after: Any, now: str) -> Stride:
+    """Remove some old changes of one person with all their parts; tasks themselves stay as they are."""
+    person = connection.execute(_NEXT, {"after": after or ""}).one_or_none()
+    if person is None:
+        return Stride(0, None)
+    before = write_instant(read_instant(now) - timedelta(days=person.history_days))
+    ids = list(connection.execute(_OLD, {"user": person.id, "before": before, "limit": WINDOW // 2}).scalars())
+    if not ids:
+        return Stride(0, person.id)
+    # A change of very many tasks goes item by item; from the first one on it cannot be undone any more.
+    connection.execute(_SPENT, {"user": person.id, "ids": ids})
+    items = [tuple(item) for item in connection.execute(_ITEMS, {"ids": ids, "limit": WINDOW})]
+    if items:
+        connection.execute(delete(_I).where(tuple_(_I.c.change_id, _I.c.task_id).in_(items)))
+    if len(items) == WINDOW:
+        return Stride(0, after or "")
+    for parts in _PARTS:
+        connection.execute(parts, {"user": person.id, "ids": ids})
+    return Stride(len(ids), after or "")
