@@ -264,6 +264,13 @@ export async function applyPlan(planned) {
   }
 }
 
+/** Add several tasks as one change, so that one undo takes all of them back; returns whether they were taken. */
+export async function addSeveral(several) {
+  const tool = (fields) => (fields.rule ? "create_recurring_task" : "create_task");
+  const planned = await plan(several.map((fields) => ({ tool: tool(fields), arguments: fields })));
+  return Boolean(planned?.plan_id) && applyPlan(planned);
+}
+
 /** Add a subtask; returns whether it was taken. */
 export async function addStep(parent, title) {
   const answer = await attempt(parent, {}, () =>
@@ -272,14 +279,16 @@ export async function addStep(parent, title) {
   return Boolean(answer);
 }
 
-/** Make a list. */
+/** Make a list; returns its id, null where it was refused. */
 export async function addList(name) {
   try {
     const answer = await call("POST", "/api/lists", { body: { name } });
     state.accept(answer.change_id);
     await load();
+    return answer.list.id;
   } catch (problem) {
     state.say(problem.message, true);
+    return null;
   }
 }
 

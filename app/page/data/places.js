@@ -36,7 +36,8 @@ export function listLists() {
 /** Return the section of an open task: Overdue, Today, Next, Later, No date, or Not yet. */
 export function nameSection(task, { today, now, week }) {
   if (isAhead(task, today, now)) return "Not yet";
-  if (!task.due) return "No date";
+  // What could not be done before its start, and can be now, is for today until it is done.
+  if (!task.due) return task.start ? "Today" : "No date";
   const date = dateOf(task);
   // Both forms are of fixed width, so that their order is that of time; a date alone lasts to its end.
   if (task.due.length === 10 ? date < today : task.due < now) return "Overdue";

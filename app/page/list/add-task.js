@@ -4,6 +4,7 @@ import { readPlace, listLists } from "../data/places.js";
 import { drawSign, isComposing, make, makeButton, quote } from "../text/elements.js";
 import { state } from "../data/state.js";
 import { sayLead, sayShort } from "../text/when.js";
+import { askForLines, cutLines } from "./pasted-lines.js";
 import { nameSpan, readTyped, writeFields } from "./typed-line.js";
 
 const PAUSE = 120;
@@ -71,6 +72,7 @@ class AddTask extends HTMLElement {
       if (reminder.disabled) reminder.value = "";
     });
     this.#title.addEventListener("scroll", () => (this.#mirror.scrollLeft = this.#title.scrollLeft));
+    this.#title.addEventListener("paste", (event) => this.#paste(event));
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
       const text = this.#title.value;
@@ -97,6 +99,21 @@ class AddTask extends HTMLElement {
       if (event.key === "Escape") this.#escape();
     });
     this.append(this.#left, form);
+  }
+
+  /** Several lines are several tasks, if the person says so. */
+  #paste(event) {
+    const lines = cutLines(event.clipboardData?.getData("text/plain") ?? "");
+    if (lines.length < 2) return;
+    event.preventDefault();
+    const write = (text) => {
+      this.#title.focus();
+      if (text === null) return;
+      this.#title.setRangeText(text, this.#title.selectionStart, this.#title.selectionEnd, "end");
+      this.#look(0);
+    };
+    this.#left.querySelector(".pasted")?.remove();
+    askForLines(lines, { box: this.#left, place: this.#place(), write });
   }
 
   /** Return the list that a new task goes to where its line names none. */

@@ -104,9 +104,9 @@ class TaskRow extends HTMLElement {
     if (task.list && readPlace().name !== "list") {
       facts.append(make("span", { class: "in" }, whisper("in "), quote(task.list.name)));
     }
-    if (section === "Not yet") {
-      const start = localDue(task.start, state.me.zone);
-      facts.append(make("span", { class: "from" }, `from ${sayShort(start, state.today)}`));
+    if (task.start && (section === "Not yet" || !task.due)) {
+      const start = sayShort(localDue(task.start, state.me.zone), state.today);
+      facts.append(make("span", { class: "from" }, `${section === "Not yet" ? "from" : "since"} ${start}`));
     }
     if (task.priority !== "none") {
       facts.append(make("span", { class: `priority ${task.priority}` }, task.priority, whisper(" priority")));
