@@ -1,8 +1,8 @@
 // The page as a whole: its panels, its keys, and the mark that it is ready.
 import { doAgain, edit, takeBack } from "./data/actions.js";
-import { openTask } from "./data/opening.js";
+import { goTo, openTask } from "./data/opening.js";
 import { namePlace, readPlace } from "./data/places.js";
-import { isWriting } from "./text/elements.js";
+import { isComposing, isWriting } from "./text/elements.js";
 import { keepFresh, load } from "./data/loading.js";
 import { installWorker, watchPresence } from "./data/push.js";
 import { state } from "./data/state.js";
@@ -48,7 +48,7 @@ function installPanels() {
   for (const button of document.querySelectorAll(".sheet > header [aria-controls]")) {
     button.addEventListener("click", () => {
       openPanel(button, button.getAttribute("aria-expanded") !== "true");
-      if (button.getAttribute("aria-expanded") !== "true") button.focus();
+      if (button.getAttribute("aria-expanded") !== "true") button.focus({ preventScroll: true });
     });
   }
 }
@@ -151,8 +151,17 @@ function escape() {
   else openPanel(null, false);
 }
 
+/** Close the panel around a field; the keys go back to its button. */
+function leavePanel(event) {
+  event.preventDefault();
+  const panel = event.target.closest(".panel");
+  openPanel(null, false);
+  find(`[aria-controls="${panel.id}"]`).focus();
+}
+
 function installKeys() {
   addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && event.target.closest?.(".panel") && !isComposing(event)) return leavePanel(event);
     if (event.ctrlKey || event.metaKey || event.altKey || isWriting(event.target)) return;
     if (event.target.closest?.(".menu") || event.defaultPrevented) return;
     if (event.key.startsWith("Arrow") && event.target.closest?.(".log, pre")) return;
@@ -180,6 +189,14 @@ function drawDate() {
   const headings = { all: day, today: `Today · ${day}`, week };
   const heading = state.loaded ? (headings[place.name] ?? namePlace(place)) : "";
   if (find("#today").textContent !== heading) find("#today").textContent = heading;
+}
+
+/** Open the task that the address names, or a notification that was clicked. */
+function openNamed() {
+  const [, named] = /^#open=(.+)$/.exec(location.hash) ?? [];
+  if (named) history.replaceState(null, "", "#all");
+  if (named) goTo(decodeURIComponent(named));
+  navigator.serviceWorker?.addEventListener("message", ({ data }) => data?.open && goTo(data.open));
 }
 
 function watchDoor() {
@@ -213,6 +230,7 @@ async function begin() {
   find("conversation-view").open();
   keepFresh();
   installWorker();
+  openNamed();
   watchPresence();
   // Late and today change as time passes.
   setInterval(() => state.show(), MINUTE / 2);

@@ -11,7 +11,7 @@ class ConfirmationCard extends HTMLElement {
     this.dataset.id = question.id;
     this.setAttribute("role", "group");
     this.setAttribute("aria-label", "A question that waits for you");
-    const who = question.origin?.split(":")[1] || "An agent";
+    const who = nameAsker(question);
     const until = question.expires_at ? `Until ${toLocal(question.expires_at, state.me.zone).slice(11)}.` : "";
     const answer = (decision) => async () => {
       for (const button of this.querySelectorAll("button")) button.disabled = true;
@@ -30,6 +30,11 @@ class ConfirmationCard extends HTMLElement {
       ),
     );
   }
+}
+
+/** Return the name of the agent that asks. */
+export function nameAsker(question) {
+  return question.origin?.split(":")[1] || "An agent";
 }
 
 /** Return the consequences; several are a numbered list with whole titles. */

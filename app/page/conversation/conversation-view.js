@@ -1,9 +1,11 @@
 // The conversation: its turns, its questions, and the field for the next message.
 import { sendMessage } from "./chat-stream.js";
-import { arrange, isComposing, make, makeButton } from "../text/elements.js";
+import { arrange, isComposing, make, makeButton, quote } from "../text/elements.js";
 import { loadSoon } from "../data/loading.js";
 import { call } from "../data/service.js";
 import { state } from "../data/state.js";
+import { toLocal } from "../text/when.js";
+import { nameAsker } from "./confirmation-card.js";
 import "./conversation-list.js";
 import "./conversation-turn.js";
 
@@ -29,6 +31,7 @@ class ConversationView extends HTMLElement {
   #send = make("button", { type: "submit", class: "send" }, "Send");
   #stop = makeButton("Stop", () => this.#halt(), { class: "send", hidden: true });
   #own = new Set();
+  #waits = new Map();
   #last = null;
   /** Whether the person has scrolled since the last message, so that the answer does not move what they read. */
   #reads = false;
@@ -250,7 +253,7 @@ class ConversationView extends HTMLElement {
   #drawCards() {
     // This conversation's own questions are in its turns; these come from other agents.
     const shown = new Set([...this.#log.querySelectorAll("confirmation-card")].map((card) => card.dataset.id));
-    const known = new Map([...this.#cards.children].map((card) => [card.dataset.id, card]));
+    const known = new Map([...this.#cards.querySelectorAll("confirmation-card")].map((card) => [card.dataset.id, card]));
     const waiting = state.questions.filter((question) => Date.parse(question.expires_at) > state.now);
     const others = waiting.filter((question) => !shown.has(question.id) && !this.#own.has(question.id));
     const cards = others.map((question) => {
@@ -260,7 +263,13 @@ class ConversationView extends HTMLElement {
         card.show({ ...question, own: here }, here ? (decision) => this.#goOn(decision) : undefined);
       return card;
     });
-    arrange(this.#cards, cards);
+    const agreed = state.agreed.filter((each) => Date.parse(each.expires_at) > state.now && !this.#own.has(each.id));
+    const waits = agreed.map((question) => {
+      const known = this.#waits.get(question.id) ?? drawAgreed(question);
+      this.#waits.set(question.id, known);
+      return known;
+    });
+    arrange(this.#cards, [...cards, ...waits]);
     document.body.classList.toggle("asks", cards.length > 0);
   }
 
@@ -298,6 +307,14 @@ class ConversationView extends HTMLElement {
     this.#field.style.height = "auto";
     this.#field.style.height = `${Math.min(this.#field.scrollHeight, 200)}px`;
   }
+}
+
+/** Return the quiet line of a question that was agreed to: the agent has to call again, and may never do so. */
+function drawAgreed(question) {
+  const who = nameAsker(question);
+  const until = toLocal(question.expires_at, state.me.zone).slice(11);
+  const summary = question.summary ?? question.action ?? "";
+  return make("p", { class: "fact agreed" }, "Agreed, waiting for ", quote(who), " until ", until, ": ", quote(summary));
 }
 
 customElements.define("conversation-view", ConversationView);

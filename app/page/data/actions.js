@@ -146,7 +146,7 @@ export function unremind(task, reminderId) {
   return attempt(task, {}, () => call("DELETE", `/api/reminders/${reminderId}`));
 }
 
-/** Add a task, a recurring one by its `rule`; returns whether it was taken. Without a service it waits here. */
+/** Add a task, a recurring one by its `rule`; returns its id, or false where it was refused. Without a service it waits here. */
 export async function add(fields) {
   const key = makeKey();
   try {
@@ -155,15 +155,15 @@ export async function add(fields) {
     state.replace(answer.task);
     if (answer.warnings?.length) state.say(answer.warnings.join(" "));
     loadSoon();
-    return true;
+    return answer.task.id;
   } catch (problem) {
-    if (problem.unreachable && (await keepForLater(key, fields))) return true;
+    if (problem.unreachable && (await keepForLater(key, fields))) return key;
     if (problem.code === "reminder_in_past" && fields.reminders) {
       // The task is worth more than its reminder.
       const { reminders: _, ...rest } = fields;
-      if (!(await add(rest))) return false;
-      state.say(`“${fields.title}” is added without its reminder: that time is over.`);
-      return true;
+      const added = await add(rest);
+      if (added) state.say(`“${fields.title}” is added without its reminder: that time is over.`);
+      return added;
     }
     const said = problem.unreachable ? "No connection. Try again later." : problem.message;
     state.say(`“${fields.title}” is not saved. ${said}`, true);
@@ -297,6 +297,7 @@ export async function decide(question, decision) {
   try {
     await call("POST", `/api/confirmations/${question.id}`, { body: { decision } });
     state.questions = state.questions.filter((each) => each.id !== question.id);
+    if (decision === "accept") state.agreed = [...state.agreed, question];
     state.say(decision === "accept" ? "You have agreed; it can go on now." : "You have refused; nothing was done.");
     loadSoon();
     return true;

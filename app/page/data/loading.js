@@ -1,6 +1,6 @@
 // How the state comes from the service: all of it at first, again whenever something happened, and after a silence.
 import { forget, keepList, readList, readWaiting, sendWaiting } from "./kept.js";
-import { address, call } from "./service.js";
+import { UNREACHABLE, address, call } from "./service.js";
 import { state } from "./state.js";
 
 const PAGE = 50;
@@ -129,7 +129,11 @@ async function loadOnce() {
     if (!filled.cursor) keepList(state.remember());
     await deliver();
     // Answers from before the network was lost do not say that it is back.
-    if (losses === state.losses) state.connected = true;
+    if (losses === state.losses) {
+      // What was said of the loss ends with it; a deed that it stopped stays told.
+      if (!state.connected && state.said?.text === UNREACHABLE) state.said = null;
+      state.connected = true;
+    }
     state.show();
     return true;
   } catch (problem) {
@@ -204,7 +208,7 @@ async function fill(filled) {
   keepList(state.remember());
 }
 
-/** Return the tasks of a query, at least `most` of them if there are so many: `{tasks, total, minimum, more, cursor}`. */
+/** Return the tasks of a query, at least `most` of them if there are so many: `{tasks, total, minimum, more, cursor, near}`. */
 export async function loadPages(query, most) {
   const tasks = [];
   let answer = {};
@@ -213,7 +217,8 @@ export async function loadPages(query, most) {
     tasks.push(...answer.tasks);
   } while (answer.next_cursor && tasks.length < most);
   const minimum = Boolean(answer.total_is_minimum);
-  return { tasks, total: answer.total, minimum, more: Boolean(answer.next_cursor), cursor: answer.next_cursor };
+  const near = answer.near_titles ?? [];
+  return { tasks, total: answer.total, minimum, more: Boolean(answer.next_cursor), cursor: answer.next_cursor, near };
 }
 
 async function loadDone() {
@@ -228,6 +233,7 @@ async function loadLists() {
 async function loadQuestions() {
   const { confirmations } = await call("GET", "/api/confirmations");
   state.questions = confirmations.filter((question) => question.state === "pending");
+  state.agreed = confirmations.filter((question) => question.state === "accepted");
 }
 
 /** Look again while the service is out of reach, also when it was only one call that found it so; and on a new day. */

@@ -45,6 +45,11 @@ export function nameSection(task, { today, now, week }) {
   return date <= week ? "Next" : "Later";
 }
 
+/** Return whether a task is overdue. */
+export function isLate(task) {
+  return task.status === "open" && Boolean(task.due) && nameSection({ ...task, start: null }, readMoment()) === "Overdue";
+}
+
 /** Return the moment that tasks are sorted by, worked out once for all of them. */
 function readMoment() {
   const { today } = state;

@@ -124,8 +124,10 @@ class AddTask extends HTMLElement {
   }
 
   async #save(fields, text) {
-    if (await add(fields)) {
-      state.made = fields.title;
+    const made = await add(fields);
+    if (made) {
+      // It comes into sight, wherever the list puts it.
+      requestAnimationFrame(() => document.querySelector("task-list").glow(made));
       return;
     }
     // Words are never lost: they stay here until they are saved or put away.

@@ -1,7 +1,7 @@
 // One task in one line: circle, title, and its main facts muted on the right.
 import { edit, toggle } from "../data/actions.js";
 import { drawSign, isComposing, make, quote, whisper } from "../text/elements.js";
-import { readPlace } from "../data/places.js";
+import { isLate, readPlace } from "../data/places.js";
 import { state } from "../data/state.js";
 import { openTask } from "../data/opening.js";
 import { choose } from "./chosen-bar.js";
@@ -12,6 +12,8 @@ class TaskRow extends HTMLElement {
   #task = null;
   #drawn = "";
   #editing = false;
+  /** Returns the words of a title that is being written, if they differ. */
+  #written = () => "";
   /** The words of an edit that was refused: the next edit begins with them. */
   #draft = null;
   #shown = null;
@@ -147,7 +149,7 @@ class TaskRow extends HTMLElement {
       sayHere(task.due_local ?? task.due, section),
     );
     if (!short.textContent) return whisper(`due ${exact}`);
-    const late = section === "Overdue" ? " late" : "";
+    const late = isLate(task) ? " late" : "";
     return make("time", { class: `due${late}`, datetime: task.due, title: exact }, short, whisper(`due ${exact}`));
   }
 
@@ -171,19 +173,22 @@ class TaskRow extends HTMLElement {
     const again = this.#draft !== null;
     // The keys go back to where they came from: by a click the title, by E the circle.
     const back = document.activeElement?.matches(".circle") ? ".circle" : ".title";
-    const field = make("input", {
-      class: "title",
-      dir: "auto",
-      maxlength: 200,
-      "aria-label": "Title",
-      value: this.#draft ?? task.title,
-    });
+    // It has the whole row, and grows with its words.
+    const field = make("textarea", { class: "title", dir: "auto", maxlength: 200, rows: 1, "aria-label": "Title" });
+    field.value = this.#draft ?? task.title;
+    const fit = () => {
+      field.style.height = "auto";
+      field.style.height = `${field.scrollHeight}px`;
+    };
+    field.addEventListener("input", fit);
+    this.#written = () => (field.value.trim() === task.title ? "" : field.value.trim());
     const end = (keep) => {
       if (!this.#editing) return;
       this.#editing = false;
       const focused = document.activeElement === field;
-      const title = field.value.trim();
+      const title = field.value.replace(/\s+/g, " ").trim();
       this.#drawn = "";
+      this.classList.remove("editing");
       field.replaceWith(this.#makeTitle());
       if (focused) this.querySelector(back).focus();
       this.#draft = null;
@@ -202,6 +207,8 @@ class TaskRow extends HTMLElement {
     });
     field.addEventListener("blur", () => end(true));
     this.querySelector(".title").replaceWith(field);
+    this.classList.add("editing");
+    fit();
     field.focus();
     field.select();
   }
