@@ -13,6 +13,7 @@ import "./list/add-task.js";
 import { choose, chooseNone } from "./list/chosen-bar.js";
 import "./list/place-rail.js";
 import { moveBy, moveTo } from "./list/week-board.js";
+import "./command-field.js";
 import "./conversation/conversation-view.js";
 import "./foot-line.js";
 import "./settings/key-help.js";
@@ -136,6 +137,7 @@ const KEYS = {
   3: () => current() && edit(current(), { priority: "low" }),
   4: () => current() && edit(current(), { priority: "none" }),
   z: takeBack,
+  u: () => find("change-list").toggle(),
   Z: doAgain,
   s: () => find("[aria-controls=search]").click(),
   "[": () => fold(!document.body.classList.contains("folded")),
@@ -151,6 +153,62 @@ function escape() {
   else openPanel(null, false);
 }
 
+const PARTS = [
+  "place-rail a",
+  "task-list .circle[tabindex='0']",
+  "add-task .words",
+  "task-detail .name",
+  "conversation-view textarea",
+  "foot-line button",
+];
+
+/** Bring the keys to the next part of the page, or the one before. */
+function goAround(by) {
+  const seen = (selector) => [...document.querySelectorAll(selector)].find((each) => each.checkVisibility());
+  const stops = PARTS.map(seen).filter(Boolean);
+  const boxes = stops.map((each) => each.closest("place-rail, task-list, add-task, task-detail, conversation-view, foot-line"));
+  const here = boxes.findIndex((box) => box.contains(document.activeElement));
+  const next = here < 0 ? (by > 0 ? 0 : stops.length - 1) : (here + by + stops.length) % stops.length;
+  stops[next]?.focus();
+}
+
+/** The keys that work everywhere, in a field too; returns whether it was one of them. */
+function pressAnywhere(event) {
+  if (event.key === "F6") goAround(event.shiftKey ? -1 : 1);
+  else if (event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey) {
+    find("command-field").open(listDeeds());
+  } else return false;
+  event.preventDefault();
+  return true;
+}
+
+/** Return every deed with its key, for the command field. */
+function listDeeds() {
+  const task = current();
+  const deed = (words, key, act) => ({ words, key, act: act ?? KEYS[key] });
+  const own = task
+    ? [
+        deed(`Open “${task.title}”`, "o", () => openTask(task.id)),
+        deed(`Move “${task.title}” to today`, "t", () => moveTo(task.id, state.today)),
+        deed(`Move “${task.title}” to next week`, "w", () => moveTo(task.id, nextMonday(state.today))),
+      ]
+    : [];
+  return [
+    ...own,
+    deed("New task", "n"),
+    deed("Write in the conversation", "/"),
+    deed("Take the last change back", "z"),
+    deed("Do it again", "Z"),
+    deed("The last changes", "u"),
+    deed("Search", "s"),
+    deed("Fold the conversation", "["),
+    deed("Light or dark", "", () => find("#look").click()),
+    deed("Settings", "", () => find("[aria-controls=me]").click()),
+    deed("Statistics", "", () => find("[aria-controls=statistics]").click()),
+    deed("Keys", "?"),
+  ];
+}
+
 /** Close the panel around a field; the keys go back to its button. */
 function leavePanel(event) {
   event.preventDefault();
@@ -161,6 +219,7 @@ function leavePanel(event) {
 
 function installKeys() {
   addEventListener("keydown", (event) => {
+    if (pressAnywhere(event)) return;
     if (event.key === "Escape" && event.target.closest?.(".panel") && !isComposing(event)) return leavePanel(event);
     if (event.ctrlKey || event.metaKey || event.altKey || isWriting(event.target)) return;
     if (event.target.closest?.(".menu") || event.defaultPrevented) return;

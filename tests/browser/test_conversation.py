@@ -45,7 +45,7 @@ def test_a_call_is_one_folded_line_that_opens(page: Page, spoken: Spoken) -> Non
     tell(page, "call mum")
     lines = page.locator("tool-call")
     expect(lines).to_have_count(2)
-    expect(lines.first.locator("summary")).to_contain_text("create_taskCall mum✓")
+    expect(lines.first.locator("summary")).to_contain_text("addedCall mum✓")
     expect(lines.last.locator("summary")).to_contain_text("✗")
     expect(lines.first.locator("pre").first).to_be_hidden()
     lines.first.locator("summary").click()

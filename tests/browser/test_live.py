@@ -100,7 +100,7 @@ def test_outside_the_page_only_after_a_yes_and_without_a_sound(windows: Windows,
           window.Notification = class extends EventTarget {
             static permission = "default";
             static async requestPermission() { return (this.permission = "granted"); }
-            constructor(title, options) { super(); window.last = this; window.shown.push({ title, silent: options.silent }); }
+            constructor(title, { silent }) { super(); window.last = this; window.shown.push({ title, silent }); }
             close() {}
           };
         }"""

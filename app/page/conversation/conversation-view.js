@@ -5,7 +5,7 @@ import { loadSoon } from "../data/loading.js";
 import { call } from "../data/service.js";
 import { state } from "../data/state.js";
 import { toLocal } from "../text/when.js";
-import { nameAsker } from "./confirmation-card.js";
+import { drawSeveral, nameAsker } from "./confirmation-card.js";
 import "./conversation-list.js";
 import "./conversation-turn.js";
 
@@ -32,6 +32,7 @@ class ConversationView extends HTMLElement {
   #stop = makeButton("Stop", () => this.#halt(), { class: "send", hidden: true });
   #own = new Set();
   #waits = new Map();
+  #together = new Map();
   #last = null;
   /** Whether the person has scrolled since the last message, so that the answer does not move what they read. */
   #reads = false;
@@ -106,6 +107,14 @@ class ConversationView extends HTMLElement {
     this.#field.focus();
   }
 
+  /** Put words into the field, to be changed and sent. */
+  write(words) {
+    this.#field.value = words;
+    this.#fit();
+    this.reach();
+    this.#field.setSelectionRange(words.length, words.length);
+  }
+
   /** Say something as the person. */
   async say(message) {
     if (this.#busy || !message) return;
@@ -144,6 +153,7 @@ class ConversationView extends HTMLElement {
 
   #hear(turn, name, data) {
     if (name === "conversation") {
+      if (data.model === "offline-commands") turn.propose((words) => this.write(words));
       this.#begun = true;
       this.#remember(data.conversation_id);
     } else if (name === "text") turn.addText(data.text);
@@ -256,7 +266,16 @@ class ConversationView extends HTMLElement {
     const known = new Map([...this.#cards.querySelectorAll("confirmation-card")].map((card) => [card.dataset.id, card]));
     const waiting = state.questions.filter((question) => Date.parse(question.expires_at) > state.now);
     const others = waiting.filter((question) => !shown.has(question.id) && !this.#own.has(question.id));
-    const cards = others.map((question) => {
+    const askers = Map.groupBy ? Map.groupBy(others, nameAsker) : new Map(others.map((each) => [each.id, [each]]));
+    const several = [...askers.values()].filter((questions) => questions.length > 1);
+    const together = several.map((questions) => {
+      const key = questions.map((each) => each.id).join();
+      const card = this.#together.get(key) ?? drawSeveral(questions);
+      this.#together = new Map([...this.#together, [key, card]]);
+      return card;
+    });
+    const alone = others.filter((question) => !several.some((questions) => questions.includes(question)));
+    const cards = alone.map((question) => {
       const card = known.get(question.id) ?? document.createElement("confirmation-card");
       const here = this.#id && question.origin?.includes(this.#id);
       if (!known.has(question.id))
@@ -269,8 +288,8 @@ class ConversationView extends HTMLElement {
       this.#waits.set(question.id, known);
       return known;
     });
-    arrange(this.#cards, [...cards, ...waits]);
-    document.body.classList.toggle("asks", cards.length > 0);
+    arrange(this.#cards, [...together, ...cards, ...waits]);
+    document.body.classList.toggle("asks", others.length > 0);
   }
 
   #showBusy() {

@@ -225,6 +225,22 @@ export async function undo(change) {
   }
 }
 
+/** Take several changes back as one, the newest first. */
+export function undoAll(changes) {
+  return inTurn(async () => {
+    try {
+      const ids = changes.filter((change) => !change.undone_by).map((change) => change.change_id);
+      const answer = await call("POST", "/api/undo", { body: { change_ids: ids } });
+      state.accept(answer.change_id);
+      await loadNews();
+      return true;
+    } catch (problem) {
+      state.say(problem.unreachable ? "No connection: nothing was taken back." : tellProblem(problem), true);
+      return false;
+    }
+  });
+}
+
 /** Return the newest change that can be taken back among the older ones, which the page does not keep. */
 async function findOlder() {
   let cursor;

@@ -219,6 +219,13 @@ class AddTask extends HTMLElement {
     } else this.#title.blur();
   }
 
+  /** Put words into the line, to be read and added. */
+  write(words) {
+    this.#title.value = words;
+    this.#look(0);
+    this.reach();
+  }
+
   /** Bring the keys here. */
   reach() {
     this.#title.focus();

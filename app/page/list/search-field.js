@@ -105,6 +105,12 @@ class SearchField extends HTMLElement {
     this.#search(0);
   }
 
+  /** Search for words. */
+  look(words) {
+    this.#words.value = words;
+    this.#search(0);
+  }
+
   /** Show more of what was found. */
   loadMore() {
     this.#wanted += AT_ONCE;

@@ -28,6 +28,7 @@ class TaskList extends HTMLElement {
   connectedCallback() {
     state.addEventListener("change", () => this.#draw());
     addEventListener("hashchange", () => this.#draw());
+    this.addEventListener("focusin", (event) => this.#moveStop(event));
     this.addEventListener("focusin", (event) => (this.#last = event.target.closest("task-row")?.dataset.id ?? null));
   }
 
@@ -47,6 +48,7 @@ class TaskList extends HTMLElement {
     this.#built = 0;
     arrange(this, this.#listParts(place));
     this.#giveBack(held);
+    this.#giveStops();
     if (this.#built < this.#budget) {
       this.#budget = Infinity;
       return;
@@ -75,6 +77,22 @@ class TaskList extends HTMLElement {
     // Where the task is gone, the keys go on with the one that has taken its place.
     const next = held.shown && rows.slice(held.index).find((row) => row.checkVisibility());
     if (next) next.querySelector(".circle").focus({ preventScroll: true });
+  }
+
+  /** Let Tab stop once in each list: where the keys were last, else at its first row. */
+  #giveStops() {
+    for (const rows of this.querySelectorAll(".rows")) {
+      if (!rows.querySelector('.circle[tabindex="0"]') && rows.firstElementChild?.matches("task-row")) {
+        rows.firstElementChild.stops = true;
+      }
+    }
+  }
+
+  #moveStop({ target }) {
+    const row = target.closest("task-row");
+    if (!row || row.stops) return;
+    for (const other of row.parentElement.children) if (other.stops) other.stops = false;
+    row.stops = true;
   }
 
   #listParts(place) {

@@ -5,6 +5,7 @@ import { isLate, readPlace } from "../data/places.js";
 import { state } from "../data/state.js";
 import { openTask } from "../data/opening.js";
 import { choose } from "./chosen-bar.js";
+import { linkText } from "../text/links.js";
 import { openMenu } from "./task-menu.js";
 import { localDue, sayShort, toLocal } from "../text/when.js";
 
@@ -17,11 +18,13 @@ class TaskRow extends HTMLElement {
   /** The words of an edit that was refused: the next edit begins with them. */
   #draft = null;
   #shown = null;
+  #stops = false;
 
   constructor() {
     super();
     this.addEventListener("click", (event) => this.#click(event));
     this.addEventListener("keydown", (event) => this.#press(event));
+    this.addEventListener("keydown", (event) => this.#walk(event));
   }
 
   /** A click beside the buttons opens the task; with Shift or Ctrl it chooses it. */
@@ -41,6 +44,27 @@ class TaskRow extends HTMLElement {
     if (event.repeat) return;
     if (event.key === "Enter") openTask(this.#task.id);
     else toggle(this.#task);
+  }
+
+  /** Left and right go through the row's buttons: the list is one stop for Tab, and each row has three parts. */
+  #walk(event) {
+    const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!by || this.#editing || event.altKey || event.ctrlKey || event.metaKey) return;
+    const parts = [...this.querySelectorAll("button, a")];
+    const next = parts[parts.indexOf(document.activeElement) + by];
+    if (!next) return;
+    event.preventDefault();
+    next.focus();
+  }
+
+  /** Whether Tab stops here, as at one row of each list. */
+  set stops(wanted) {
+    this.#stops = wanted;
+    this.querySelector("button.circle")?.setAttribute("tabindex", wanted ? "0" : "-1");
+  }
+
+  get stops() {
+    return this.#stops;
   }
 
   /** Show a task in a section; the same again changes nothing. */
@@ -73,7 +97,8 @@ class TaskRow extends HTMLElement {
   #makeCircle() {
     const done = this.#task.status === "completed";
     if (this.#task.unsent) return make("span", { class: "circle", role: "img", "aria-label": "Waits for the service" });
-    const names = { class: "circle", type: "button", role: "checkbox", "aria-checked": String(done) };
+    const tabindex = this.#stops ? "0" : "-1";
+    const names = { class: "circle", type: "button", role: "checkbox", "aria-checked": String(done), tabindex };
     const click = (event) => {
       if (event.shiftKey || event.ctrlKey || event.metaKey) return;
       // Only the first of two quick clicks is for this row.
@@ -90,7 +115,7 @@ class TaskRow extends HTMLElement {
       if (event.shiftKey || event.ctrlKey || event.metaKey) return;
       this.edit();
     };
-    const names = { class: "title", type: "button", "aria-label": `${this.#task.title}, edit` };
+    const names = { class: "title", type: "button", tabindex: "-1", "aria-label": `${this.#task.title}, edit` };
     const title = make("button", { ...names, click }, quote(this.#task.title));
     if (!this.#task.notes) return title;
     title.setAttribute("title", this.#task.notes);
@@ -100,6 +125,8 @@ class TaskRow extends HTMLElement {
   #makeFacts(section) {
     const task = this.#task;
     const facts = make("span", { class: "facts" });
+    const link = linkText(task.title).find((each) => each.href);
+    if (link) facts.append(make("a", { ...readAttributes(link), class: "link", tabindex: "-1" }, `${link.hostname} ↗`));
     if (task.parent) facts.append(make("span", { class: "of" }, whisper("part of "), quote(task.parent.title)));
     const { open, total } = task.subtasks ?? {};
     if (total) facts.append(make("span", { class: "steps" }, `${total - open}/${total}`, whisper(" subtasks done")));
@@ -157,7 +184,7 @@ class TaskRow extends HTMLElement {
     if (this.#task.unsent) return "";
     const icon = drawSign("dots");
     const name = `More for ${this.#task.title}`;
-    const names = { class: "more", type: "button", "aria-label": name, title: "Move, remind, repeat, delete" };
+    const names = { class: "more", type: "button", tabindex: "-1", "aria-label": name, title: "Move, remind, repeat, delete" };
     return make(
       "button",
       { ...names, "aria-haspopup": "dialog", click: (event) => openMenu(this.#task, event.currentTarget) },
@@ -231,6 +258,11 @@ function sayHere(local, section) {
   if (section === "Day") return local.slice(11, 16);
   const plain = section === "Today" && local.slice(0, 10) === state.today;
   return plain ? local.slice(11, 16) : sayShort(local, state.today);
+}
+
+/** Return what a link needs. */
+function readAttributes(link) {
+  return Object.fromEntries(["href", "target", "rel"].map((name) => [name, link.getAttribute(name)]));
 }
 
 function nextReminder(task) {
