@@ -1,4 +1,4 @@
-"""A week of somebody's life on the page; every step is also seen by an agent, and told on the topic."""
+"""A week of somebody's life on the page; every step is also seen by an agent, and published on the topic."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -60,15 +60,15 @@ class Life:
         return [task["title"] for task in answer["tasks"]]
 
     def hear(self, *wanted: str) -> None:
-        """Wait until the topic has told exactly these since the last time: `type title`, in any order."""
-        told: Counter[str] = Counter()
+        """Wait until the topic has brought exactly these since the last time: `type title`, in any order."""
+        said: Counter[str] = Counter()
         for _ in range(80):
             fresh = self.served.published()[self.known :]
-            told = Counter(f"{each['type'].split('.')[-1]} {each['data']['data']['task']['title']}" for each in fresh)
-            if sum(told.values()) >= len(wanted):
+            said = Counter(f"{each['type'].split('.')[-1]} {each['data']['data']['task']['title']}" for each in fresh)
+            if sum(said.values()) >= len(wanted):
                 break
             self.page.wait_for_timeout(50)
-        assert told == Counter(wanted)
+        assert said == Counter(wanted)
         self.known += len(wanted)
 
 
