@@ -155,7 +155,7 @@ function escape() {
 
 const PARTS = [
   "place-rail a",
-  "task-list .circle[tabindex='0']",
+  "task-list",
   "add-task .words",
   "task-detail .name",
   "conversation-view textarea",
@@ -165,7 +165,7 @@ const PARTS = [
 /** Bring the keys to the next part of the page, or the one before. */
 function goAround(by) {
   const seen = (selector) => [...document.querySelectorAll(selector)].find((each) => each.checkVisibility());
-  const stops = PARTS.map(seen).filter(Boolean);
+  const stops = PARTS.map((part) => (part === "task-list" ? list().stop : seen(part))).filter(Boolean);
   const boxes = stops.map((each) => each.closest("place-rail, task-list, add-task, task-detail, conversation-view, foot-line"));
   const here = boxes.findIndex((box) => box.contains(document.activeElement));
   const next = here < 0 ? (by > 0 ? 0 : stops.length - 1) : (here + by + stops.length) % stops.length;

@@ -178,7 +178,9 @@ def test_an_agents_question_waits_for_the_person(page: Page, served: Served, art
     page.screenshot(path=artefacts / "question.png")
     card.get_by_role("button", name="Agree").click()
     expect(card).to_have_count(0)
+    expect(page.locator(".agreed")).to_contain_text("Agreed, waiting for Claude")
     assert not served.tool("apply_plan", plan_id=plan_id).is_error
+    expect(page.locator(".agreed")).to_have_count(0)
     expect(row(page, "Meeting")).to_have_count(0)
 
 

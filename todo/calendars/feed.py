@@ -202,8 +202,8 @@ class _Expansion:
             return []
         begin = min([*firsts, last])
         dates: list[str] = []
-        for date in takewhile(lambda date: date <= last, self._schedule.walk(just_before(begin))):
-            dates.append(date)
+        for each in takewhile(lambda each: each <= last, self._schedule.walk(just_before(begin))):
+            dates.append(each)
             if len(dates) > MOST_LEFT_OUT:
                 return [] if ahead is None else [ahead]
         # From the first date that is shown: an instance, or what comes.

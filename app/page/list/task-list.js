@@ -15,6 +15,8 @@ const LONG = 50;
 /** The rows that are built before the first sight of a view, and with each frame after it. */
 const FIRST = 60;
 const EACH_FRAME = 24;
+/** The frames for which a row may be awaited. */
+const PATIENT = 20;
 
 class TaskList extends HTMLElement {
   #parts = new Map();
@@ -24,6 +26,8 @@ class TaskList extends HTMLElement {
   #budget = FIRST;
   #built = 0;
   #last = null;
+  /** The task whose row is to be seen, wherever its section ends. */
+  #shownId = null;
 
   connectedCallback() {
     state.addEventListener("change", () => this.#draw());
@@ -176,6 +180,11 @@ class TaskList extends HTMLElement {
   }
 
   #rows(part, key, tasks, kind, section, limit = this.#limits.get(key) ?? (key === "Today" ? Infinity : AT_ONCE)) {
+    const shown = this.#shownId ? tasks.findIndex((task) => task.id === this.#shownId) + 1 : 0;
+    if (shown > limit) {
+      limit = shown;
+      this.#limits.set(key, shown);
+    }
     const parent = part.querySelector(".rows");
     const known = new Map([...parent.children].map((row) => [row.dataset.id, row]));
     const rows = [];
@@ -223,6 +232,12 @@ class TaskList extends HTMLElement {
     rows[next]?.reach();
   }
 
+  /** Return where the keys come back to the list: the circle that had them last, else the first one. */
+  get stop() {
+    const last = this.#last && this.querySelector(`task-row[data-id="${CSS.escape(this.#last)}"] .circle`);
+    return last?.checkVisibility() ? last : [...this.querySelectorAll(".circle")].find((each) => each.checkVisibility());
+  }
+
   /** Return the row that has the keys. */
   get current() {
     return document.activeElement?.closest?.("task-row") ?? null;
@@ -235,13 +250,19 @@ class TaskList extends HTMLElement {
     return Boolean(row);
   }
 
-  /** Let a task's row be seen for a moment; returns whether there is one. */
-  glow(taskId) {
+  /** Let a task's row be seen for a moment, if its section cuts it off too; the rows before it may take some frames. */
+  glow(taskId, frames = PATIENT) {
     const row = this.querySelector(`task-row[data-id="${CSS.escape(taskId)}"]`);
+    if (!row && frames) {
+      this.#shownId = taskId;
+      this.#draw();
+      requestAnimationFrame(() => this.glow(taskId, frames - 1));
+      return;
+    }
+    this.#shownId = null;
     row?.scrollIntoView({ block: "nearest" });
     row?.classList.add("glows");
     setTimeout(() => row?.classList.remove("glows"), 1_200);
-    return Boolean(row);
   }
 }
 
