@@ -1,10 +1,12 @@
 // The last changes, unfolded over the foot: who did what, in groups, each with its way back.
 import { undoAll } from "./data/actions.js";
 import { goTo } from "./data/opening.js";
-import { arrange, make, makeButton } from "./text/elements.js";
+import { arrange, make, makeButton, quote } from "./text/elements.js";
 import { state } from "./data/state.js";
 import { groupChanges, tellGroup } from "./text/change-sentences.js";
 import { sayMoment } from "./text/when.js";
+
+const MOST = 10;
 
 class ChangeList extends HTMLElement {
   #rows = new Map();
@@ -60,7 +62,7 @@ function drawGroup(group) {
     title: group.length > 1 ? "Take all of it back" : "Take it back",
   });
   const open = tasks.length === 1 && makeButton("Open", () => goTo(tasks[0].task_id), { class: "quiet", "aria-label": `Open: ${words}` });
-  const titles = group.length > 1 ? make("span", { class: "fact" }, tasks.map((task) => `“${task.title}”`).join(", ")) : null;
+  const titles = group.length > 1 ? make("span", { class: "fact" }, ...quoteAll(tasks)) : null;
   return make(
     "li",
     { class: undone ? "undone" : null },
@@ -68,6 +70,11 @@ function drawGroup(group) {
     make("span", { class: "fact" }, sayMoment(group[0].at, zone)),
     make("span", { class: "acts" }, open, !undone && back),
   );
+}
+
+function quoteAll(tasks) {
+  const shown = tasks.slice(0, MOST).flatMap((task, index) => [index ? ", “" : "“", quote(task.title), "”"]);
+  return tasks.length > MOST ? [...shown, ` and ${tasks.length - MOST} more`] : shown;
 }
 
 customElements.define("change-list", ChangeList);

@@ -34,7 +34,7 @@ const MINUTE = 60_000;
 const find = (selector) => document.querySelector(selector);
 
 function openPanel(button, wanted) {
-  for (const other of document.querySelectorAll("header [aria-controls]")) {
+  for (const other of document.querySelectorAll(".tools [aria-controls]")) {
     const panel = document.getElementById(other.getAttribute("aria-controls"));
     const open = other === button && wanted;
     if (panel.hidden === !open) continue;
@@ -46,7 +46,7 @@ function openPanel(button, wanted) {
 }
 
 function installPanels() {
-  for (const button of document.querySelectorAll(".sheet > header [aria-controls]")) {
+  for (const button of document.querySelectorAll(".tools [aria-controls]")) {
     button.addEventListener("click", () => {
       openPanel(button, button.getAttribute("aria-expanded") !== "true");
       if (button.getAttribute("aria-expanded") !== "true") button.focus({ preventScroll: true });

@@ -172,6 +172,7 @@ def test_the_keys_know_where_they_are(page: Page, served: Served) -> None:
     assert page.evaluate(FOCUSED) == "Done: Row 00"
     # Esc leaves a field of the settings.
     page.get_by_role("button", name="me", exact=True).click()
+    expect(page.locator("place-rail")).to_be_visible()
     page.get_by_label("Time zone").focus()
     page.keyboard.press("Escape")
     expect(page.locator("me-panel")).to_be_hidden()

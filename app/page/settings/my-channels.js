@@ -68,7 +68,7 @@ class MyChannels extends HTMLElement {
       make(
         "div",
         { class: "acts" },
-        make("p", {}, hindrance || "Reminders can ring in this browser, also while the page is closed."),
+        make("p", { class: "fact" }, hindrance || "Reminders can ring in this browser, also while the page is closed."),
         ...(hindrance ? [] : [makeButton("Ring here", add, { class: "quiet" })]),
       ),
       ...outside,
@@ -87,7 +87,7 @@ class MyChannels extends HTMLElement {
       ? "While this page is open, reminders show outside it too."
       : "Reminders show in this page alone, and with it closed nothing rings here.";
     const button = makeButton(on ? "In the page alone" : "Show outside too", change, { class: "quiet" });
-    return [make("div", { class: "acts" }, make("p", {}, said), button)];
+    return [make("div", { class: "acts" }, make("p", { class: "fact" }, said), button)];
   }
 
   #drawForm(kinds) {
