@@ -144,9 +144,7 @@ def test_one_field_goes_everywhere(page: Page, served: Served) -> None:
 def test_the_keys_know_where_they_are(page: Page, served: Served) -> None:
     for number in range(40):
         served.add(f"Row {number:02}")
-    title = (
-        "Read https://example.org/a before the meeting with everybody who is there, and write down what they say"
-    )
+    title = "Read https://example.org/a before the meeting with everybody who is there, and write down what they say"
     add(page, title)
     # What was added last comes into sight, with its address as a link and its title in the whole row.
     last = row(page, title)

@@ -14,6 +14,8 @@ const MOST_SINGLY = 40;
 /** The tasks that a change names; one with so many may have touched more. */
 const NAMED = 10;
 const TOGETHER = 40;
+/** The first sight of a list comes before the rest of it. */
+const BEHIND = 50;
 const HEAL_EVERY = 2_000;
 let wanted = MORE;
 let running = null;
@@ -124,8 +126,8 @@ async function loadOnce() {
       performance.mark("page-ready");
     }
     await all;
-    // The rest of a long list comes while it is looked at.
-    fill(filled);
+    // The rest of a long list comes while its first rows are looked at.
+    setTimeout(fill, BEHIND, filled);
     if (!filled.cursor) keepList(state.remember());
     await deliver();
     // Answers from before the network was lost do not say that it is back.

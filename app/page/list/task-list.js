@@ -13,8 +13,15 @@ const AT_ONCE = 60;
 const MORE = 200;
 const LONG = 50;
 /** The rows that are built before the first sight of a view, and with each frame after it. */
-const FIRST = 60;
+const FIRST = Math.ceil(innerHeight / 44) + 2;
 const EACH_FRAME = 24;
+/** The width of the list in pixels, without the room around it, up to which it is narrow. */
+const NARROW = 560;
+/** Up to this one the days of a week stand below each other. */
+const SLIM = 840;
+const PADDING = 24;
+/** So many rows are higher than any window. */
+const FULL = 100;
 /** The frames for which a row may be awaited. */
 const PATIENT = 20;
 
@@ -32,6 +39,8 @@ class TaskList extends HTMLElement {
   connectedCallback() {
     state.addEventListener("change", () => this.#draw());
     addEventListener("hashchange", () => this.#draw());
+    new ResizeObserver(() => this.#fit()).observe(this.parentElement);
+    this.#fit();
     this.addEventListener("focusin", (event) => this.#moveStop(event));
     this.addEventListener("focusin", (event) => (this.#last = event.target.closest("task-row")?.dataset.id ?? null));
   }
@@ -53,6 +62,7 @@ class TaskList extends HTMLElement {
     arrange(this, this.#listParts(place));
     this.#giveBack(held);
     this.#giveStops();
+    this.parentElement.classList.toggle("full", this.querySelectorAll("task-row").length > FULL);
     if (this.#built < this.#budget) {
       this.#budget = Infinity;
       return;
@@ -61,6 +71,13 @@ class TaskList extends HTMLElement {
       this.#budget = this.#built + EACH_FRAME;
       this.#draw();
     });
+  }
+
+  /** Let facts stand below their titles, and days below each other, where there is no room beside. */
+  #fit() {
+    const width = this.parentElement.clientWidth - PADDING;
+    this.parentElement.classList.toggle("narrow", width <= NARROW);
+    this.parentElement.classList.toggle("slim", width <= SLIM);
   }
 
   /** Remember the focus, since a row that moves to another section is rebuilt there. */
