@@ -98,8 +98,9 @@ def main(arguments):
     # PYTHONPATH, unlike a .pth file, lets checkouts share an environment, and the caller's directory stays; -P keeps
     # an `app` folder that lies there from being taken for ours. The time zones are those of the locked tzdata.
     os.environ.update({"TODO_TEST_LONG": "1"} if "--long" in arguments else {}, PYTHONPATH=str(ROOT), PYTHONTZPATH="")
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # images set it: each start would compile the product again, 1 s
     if first != "test":
-        named = ["app.release"] if first == "release" else ["app.cli.main", first]
+        named = ["app.release"] if first == "release" else ["evolution_todo", first]
         command = [python, "-P", "-m", *named, *arguments[1:]]
         if not WINDOWS:
             os.execv(python, command)

@@ -12,7 +12,8 @@ import httpx2
 from agent.messages import Finished, ModelRequest, Piece, TextPiece, ToolCall
 from app.bench.processes import start_child
 from app.bench.rows import Row, hold, pick
-from app.http.server import bind, build_server, calm_collector
+from app.http.server import bind, build_server
+from app.runtime import calm_collector, run_program
 from app.service import open_service
 from app.settings import load_settings
 
@@ -93,6 +94,4 @@ async def _serve() -> None:
 
 
 if __name__ == "__main__":
-    from app.runtime import run_program
-
     run_program(_serve())

@@ -10,7 +10,7 @@ from infra.live.ports import find_free_port
 
 async def measure_idling(folder: Path, settle: float, seconds: float) -> list[Row]:
     """Start `serve` on an empty folder, let it settle, and measure it."""
-    async with start_child("app.cli.main", "serve", folder=folder, ready=False, port=find_free_port()) as child:
+    async with start_child("evolution_todo", "serve", folder=folder, ready=False, port=find_free_port()) as child:
         await asyncio.sleep(settle)
         memory = child.read_memory()
         before = child.read_cpu()

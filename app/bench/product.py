@@ -15,8 +15,9 @@ from sqlalchemy import Connection, text
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.http.app import build_app
-from app.http.server import bind, calm_collector
+from app.http.server import bind
 from app.identity import LOCAL_PERSON
+from app.runtime import calm_collector, run_program
 from app.service import Service, migrate_database, open_service
 from app.settings import load_settings
 from events.catalog import EventType, TaskEvent
@@ -150,6 +151,4 @@ async def serve() -> None:
 
 
 if __name__ == "__main__":
-    from app.runtime import run_program
-
     run_program(serve())

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, bindparam, text, update
 from app.access.people import add_person
 from app.bench.processes import start_child
 from app.bench.rows import Row, compare, hold, pick
-from app.http.server import calm_collector
+from app.runtime import calm_collector, run_program
 from app.service import Service, open_service
 from app.settings import load_settings
 from app.system import SystemClock, SystemIds
@@ -192,6 +192,4 @@ def _write64(data: bytes) -> str:
 
 
 if __name__ == "__main__":
-    from app.runtime import run_program
-
     run_program(run(int(sys.argv[1]), int(sys.argv[2])))

@@ -8,8 +8,8 @@ from time import perf_counter
 
 from app.bench.processes import start_child
 from app.bench.rows import Row, hold, pick
-from app.http.server import calm_collector
 from app.identity import LOCAL_PERSON
+from app.runtime import calm_collector, run_program
 from app.service import Service, open_service
 from app.settings import load_settings
 from app.storage.sqlite import SqliteFile
@@ -86,6 +86,4 @@ async def run(seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    from app.runtime import run_program
-
     run_program(run(float(sys.argv[1])))

@@ -9,7 +9,8 @@ import uvicorn
 from pydantic_core import from_json, to_json
 from starlette.types import Receive, Scope, Send
 
-from app.http.server import bind, calm_collector
+from app.http.server import bind
+from app.runtime import calm_collector, run_program
 
 
 class Notes:
@@ -62,6 +63,4 @@ async def serve(port: int) -> None:
 
 
 if __name__ == "__main__":
-    from app.runtime import run_program
-
     run_program(serve(int(sys.argv[1])))

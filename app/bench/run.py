@@ -18,7 +18,7 @@ from app.bench.safety import measure_safety
 from app.bench.schedule import measure_scheduling
 from app.bench.searches import measure_searches
 from app.bench.second_wall import measure_second_wall
-from app.http.server import calm_collector
+from app.runtime import calm_collector
 from infra.live.programs import ToolsMissing
 
 

@@ -16,9 +16,9 @@ from sqlalchemy import text
 from app.bench.processes import start_child
 from app.bench.rows import Row, compare, hold, pick
 from app.dapr.bindings import run_steps
-from app.http.server import calm_collector
 from app.identity import LOCAL_PERSON, LOCAL_USER, SCHEDULER, ensure_local_user
 from app.migrations import migrate_file
+from app.runtime import calm_collector, run_program
 from app.service import Service, open_service
 from app.settings import load_settings
 from app.storage.sqlite import SqliteFile
@@ -231,6 +231,4 @@ async def run(kind: str, count: int) -> None:
 
 
 if __name__ == "__main__":
-    from app.runtime import run_program
-
     run_program(run(sys.argv[1], int(sys.argv[2])))

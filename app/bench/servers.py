@@ -13,7 +13,8 @@ from pydantic import BaseModel
 from starlette.types import ASGIApp
 
 from app.http.app import build_app
-from app.http.server import bind, calm_collector
+from app.http.server import bind
+from app.runtime import calm_collector, run_program
 from app.service import open_service
 from app.settings import load_settings
 
@@ -72,6 +73,4 @@ async def serve(kind: str) -> None:
 
 
 if __name__ == "__main__":
-    from app.runtime import run_program
-
     run_program(serve(sys.argv[1]))

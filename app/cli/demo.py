@@ -16,7 +16,8 @@ from rich.console import Console
 
 from app.cli.demo_people import perform_people
 from app.cli.demo_stage import Missed, Stage
-from app.http.server import calm_collector, serve_aside
+from app.http.server import serve_aside
+from app.runtime import calm_collector
 from app.settings import load_settings
 
 PATIENCE_SECONDS = 15.0

@@ -353,7 +353,3 @@ def _settings() -> Settings:
 def _fail(message: str) -> NoReturn:
     print(message, file=sys.stderr)
     sys.exit(1)
-
-
-if __name__ == "__main__":
-    main()

@@ -8,8 +8,8 @@ from contextlib import suppress
 from dataclasses import replace
 
 from app.access.door import TRUSTED_FOR, admit_program
-from app.http.server import calm_collector
 from app.identity import StdioIdentity
+from app.runtime import calm_collector
 from app.service import Service, open_service
 from app.settings import Settings
 from app.system import SystemIds

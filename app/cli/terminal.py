@@ -18,7 +18,7 @@ from agent.conversation import Conversation
 from agent.turn_events import Begun, CallFinished, ConfirmationWanted, Done, Failed, Text, TurnEvent
 from app.access.door import admit_program
 from app.assistant import OFFLINE, build_conversation
-from app.http.server import calm_collector
+from app.runtime import calm_collector
 from app.service import Service, open_service
 from app.settings import Settings
 from todo.activity.feeds import list_notifications, newest_positions

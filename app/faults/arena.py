@@ -181,7 +181,7 @@ class Arena:
             sys.executable,
             "-P",
             "-m",
-            "app.cli.main",
+            "evolution_todo",
             "worker" if role == "worker" else "serve",
         ]
         program = Program(f"serve-{number}", command, folder, environment, restart=True)

@@ -2,7 +2,6 @@
 
 import asyncio
 import errno
-import gc
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -15,7 +14,7 @@ from agent.messages import ChatModel
 from app.access.strangers import read_networks
 from app.http.app import build_app
 from app.http.protocol import GuardedProtocol, Places, guard_connections
-from app.runtime import raise_file_limit
+from app.runtime import calm_collector, raise_file_limit
 from app.service import Service, open_service
 from app.settings import Settings
 from app.storage.wakeup import wait_until
@@ -163,16 +162,6 @@ def _say_why(error: OSError, host: str, port: int, setting: str) -> str:
         return f"Port {port} may not be used by this user. Set {setting} to one above 1023."
     address = setting.replace("PORT", "HOST")
     return f"{host} cannot be listened on: it is not an address of this machine. Set {address} to one, such as 0.0.0.0."
-
-
-def calm_collector() -> None:
-    """Make the garbage collector rare and exclude the objects of start-up, which live as long as the process.
-
-    Measured: p99 falls from 90-120 ms to 15-18 ms.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
 
 
 def show_banner(settings: Settings, service: Service) -> None:

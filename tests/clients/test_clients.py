@@ -155,7 +155,7 @@ def test_a_client_lists_the_tools_creates_finds_and_is_told_its_mistake(
     url, folder = service
     # Some clients start servers with an environment of their own making.
     settings = [f"PYTHONPATH={ROOT}", f"TODO_DATA_DIR={folder}", "TODO_ZONE=Europe/Berlin"]
-    command = ["env", *settings, sys.executable, "-m", "app.cli.main", "mcp"]
+    command = ["env", *settings, sys.executable, "-m", "evolution_todo", "mcp"]
     seen = play(row, over, tmp_path, f"{url}/mcp", command)
     assert sorted(seen["tools"]) == sorted(NAMES)
     assert seen["title"] in seen["made"]

@@ -103,7 +103,7 @@ def run_product(
                 "APP_API_TOKEN": TOKEN,
                 "DAPR_API_TOKEN": TOKEN,
             }
-            command = [sys.executable, "-P", "-m", "app.cli.main", "worker" if role == "worker" else "serve"]
+            command = [sys.executable, "-P", "-m", "evolution_todo", "worker" if role == "worker" else "serve"]
             program = Program("product", [*command], folder, environment)
             stack.callback(program.stop)
             stack.callback(daprd.stop)

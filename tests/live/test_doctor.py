@@ -29,7 +29,7 @@ def environment(folder: Path, daprd: Daprd, port: int) -> dict[str, str]:
 
 def examine(settings: dict[str, str]) -> tuple[int, dict[str, dict[str, Any]]]:
     done = subprocess.run(
-        [sys.executable, "-m", "app.cli.main", "doctor", "--json"],
+        [sys.executable, "-m", "evolution_todo", "doctor", "--json"],
         env=settings,
         capture_output=True,
         text=True,
@@ -60,7 +60,7 @@ def settings(daprd: Daprd, tmp_path: Path) -> dict[str, str]:
 @pytest.fixture
 def served(settings: dict[str, str], daprd: Daprd) -> Iterator[None]:
     with subprocess.Popen(
-        [sys.executable, "-m", "app.cli.main", "serve"], env=settings, stderr=subprocess.DEVNULL
+        [sys.executable, "-m", "evolution_todo", "serve"], env=settings, stderr=subprocess.DEVNULL
     ) as serve:
 
         def is_ready() -> bool:

@@ -85,7 +85,7 @@ def test_a_chain_that_is_still_being_built_can_be_taken_down(tmp_path: Path) -> 
     def list_programs(pid: int) -> list[int]:
         return [each for each in list_tree(pid) if "sleep" in Path(f"/proc/{each}/comm").read_text("utf-8")]
 
-    with subprocess.Popen([sys.executable, "-m", "app.cli.main", "live", "up"], env=environment) as building:
+    with subprocess.Popen([sys.executable, "-m", "evolution_todo", "live", "up"], env=environment) as building:
         wait_until(lambda: bool(list_programs(building.pid)), SECONDS, "it has begun")
         pids = list_tree(building.pid)
         assert "on its way" in call(environment, "status").stderr
@@ -116,7 +116,7 @@ def start_up(environment: dict[str, str]) -> int:
 
 def call(environment: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "app.cli.main", "live", *words],
+        [sys.executable, "-m", "evolution_todo", "live", *words],
         env=environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,

@@ -40,7 +40,7 @@ class Guarded:
         address = self.chain.kafka.nodes[0].listeners[listener]
         kept = {name: value for name, value in os.environ.items() if not name.startswith("TODO_")}
         return subprocess.run(
-            [sys.executable, "-m", "app.cli.main", "events", "verify", "--no-database", "--json"],
+            [sys.executable, "-m", "evolution_todo", "events", "verify", "--no-database", "--json"],
             env=kept
             | {"TODO_KAFKA_BROKERS": address}
             | {f"TODO_KAFKA_{name}": each for name, each in settings.items()},

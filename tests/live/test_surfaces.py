@@ -153,7 +153,7 @@ async def open_calls(surface: str, stage: LiveStage) -> AsyncIterator[Call]:
         return
     transport, mode = surface.split()
     command = StdioServerParameters(
-        command=sys.executable, args=["-P", "-m", "app.cli.main", "mcp"], env=stage.product.environment
+        command=sys.executable, args=["-P", "-m", "evolution_todo", "mcp"], env=stage.product.environment
     )
     server = streamable_http_client(f"{stage.product.url}/mcp", http_client=stage.http)
     async with Client(server if transport == "http" else command, mode=mode) as client:

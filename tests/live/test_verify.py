@@ -38,7 +38,7 @@ class Verified:
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("TODO_")}
         return subprocess.run(
-            [sys.executable, "-m", "app.cli.main", "events", "verify", *words],
+            [sys.executable, "-m", "evolution_todo", "events", "verify", *words],
             env=kept | self.settings,
             capture_output=True,
             text=True,

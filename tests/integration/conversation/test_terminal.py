@@ -20,7 +20,7 @@ def database(tmp_path: Path, storage: str) -> None:
 
 def chat(folder: Path, *words: str, lines: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "app.cli.main", "chat", *words],
+        [sys.executable, "-m", "evolution_todo", "chat", *words],
         env={**environment(folder), "COLUMNS": "160", **settings},
         cwd=ROOT,
         input=lines,

@@ -25,7 +25,7 @@ INITIALIZE = {
 
 def start(folder: Path, *words: str, port: int = 0, **settings: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-m", "app.cli.main", *words],
+        [sys.executable, "-m", "evolution_todo", *words],
         env={**environment(folder, port), "TODO_DATABASE_URL": "sqlite:///todo.db", **settings},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -51,7 +51,7 @@ async def running_serve(folder: Path, port: int, **settings: str) -> AsyncIterat
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
-                "app.cli.main",
+                "evolution_todo",
                 "serve",
                 env={**environment(folder, port), **settings},
                 stderr=asyncio.subprocess.DEVNULL,
@@ -84,6 +84,9 @@ async def until_ready(http: httpx2.AsyncClient) -> None:
 class Tally:
     """The acknowledged tasks, with the times of acknowledgement and of arrival on the stream."""
 
+    until: float = float("inf")
+    writing: set[str] = field(default_factory=set)
+    """The writers with a first answer: a kill before that would measure how long programs take to start."""
     acknowledged: dict[str, float] = field(default_factory=dict)
     latencies: list[float] = field(default_factory=list)
     streamed: dict[str, float] = field(default_factory=dict)
@@ -91,31 +94,32 @@ class Tally:
     retried: int = 0
 
 
-async def write_by_stdio(folder: Path, name: str, until: float, tally: Tally) -> None:
+async def write_by_stdio(folder: Path, name: str, tally: Tally) -> None:
     """Create tasks through a stdio server; when it is killed, start another and repeat the call by its id."""
     parameters = StdioServerParameters(
-        command=sys.executable, args=["-m", "app.cli.main", "mcp"], env=environment(folder), cwd=str(Path.cwd())
+        command=sys.executable, args=["-m", "evolution_todo", "mcp"], env=environment(folder), cwd=str(Path.cwd())
     )
     number = 0
-    while time.monotonic() < until:
+    while time.monotonic() < tally.until:
         with contextlib.suppress(Exception):  # the server was killed: the loop starts the next one
             async with Client(parameters) as client:
-                while time.monotonic() < until:
+                while time.monotonic() < tally.until:
                     started = time.monotonic()
                     title = f"{name} {number}"
                     result = await client.call_tool("create_task", {"title": title, "request_id": title})
                     note(tally, started, result.is_error, str(result.content), (result.structured_content or {}))
+                    tally.writing.add(name)
                     number += 1
                     await asyncio.sleep(max(0.0, started + 1 / RATE_PER_WRITER - time.monotonic()))
-        if time.monotonic() < until:
+        if time.monotonic() < tally.until:
             tally.retried += 1
 
 
-async def write_by_rest(port: int, name: str, until: float, tally: Tally) -> None:
+async def write_by_rest(port: int, name: str, tally: Tally) -> None:
     """Create tasks over REST; a call that meets a killed server is repeated by its key."""
     number = 0
     async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10) as http:
-        while time.monotonic() < until:
+        while time.monotonic() < tally.until:
             started = time.monotonic()
             title = f"{name} {number}"
             try:
@@ -125,6 +129,7 @@ async def write_by_rest(port: int, name: str, until: float, tally: Tally) -> Non
                 await asyncio.sleep(0.1)
                 continue
             note(tally, started, response.is_error, response.text, response.json())
+            tally.writing.add(name)
             number += 1
             await asyncio.sleep(max(0.0, started + 1 / RATE_PER_WRITER - time.monotonic()))
 
@@ -225,13 +230,15 @@ async def run_writers(folder: Path, kills: int) -> tuple[Tally, list[float]]:
     gaps: list[float] = []
     async with running_serve(folder, port):
         stream = asyncio.create_task(follow_stream(port, tally))
-        until = time.monotonic() + SECONDS + 2
-        work = [write_by_rest(port, "rest", until, tally)]
-        work += [write_by_stdio(folder, f"stdio {index}", until, tally) for index in range(STDIO_SERVERS)]
+        work = [write_by_rest(port, "rest", tally)]
+        work += [write_by_stdio(folder, f"stdio {index}", tally) for index in range(STDIO_SERVERS)]
         writers = [asyncio.create_task(each) for each in work]
+        async with asyncio.timeout(60):
+            while len(tally.writing) < len(writers):
+                await asyncio.sleep(0.05)
+        tally.until = time.monotonic() + SECONDS
         if kills:
-            await asyncio.sleep(2)
-            gaps = await kill_leaders(folder, until, kills)
+            gaps = await kill_leaders(folder, tally.until, kills)
         await asyncio.gather(*writers)
         await drained(folder)
         await streamed(tally)

@@ -32,7 +32,7 @@ ROOT = Path(__file__).parents[3]
 
 def run_cli(folder: Path, *words: str, **extra: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "app.cli.main", *words],
+        [sys.executable, "-m", "evolution_todo", *words],
         env={**environment(folder), **extra},
         cwd=ROOT,
         capture_output=True,
@@ -141,7 +141,7 @@ def test_an_entry_of_the_log_is_one_line_and_a_worker_shows_only_what_it_serves(
     run_cli(tmp_path, "tool", "create_task", '{"title": "Buy milk"}', **on_dapr)
     shown = []
     with subprocess.Popen(
-        [sys.executable, "-m", "app.cli.main", "worker"],
+        [sys.executable, "-m", "evolution_todo", "worker"],
         env={**environment(tmp_path), **on_dapr},
         cwd=ROOT,
         stderr=subprocess.PIPE,
@@ -196,7 +196,7 @@ def test_a_clients_snippet_can_be_read_back(client: str) -> None:
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 async def test_a_stdio_server_answers_both_revisions(tmp_path: Path, mode: str) -> None:
     parameters = StdioServerParameters(
-        command=sys.executable, args=["-m", "app.cli.main", "mcp"], env=environment(tmp_path), cwd=ROOT
+        command=sys.executable, args=["-m", "evolution_todo", "mcp"], env=environment(tmp_path), cwd=ROOT
     )
     async with Client(parameters, mode=mode) as client:
         result = await client.call_tool("create_task", {"title": "From an IDE"})
