@@ -105,10 +105,10 @@ async function loadOnce() {
     const filled = { touched: new Set() };
     filling = filled;
     const tasks = loadTasks(filled);
+    // What is folded comes after what is seen first.
+    const seen = state.loaded ? tasks : tasks.then(() => new Promise((resolve) => setTimeout(resolve, BEHIND)));
     const rest = [
-      loadPages({ kind: "recurring" }, MOST_SERIES).then(({ tasks: series }) => {
-        state.series = series;
-      }),
+      seen.then(loadSeries),
       call("GET", "/api/changes?limit=50").then((answer) => state.learn(answer.changes)),
       call("GET", address("/api/notifications", { unread: true, limit: 200 })).then((answer) => {
         state.notifications = answer.notifications;
@@ -221,6 +221,10 @@ export async function loadPages(query, most) {
   const minimum = Boolean(answer.total_is_minimum);
   const near = answer.near_titles ?? [];
   return { tasks, total: answer.total, minimum, more: Boolean(answer.next_cursor), cursor: answer.next_cursor, near };
+}
+
+async function loadSeries() {
+  state.series = (await loadPages({ kind: "recurring" }, MOST_SERIES)).tasks;
 }
 
 async function loadDone() {

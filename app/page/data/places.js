@@ -111,7 +111,7 @@ export function countPlaces() {
   const counts = { all: 0, today: 0, week: 0, inbox: 0 };
   for (const task of state.openTasks()) {
     if (task.status !== "open") continue;
-    counts.all += 1;
+    if (isOf(task, { name: "all" })) counts.all += 1;
     if (!task.list) counts.inbox += 1;
     const name = nameSection(task, moment);
     if (name === "Overdue" || name === "Today") counts.today += 1;
