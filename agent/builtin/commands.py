@@ -146,7 +146,7 @@ class Responder:
         calls = list(exchange.calls)
         if not intent.tool:
             return None if calls else self._talk(intent)
-        if intent.target is not None and "task_id" not in intent.args:
+        if intent.target is not None and intent.aims not in intent.args:
             aimed = self._find_target(intent, intent.target, calls)
             if not isinstance(aimed, Intent):
                 return aimed
@@ -318,7 +318,7 @@ def _title(row: Row) -> str:
 
 def _aim(intent: Intent, row: Row) -> Intent:
     """Return the intent on the task of a row; if the person named a clock time only, the task keeps its day."""
-    args = {"task_id": row["id"], **intent.args}
+    args = {intent.aims: row["id"], **intent.args}
     before = str(row.get("due_local", ""))
     if intent.keeps_day and len(before) >= 10:
         # "Make it 8" keeps the half of the day too.

@@ -51,6 +51,8 @@ class Intent:
     caution: str = ""
     """When to ask before acting on a task that was found: an answer of the file to ask always, or `list`, `whole` or a
     verb, by which `is_certain` compares the words."""
+    aims: str = "task_id"
+    """The argument that takes the id of the task that was found."""
     note: str = ""
     """The answer that follows a success."""
     is_unasked: bool = False

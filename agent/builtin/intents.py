@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from agent.builtin import list_intents, series_intents, task_intents
+from agent.builtin import list_intents, place_intents, series_intents, task_intents
 from agent.builtin.intent import Intent, Slots, Target
 from agent.builtin.language import Language
 from agent.builtin.reader import Reader
@@ -58,6 +58,12 @@ COMPLETE: dict[str, Callable[[Reader, Intent], Intent]] = {
     "list_tagged": list_intents.list_tagged,
     "list_named": list_intents.list_named,
     "put_in_list": task_intents.put_in_list,
+    "add_subtask": place_intents.add_subtask,
+    "list_subtasks": place_intents.list_subtasks,
+    "begin_at": place_intents.begin_at,
+    "move_list": place_intents.move_list,
+    "shift_list": place_intents.shift_list,
+    "complete_list": place_intents.complete_list,
     "list_priority": list_intents.list_priority,
     "list_completed": list_intents.list_completed,
     "list_due": list_intents.list_due,
@@ -256,7 +262,7 @@ def _offer(reader: Reader) -> Intent:
     intent, whole = _build(reader, "create", {"what": reader.sentence}), reader.restore(reader.sentence)
     if reader.is_question:
         return Intent(name="miss")
-    is_timed = bool({"due", "rule"} & intent.args.keys())
+    is_timed = bool({"due", "rule", "start"} & intent.args.keys())
     first, reading = reader.sentence.split(" ", 1)[0].lower(), reader.language.reading
     is_errand = first in reading["errands"] and " " in reader.sentence
     is_statement = re.search(reading["statement"], reader.sentence.lower()) is not None

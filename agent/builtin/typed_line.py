@@ -254,9 +254,17 @@ def _find_tail(reader: Reader, words: list[Word]) -> tuple[Part, int] | None:
     for match in re.finditer(reading["start_tail"], text, flags=re.IGNORECASE):
         count = len(text[match.start() :].strip(" ,").split())
         when = reader.read_time(text[match.end() :].strip())
+        counts = re.match(reading["start_of_rule"], match[0], flags=re.IGNORECASE)
+        if counts and _ends_with_rule(reader, text[: match.start()]):
+            continue
         if when is not None and when.due and count < len(words):
             return Part("start", tuple(words[-count:]), when.due), count
     return None
+
+
+def _ends_with_rule(reader: Reader, text: str) -> bool:
+    split = reader.split(text)
+    return split.when is not None and bool(split.when.rule)
 
 
 def _read_reminder(reader: Reader, text: str) -> str | None:

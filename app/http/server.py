@@ -18,6 +18,7 @@ from app.runtime import calm_collector, raise_file_limit
 from app.service import Service, open_service
 from app.settings import Settings
 from app.storage.wakeup import wait_until
+from events.ports import Clock
 
 KEEP_ALIVE_SECONDS = 75
 """How long an unused connection stays open: longer than the pools of clients and proxies keep theirs (5 to 60 s)."""
@@ -40,10 +41,10 @@ async def serve(settings: Settings) -> None:
 
 
 @asynccontextmanager
-async def serve_aside(settings: Settings) -> AsyncIterator[tuple[str, Service]]:
+async def serve_aside(settings: Settings, clock: Clock | None = None) -> AsyncIterator[tuple[str, Service]]:
     """Serve beside other work in this event loop; yields (address, service)."""
     listeners = bind_all(settings)
-    async with open_service(settings) as service:
+    async with open_service(settings, clock) as service:
         server = build_server(service)
         # The owner of this loop keeps its signal handlers.
         serving = asyncio.create_task(server._serve(listeners))  # noqa: SLF001  # serve() installs signal handlers

@@ -1,24 +1,38 @@
 // The line at the foot: the last change, its actor and its undo; or that the service is out of reach.
-import { doAgain, takeBack } from "./data/actions.js";
+import "./change-list.js";
+import { doAgain, takeBack, undoAll } from "./data/actions.js";
 import { make, makeButton } from "./text/elements.js";
 import { state } from "./data/state.js";
-import { tellChange } from "./text/change-sentences.js";
+import { groupChanges, tellChange, tellGroup } from "./text/change-sentences.js";
 import { sayMoment } from "./text/when.js";
 
 class FootLine extends HTMLElement {
   #text = make("p", { role: "status", "aria-live": "polite" });
   #back = makeButton("Undo", takeBack, { class: "quiet", title: "Take it back (z)" });
   #again = makeButton("Redo", doAgain, { class: "quiet", title: "Do it again (Shift Z)", hidden: true });
+  #all = makeButton("Undo all", () => undoAll(this.#group), { class: "quiet", hidden: true });
+  #memory = makeButton("Changes", () => document.querySelector("change-list").toggle(), {
+    class: "quiet memory",
+    "aria-expanded": "false",
+    title: "The last changes (u)",
+  });
   #change;
+  /** What the last actor did of one kind within a minute. */
+  #group = [];
   #drawn = "";
 
   connectedCallback() {
-    this.append(this.#text, this.#back, this.#again);
+    this.append(this.#text, this.#all, this.#back, this.#again, this.#memory);
     state.addEventListener("change", () => this.#draw());
   }
 
   #draw() {
     this.#change = state.redoable ?? state.undoable;
+    const [group = []] = groupChanges(state.changes);
+    const isMany = group.length > 1 && group[0].actor.kind === "agent" && !group[0].undone_by;
+    this.#group = isMany ? group : [];
+    this.#all.hidden = !isMany || !state.connected || Boolean(state.said);
+    this.#memory.hidden = !state.changes.length;
     this.#back.hidden = !state.undoable || !state.connected;
     this.#again.hidden = !state.redoable || !state.connected;
     this.classList.toggle("lost", !state.connected);
@@ -41,6 +55,7 @@ class FootLine extends HTMLElement {
     if (state.said) return [state.said.text];
     const [last] = state.changes;
     if (!last) return [""];
+    if (this.#group.length) return tellGroup(this.#group, state.changes, { zone: state.me.zone, today: state.today });
     // The button undoes the change beside it.
     const shown = last.kind === "make_instances" ? (this.#change ?? last) : last;
     return tellChange(shown, state.changes, { zone: state.me.zone, today: state.today });

@@ -1,8 +1,8 @@
 // The page as a whole: its panels, its keys, and the mark that it is ready.
 import { doAgain, edit, takeBack } from "./data/actions.js";
-import { openTask } from "./data/opening.js";
+import { goTo, openTask } from "./data/opening.js";
 import { namePlace, readPlace } from "./data/places.js";
-import { isWriting } from "./text/elements.js";
+import { isComposing, isWriting } from "./text/elements.js";
 import { keepFresh, load } from "./data/loading.js";
 import { installWorker, watchPresence } from "./data/push.js";
 import { state } from "./data/state.js";
@@ -13,6 +13,7 @@ import "./list/add-task.js";
 import { choose, chooseNone } from "./list/chosen-bar.js";
 import "./list/place-rail.js";
 import { moveBy, moveTo } from "./list/week-board.js";
+import "./command-field.js";
 import "./conversation/conversation-view.js";
 import "./foot-line.js";
 import "./settings/key-help.js";
@@ -33,7 +34,7 @@ const MINUTE = 60_000;
 const find = (selector) => document.querySelector(selector);
 
 function openPanel(button, wanted) {
-  for (const other of document.querySelectorAll("header [aria-controls]")) {
+  for (const other of document.querySelectorAll(".tools [aria-controls]")) {
     const panel = document.getElementById(other.getAttribute("aria-controls"));
     const open = other === button && wanted;
     if (panel.hidden === !open) continue;
@@ -45,10 +46,10 @@ function openPanel(button, wanted) {
 }
 
 function installPanels() {
-  for (const button of document.querySelectorAll(".sheet > header [aria-controls]")) {
+  for (const button of document.querySelectorAll(".tools [aria-controls]")) {
     button.addEventListener("click", () => {
       openPanel(button, button.getAttribute("aria-expanded") !== "true");
-      if (button.getAttribute("aria-expanded") !== "true") button.focus();
+      if (button.getAttribute("aria-expanded") !== "true") button.focus({ preventScroll: true });
     });
   }
 }
@@ -136,6 +137,7 @@ const KEYS = {
   3: () => current() && edit(current(), { priority: "low" }),
   4: () => current() && edit(current(), { priority: "none" }),
   z: takeBack,
+  u: () => find("change-list").toggle(),
   Z: doAgain,
   s: () => find("[aria-controls=search]").click(),
   "[": () => fold(!document.body.classList.contains("folded")),
@@ -151,8 +153,74 @@ function escape() {
   else openPanel(null, false);
 }
 
+const PARTS = [
+  "place-rail a",
+  "task-list",
+  "add-task .words",
+  "task-detail .name",
+  "conversation-view textarea",
+  "foot-line button",
+];
+
+/** Bring the keys to the next part of the page, or the one before. */
+function goAround(by) {
+  const seen = (selector) => [...document.querySelectorAll(selector)].find((each) => each.checkVisibility());
+  const stops = PARTS.map((part) => (part === "task-list" ? list().stop : seen(part))).filter(Boolean);
+  const boxes = stops.map((each) => each.closest("place-rail, task-list, add-task, task-detail, conversation-view, foot-line"));
+  const here = boxes.findIndex((box) => box.contains(document.activeElement));
+  const next = here < 0 ? (by > 0 ? 0 : stops.length - 1) : (here + by + stops.length) % stops.length;
+  stops[next]?.focus();
+}
+
+/** The keys that work everywhere, in a field too; returns whether it was one of them. */
+function pressAnywhere(event) {
+  if (event.key === "F6") goAround(event.shiftKey ? -1 : 1);
+  else if (event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey) {
+    find("command-field").open(listDeeds());
+  } else return false;
+  event.preventDefault();
+  return true;
+}
+
+/** Return every deed with its key, for the command field. */
+function listDeeds() {
+  const task = current();
+  const deed = (words, key, act) => ({ words, key, act: act ?? KEYS[key] });
+  const own = task
+    ? [
+        deed(`Open “${task.title}”`, "o", () => openTask(task.id)),
+        deed(`Move “${task.title}” to today`, "t", () => moveTo(task.id, state.today)),
+        deed(`Move “${task.title}” to next week`, "w", () => moveTo(task.id, nextMonday(state.today))),
+      ]
+    : [];
+  return [
+    ...own,
+    deed("New task", "n"),
+    deed("Write in the conversation", "/"),
+    deed("Take the last change back", "z"),
+    deed("Do it again", "Z"),
+    deed("The last changes", "u"),
+    deed("Search", "s"),
+    deed("Fold the conversation", "["),
+    deed("Light or dark", "", () => find("#look").click()),
+    deed("Settings", "", () => find("[aria-controls=me]").click()),
+    deed("Statistics", "", () => find("[aria-controls=statistics]").click()),
+    deed("Keys", "?"),
+  ];
+}
+
+/** Close the panel around a field; the keys go back to its button. */
+function leavePanel(event) {
+  event.preventDefault();
+  const panel = event.target.closest(".panel");
+  openPanel(null, false);
+  find(`[aria-controls="${panel.id}"]`).focus();
+}
+
 function installKeys() {
   addEventListener("keydown", (event) => {
+    if (pressAnywhere(event)) return;
+    if (event.key === "Escape" && event.target.closest?.(".panel") && !isComposing(event)) return leavePanel(event);
     if (event.ctrlKey || event.metaKey || event.altKey || isWriting(event.target)) return;
     if (event.target.closest?.(".menu") || event.defaultPrevented) return;
     if (event.key.startsWith("Arrow") && event.target.closest?.(".log, pre")) return;
@@ -180,6 +248,14 @@ function drawDate() {
   const headings = { all: day, today: `Today · ${day}`, week };
   const heading = state.loaded ? (headings[place.name] ?? namePlace(place)) : "";
   if (find("#today").textContent !== heading) find("#today").textContent = heading;
+}
+
+/** Open the task that the address names, or a notification that was clicked. */
+function openNamed() {
+  const [, named] = /^#open=(.+)$/.exec(location.hash) ?? [];
+  if (named) history.replaceState(null, "", "#all");
+  if (named) goTo(decodeURIComponent(named));
+  navigator.serviceWorker?.addEventListener("message", ({ data }) => data?.open && goTo(data.open));
 }
 
 function watchDoor() {
@@ -213,6 +289,7 @@ async function begin() {
   find("conversation-view").open();
   keepFresh();
   installWorker();
+  openNamed();
   watchPresence();
   // Late and today change as time passes.
   setInterval(() => state.show(), MINUTE / 2);

@@ -73,10 +73,12 @@ function complain({ title, tag, data }, text) {
   return registration.showNotification(title, { body: text, tag, data });
 }
 
-/** Bring the page to the front, or open it. */
-async function openPage() {
+/** Bring the page to the front with a task open, or open it so. */
+async function openPage(taskId) {
   const [open] = await clients.matchAll({ type: "window", includeUncontrolled: true });
-  return open ? open.focus() : clients.openWindow("/");
+  if (!open) return clients.openWindow(taskId ? `/#open=${taskId}` : "/");
+  if (taskId) open.postMessage({ open: taskId });
+  return open.focus();
 }
 
 /** A browser may change its address for pushes by itself: the service learns the new one. */
@@ -102,6 +104,6 @@ addEventListener("push", (event) => event.waitUntil(show(event.data.json())));
 addEventListener("notificationclick", (event) => {
   const { notification, action } = event;
   notification.close();
-  event.waitUntil(action ? press(notification, action) : openPage());
+  event.waitUntil(action ? press(notification, action) : openPage(notification.data?.task));
 });
 addEventListener("pushsubscriptionchange", (event) => event.waitUntil(subscribeAgain(event.oldSubscription)));

@@ -4,21 +4,44 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx2
 from mcp import Client
 from mcp.types import Implementation
-from sqlalchemy import Connection
+from pydantic_core import from_json
+from sqlalchemy import Connection, select
 
 from app.http.server import serve_aside
-from app.service import open_database
+from app.service import Service, open_database
+from app.system import SystemClock
+from events.outbox import OutboxEntry
 from infra.live.ports import find_free_port
 from tests.postgres import run_aside
 from tests.world import lay_out_settings
 
 T = TypeVar("T")
+_OUTBOX = OutboxEntry.__table__  # type: ignore[attr-defined]  # SQLModel has it, its types do not say so
+
+
+@dataclass
+class RunningClock:
+    """A clock that runs like the machine's, from an instant that a test chooses, and is moved ahead by it."""
+
+    ahead: timedelta
+
+    @classmethod
+    def begin(cls, at: datetime) -> "RunningClock":
+        return cls(at - SystemClock().now())
+
+    def now(self) -> datetime:
+        return SystemClock().now() + self.ahead
+
+    def move(self, **ahead: float) -> None:
+        self.ahead += timedelta(**ahead)
 
 
 async def let_go(loop: asyncio.AbstractEventLoop) -> None:
@@ -33,8 +56,10 @@ async def let_go(loop: asyncio.AbstractEventLoop) -> None:
 class Served:
     """One server that can be stopped and started again on the same data and port."""
 
-    def __init__(self, folder: Path, **overrides: Any) -> None:
+    def __init__(self, folder: Path, clock: RunningClock | None = None, **overrides: Any) -> None:
         self._folder = folder
+        self._clock = clock
+        self._service: Service | None = None
         self._overrides = overrides
         self._port = find_free_port()
         self._thread: threading.Thread | None = None
@@ -62,7 +87,7 @@ class Served:
         self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
         try:
             settings = await lay_out_settings(self._folder, port=self._port, **self._overrides)
-            async with serve_aside(settings):
+            async with serve_aside(settings, self._clock) as (_, self._service):
                 ready.set_result(None)
                 await self._end.wait()
         except BaseException as error:
@@ -84,6 +109,22 @@ class Served:
                 await database.close()
 
         return run_aside(run())
+
+    def move(self, **ahead: float) -> None:
+        """Move the service's clock ahead; what is due by then happens at once."""
+        assert self._clock is not None
+        assert self._loop is not None
+        assert self._service is not None
+        self._clock.move(**ahead)
+        self._loop.call_soon_threadsafe(self._service.background.wake)
+
+    def published(self) -> list[dict[str, Any]]:
+        """Return every event that the relay has published, in order of their recording."""
+        assert self._loop is not None
+        assert self._service is not None
+        statement = select(_OUTBOX.c.payload).where(_OUTBOX.c.published_at.is_not(None)).order_by(_OUTBOX.c.seq)
+        reading = self._service.database.read(lambda connection: list(connection.execute(statement).scalars()))
+        return [from_json(each) for each in asyncio.run_coroutine_threadsafe(reading, self._loop).result(10)]
 
     def rest(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
         """Call REST as another program of the same person; it must succeed."""
@@ -115,7 +156,6 @@ class Served:
 
     def local_day(self, ahead: int = 0) -> str:
         """Return a date, counted from the person's today."""
-        from datetime import datetime, timedelta
         from zoneinfo import ZoneInfo
 
         me = self.rest("GET", "/me")

@@ -45,7 +45,7 @@ def test_a_call_is_one_folded_line_that_opens(page: Page, spoken: Spoken) -> Non
     tell(page, "call mum")
     lines = page.locator("tool-call")
     expect(lines).to_have_count(2)
-    expect(lines.first.locator("summary")).to_contain_text("create_taskCall mum✓")
+    expect(lines.first.locator("summary")).to_contain_text("addedCall mum✓")
     expect(lines.last.locator("summary")).to_contain_text("✗")
     expect(lines.first.locator("pre").first).to_be_hidden()
     lines.first.locator("summary").click()
@@ -56,10 +56,19 @@ def test_a_call_is_one_folded_line_that_opens(page: Page, spoken: Spoken) -> Non
 
 def test_what_a_model_says_is_never_markup(page: Page, spoken: Spoken) -> None:
     spoken.answers = [say('<img src=x onerror="document.title=1"> **<b>x</b>** [a](javascript:alert(1))')]
+    plain = "### Plan\n```python\n# a *comment*\n```\n`` half and **half\nsee https://example.org/x."
+    spoken.answers.append(say(plain))
     tell(page, "<script>alert(1)</script>")
     expect(page.locator(".mine")).to_have_text("<script>alert(1)</script>")
     expect(page.locator(".theirs")).to_contain_text("<img src=x")
     assert page.locator(".log img, .log b, .log a, .log script").count() == 0
+    # What has a form of its own has it, and nothing is dropped.
+    tell(page, "plan")
+    answer = page.locator(".theirs").last
+    expect(answer.locator(".heading")).to_have_text("Plan")
+    expect(answer.locator("pre")).to_have_text("# a *comment*")
+    expect(answer.locator("p").last).to_have_text("`` half and **halfsee https://example.org/x.")
+    expect(answer.get_by_role("link")).to_have_attribute("href", "https://example.org/x")
 
 
 def test_a_question_is_a_card_and_agreeing_goes_on(page: Page, served: Served, spoken: Spoken) -> None:

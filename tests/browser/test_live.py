@@ -69,6 +69,7 @@ def test_a_reminder_arrives_and_rings_later_when_asked_to(page: Page, served: Se
     expect(page.locator(".reminder.ask")).to_contain_text("without a sound")
     page.screenshot(path=artefacts / "reminder.png")
     # The line goes at once; what the service knows follows.
+    line.get_by_role("button", name="Snooze: Call mum").click()
     with page.expect_response("**/read"):
         line.get_by_role("button", name="1 h: Call mum").click()
     expect(line).to_have_count(0)
@@ -99,7 +100,8 @@ def test_outside_the_page_only_after_a_yes_and_without_a_sound(windows: Windows,
           window.Notification = class extends EventTarget {
             static permission = "default";
             static async requestPermission() { return (this.permission = "granted"); }
-            constructor(title, options) { super(); window.shown.push({ title, silent: options.silent }); }
+            constructor(title, { silent }) { super(); window.last = this; window.shown.push({ title, silent }); }
+            close() {}
           };
         }"""
     )
@@ -109,6 +111,13 @@ def test_outside_the_page_only_after_a_yes_and_without_a_sound(windows: Windows,
     served.add("Second", reminders=[soon(served, 1)])
     expect(page.locator(".reminder", has_text="Second")).to_be_visible()
     assert page.evaluate("window.shown") == [{"title": "Second", "silent": True}]
+    page.evaluate("window.last.dispatchEvent(new Event('click'))")
+    expect(page.get_by_role("region", name="Task: Second")).to_be_visible()
+    page.get_by_role("button", name="me", exact=True).click()
+    page.get_by_role("button", name="In the page alone").click()
+    served.add("Third", reminders=[soon(served, 1)])
+    expect(page.locator(".reminder", has_text="Third")).to_be_visible()
+    assert len(page.evaluate("window.shown")) == 1
 
 
 def test_without_a_network_the_list_stays_and_it_heals(page: Page, served: Served, watch: Watch) -> None:
@@ -169,7 +178,9 @@ def test_an_agents_question_waits_for_the_person(page: Page, served: Served, art
     page.screenshot(path=artefacts / "question.png")
     card.get_by_role("button", name="Agree").click()
     expect(card).to_have_count(0)
+    expect(page.locator(".agreed")).to_contain_text("Agreed, waiting for Claude")
     assert not served.tool("apply_plan", plan_id=plan_id).is_error
+    expect(page.locator(".agreed")).to_have_count(0)
     expect(row(page, "Meeting")).to_have_count(0)
 
 

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Browser, CDPSession, Page, expect
@@ -43,6 +44,17 @@ def serve_many(folder: Path, count: int) -> Iterator[Served]:
         served.stop()
 
 
+def count_shown(served: Served) -> int:
+    """Return how many open tasks the list has as rows: a subtask without a due is seen in the task above it."""
+    shown, cursor = 0, ""
+    while True:
+        answer = served.rest("GET", f"/tasks?limit=50{cursor}")
+        shown += sum("parent" not in task or "due" in task for task in answer["tasks"])
+        if "next_cursor" not in answer:
+            return shown
+        cursor = f"&cursor={quote(answer['next_cursor'])}"
+
+
 def open_page(browser: Browser, served: Served) -> Page:
     page = browser.new_context(viewport={"width": 1200, "height": 800}, reduced_motion="reduce").new_page()
     page.add_init_script(PAINTED)
@@ -54,8 +66,8 @@ def open_page(browser: Browser, served: Served) -> Page:
 def test_nothing_is_cut_in_silence(browser: Browser, tmp_path: Path) -> None:
     # More than come before the first sight of the list.
     with serve_many(tmp_path / "many", SEVERAL) as served:
-        total = served.rest("GET", "/statistics")["open"]
-        assert total >= SEVERAL
+        total = count_shown(served)
+        assert SEVERAL * 0.8 <= total < served.rest("GET", "/statistics")["open"]
         page = open_page(browser, served)
         # The list fills behind its first rows, until it knows all.
         expect(page.locator("place-rail [href='#all'] .count")).to_have_text(f"{total:,}", timeout=60_000)
@@ -82,7 +94,7 @@ def test_it_is_as_quick_as_with_twenty(browser: Browser, tmp_path: Path, capsys:
     for count in (FEW, OPEN):
         with serve_many(tmp_path / str(count), count) as served:
             page = open_page(browser, served)
-            total = served.rest("GET", "/statistics")["open"]
+            total = count_shown(served)
             expect(page.locator("place-rail [href='#all'] .count")).to_have_text(f"{total:,}", timeout=60_000)
             work = page.context.new_cdp_session(page)
             work.send("Performance.enable", {"timeDomain": "threadTicks"})

@@ -31,7 +31,8 @@ class Entry:
 
     `due` is a date or an instant, None only for a to-do; `zone` is the zone in which its local time is written, None
     for UTC. `instead_of` is the date of a series that this entry stands for (RECURRENCE-ID). `wall` is the local time
-    that `due` was to have, if a clock change skipped it.
+    that `due` was to have, if a clock change skipped it. `start` is of the same kind as `due` (RFC 5545, section
+    3.8.2.3), `parent` the entry above; only to-dos have them.
     """
 
     uid: str
@@ -50,3 +51,5 @@ class Entry:
     recurring: Recurring | None = None
     instead_of: str | None = None
     wall: str | None = None
+    start: str | None = None
+    parent: str | None = None

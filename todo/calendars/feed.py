@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from itertools import takewhile
 from typing import Any, cast
 from zoneinfo import ZoneInfo
@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic_core import from_json
 from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select, true
 
-from events.instants import write_instant
+from events.instants import read_instant, write_instant
 from todo.calendars.entry import Alarm, Entry, Recurring
 from todo.record.lists import list_archived
 from todo.record.queries import RECURRENCE, REMINDER, TASK, load_recurrences_of, load_taken_ahead
@@ -28,7 +28,7 @@ MOST_LEFT_OUT = 400
 """Dates between an old open instance and the next date; beyond, the instance stands apart from its series."""
 MOST_FURTHER = 100
 """Dates of an HOURLY or MINUTELY series, which goes by elapsed time and not by RFC 5545: they are listed."""
-FORM = 1
+FORM = 2
 """Raise it when the same tasks are written differently: feeds that are known count as changed."""
 
 
@@ -63,24 +63,42 @@ def load_entries(work: Work, wanted: Filter, *, as_todos: bool) -> Iterator[Entr
     alarms = _load_alarms(work)
     instances: dict[str, list[TaskRow]] = {}
     series: list[TaskRow] = []
-    for row in _load_tasks(work, wanted):
-        if wanted.tags and not wanted.tags <= {fold_tag(tag) for tag in from_json(row["tags"])}:
-            continue
+    rows = [row for row in _load_tasks(work, wanted) if _has_tags(row, wanted)]
+    # A reference to what is not in the feed leads nowhere.
+    ids = {row["id"] for row in rows} if as_todos else set()
+    for row in rows:
         if row["kind"] == "recurring":
             series.append(row)
         elif row["recurring_id"] is not None and row["status"] == "open" and not as_todos:
             instances.setdefault(row["recurring_id"], []).append(row)
-        elif as_todos or row["due"] is not None:
+        elif as_todos:
+            parent = row["parent_id"] if row["parent_id"] in ids else None
+            yield _enter_task(row, alarms, start=_match_start(work, row), parent=parent)
+        elif row["due"] is not None:
             yield _enter_task(row, alarms)
     if as_todos:
         return
-    ids = [row["id"] for row in series]
-    recurrences, taken = load_recurrences_of(work, ids), load_taken_ahead(work, ids)
+    keys = [row["id"] for row in series]
+    recurrences, taken = load_recurrences_of(work, keys), load_taken_ahead(work, keys)
     for row in series:
         expansion = _Expansion(work, read_series(row, recurrences[row["id"]]), instances.pop(row["id"], []))
         yield from expansion.enter(taken.get(row["id"], set()), alarms)
     for rest in instances.values():
         yield from (_enter_task(row, alarms) for row in rest if row["due"] is not None)
+
+
+def _has_tags(row: TaskRow, wanted: Filter) -> bool:
+    return not wanted.tags or wanted.tags <= {fold_tag(tag) for tag in from_json(row["tags"])}
+
+
+def _match_start(work: Work, row: TaskRow) -> str | None:
+    """Return when a task begins, as a date where its due is one and as an instant where its due has a time."""
+    start, due = row["start"], row["due"]
+    if start is None or due is None or when.is_date(start) == when.is_date(due):
+        return start
+    if when.is_date(start):
+        return write_instant(when.day_bounds(date.fromisoformat(start), work.zone)[0])
+    return str(when.local_day(read_instant(start), work.zone))
 
 
 def _load_tasks(work: Work, wanted: Filter) -> Iterator[TaskRow]:
@@ -184,8 +202,8 @@ class _Expansion:
             return []
         begin = min([*firsts, last])
         dates: list[str] = []
-        for date in takewhile(lambda date: date <= last, self._schedule.walk(just_before(begin))):
-            dates.append(date)
+        for each in takewhile(lambda each: each <= last, self._schedule.walk(just_before(begin))):
+            dates.append(each)
             if len(dates) > MOST_LEFT_OUT:
                 return [] if ahead is None else [ahead]
         # From the first date that is shown: an instance, or what comes.

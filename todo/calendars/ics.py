@@ -61,8 +61,12 @@ def _write_event(entry: Entry) -> Iterator[str]:
 def _write_todo(entry: Entry) -> Iterator[str]:
     yield "BEGIN:VTODO"
     yield from _write_head(entry)
+    if entry.start is not None:
+        yield f"DTSTART{_write_due(entry.start, None)}"
     if entry.due is not None:
         yield f"DUE{_write_due(entry.due, None)}"
+    if entry.parent is not None:
+        yield f"RELATED-TO;RELTYPE=PARENT:{entry.parent}"
     if entry.status == "completed":
         yield "STATUS:COMPLETED"
         yield "PERCENT-COMPLETE:100"

@@ -11,7 +11,7 @@ class ConfirmationCard extends HTMLElement {
     this.dataset.id = question.id;
     this.setAttribute("role", "group");
     this.setAttribute("aria-label", "A question that waits for you");
-    const who = question.origin?.split(":")[1] || "An agent";
+    const who = nameAsker(question);
     const until = question.expires_at ? `Until ${toLocal(question.expires_at, state.me.zone).slice(11)}.` : "";
     const answer = (decision) => async () => {
       for (const button of this.querySelectorAll("button")) button.disabled = true;
@@ -30,6 +30,39 @@ class ConfirmationCard extends HTMLElement {
       ),
     );
   }
+}
+
+/** Return the card of several questions of one agent: a numbered list, answered singly or together. */
+export function drawSeveral(questions) {
+  const who = nameAsker(questions[0]);
+  const answer = (asked, decision) => async (event) => {
+    event.target.disabled = true;
+    for (const question of asked) await decide(question, decision);
+    event.target.disabled = false;
+  };
+  const choices = (asked, words, name) => [
+    makeButton(`Agree${words}`, answer(asked, "accept"), name && { "aria-label": `Agree: ${name}` }),
+    makeButton(`Refuse${words}`, answer(asked, "reject"), name && { "aria-label": `Refuse: ${name}` }),
+  ];
+  const label = `${questions.length} questions that wait for you`;
+  const items = questions.map((question) => {
+    const many = question.items?.length > 1 ? make("div", {}, list(question)) : quote(question.summary);
+    return make("li", {}, many, make("div", { class: "choices" }, ...choices([question], "", question.summary)));
+  });
+  const card = make(
+    "div",
+    { class: "card", role: "group", "aria-label": label },
+    make("p", { class: "lead" }, `${who} asks for your word on ${questions.length} things:`),
+    make("ol", { tabindex: "0", "aria-label": label }, ...items),
+    make("div", { class: "choices" }, ...choices(questions, " to all")),
+  );
+  card.querySelectorAll(".choices:last-child button")[1].textContent = "Refuse all";
+  return card;
+}
+
+/** Return the name of the agent that asks. */
+export function nameAsker(question) {
+  return question.origin?.split(":")[1] || "An agent";
 }
 
 /** Return the consequences; several are a numbered list with whole titles. */

@@ -13,6 +13,7 @@ class ConversationTurn extends HTMLElement {
   #said = "";
   #waiting = null;
   #answer = null;
+  #example = () => null;
 
   /** Show the person's message; an empty text shows nothing. */
   ask(text) {
@@ -45,8 +46,13 @@ class ConversationTurn extends HTMLElement {
       taken.set(title, (taken.get(title) ?? 0) + 1);
       return id && make("button", { type: "button", class: "named", click: () => goTo(id) }, quote(title));
     };
-    this.#text.replaceChildren(...layOut(this.#said, { titles: [...tasks.keys()], link, tick }));
+    this.#text.replaceChildren(...layOut(this.#said, { titles: [...tasks.keys()], link, tick, example: this.#example }));
     this.#offer();
+  }
+
+  /** Let the sentences that the answer proposes be buttons; `write` puts one into the field. */
+  propose(write) {
+    this.#example = (words) => makeButton(`“${words}”`, () => write(words), { class: "inline", title: "Write it below" });
   }
 
   /** Put the yes and the no of a question under it, as long as it is the last thing said. */

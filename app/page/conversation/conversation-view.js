@@ -1,9 +1,11 @@
 // The conversation: its turns, its questions, and the field for the next message.
 import { sendMessage } from "./chat-stream.js";
-import { arrange, isComposing, make, makeButton } from "../text/elements.js";
+import { arrange, isComposing, make, makeButton, quote } from "../text/elements.js";
 import { loadSoon } from "../data/loading.js";
 import { call } from "../data/service.js";
 import { state } from "../data/state.js";
+import { toLocal } from "../text/when.js";
+import { drawSeveral, nameAsker } from "./confirmation-card.js";
 import "./conversation-list.js";
 import "./conversation-turn.js";
 
@@ -29,6 +31,8 @@ class ConversationView extends HTMLElement {
   #send = make("button", { type: "submit", class: "send" }, "Send");
   #stop = makeButton("Stop", () => this.#halt(), { class: "send", hidden: true });
   #own = new Set();
+  #waits = new Map();
+  #together = new Map();
   #last = null;
   /** Whether the person has scrolled since the last message, so that the answer does not move what they read. */
   #reads = false;
@@ -103,6 +107,14 @@ class ConversationView extends HTMLElement {
     this.#field.focus();
   }
 
+  /** Put words into the field, to be changed and sent. */
+  write(words) {
+    this.#field.value = words;
+    this.#fit();
+    this.reach();
+    this.#field.setSelectionRange(words.length, words.length);
+  }
+
   /** Say something as the person. */
   async say(message) {
     if (this.#busy || !message) return;
@@ -141,6 +153,7 @@ class ConversationView extends HTMLElement {
 
   #hear(turn, name, data) {
     if (name === "conversation") {
+      if (data.model === "offline-commands") turn.propose((words) => this.write(words));
       this.#begun = true;
       this.#remember(data.conversation_id);
     } else if (name === "text") turn.addText(data.text);
@@ -250,18 +263,33 @@ class ConversationView extends HTMLElement {
   #drawCards() {
     // This conversation's own questions are in its turns; these come from other agents.
     const shown = new Set([...this.#log.querySelectorAll("confirmation-card")].map((card) => card.dataset.id));
-    const known = new Map([...this.#cards.children].map((card) => [card.dataset.id, card]));
+    const known = new Map([...this.#cards.querySelectorAll("confirmation-card")].map((card) => [card.dataset.id, card]));
     const waiting = state.questions.filter((question) => Date.parse(question.expires_at) > state.now);
     const others = waiting.filter((question) => !shown.has(question.id) && !this.#own.has(question.id));
-    const cards = others.map((question) => {
+    const askers = Map.groupBy ? Map.groupBy(others, nameAsker) : new Map(others.map((each) => [each.id, [each]]));
+    const several = [...askers.values()].filter((questions) => questions.length > 1);
+    const together = several.map((questions) => {
+      const key = questions.map((each) => each.id).join();
+      const card = this.#together.get(key) ?? drawSeveral(questions);
+      this.#together = new Map([...this.#together, [key, card]]);
+      return card;
+    });
+    const alone = others.filter((question) => !several.some((questions) => questions.includes(question)));
+    const cards = alone.map((question) => {
       const card = known.get(question.id) ?? document.createElement("confirmation-card");
       const here = this.#id && question.origin?.includes(this.#id);
       if (!known.has(question.id))
         card.show({ ...question, own: here }, here ? (decision) => this.#goOn(decision) : undefined);
       return card;
     });
-    arrange(this.#cards, cards);
-    document.body.classList.toggle("asks", cards.length > 0);
+    const agreed = state.agreed.filter((each) => Date.parse(each.expires_at) > state.now && !this.#own.has(each.id));
+    const waits = agreed.map((question) => {
+      const known = this.#waits.get(question.id) ?? drawAgreed(question);
+      this.#waits.set(question.id, known);
+      return known;
+    });
+    arrange(this.#cards, [...together, ...cards, ...waits]);
+    document.body.classList.toggle("asks", others.length > 0);
   }
 
   #showBusy() {
@@ -298,6 +326,14 @@ class ConversationView extends HTMLElement {
     this.#field.style.height = "auto";
     this.#field.style.height = `${Math.min(this.#field.scrollHeight, 200)}px`;
   }
+}
+
+/** Return the quiet line of a question that was agreed to: the agent has to call again, and may never do so. */
+function drawAgreed(question) {
+  const who = nameAsker(question);
+  const until = toLocal(question.expires_at, state.me.zone).slice(11);
+  const summary = question.summary ?? question.action ?? "";
+  return make("p", { class: "fact agreed" }, "Agreed, waiting for ", quote(who), " until ", until, ": ", quote(summary));
 }
 
 customElements.define("conversation-view", ConversationView);

@@ -146,7 +146,7 @@ export function unremind(task, reminderId) {
   return attempt(task, {}, () => call("DELETE", `/api/reminders/${reminderId}`));
 }
 
-/** Add a task, a recurring one by its `rule`; returns whether it was taken. Without a service it waits here. */
+/** Add a task, a recurring one by its `rule`; returns its id, or false where it was refused. Without a service it waits here. */
 export async function add(fields) {
   const key = makeKey();
   try {
@@ -155,15 +155,15 @@ export async function add(fields) {
     state.replace(answer.task);
     if (answer.warnings?.length) state.say(answer.warnings.join(" "));
     loadSoon();
-    return true;
+    return answer.task.id;
   } catch (problem) {
-    if (problem.unreachable && (await keepForLater(key, fields))) return true;
+    if (problem.unreachable && (await keepForLater(key, fields))) return key;
     if (problem.code === "reminder_in_past" && fields.reminders) {
       // The task is worth more than its reminder.
       const { reminders: _, ...rest } = fields;
-      if (!(await add(rest))) return false;
-      state.say(`“${fields.title}” is added without its reminder: that time is over.`);
-      return true;
+      const added = await add(rest);
+      if (added) state.say(`“${fields.title}” is added without its reminder: that time is over.`);
+      return added;
     }
     const said = problem.unreachable ? "No connection. Try again later." : problem.message;
     state.say(`“${fields.title}” is not saved. ${said}`, true);
@@ -225,6 +225,22 @@ export async function undo(change) {
   }
 }
 
+/** Take several changes back as one, the newest first. */
+export function undoAll(changes) {
+  return inTurn(async () => {
+    try {
+      const ids = changes.filter((change) => !change.undone_by).map((change) => change.change_id);
+      const answer = await call("POST", "/api/undo", { body: { change_ids: ids } });
+      state.accept(answer.change_id);
+      await loadNews();
+      return true;
+    } catch (problem) {
+      state.say(problem.unreachable ? "No connection: nothing was taken back." : tellProblem(problem), true);
+      return false;
+    }
+  });
+}
+
 /** Return the newest change that can be taken back among the older ones, which the page does not keep. */
 async function findOlder() {
   let cursor;
@@ -264,6 +280,13 @@ export async function applyPlan(planned) {
   }
 }
 
+/** Add several tasks as one change, so that one undo takes all of them back; returns whether they were taken. */
+export async function addSeveral(several) {
+  const tool = (fields) => (fields.rule ? "create_recurring_task" : "create_task");
+  const planned = await plan(several.map((fields) => ({ tool: tool(fields), arguments: fields })));
+  return Boolean(planned?.plan_id) && applyPlan(planned);
+}
+
 /** Add a subtask; returns whether it was taken. */
 export async function addStep(parent, title) {
   const answer = await attempt(parent, {}, () =>
@@ -272,14 +295,16 @@ export async function addStep(parent, title) {
   return Boolean(answer);
 }
 
-/** Make a list. */
+/** Make a list; returns its id, null where it was refused. */
 export async function addList(name) {
   try {
     const answer = await call("POST", "/api/lists", { body: { name } });
     state.accept(answer.change_id);
     await load();
+    return answer.list.id;
   } catch (problem) {
     state.say(problem.message, true);
+    return null;
   }
 }
 
@@ -288,6 +313,7 @@ export async function decide(question, decision) {
   try {
     await call("POST", `/api/confirmations/${question.id}`, { body: { decision } });
     state.questions = state.questions.filter((each) => each.id !== question.id);
+    if (decision === "accept") state.agreed = [...state.agreed, question];
     state.say(decision === "accept" ? "You have agreed; it can go on now." : "You have refused; nothing was done.");
     loadSoon();
     return true;

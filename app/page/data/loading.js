@@ -1,6 +1,6 @@
 // How the state comes from the service: all of it at first, again whenever something happened, and after a silence.
 import { forget, keepList, readList, readWaiting, sendWaiting } from "./kept.js";
-import { address, call } from "./service.js";
+import { UNREACHABLE, address, call } from "./service.js";
 import { state } from "./state.js";
 
 const PAGE = 50;
@@ -14,6 +14,8 @@ const MOST_SINGLY = 40;
 /** The tasks that a change names; one with so many may have touched more. */
 const NAMED = 10;
 const TOGETHER = 40;
+/** The first sight of a list comes before the rest of it. */
+const BEHIND = 50;
 const HEAL_EVERY = 2_000;
 let wanted = MORE;
 let running = null;
@@ -103,10 +105,10 @@ async function loadOnce() {
     const filled = { touched: new Set() };
     filling = filled;
     const tasks = loadTasks(filled);
+    // What is folded comes after what is seen first.
+    const seen = state.loaded ? tasks : tasks.then(() => new Promise((resolve) => setTimeout(resolve, BEHIND)));
     const rest = [
-      loadPages({ kind: "recurring" }, MOST_SERIES).then(({ tasks: series }) => {
-        state.series = series;
-      }),
+      seen.then(loadSeries),
       call("GET", "/api/changes?limit=50").then((answer) => state.learn(answer.changes)),
       call("GET", address("/api/notifications", { unread: true, limit: 200 })).then((answer) => {
         state.notifications = answer.notifications;
@@ -124,12 +126,16 @@ async function loadOnce() {
       performance.mark("page-ready");
     }
     await all;
-    // The rest of a long list comes while it is looked at.
-    fill(filled);
+    // The rest of a long list comes while its first rows are looked at.
+    setTimeout(fill, BEHIND, filled);
     if (!filled.cursor) keepList(state.remember());
     await deliver();
     // Answers from before the network was lost do not say that it is back.
-    if (losses === state.losses) state.connected = true;
+    if (losses === state.losses) {
+      // What was said of the loss ends with it; a deed that it stopped stays told.
+      if (!state.connected && state.said?.text === UNREACHABLE) state.said = null;
+      state.connected = true;
+    }
     state.show();
     return true;
   } catch (problem) {
@@ -204,7 +210,7 @@ async function fill(filled) {
   keepList(state.remember());
 }
 
-/** Return the tasks of a query, at least `most` of them if there are so many: `{tasks, total, minimum, more, cursor}`. */
+/** Return the tasks of a query, at least `most` of them if there are so many: `{tasks, total, minimum, more, cursor, near}`. */
 export async function loadPages(query, most) {
   const tasks = [];
   let answer = {};
@@ -213,7 +219,12 @@ export async function loadPages(query, most) {
     tasks.push(...answer.tasks);
   } while (answer.next_cursor && tasks.length < most);
   const minimum = Boolean(answer.total_is_minimum);
-  return { tasks, total: answer.total, minimum, more: Boolean(answer.next_cursor), cursor: answer.next_cursor };
+  const near = answer.near_titles ?? [];
+  return { tasks, total: answer.total, minimum, more: Boolean(answer.next_cursor), cursor: answer.next_cursor, near };
+}
+
+async function loadSeries() {
+  state.series = (await loadPages({ kind: "recurring" }, MOST_SERIES)).tasks;
 }
 
 async function loadDone() {
@@ -228,6 +239,7 @@ async function loadLists() {
 async function loadQuestions() {
   const { confirmations } = await call("GET", "/api/confirmations");
   state.questions = confirmations.filter((question) => question.state === "pending");
+  state.agreed = confirmations.filter((question) => question.state === "accepted");
 }
 
 /** Look again while the service is out of reach, also when it was only one call that found it so; and on a new day. */

@@ -36,12 +36,18 @@ export function listLists() {
 /** Return the section of an open task: Overdue, Today, Next, Later, No date, or Not yet. */
 export function nameSection(task, { today, now, week }) {
   if (isAhead(task, today, now)) return "Not yet";
-  if (!task.due) return "No date";
+  // What could not be done before its start, and can be now, is for today until it is done.
+  if (!task.due) return task.start ? "Today" : "No date";
   const date = dateOf(task);
   // Both forms are of fixed width, so that their order is that of time; a date alone lasts to its end.
   if (task.due.length === 10 ? date < today : task.due < now) return "Overdue";
   if (date <= today) return "Today";
   return date <= week ? "Next" : "Later";
+}
+
+/** Return whether a task is overdue. */
+export function isLate(task) {
+  return task.status === "open" && Boolean(task.due) && nameSection({ ...task, start: null }, readMoment()) === "Overdue";
 }
 
 /** Return the moment that tasks are sorted by, worked out once for all of them. */
@@ -105,7 +111,7 @@ export function countPlaces() {
   const counts = { all: 0, today: 0, week: 0, inbox: 0 };
   for (const task of state.openTasks()) {
     if (task.status !== "open") continue;
-    counts.all += 1;
+    if (isOf(task, { name: "all" })) counts.all += 1;
     if (!task.list) counts.inbox += 1;
     const name = nameSection(task, moment);
     if (name === "Overdue" || name === "Today") counts.today += 1;

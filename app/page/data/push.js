@@ -1,5 +1,6 @@
 // Reminders by push: this browser's service worker, its subscription, and whether the page is in sight.
 import { call } from "./service.js";
+import { state } from "./state.js";
 
 const WORKER = "/page/worker.js";
 /** The service takes a page to be in sight for 45 s after it has said so. */
@@ -49,6 +50,26 @@ function isUnder(subscription, publicKey) {
   const bytes = new Uint8Array(subscription.options.applicationServerKey ?? []);
   const text = btoa(String.fromCharCode(...bytes));
   return text.replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "") === publicKey;
+}
+
+const ANSWER = "reminders outside";
+
+/** Return whether the person has said if reminders show outside the page while it is open. */
+export function wasAsked() {
+  return Boolean(localStorage.getItem(ANSWER));
+}
+
+/** Return whether reminders show outside the page while it is open. */
+export function isOutside() {
+  return window.Notification?.permission === "granted" && localStorage.getItem(ANSWER) === "yes";
+}
+
+/** Keep what the person wants, and ask the browser for a yes; a refusal of the browser is told. */
+export async function askBrowser(wanted) {
+  localStorage.setItem(ANSWER, wanted ? "yes" : "no");
+  if (!wanted) return;
+  if ((await Notification.requestPermission()) === "granted") return;
+  state.say("The browser does not let this page show notifications: allow them in its settings for this address.", true);
 }
 
 /** Let this browser be forgotten by its push service. */

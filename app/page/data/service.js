@@ -1,5 +1,7 @@
 // The way to the service: one function, with problems as sentences and repeats that cannot double anything.
 
+import { sayRefusal } from "../text/refusals.js";
+
 /** A refusal of the service, or no answer from it (`status` 0); `fields` are those that others changed, each by whom. */
 export class Problem extends Error {
   constructor(status, code, detail, fields = {}, version = undefined) {
@@ -15,6 +17,7 @@ export class Problem extends Error {
   }
 }
 
+export const UNREACHABLE = "The service cannot be reached.";
 const PATIENCE = 400;
 /** What our own writes carry: a form of another site cannot send a header. */
 export const OWN = { "X-Todo-Page": "1" };
@@ -32,7 +35,7 @@ export async function call(method, path, { body, version, key, keepalive } = {})
   } catch {
     await new Promise((resolve) => setTimeout(resolve, PATIENCE));
     response = await fetch(path, request).catch(() => {
-      throw new Problem(0, "unreachable", "The service cannot be reached.");
+      throw new Problem(0, "unreachable", UNREACHABLE);
     });
   }
   return readAnswer(response);
@@ -46,7 +49,7 @@ export async function readAnswer(response) {
     throw new Problem(
       response.status,
       answer.code ?? "",
-      answer.detail ?? answer.title ?? "That did not work.",
+      sayRefusal(answer.code ?? "", answer.detail ?? answer.title ?? "That did not work."),
       answer.fields,
       answer.version,
     );

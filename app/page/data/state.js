@@ -19,6 +19,8 @@ class State extends EventTarget {
   changes = [];
   notifications = [];
   questions = [];
+  /** Questions that were agreed to, of which nothing has come yet. */
+  agreed = [];
   models = null;
   loaded = false;
   connected = true;

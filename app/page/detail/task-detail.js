@@ -157,7 +157,10 @@ class TaskDetail extends HTMLElement {
         drawRepeats(known, isSeries ? known : series, this.#more.occurrences),
       ),
       this.#part("marks", [known.tags, known.priority, known.list, state.lists], () => drawMarks(known)),
-      !isSeries && this.#part("steps", [known.subtasks, this.#more.steps], () => drawSteps(known, this.#more.steps)),
+      !isSeries &&
+        this.#part("steps", [known.subtasks, this.#more.steps, series?.recurrence?.subtasks], () =>
+          drawSteps(known, this.#more.steps, series),
+        ),
       this.#notes.draw(known),
       this.#part("history", [this.#more.history], () => drawHistory(known, this.#more)),
     ];
@@ -169,15 +172,16 @@ class TaskDetail extends HTMLElement {
   #part(name, shown, build) {
     const looks = JSON.stringify(shown);
     const known = this.#parts.get(name);
-    const isTouched = known?.contains(document.activeElement) && isWriting(document.activeElement);
+    const focused = known?.contains(document.activeElement) ? document.activeElement : null;
+    const isTouched = focused && isWriting(focused) && !focused.matches(".fresh");
     if (known && (looks === this.#looks.get(name) || isTouched)) return known;
-    const index = known ? [...known.querySelectorAll("button, input, select")].indexOf(document.activeElement) : -1;
     const part = build();
     this.#parts.set(name, part);
     this.#looks.set(name, looks);
-    if (index >= 0) {
+    if (known) carryWords(known, part);
+    if (focused) {
       known.replaceWith(part);
-      [...part.querySelectorAll("button, input, select")][index]?.focus({ preventScroll: true });
+      findSame(focused, known, part)?.focus({ preventScroll: true });
     }
     return part;
   }
@@ -218,6 +222,22 @@ class TaskDetail extends HTMLElement {
     const isSeries = task.kind === "recurring";
     return make("div", { class: "top" }, isSeries ? null : circle, field, this.#closer());
   }
+}
+
+const KEYED = "button, input, select";
+
+/** Return what stands in a part that is built again for what had the keys in the one before. */
+function findSame(focused, before, after) {
+  const name = focused.getAttribute("aria-label");
+  const named = name && after.querySelector(`[aria-label="${CSS.escape(name)}"]`);
+  return named || [...after.querySelectorAll(KEYED)][[...before.querySelectorAll(KEYED)].indexOf(focused)];
+}
+
+/** Let the words go along that stand in the field for something new. */
+function carryWords(before, after) {
+  const [from, to] = [before, after].map((part) => part.querySelector("input.fresh"));
+  if (!from?.value || !to) return;
+  to.value = from.value;
 }
 
 /** Let a field be as high as its words. */

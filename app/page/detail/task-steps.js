@@ -1,13 +1,13 @@
 // The subtasks of a task, ticked and added in place.
-import { addStep, toggle } from "../data/actions.js";
+import { addStep, editSeries, toggle } from "../data/actions.js";
 import { openTask } from "../data/opening.js";
 import { isComposing, make, makeButton, quote } from "../text/elements.js";
 import { state } from "../data/state.js";
 import { sayShort } from "../text/when.js";
 import { part } from "./task-fields.js";
 
-/** Return the part with the subtasks that the service gave. */
-export function drawSteps(task, steps) {
+/** Return the part with the subtasks that the service gave; `series` is that of a recurring task. */
+export function drawSteps(task, steps, series) {
   const rows = state.view(steps).map((step) => {
     const done = step.status === "completed";
     const names = { class: "circle", type: "button", role: "checkbox", "aria-checked": String(done) };
@@ -20,7 +20,13 @@ export function drawSteps(task, steps) {
     );
   });
   rows.forEach((row, index) => row.querySelector(".title").append(quote(state.view(steps)[index].title)));
-  const field = make("input", { "aria-label": "Add a subtask", placeholder: "+ subtask", maxlength: 200, dir: "auto" });
+  const field = make("input", {
+    class: "fresh",
+    "aria-label": "Add a subtask",
+    placeholder: "+ subtask",
+    maxlength: 200,
+    dir: "auto",
+  });
   field.addEventListener("keydown", async (event) => {
     if (event.key !== "Enter" || isComposing(event)) return;
     event.preventDefault();
@@ -31,5 +37,20 @@ export function drawSteps(task, steps) {
   });
   const total = task.subtasks?.total ?? 0;
   const rest = total > steps.length ? make("p", { class: "fact" }, `${steps.length} of ${total} are shown`) : null;
-  return part("Subtasks", rows.length ? make("ul", { class: "plain" }, ...rows) : null, rest, field);
+  const list = rows.length ? make("ul", { class: "plain" }, ...rows) : null;
+  return part("Subtasks", list, rest, field, series?.recurrence && drawTemplates(series, steps, total));
+}
+
+/** Return what stands below each occurrence, and the button that makes these subtasks the ones that come each time. */
+function drawTemplates(series, steps, total) {
+  const kept = series.recurrence.subtasks ?? [];
+  const titles = [...steps].sort((one, other) => (one.id < other.id ? -1 : 1)).map((step) => step.title);
+  const same = [...kept].sort().join("\n") === [...titles].sort().join("\n");
+  const said = kept.length ? ["Each time: ", ...kept.flatMap((title, index) => [index ? ", " : "", quote(title)])] : [];
+  const keep = makeButton("Each time these", () => editSeries(series, { subtasks: titles }), {
+    class: "quiet",
+    title: "Every later occurrence begins with these subtasks, open",
+  });
+  if (!said.length && same) return null;
+  return make("p", { class: "each-time fact" }, ...said, !same && total === steps.length && keep);
 }

@@ -4,6 +4,7 @@ import { readPlace, listLists } from "../data/places.js";
 import { drawSign, isComposing, make, makeButton, quote } from "../text/elements.js";
 import { state } from "../data/state.js";
 import { sayLead, sayShort } from "../text/when.js";
+import { askForLines, cutLines } from "./pasted-lines.js";
 import { nameSpan, readTyped, writeFields } from "./typed-line.js";
 
 const PAUSE = 120;
@@ -71,6 +72,7 @@ class AddTask extends HTMLElement {
       if (reminder.disabled) reminder.value = "";
     });
     this.#title.addEventListener("scroll", () => (this.#mirror.scrollLeft = this.#title.scrollLeft));
+    this.#title.addEventListener("paste", (event) => this.#paste(event));
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
       const text = this.#title.value;
@@ -99,6 +101,21 @@ class AddTask extends HTMLElement {
     this.append(this.#left, form);
   }
 
+  /** Several lines are several tasks, if the person says so. */
+  #paste(event) {
+    const lines = cutLines(event.clipboardData?.getData("text/plain") ?? "");
+    if (lines.length < 2) return;
+    event.preventDefault();
+    const write = (text) => {
+      this.#title.focus();
+      if (text === null) return;
+      this.#title.setRangeText(text, this.#title.selectionStart, this.#title.selectionEnd, "end");
+      this.#look(0);
+    };
+    this.#left.querySelector(".pasted")?.remove();
+    askForLines(lines, { box: this.#left, place: this.#place(), write });
+  }
+
   /** Return the list that a new task goes to where its line names none. */
   #place() {
     const place = readPlace();
@@ -107,8 +124,10 @@ class AddTask extends HTMLElement {
   }
 
   async #save(fields, text) {
-    if (await add(fields)) {
-      state.made = fields.title;
+    const made = await add(fields);
+    if (made) {
+      // It comes into sight, wherever the list puts it.
+      requestAnimationFrame(() => document.querySelector("task-list").glow(made));
       return;
     }
     // Words are never lost: they stay here until they are saved or put away.
@@ -198,6 +217,13 @@ class AddTask extends HTMLElement {
       this.#unfold(false);
       this.#title.focus();
     } else this.#title.blur();
+  }
+
+  /** Put words into the line, to be read and added. */
+  write(words) {
+    this.#title.value = words;
+    this.#look(0);
+    this.reach();
   }
 
   /** Bring the keys here. */

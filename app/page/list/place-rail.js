@@ -60,8 +60,10 @@ class PlaceRail extends HTMLElement {
       this.#field?.remove();
       this.#field = null;
       this.#adds.hidden = false;
-      if (keep && name) await addList(name);
+      const made = keep && name ? await addList(name) : null;
       this.#adds.focus();
+      // What one has just made is what one wants to fill.
+      if (made) location.hash = `list=${encodeURIComponent(made)}`;
     };
     this.#field.addEventListener("keydown", (event) => {
       if (isComposing(event)) return;

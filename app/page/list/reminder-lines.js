@@ -1,16 +1,17 @@
 // Reminders that rang: a line each, with its actions; outside the page only with the person's permission.
 import { snooze, toggle } from "../data/actions.js";
 import { arrange, drawSign, make, makeButton, quote, whisper } from "../text/elements.js";
+import { goTo } from "../data/opening.js";
 import { call } from "../data/service.js";
-import { readSubscription } from "../data/push.js";
+import { askBrowser, isOutside, readSubscription, wasAsked } from "../data/push.js";
 import { state } from "../data/state.js";
 import { addDays, sayLate, sayShort, toLocal } from "../text/when.js";
 
-const SHOWN = 3;
+/** The newest has its line; the others are one line that unfolds. */
+const SHOWN = 1;
 const LATE = 60;
 const TOLD = 3_600_000;
 const TITLE = document.title;
-const ANSWER = "reminders outside";
 
 class ReminderLines extends HTMLElement {
   #lines = new Map();
@@ -19,10 +20,13 @@ class ReminderLines extends HTMLElement {
   #all = false;
   #rest = makeButton("", () => this.#unfold(), { class: "quiet rest", "aria-expanded": "false" });
   #away = makeButton("Put all away", () => this.#endAll(), { class: "quiet" });
+  /** What is read aloud: the titles alone, not the buttons. */
+  #said = make("p", { class: "whisper", role: "status" });
 
   connectedCallback() {
-    this.setAttribute("role", "status");
+    this.setAttribute("role", "region");
     this.setAttribute("aria-label", "Reminders");
+    this.after(this.#said);
     state.addEventListener("change", () => this.#draw());
   }
 
@@ -32,15 +36,21 @@ class ReminderLines extends HTMLElement {
       state.notifications = [notification, ...state.notifications];
     }
     this.#showOutside(notification);
+    this.#said.textContent = `Reminder: ${notification.title}`;
     state.show();
   }
 
   /** Show it outside the page; a browser that gets pushes shows them by itself. */
-  async #showOutside({ id, title, text }) {
-    if (window.Notification?.permission !== "granted" || localStorage.getItem(ANSWER) !== "yes") return;
+  async #showOutside(notification) {
+    if (!isOutside()) return;
     if (await readSubscription()) return;
-    const shown = new Notification(title, { body: text, tag: id, silent: true });
-    shown.addEventListener("click", () => window.focus());
+    const { id, title, task_id: taskId } = notification;
+    const shown = new Notification(title, { body: sayWhen(notification), tag: id, silent: true });
+    shown.addEventListener("click", () => {
+      window.focus();
+      shown.close();
+      if (taskId) goTo(taskId);
+    });
   }
 
   #draw() {
@@ -48,11 +58,12 @@ class ReminderLines extends HTMLElement {
     const fresh = this.#list();
     const lines = (this.#all ? fresh : fresh.slice(0, SHOWN)).map((each) => this.#line(each));
     if (fresh.length > SHOWN) {
-      this.#rest.textContent = this.#all ? "Show fewer" : `and ${fresh.length - SHOWN} more`;
+      const rest = fresh.length - SHOWN;
+      this.#rest.textContent = this.#all ? "Show fewer" : `and ${rest} more ${rest > 1 ? "reminders" : "reminder"}`;
       this.#rest.setAttribute("aria-expanded", String(this.#all));
       lines.push(this.#rest, this.#away);
     }
-    const ask = fresh.length && window.Notification?.permission === "default" && !localStorage.getItem(ANSWER);
+    const ask = fresh.length && window.Notification?.permission === "default" && !wasAsked();
     if (ask) lines.push((this.#question ??= this.#ask()));
     arrange(this, lines);
     this.hidden = !lines.length;
@@ -78,8 +89,6 @@ class ReminderLines extends HTMLElement {
   #line(notification) {
     const known = this.#lines.get(notification.id);
     if (known) return known;
-    const at = sayShort(toLocal(notification.remind_at, state.me.zone), state.today, { plain: true });
-    const late = notification.late_by_seconds >= LATE ? `, ${sayLate(notification.late_by_seconds)} late` : "";
     const find = () =>
       state.find(notification.task_id) ?? { id: notification.task_id, title: notification.title, status: "open" };
     const later = (choice) => async () => {
@@ -91,15 +100,28 @@ class ReminderLines extends HTMLElement {
     const act = (text, deed, name) =>
       makeButton(text, deed, { class: "quiet", title: name, "aria-label": `${text}: ${notification.title}` });
     const open = () => {
-      document.querySelector("task-list").reach(notification.task_id);
+      goTo(notification.task_id);
       this.#end(notification);
     };
-    // What tells of no task can only be put away.
-    const answers = [
+    const choices = make(
+      "span",
+      { class: "acts", hidden: true },
       act("10 min", later({ duration: "10m" }), "Ring again in ten minutes"),
       act("1 h", later({ duration: "1h" }), "Ring again in an hour"),
       act("Tomorrow", later({ until: addDays(state.today, 1) }), "Ring again tomorrow"),
+    );
+    const unfold = () => {
+      choices.hidden = !choices.hidden;
+      snoozes.setAttribute("aria-expanded", String(!choices.hidden));
+      if (!choices.hidden) choices.querySelector("button").focus();
+    };
+    const snoozes = act("Snooze", unfold, "Let it ring again later");
+    snoozes.setAttribute("aria-expanded", "false");
+    // What tells of no task can only be put away.
+    const answers = [
       act("Done", () => toggle(find()).then((taken) => taken && this.#end(notification)), "Complete the task"),
+      snoozes,
+      choices,
       act("Open", open, "Show the task"),
     ];
     const line = make(
@@ -111,7 +133,7 @@ class ReminderLines extends HTMLElement {
         { title: notification.text },
         whisper(notification.task_id ? "Reminder: " : "Notice: "),
         make("strong", {}, quote(notification.title)),
-        make("span", { class: "fact" }, ` ${notification.task_id ? `${at}${late}` : notification.text}`),
+        make("span", { class: "fact" }, ` ${notification.task_id ? sayWhen(notification) : notification.text}`),
       ),
       make(
         "span",
@@ -135,8 +157,7 @@ class ReminderLines extends HTMLElement {
 
   #ask() {
     const answer = async (wanted) => {
-      localStorage.setItem(ANSWER, wanted ? "yes" : "no");
-      if (wanted) await Notification.requestPermission();
+      await askBrowser(wanted);
       state.show();
     };
     return make(
@@ -151,6 +172,12 @@ class ReminderLines extends HTMLElement {
       ),
     );
   }
+}
+
+/** Return when a reminder rang, and how late it was. */
+function sayWhen({ remind_at: at, late_by_seconds: late }) {
+  const said = sayShort(toLocal(at, state.me.zone), state.today, { plain: true });
+  return late >= LATE ? `${said}, ${sayLate(late)} late` : said;
 }
 
 customElements.define("reminder-lines", ReminderLines);

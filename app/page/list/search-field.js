@@ -1,5 +1,5 @@
-// Search by words; the results replace the sections.
-import { make } from "../text/elements.js";
+// Search by words; the results replace the sections. The keys go from the words into the hits and back.
+import { make, quote } from "../text/elements.js";
 import { loadPages } from "../data/loading.js";
 import { state } from "../data/state.js";
 
@@ -10,6 +10,9 @@ class SearchField extends HTMLElement {
   #words;
   #turn = 0;
   #wanted = AT_ONCE;
+  /** The hit that had the keys last: where the search ends, they go on with it. */
+  #last = null;
+  #near = make("p", { class: "near fact", hidden: true });
 
   connectedCallback() {
     this.#words = make("input", {
@@ -23,16 +26,27 @@ class SearchField extends HTMLElement {
       this.#wanted = AT_ONCE;
       this.#search(PAUSE);
     });
-    this.#words.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") document.querySelector("[aria-controls=search]").click();
-    });
-    this.append(this.#words);
+    this.#words.addEventListener("keydown", (event) => this.#press(event));
+    this.append(this.#words, this.#near);
     let changes = state.changes;
     state.addEventListener("change", () => {
+      if (!this.hidden) queueMicrotask(() => this.#mark());
       if (changes === state.changes) return;
       changes = state.changes;
       if (!this.hidden && this.#words.value.trim()) this.#search(0);
     });
+    addEventListener("focusin", ({ target }) => {
+      const row = state.found && target.closest?.("task-row");
+      if (row) this.#last = row.dataset.id;
+    });
+  }
+
+  #press(event) {
+    if (event.isComposing || !["Escape", "ArrowDown", "Enter"].includes(event.key)) return;
+    if (event.key === "Escape") document.querySelector("[aria-controls=search]").click();
+    else document.querySelector("task-list task-row")?.reach();
+    event.preventDefault();
+    event.stopPropagation();
   }
 
   async #search(pause) {
@@ -42,24 +56,58 @@ class SearchField extends HTMLElement {
     if (turn !== this.#turn || this.hidden) return;
     if (!text) {
       state.found = null;
+      this.#near.hidden = true;
       state.show();
       return;
     }
     try {
-      const { tasks, total, minimum, more } = await loadPages({ text, status: "all" }, this.#wanted);
+      const { tasks, total, minimum, more, near } = await loadPages({ text, status: "all" }, this.#wanted);
       if (turn !== this.#turn) return;
       state.found = tasks;
       state.hits = { total, minimum, more };
+      this.#offer(near);
       state.show();
     } catch (problem) {
       state.say(problem.message, true);
     }
   }
 
+  /** Offer titles that come near to what nothing has. */
+  #offer(near = []) {
+    const pick = (title) => () => {
+      this.#words.value = title;
+      this.#words.focus();
+      this.#search(0);
+    };
+    const titles = [...new Set(near.map((each) => each.title))];
+    this.#near.replaceChildren(
+      "Did you mean ",
+      ...titles.map((title) => make("button", { type: "button", class: "quiet", click: pick(title) }, quote(title))),
+    );
+    this.#near.hidden = !titles.length;
+  }
+
+  /** Mark the words where the titles of the hits have them. */
+  #mark() {
+    if (!window.Highlight) return;
+    CSS.highlights.delete("found");
+    const words = fold(this.#words.value).split(/\s+/).filter(Boolean);
+    if (!state.found || !words.length) return;
+    const ranges = [...document.querySelectorAll("task-list .title bdi")].flatMap((title) => findWords(title, words));
+    CSS.highlights.set("found", new Highlight(...ranges));
+  }
+
   /** Bring the keys here. */
   open() {
+    this.#last = null;
     this.#words.focus();
     this.#words.select();
+    this.#search(0);
+  }
+
+  /** Search for words. */
+  look(words) {
+    this.#words.value = words;
     this.#search(0);
   }
 
@@ -69,13 +117,39 @@ class SearchField extends HTMLElement {
     return this.#search(0);
   }
 
-  /** Show everything again. */
+  /** Show everything again; the row that one came for keeps the keys. */
   close() {
     this.#wanted = AT_ONCE;
     this.#turn += 1;
     state.found = null;
     state.show();
+    const row = this.#last;
+    if (row) requestAnimationFrame(() => document.querySelector("task-list").reach(row));
+    if (window.Highlight) CSS.highlights.delete("found");
   }
+}
+
+/** Return a text without case and accents, of the same length where that can be. */
+function fold(text) {
+  return Array.from(text, (mark) => mark.normalize("NFD")[0].toLowerCase()).join("");
+}
+
+/** Return the ranges of a title where one of the words begins a word of it. */
+function findWords(title, words) {
+  const node = title.firstChild;
+  const folded = fold(node?.data ?? "");
+  if (!node || folded.length !== node.data.length) return [];
+  const ranges = [];
+  for (const word of words) {
+    for (let at = folded.indexOf(word); at >= 0; at = folded.indexOf(word, at + word.length)) {
+      if (at && /[\p{L}\p{N}]/u.test(folded[at - 1])) continue;
+      const range = document.createRange();
+      range.setStart(node, at);
+      range.setEnd(node, at + word.length);
+      ranges.push(range);
+    }
+  }
+  return ranges;
 }
 
 customElements.define("search-field", SearchField);

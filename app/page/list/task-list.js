@@ -13,8 +13,17 @@ const AT_ONCE = 60;
 const MORE = 200;
 const LONG = 50;
 /** The rows that are built before the first sight of a view, and with each frame after it. */
-const FIRST = 60;
+const FIRST = Math.ceil(innerHeight / 44) + 2;
 const EACH_FRAME = 24;
+/** The width of the list in pixels, without the room around it, up to which it is narrow. */
+const NARROW = 560;
+/** Up to this one the days of a week stand below each other. */
+const SLIM = 840;
+const PADDING = 24;
+/** So many rows are higher than any window. */
+const FULL = 100;
+/** The frames for which a row may be awaited. */
+const PATIENT = 20;
 
 class TaskList extends HTMLElement {
   #parts = new Map();
@@ -24,10 +33,15 @@ class TaskList extends HTMLElement {
   #budget = FIRST;
   #built = 0;
   #last = null;
+  /** The task whose row is to be seen, wherever its section ends. */
+  #shownId = null;
 
   connectedCallback() {
     state.addEventListener("change", () => this.#draw());
     addEventListener("hashchange", () => this.#draw());
+    new ResizeObserver(() => this.#fit()).observe(this.parentElement);
+    this.#fit();
+    this.addEventListener("focusin", (event) => this.#moveStop(event));
     this.addEventListener("focusin", (event) => (this.#last = event.target.closest("task-row")?.dataset.id ?? null));
   }
 
@@ -47,6 +61,8 @@ class TaskList extends HTMLElement {
     this.#built = 0;
     arrange(this, this.#listParts(place));
     this.#giveBack(held);
+    this.#giveStops();
+    this.parentElement.classList.toggle("full", this.querySelectorAll("task-row").length > FULL);
     if (this.#built < this.#budget) {
       this.#budget = Infinity;
       return;
@@ -55,6 +71,13 @@ class TaskList extends HTMLElement {
       this.#budget = this.#built + EACH_FRAME;
       this.#draw();
     });
+  }
+
+  /** Let facts stand below their titles, and days below each other, where there is no room beside. */
+  #fit() {
+    const width = this.parentElement.clientWidth - PADDING;
+    this.parentElement.classList.toggle("narrow", width <= NARROW);
+    this.parentElement.classList.toggle("slim", width <= SLIM);
   }
 
   /** Remember the focus, since a row that moves to another section is rebuilt there. */
@@ -75,6 +98,22 @@ class TaskList extends HTMLElement {
     // Where the task is gone, the keys go on with the one that has taken its place.
     const next = held.shown && rows.slice(held.index).find((row) => row.checkVisibility());
     if (next) next.querySelector(".circle").focus({ preventScroll: true });
+  }
+
+  /** Let Tab stop once in each list: where the keys were last, else at its first row. */
+  #giveStops() {
+    for (const rows of this.querySelectorAll(".rows")) {
+      if (!rows.querySelector('.circle[tabindex="0"]') && rows.firstElementChild?.matches("task-row")) {
+        rows.firstElementChild.stops = true;
+      }
+    }
+  }
+
+  #moveStop({ target }) {
+    const row = target.closest("task-row");
+    if (!row || row.stops) return;
+    for (const other of row.parentElement.children) if (other.stops) other.stops = false;
+    row.stops = true;
   }
 
   #listParts(place) {
@@ -158,6 +197,11 @@ class TaskList extends HTMLElement {
   }
 
   #rows(part, key, tasks, kind, section, limit = this.#limits.get(key) ?? (key === "Today" ? Infinity : AT_ONCE)) {
+    const shown = this.#shownId ? tasks.findIndex((task) => task.id === this.#shownId) + 1 : 0;
+    if (shown > limit) {
+      limit = shown;
+      this.#limits.set(key, shown);
+    }
     const parent = part.querySelector(".rows");
     const known = new Map([...parent.children].map((row) => [row.dataset.id, row]));
     const rows = [];
@@ -205,6 +249,12 @@ class TaskList extends HTMLElement {
     rows[next]?.reach();
   }
 
+  /** Return where the keys come back to the list: the circle that had them last, else the first one. */
+  get stop() {
+    const last = this.#last && this.querySelector(`task-row[data-id="${CSS.escape(this.#last)}"] .circle`);
+    return last?.checkVisibility() ? last : [...this.querySelectorAll(".circle")].find((each) => each.checkVisibility());
+  }
+
   /** Return the row that has the keys. */
   get current() {
     return document.activeElement?.closest?.("task-row") ?? null;
@@ -217,13 +267,19 @@ class TaskList extends HTMLElement {
     return Boolean(row);
   }
 
-  /** Let a task's row be seen for a moment; returns whether there is one. */
-  glow(taskId) {
+  /** Let a task's row be seen for a moment, if its section cuts it off too; the rows before it may take some frames. */
+  glow(taskId, frames = PATIENT) {
     const row = this.querySelector(`task-row[data-id="${CSS.escape(taskId)}"]`);
+    if (!row && frames) {
+      this.#shownId = taskId;
+      this.#draw();
+      requestAnimationFrame(() => this.glow(taskId, frames - 1));
+      return;
+    }
+    this.#shownId = null;
     row?.scrollIntoView({ block: "nearest" });
     row?.classList.add("glows");
     setTimeout(() => row?.classList.remove("glows"), 1_200);
-    return Boolean(row);
   }
 }
 

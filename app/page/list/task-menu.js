@@ -1,6 +1,6 @@
 // The one small menu of a row: move, remind, snooze, repeat, tags and priority, delete.
 import { edit, editSeries, remind, remove, repeat, snooze, unremind } from "../data/actions.js";
-import { drawSign, make, makeButton, quote } from "../text/elements.js";
+import { arrange, drawSign, make, makeButton, quote } from "../text/elements.js";
 import { openTask } from "../data/opening.js";
 import { call } from "../data/service.js";
 import { state } from "../data/state.js";
@@ -17,7 +17,7 @@ const OWN = "a rule of your own";
 const LATER = { "10 min": { duration: "10m" }, "1 h": { duration: "1h" } };
 let menu = null;
 let opener = null;
-let drawn = "";
+let groups = new Map();
 
 /** Open the menu of a task beside the button that asked for it; the same button again closes it. */
 export function openMenu(task, button) {
@@ -27,7 +27,7 @@ export function openMenu(task, button) {
   if (same) return;
   opener = button;
   menu.dataset.id = task.id;
-  drawn = "";
+  groups = new Map();
   draw();
   menu.showPopover();
   place(button);
@@ -62,28 +62,62 @@ function place(button) {
 function draw() {
   const task = state.find(menu.dataset.id);
   if (!task) {
+    const written = [...menu.querySelectorAll("input[dir]")].filter((field) => field.value !== field.defaultValue);
     close();
+    if (written.length) state.say(`This task is gone. You wrote: “${written.map((field) => field.value).join(" ")}”.`, true);
     return;
   }
-  // A text being edited stays as it is.
-  const looks = JSON.stringify([task.due, task.reminders, task.recurring_id, task.tags, task.priority]);
-  if (looks === drawn) return;
-  drawn = looks;
+  const series = state.series.find((each) => each.id === task.recurring_id);
   const kept = [...menu.querySelectorAll("button")].indexOf(document.activeElement);
-  menu.replaceChildren(
-    make("p", { class: "of" }, quote(task.title)),
-    drawMoves(task),
-    drawReminders(task),
-    task.recurring_id ? drawSeries(task) : drawRepeat(task),
-    drawMarks(task),
-    make(
-      "div",
-      { class: "choices" },
-      makeButton("Open", () => openAt(task)),
-      makeButton("Delete", () => act(remove(task)), { class: "danger" }),
-    ),
+  const focused = document.activeElement;
+  arrange(
+    menu,
+    [
+      keep("of", [task.title], () => make("p", { class: "of" }, quote(task.title))),
+      keep("moves", [task.due, state.today], () => drawMoves(task)),
+      keep("reminders", [task.reminders, Boolean(task.due)], () => drawReminders(task)),
+      task.recurring_id
+        ? keep("series", [series?.recurrence], () => drawSeries(task))
+        : keep("repeat", [task.recurring_id], () => drawRepeat(task)),
+      keep("marks", [task.tags, task.priority], () => drawMarks(task)),
+      keep("ends", [task.id], () => drawEnds(task)),
+    ].filter(Boolean),
   );
-  if (kept >= 0) (menu.querySelectorAll("button")[kept] ?? menu.querySelector("button")).focus();
+  if (kept >= 0 && !focused.isConnected) (menu.querySelectorAll("button")[kept] ?? menu.querySelector("button")).focus();
+}
+
+/** Return a group of the menu: the same one while what it shows is the same, or while somebody has written in it. */
+function keep(name, shown, build) {
+  const looks = JSON.stringify(shown);
+  const known = groups.get(name);
+  if (known && (known.looks === looks || isTouched(known.element))) return known.element;
+  const element = build();
+  groups.set(name, { looks, element });
+  return element;
+}
+
+function isTouched(element) {
+  const fields = [...(element?.querySelectorAll("input, select") ?? [])];
+  return fields.some((field) => {
+    if (field.tagName === "INPUT") return field.value !== field.defaultValue;
+    return [...field.options].some((option, index) => option.selected !== (option.defaultSelected || (!index && !field.querySelector("[selected]"))));
+  });
+}
+
+/** Return the task as it is now, if others have not changed these fields; else as it was, so that they are asked. */
+function findBase(task, names) {
+  const now = state.find(task.id);
+  const isSame = now && names.every((name) => JSON.stringify(now[name]) === JSON.stringify(task[name]));
+  return isSame ? now : task;
+}
+
+function drawEnds(task) {
+  return make(
+    "div",
+    { class: "choices" },
+    makeButton("Open", () => openAt(task)),
+    makeButton("Delete", () => act(remove(task)), { class: "danger" }),
+  );
 }
 
 function openAt(task) {
@@ -240,7 +274,7 @@ function drawMarks(task) {
     const words = readTags(tags.value, task.tags ?? []);
     if (tags.value !== tags.defaultValue && words.join("\n") !== (task.tags ?? []).join("\n")) fields.tags = words;
     if (priority.value !== task.priority) fields.priority = priority.value;
-    if (Object.keys(fields).length) act(edit(task, fields));
+    if (Object.keys(fields).length) act(edit(findBase(task, Object.keys(fields)), fields));
     else close();
   };
   return group(

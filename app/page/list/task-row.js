@@ -1,10 +1,11 @@
 // One task in one line: circle, title, and its main facts muted on the right.
 import { edit, toggle } from "../data/actions.js";
 import { drawSign, isComposing, make, quote, whisper } from "../text/elements.js";
-import { readPlace } from "../data/places.js";
+import { isLate, readPlace } from "../data/places.js";
 import { state } from "../data/state.js";
 import { openTask } from "../data/opening.js";
 import { choose } from "./chosen-bar.js";
+import { linkText } from "../text/links.js";
 import { openMenu } from "./task-menu.js";
 import { localDue, sayShort, toLocal } from "../text/when.js";
 
@@ -12,14 +13,18 @@ class TaskRow extends HTMLElement {
   #task = null;
   #drawn = "";
   #editing = false;
+  /** Returns the words of a title that is being written, if they differ. */
+  #written = () => "";
   /** The words of an edit that was refused: the next edit begins with them. */
   #draft = null;
   #shown = null;
+  #stops = false;
 
   constructor() {
     super();
     this.addEventListener("click", (event) => this.#click(event));
     this.addEventListener("keydown", (event) => this.#press(event));
+    this.addEventListener("keydown", (event) => this.#walk(event));
   }
 
   /** A click beside the buttons opens the task; with Shift or Ctrl it chooses it. */
@@ -39,6 +44,27 @@ class TaskRow extends HTMLElement {
     if (event.repeat) return;
     if (event.key === "Enter") openTask(this.#task.id);
     else toggle(this.#task);
+  }
+
+  /** Left and right go through the row's buttons: the list is one stop for Tab, and each row has three parts. */
+  #walk(event) {
+    const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!by || this.#editing || event.altKey || event.ctrlKey || event.metaKey) return;
+    const parts = [...this.querySelectorAll("button, a")];
+    const next = parts[parts.indexOf(document.activeElement) + by];
+    if (!next) return;
+    event.preventDefault();
+    next.focus();
+  }
+
+  /** Whether Tab stops here, as at one row of each list. */
+  set stops(wanted) {
+    this.#stops = wanted;
+    this.querySelector("button.circle")?.setAttribute("tabindex", wanted ? "0" : "-1");
+  }
+
+  get stops() {
+    return this.#stops;
   }
 
   /** Show a task in a section; the same again changes nothing. */
@@ -71,7 +97,8 @@ class TaskRow extends HTMLElement {
   #makeCircle() {
     const done = this.#task.status === "completed";
     if (this.#task.unsent) return make("span", { class: "circle", role: "img", "aria-label": "Waits for the service" });
-    const names = { class: "circle", type: "button", role: "checkbox", "aria-checked": String(done) };
+    const tabindex = this.#stops ? "0" : "-1";
+    const names = { class: "circle", type: "button", role: "checkbox", "aria-checked": String(done), tabindex };
     const click = (event) => {
       if (event.shiftKey || event.ctrlKey || event.metaKey) return;
       // Only the first of two quick clicks is for this row.
@@ -88,7 +115,7 @@ class TaskRow extends HTMLElement {
       if (event.shiftKey || event.ctrlKey || event.metaKey) return;
       this.edit();
     };
-    const names = { class: "title", type: "button", "aria-label": `${this.#task.title}, edit` };
+    const names = { class: "title", type: "button", tabindex: "-1", "aria-label": `${this.#task.title}, edit` };
     const title = make("button", { ...names, click }, quote(this.#task.title));
     if (!this.#task.notes) return title;
     title.setAttribute("title", this.#task.notes);
@@ -98,15 +125,17 @@ class TaskRow extends HTMLElement {
   #makeFacts(section) {
     const task = this.#task;
     const facts = make("span", { class: "facts" });
+    const link = linkText(task.title).find((each) => each.href);
+    if (link) facts.append(make("a", { ...readAttributes(link), class: "link", tabindex: "-1" }, `${link.hostname} ↗`));
     if (task.parent) facts.append(make("span", { class: "of" }, whisper("part of "), quote(task.parent.title)));
     const { open, total } = task.subtasks ?? {};
     if (total) facts.append(make("span", { class: "steps" }, `${total - open}/${total}`, whisper(" subtasks done")));
     if (task.list && readPlace().name !== "list") {
       facts.append(make("span", { class: "in" }, whisper("in "), quote(task.list.name)));
     }
-    if (section === "Not yet") {
-      const start = localDue(task.start, state.me.zone);
-      facts.append(make("span", { class: "from" }, `from ${sayShort(start, state.today)}`));
+    if (task.start && (section === "Not yet" || !task.due)) {
+      const start = sayShort(localDue(task.start, state.me.zone), state.today);
+      facts.append(make("span", { class: "from" }, `${section === "Not yet" ? "from" : "since"} ${start}`));
     }
     if (task.priority !== "none") {
       facts.append(make("span", { class: `priority ${task.priority}` }, task.priority, whisper(" priority")));
@@ -147,7 +176,7 @@ class TaskRow extends HTMLElement {
       sayHere(task.due_local ?? task.due, section),
     );
     if (!short.textContent) return whisper(`due ${exact}`);
-    const late = section === "Overdue" ? " late" : "";
+    const late = isLate(task) ? " late" : "";
     return make("time", { class: `due${late}`, datetime: task.due, title: exact }, short, whisper(`due ${exact}`));
   }
 
@@ -155,7 +184,7 @@ class TaskRow extends HTMLElement {
     if (this.#task.unsent) return "";
     const icon = drawSign("dots");
     const name = `More for ${this.#task.title}`;
-    const names = { class: "more", type: "button", "aria-label": name, title: "Move, remind, repeat, delete" };
+    const names = { class: "more", type: "button", tabindex: "-1", "aria-label": name, title: "Move, remind, repeat, delete" };
     return make(
       "button",
       { ...names, "aria-haspopup": "dialog", click: (event) => openMenu(this.#task, event.currentTarget) },
@@ -171,19 +200,22 @@ class TaskRow extends HTMLElement {
     const again = this.#draft !== null;
     // The keys go back to where they came from: by a click the title, by E the circle.
     const back = document.activeElement?.matches(".circle") ? ".circle" : ".title";
-    const field = make("input", {
-      class: "title",
-      dir: "auto",
-      maxlength: 200,
-      "aria-label": "Title",
-      value: this.#draft ?? task.title,
-    });
+    // It has the whole row, and grows with its words.
+    const field = make("textarea", { class: "title", dir: "auto", maxlength: 200, rows: 1, "aria-label": "Title" });
+    field.value = this.#draft ?? task.title;
+    const fit = () => {
+      field.style.height = "auto";
+      field.style.height = `${field.scrollHeight}px`;
+    };
+    field.addEventListener("input", fit);
+    this.#written = () => (field.value.trim() === task.title ? "" : field.value.trim());
     const end = (keep) => {
       if (!this.#editing) return;
       this.#editing = false;
       const focused = document.activeElement === field;
-      const title = field.value.trim();
+      const title = field.value.replace(/\s+/g, " ").trim();
       this.#drawn = "";
+      this.classList.remove("editing");
       field.replaceWith(this.#makeTitle());
       if (focused) this.querySelector(back).focus();
       this.#draft = null;
@@ -202,6 +234,8 @@ class TaskRow extends HTMLElement {
     });
     field.addEventListener("blur", () => end(true));
     this.querySelector(".title").replaceWith(field);
+    this.classList.add("editing");
+    fit();
     field.focus();
     field.select();
   }
@@ -224,6 +258,11 @@ function sayHere(local, section) {
   if (section === "Day") return local.slice(11, 16);
   const plain = section === "Today" && local.slice(0, 10) === state.today;
   return plain ? local.slice(11, 16) : sayShort(local, state.today);
+}
+
+/** Return what a link needs. */
+function readAttributes(link) {
+  return Object.fromEntries(["href", "target", "rel"].map((name) => [name, link.getAttribute(name)]));
 }
 
 function nextReminder(task) {

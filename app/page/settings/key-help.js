@@ -17,14 +17,18 @@ const KEYS = [
   ["[", "fold the conversation"],
   ["z", "take the last change back"],
   ["Shift Z", "do it again"],
+  ["u", "the last changes"],
   ["s", "search"],
+  ["Ctrl K", "go to anything, do anything; on a Mac ⌘ K"],
+  ["F6", "next part of the page"],
+  ["← →", "along a row"],
   ["?", "these keys"],
 ];
 
 class KeyHelp extends HTMLElement {
   connectedCallback() {
     const lines = KEYS.flatMap(([keys, said]) => [
-      make("dt", {}, ...keys.split(/ (?!Z)/).map((key) => make("kbd", {}, key))),
+      make("dt", {}, ...keys.split(/(?<!Shift|Ctrl) /).map((key) => make("kbd", {}, key))),
       make("dd", {}, said),
     ]);
     this.append(make("dl", {}, ...lines));

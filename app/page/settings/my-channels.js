@@ -1,7 +1,7 @@
 // Where my reminders reach me outside of this page: browsers, ntfy, e-mail and programs.
 import { make, makeButton } from "../text/elements.js";
 import { call } from "../data/service.js";
-import { readSubscription, sayHindrance, subscribe, unsubscribe } from "../data/push.js";
+import { askBrowser, isOutside, readSubscription, sayHindrance, subscribe, unsubscribe } from "../data/push.js";
 import { state } from "../data/state.js";
 import { sayMoment } from "../text/when.js";
 import { tryOrSay } from "./panel-parts.js";
@@ -59,17 +59,35 @@ class MyChannels extends HTMLElement {
   /** This browser is one click away, and the click says what it does. */
   #drawHere(key, here, channels) {
     const hindrance = sayHindrance();
+    const outside = this.#drawOutside();
     const known = here && channels.some((channel) => channel.kind === "webpush" && channel.enabled);
     if (known && !hindrance) return [];
+    // With a push of its own the browser shows them anyway.
     const add = () => this.#add(() => subscribe(key, nameBrowser()), "This browser shows your reminders now.");
     return [
       make(
         "div",
         { class: "acts" },
-        make("p", {}, hindrance || "Reminders can ring in this browser, also while the page is closed."),
+        make("p", { class: "fact" }, hindrance || "Reminders can ring in this browser, also while the page is closed."),
         ...(hindrance ? [] : [makeButton("Ring here", add, { class: "quiet" })]),
       ),
+      ...outside,
     ];
+  }
+
+  /** Whether reminders show outside the page while it is open, to be changed at any time. */
+  #drawOutside() {
+    if (!window.Notification || Notification.permission === "denied") return [];
+    const on = isOutside();
+    const change = async () => {
+      await askBrowser(!on);
+      await tryOrSay(() => this.#load());
+    };
+    const said = on
+      ? "While this page is open, reminders show outside it too."
+      : "Reminders show in this page alone, and with it closed nothing rings here.";
+    const button = makeButton(on ? "In the page alone" : "Show outside too", change, { class: "quiet" });
+    return [make("div", { class: "acts" }, make("p", { class: "fact" }, said), button)];
   }
 
   #drawForm(kinds) {

@@ -28,6 +28,34 @@ export function tellChange(change, changes, { zone, today }) {
   return [`${who} `, ...tellWhat(change, zone, today)];
 }
 
+const MINUTE = 60_000;
+const ALONE = new Set(["undo", "make_instances"]);
+
+/** Return changes in groups, newest first: what one actor did of one kind within a minute is one group. */
+export function groupChanges(changes) {
+  const groups = [];
+  for (const change of changes) {
+    const last = groups.at(-1)?.at(-1);
+    if (last && belongsTo(change, last)) groups.at(-1).push(change);
+    else groups.push([change]);
+  }
+  return groups;
+}
+
+function belongsTo(change, newer) {
+  if (change.kind !== newer.kind || ALONE.has(change.kind) || tellWho(change.actor) !== tellWho(newer.actor)) return false;
+  if (Boolean(change.undone_by) !== Boolean(newer.undone_by)) return false;
+  return Date.parse(newer.at) - Date.parse(change.at) <= MINUTE;
+}
+
+/** Return a group of changes as parts of a sentence: one in full, several by their number. */
+export function tellGroup(group, changes, where) {
+  if (group.length === 1) return tellChange(group[0], changes, where);
+  const [{ actor, kind }] = group;
+  const count = new Set(group.flatMap((change) => change.tasks.map((task) => task.task_id))).size;
+  return [`${tellWho(actor)} ${SAID[kind] ?? "changed"} ${count} ${count === 1 ? "task" : "tasks"}`];
+}
+
 const FIELDS = { notes: "the notes", tags: "the tags", priority: "the priority", reminders: "the reminders" };
 
 /** Return an entry of a task's history as parts of a sentence; the task itself is "it". */

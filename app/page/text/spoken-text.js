@@ -1,19 +1,24 @@
 // A message as paragraphs, lists and emphasis, built of text nodes only: a model's markup stays text.
 import { make } from "./elements.js";
+import { linkText } from "./links.js";
 
 const ITEM = /^\s*(?:[-*•]|(\d+)[.)])\s+/;
 const MARKS = /[*`#]/;
+const FENCE = /^\s*(```+|~~~+)\s*[\w+-]*\s*$/;
+const HEADING = /^(#{1,6}) +(?=\S)/;
+const TABLE = /^\s*\|.*\|\s*$/;
 
 /**
  * Return the elements of a text; `titles` stand in it as they are written. `link(title)` makes what leads to the task
- * of a title, `tick(title)` what ticks it where it begins an item of a list; each may return null.
+ * of a title, `tick(title)` what ticks it where it begins an item of a list, `example(words)` what puts a sentence that
+ * may be said into the field; each may return null.
  */
-export function layOut(text, { titles = [], link = () => null, tick = () => null } = {}) {
+export function layOut(text, { titles = [], link = () => null, tick = () => null, example = () => null } = {}) {
   const longest = [...new Set(titles)].sort((one, other) => other.length - one.length);
   const written = longest.filter((title) => MARKS.test(title));
   const emphasise = (line, isItem) => {
     const named = findNamed(line, longest, isItem);
-    if (!named) return emphasiseAround(line, written);
+    if (!named) return emphasiseAround(line, written).flatMap((part) => offerExamples(part, example));
     const [at, title] = named;
     const before = line.slice(0, at);
     const rest = emphasise(line.slice(at + title.length), false);
@@ -33,7 +38,34 @@ export function layOut(text, { titles = [], link = () => null, tick = () => null
       );
     lines = [];
   };
+  let code = null;
   for (const line of text.split("\n")) {
+    // A block of code or a table stands as it is written, in letters of one width; while it streams, it has no end yet.
+    if (code?.fence) {
+      if (line.trim() === code.fence) code = null;
+      else code.element.textContent += `${code.element.textContent && "\n"}${line}`;
+      continue;
+    }
+    const fence = FENCE.exec(line)?.[1];
+    if (fence || TABLE.test(line)) {
+      close();
+      list = null;
+      if (!fence && code) code.element.textContent += `\n${line}`;
+      else {
+        code = { fence, element: make("code", {}, fence ? "" : line) };
+        blocks.push(make("pre", { tabindex: "0", "aria-label": fence ? "Code" : "Table" }, code.element));
+      }
+      continue;
+    }
+    code = null;
+    const isNamed = written.some((title) => line.startsWith(title));
+    const heading = !isNamed && HEADING.exec(line);
+    if (heading) {
+      close();
+      list = null;
+      blocks.push(make("p", { dir: "auto", class: "heading" }, ...emphasise(line.slice(heading[0].length))));
+      continue;
+    }
     const item = ITEM.exec(line);
     if (item) {
       close();
@@ -52,10 +84,21 @@ export function layOut(text, { titles = [], link = () => null, tick = () => null
       continue;
     }
     list = null;
-    lines.push(written.some((title) => line.startsWith(title)) ? line : line.replace(/^#{1,6} /, ""));
+    lines.push(line);
   }
   close();
   return blocks;
+}
+
+/** Return a text with the sentences that it proposes to say as `example` makes them: those after "say", "like", "or". */
+function offerExamples(part, example) {
+  if (typeof part !== "string") return [part];
+  let before = "";
+  return part.split(/(“[^”]+”)/).map((piece) => {
+    const isProposed = piece.startsWith("“") && /(?:\b(?:like|say|or)|[,;:])\s*$/i.test(before);
+    before = piece.startsWith("“") ? "" : piece;
+    return (isProposed && example(piece.slice(1, -1))) || piece;
+  });
 }
 
 /** Return where a line names a task, and the title: in quotation marks, or at the beginning of an item. */
@@ -90,9 +133,9 @@ function emphasise(line) {
   return line
     .split(/(“[^”]*”|"[^"]*"|\*\*(?![\s*])[^*]*[^\s*]\*\*(?!\*)|(?<!`)`(?![\s`])(?:[^`]*[^`\s])?`(?!`))/)
     .filter(Boolean)
-    .map((part) => {
+    .flatMap((part) => {
       if (/^\*\*[^*]+\*\*$/.test(part)) return make("strong", {}, part.slice(2, -2));
       if (/^`[^`]+`$/.test(part)) return make("code", {}, part.slice(1, -1));
-      return part;
+      return linkText(part);
     });
 }

@@ -53,6 +53,29 @@ def expand_in_node(calendar: Any, until: str) -> list[str]:
     return found
 
 
+def read_todos_in_node(calendar: Any) -> dict[str, list[str | None]]:
+    """Return `[start, due, title above]` of each to-do by its title, as ical.js finds them. Skips without Node."""
+    command = ["node", str(HERE / "todos.mjs"), str(find_home())]
+    done = subprocess.run(command, input=calendar.to_ical(sorted=False), capture_output=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    found: dict[str, list[str | None]] = json.loads(done.stdout)
+    return found
+
+
+def read_todos(calendar: Any) -> dict[str, list[str | None]]:
+    """Return `[start, due, title above]` of each to-do by its title, as the icalendar library finds them."""
+    todos = calendar.walk("VTODO")
+    titles = {str(each["UID"]): str(each["SUMMARY"]) for each in todos}
+
+    def read(todo: Any) -> list[str | None]:
+        times = [write_due(todo[name].dt) if name in todo else None for name in ("DTSTART", "DUE")]
+        above = todo.get("RELATED-TO")
+        assert above is None or above.params["RELTYPE"] == "PARENT"
+        return [*times, titles[str(above)] if above is not None else None]
+
+    return {str(each["SUMMARY"]): read(each) for each in todos}
+
+
 @cache
 def find_home() -> Path:
     """Return the folder with ical.js."""

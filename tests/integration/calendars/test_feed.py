@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.integration.access.house import House, open_house
-from tests.integration.calendars.feeds import fetch, subscribe
+from tests.integration.calendars.feeds import fetch, read_todos, read_todos_in_node, subscribe
 from tests.integration.recurrence.series_calls import complete, send
 from tests.world import URL, World
 
@@ -88,6 +88,31 @@ async def test_to_dos_hold_tasks_without_a_due_too(world: World) -> None:
         datetime(2026, 12, 1, 8, tzinfo=UTC),
     )
     assert (await world.http.get(f"{path}?as=journal")).status_code == 422
+
+
+async def test_a_to_do_says_what_it_stands_below_and_when_it_begins(world: World) -> None:
+    world.clock.at = NOW
+    await add(world, "Move", due="2026-12-05T10:00", start="2026-12-01", subtasks=["Boxes", "Van"], tags=["home"])
+    await add(world, "Taxes", due="2026-12-20", start="2026-12-10T09:00")
+    await add(world, "Paint", start="2026-12-03T08:00")
+    van = (await world.rest.get("/tasks", params={"text": "van"})).json()["tasks"][0]
+    await add(world, "Call three of them", parent_id=van["id"], due="2026-12-02", tags=["phone"])
+    path = await subscribe(world)
+    feed = await fetch(world, f"{path}?as=todo")
+    wanted = {
+        # Of the kind of the due, in the person's zone: a day begins at its midnight, a time is on its day.
+        "Move": ["2026-11-30T23:00:00Z", "2026-12-05T09:00:00Z", None],
+        "Boxes": [None, None, "Move"],
+        "Van": [None, None, "Move"],
+        "Call three of them": [None, "2026-12-02", "Van"],
+        "Taxes": ["2026-12-10", "2026-12-20", None],
+        "Paint": ["2026-12-03T07:00:00Z", None, None],
+    }
+    assert read_todos(feed) == wanted
+    assert read_todos_in_node(feed) == wanted
+    # What stands above is named only where the feed has it.
+    alone = await fetch(world, f"{await subscribe(world, tags=['phone'])}?as=todo")
+    assert read_todos(alone) == {"Call three of them": [None, "2026-12-02", None]}
 
 
 async def test_an_unchanged_feed_is_304_and_any_change_makes_it_new(world: World) -> None:

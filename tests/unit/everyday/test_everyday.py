@@ -9,6 +9,7 @@ from agent.messages import Message
 from tests.unit.command_replies import NOW, ask
 from tests.unit.everyday import more_times, rules, times
 from tests.unit.everyday.asked import ASKED
+from tests.unit.everyday.places import PLACES, UNSURE
 from tests.unit.everyday.reported import REPORTED, REPORTED_CALLS
 from tests.unit.everyday.sentences import SENTENCES
 from tests.unit.everyday.titles import TITLES
@@ -90,12 +91,12 @@ def test_words_of_a_title_are_not_time(text: str, title: str, due: str | None) -
     assert calls == [("create_task", {"title": title} | ({"due": due} if due else {}))]
 
 
-@pytest.mark.parametrize(("sentence", "tool", "args"), SENTENCES)
+@pytest.mark.parametrize(("sentence", "tool", "args"), [*SENTENCES, *PLACES])
 def test_an_everyday_sentence_does_what_is_meant(sentence: str, tool: str, args: dict[str, Any]) -> None:
     assert ask(sentence, HELLO, now=WEDNESDAY)[1][-1] == (tool, args)
 
 
-@pytest.mark.parametrize(("sentence", "answer"), ASKED)
+@pytest.mark.parametrize(("sentence", "answer"), [*ASKED, *UNSURE])
 def test_an_everyday_sentence_in_doubt_changes_nothing(sentence: str, answer: str) -> None:
     said, calls = ask(sentence, HELLO, now=WEDNESDAY)
     assert not calls
