@@ -95,18 +95,12 @@ def main(arguments):
     """Run the tests, a release, or else the product's CLI, `serve` by default; return what `sys.exit` takes."""
     first = (arguments or ["serve"])[0]
     python = find_python(ROOT / ("requirements-dev.lock" if first == "test" else "requirements.lock"))
-    # PYTHONPATH, unlike a .pth file, lets checkouts share an environment; -P keeps an `app` folder that lies there from
-    # being taken for ours. The time zones are those of the locked tzdata. Bytecode is kept: compiling takes 1 s.
-    own = {"PYTHONPATH": str(ROOT), "PYTHONTZPATH": "", "PYTHONDONTWRITEBYTECODE": ""}
+    # PYTHONPATH, unlike a .pth file, lets checkouts share an environment; -P keeps out an `app` folder that lies there.
+    own = {"PYTHONPATH": str(ROOT), "PYTHONTZPATH": "", "PYTHONDONTWRITEBYTECODE": ""}  # the locked tzdata; bytecode
     os.environ.update({**own, "TODO_TEST_LONG": "1"} if "--long" in arguments else own)
     if first != "test":
-        command = [
-            python,
-            "-P",
-            "-m",
-            *(["app.release"] if first == "release" else ["evolution_todo", first]),
-            *arguments[1:],
-        ]
+        words = ["app.release", *arguments[1:]] if first == "release" else ["evolution_todo", first, *arguments[1:]]
+        command = [python, "-P", "-m", *words]
         if not WINDOWS:
             os.execv(python, command)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the child too, which ends in its own time
