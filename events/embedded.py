@@ -13,7 +13,7 @@ from events.cloudevent import decode_event
 from events.consumer import Answer, Consumer, savepoint
 from events.inbox import InboxEntry
 from events.instants import write_instant
-from events.outbox import OutboxEntry
+from events.outbox import OutboxEntry, mark_published
 from events.ports import Clock, Database, Outcome, Outgoing
 from events.sql import HotInsert, RowNumber, is_storage_fault, only_where, table_of, take_lock
 
@@ -92,8 +92,8 @@ _FAILED = (
 class EmbeddedBroker:
     """A publisher that also delivers, with the promises of the real chain, across restarts too.
 
-    What is published is delivered in the same transaction; what did not succeed is delivered again by `step`. A
-    delivery is parked after `park_after` failed attempts.
+    What is published is delivered, and marked in the outbox, in the same transaction; what did not succeed is delivered
+    again by `step`. A delivery is parked after `park_after` failed attempts.
     """
 
     database: Database
@@ -118,10 +118,17 @@ class EmbeddedBroker:
             for each in batch
             for name in self._by_type[each.event_type]
         ]
-        if rows:
-            await self.database.write(lambda connection: self._open_and_deliver(connection, rows))
-            self.on_delivered()
-        return [Outcome(each.event_id, "published") for each in batch]
+        published = [each.event_id for each in batch]
+
+        def publish(connection: Connection) -> None:
+            if rows:
+                _INSERT.run_all(connection, rows)
+                self._deliver_due(connection)
+            mark_published(connection, published, write_instant(self.clock.now()))
+
+        await self.database.write(publish)
+        self.on_delivered()
+        return [Outcome(event_id, "published", marked=True) for event_id in published]
 
     async def step(self) -> int:
         """Deliver up to a batch of due events and return how many deliveries were attempted.
@@ -135,10 +142,6 @@ class EmbeddedBroker:
         tried = await self.database.write(self._deliver_due)
         self.on_delivered()
         return tried
-
-    def _open_and_deliver(self, connection: Connection, rows: list[dict[str, object]]) -> None:
-        _INSERT.run_all(connection, rows)
-        self._deliver_due(connection)
 
     def _deliver_due(self, connection: Connection) -> int:
         # One deliverer at a time, even if the lease has two holders: one could overtake the other within a task.

@@ -40,13 +40,15 @@ class Outgoing:
 class Outcome:
     """The outcome of one entry: `unknown` means that it may have been written, so that the same bytes are sent again.
 
-    `named` says that the broker answered and named this entry as failed: the entry itself may be at fault.
+    `named` says that the broker answered and named this entry as failed: the entry itself may be at fault. `marked`
+    says that the entry is marked as published already, in the transaction that published it.
     """
 
     event_id: str
     status: Literal["published", "unknown", "refused"]
     reason: str = ""
     named: bool = False
+    marked: bool = False
 
 
 class Publisher(Protocol):

@@ -82,7 +82,7 @@ class Relay:
         unanswered = [
             Outcome(each.event_id, "unknown", "no answer") for each in claimed if each.event_id not in answered
         ]
-        self._unmarked += [*outcomes, *unanswered]
+        self._unmarked += [*(each for each in outcomes if not each.marked), *unanswered]
         if isinstance(prefetched, BaseException):
             raise prefetched
         if prefetched and arrived == len(claimed):

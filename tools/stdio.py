@@ -1,10 +1,12 @@
 """MCP over standard input and output: every request is answered, also those just before the end of the input."""
 
 import json
+import os
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, TextIO, cast
+from typing import Any, cast
 
 import anyio
 import anyio.to_thread
@@ -17,16 +19,26 @@ from pydantic import ValidationError
 
 LAST_SECONDS = 30.0
 """How long the calls that run at the end of the input may take before they are given up."""
+_MOST_AT_ONCE = 1 << 18
+"""Most bytes of one read."""
+_MOST_READY = 64
+"""Most lines that wait to be written; then the answers wait for their reader."""
 _LISTEN = "subscriptions/listen"
 """The one request that stays open until its client ends it."""
 
 
 class EndableInput:
-    """The lines of a stream until it ends, or until `end`: the SDK's own wait for a line cannot be given up."""
+    """The lines of a descriptor until it ends, or until `end`: the SDK's own wait for a line cannot be given up.
 
-    def __init__(self, stream: TextIO) -> None:
+    All that has come is read at once, so that calls which were sent together are begun together and share a commit.
+    """
+
+    def __init__(self, descriptor: int) -> None:
         self.ended = False
-        self._stream = stream
+        self._descriptor = descriptor
+        self._lines: deque[bytes] = deque()
+        self._begun = b""
+        self._is_over = False
         self._scope = anyio.CancelScope()
 
     def end(self) -> None:
@@ -39,23 +51,80 @@ class EndableInput:
         return self
 
     async def __anext__(self) -> str:
-        """Return the next line, with its end."""
-        if not self.ended:
+        """Return the next line; what is not UTF-8 is replaced."""
+        while not (self.ended or self._lines or self._is_over):
+            came = b""
             with anyio.CancelScope() as self._scope:
-                if line := await anyio.to_thread.run_sync(self._stream.readline, abandon_on_cancel=True):
-                    return line
-        raise StopAsyncIteration
+                came = await anyio.to_thread.run_sync(os.read, self._descriptor, _MOST_AT_ONCE, abandon_on_cancel=True)
+            *lines, self._begun = (self._begun + came).split(b"\n")
+            self._lines.extend(lines)
+            if not came:
+                self._is_over = True
+                self._lines.extend([self._begun] if self._begun else [])
+        if self.ended or not self._lines:
+            raise StopAsyncIteration
+        return self._lines.popleft().decode(errors="replace")
 
 
-async def serve_lines(
-    server: MCPServer[Any],
-    stdin: anyio.AsyncFile[str] | EndableInput | None = None,
-    stdout: anyio.AsyncFile[str] | None = None,
-) -> None:
-    """Serve until the input ends and what came in by then is answered; the default streams are the process's."""
+class GatheredOutput:
+    """Lines to a descriptor: those that are ready while others are being written go out together in the next write."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._ready: list[str] = []
+        self._ended = False
+        self._changed = anyio.Event()
+
+    async def write(self, text: str) -> None:
+        """Take a line, as soon as there is room."""
+        while len(self._ready) >= _MOST_READY:
+            await self._changed.wait()
+        self._ready.append(text)
+        self._note()
+
+    async def flush(self) -> None:
+        """Return at once: what is ready goes out without it."""
+
+    def end(self) -> None:
+        """Let `carry` return once all is written."""
+        self._ended = True
+        self._note()
+
+    async def carry(self) -> None:
+        """Write what is ready until the end; raises `OSError` when the reader has gone."""
+        while self._ready or not self._ended:
+            if not self._ready:
+                await self._changed.wait()
+                continue
+            text, self._ready = "".join(self._ready), []
+            self._note()
+            await anyio.to_thread.run_sync(self._send, text.encode(errors="replace"))
+
+    def _send(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self._descriptor, view) :]
+
+    def _note(self) -> None:
+        self._changed.set()
+        self._changed = anyio.Event()
+
+
+@asynccontextmanager
+async def gather_output(descriptor: int) -> AsyncIterator[GatheredOutput]:
+    """Yield an output on a descriptor; afterwards all that it took is written."""
+    output = GatheredOutput(descriptor)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(output.carry)
+        yield output
+        output.end()
+
+
+async def serve_lines(server: MCPServer[Any], lines: EndableInput, output: GatheredOutput) -> None:
+    """Serve until the input ends and what came in by then is answered."""
     inner = server._lowlevel_server  # noqa: SLF001  # MCPServer runs on the process's streams only
     async with (
-        stdio_server(cast("anyio.AsyncFile[str] | None", stdin), stdout) as (arriving, leaving),
+        stdio_server(cast("Any", lines), cast("Any", output)) as (arriving, leaving),
         _keep_open(arriving, leaving) as (incoming, outgoing),
     ):
         await inner.run(incoming, outgoing, inner.create_initialization_options())

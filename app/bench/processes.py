@@ -43,20 +43,24 @@ class Child:
         return 0.0
 
 
+def make_environment(folder: Path, settings: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment of a program of ours on a folder; nothing of our own settings reaches it."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("TODO_")}
+    paths = os.pathsep.join(filter(None, (str(_ROOT), kept.get("PYTHONPATH"))))
+    return {**kept, "PYTHONPATH": paths, "TODO_DATA_DIR": str(folder), "TODO_ZONE": "UTC", **(settings or {})}
+
+
 @asynccontextmanager
 async def start_child(
     *arguments: str, folder: Path, ready: bool = True, port: int = 0, settings: Mapping[str, str] | None = None
 ) -> AsyncIterator[Child]:
     """Run a module of this program in its own process; `ready` waits for the line that it prints when ready."""
-    own = {"TODO_DATA_DIR": str(folder), "TODO_PORT": str(port), "TODO_ZONE": "UTC", **(settings or {})}
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("TODO_")}
-    paths = os.pathsep.join(filter(None, (str(_ROOT), kept.get("PYTHONPATH"))))
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         *arguments,
         cwd=folder,
-        env={**kept, "PYTHONPATH": paths, **own},
+        env=make_environment(folder, {"TODO_PORT": str(port), **(settings or {})}),
         stdout=asyncio.subprocess.PIPE,
         stderr=None if ready else asyncio.subprocess.DEVNULL,
         limit=1 << 24,

@@ -6,6 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from app.bench.callers.alone import measure_callers
 from app.bench.calls import measure_calls
 from app.bench.chat import measure_chatting
 from app.bench.doors import measure_doors
@@ -55,6 +56,8 @@ async def measure_all(plan: Plan) -> list[Row]:
         calm_collector()
         _say("calls")
         rows = await measure_calls(root / "held/todo.db", root / "whole/todo.db", plan.rounds, plan.seconds)
+        _say("one caller, and standard input")
+        rows += await measure_callers(root / "callers", plan.rounds, plan.seconds)
         _say("reactions")
         rows += await measure_reactions(root / "paced", plan.paced)
         _say("searches")

@@ -25,7 +25,7 @@ class Title(BaseModel):
     title: str
 
 
-def build_bare_mcp() -> ASGIApp:
+def make_bare_mcp() -> MCPServer[None]:
     """Return an MCP server with one no-op tool that takes a title."""
     server: MCPServer[None] = MCPServer("bare", log_level="WARNING")
 
@@ -36,7 +36,12 @@ def build_bare_mcp() -> ASGIApp:
         text = TextContent(type="text", text=json.dumps(answer))
         return CallToolResult(content=[text], structured_content=answer)
 
-    return server.streamable_http_app(json_response=True, stateless_http=True)
+    return server
+
+
+def build_bare_mcp() -> ASGIApp:
+    """Return that server over HTTP."""
+    return make_bare_mcp().streamable_http_app(json_response=True, stateless_http=True)
 
 
 def build_bare_rest() -> ASGIApp:

@@ -31,11 +31,16 @@ def write_request(path: str, body: bytes, headers: Sequence[str] = ()) -> bytes:
 
 def call_tool(name: str, arguments: dict[str, Any]) -> bytes:
     """Return a `tools/call` request of the newest revision."""
-    params = {"name": name, "arguments": arguments, "_meta": _META}
-    body = to_json({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params})
+    body = to_json(make_call(1, name, arguments))
     return write_request(
         "/mcp", body, (f"MCP-Protocol-Version: {REVISION}", "Mcp-Method: tools/call", f"Mcp-Name: {name}")
     )
+
+
+def make_call(number: int, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return the JSON-RPC message of a call of a tool, of the newest revision."""
+    params = {"name": name, "arguments": arguments, "_meta": _META}
+    return {"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": params}
 
 
 def make_titles(count: int = 480) -> list[str]:

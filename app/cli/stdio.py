@@ -13,7 +13,7 @@ from app.runtime import calm_collector
 from app.service import Service, open_service
 from app.settings import Settings
 from app.system import SystemIds
-from tools.stdio import EndableInput, serve_lines
+from tools.stdio import EndableInput, gather_output, serve_lines
 
 
 async def serve_stdio(settings: Settings) -> None:
@@ -32,8 +32,8 @@ async def serve_stdio(settings: Settings) -> None:
         with suppress(NotImplementedError):  # Windows has no such signal
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, lines.end)
         try:
-            async with service.publish_updates():
-                await serve_lines(server, lines)
+            async with service.publish_updates(), gather_output(_move_output()) as output:
+                await serve_lines(server, lines, output)
         finally:
             watch.cancel()
             await service.background.stop()
@@ -58,4 +58,11 @@ def _open_input() -> EndableInput:
     os.dup2(nothing, 0)
     os.close(nothing)
     # Never closed: the thread may be reading from it until the process ends.
-    return EndableInput(os.fdopen(wire, encoding="utf-8", errors="replace", closefd=False))
+    return EndableInput(wire)
+
+
+def _move_output() -> int:
+    """Return a descriptor of standard output for the protocol alone; what else is printed goes to standard error."""
+    wire = os.dup(1)
+    os.dup2(2, 1)
+    return wire

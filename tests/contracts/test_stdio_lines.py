@@ -9,7 +9,7 @@ import pytest
 
 from app.identity import StdioIdentity
 from tests.world import World
-from tools.stdio import serve_lines
+from tools.stdio import EndableInput, gather_output, serve_lines
 
 pytestmark = pytest.mark.anyio
 
@@ -33,11 +33,11 @@ async def pipe(world: World, *lines: Any) -> list[dict[str, Any]]:
     with os.fdopen(down[1], "w") as sent:
         sent.write("".join(f"{line if isinstance(line, str) else json.dumps(line)}\n" for line in lines))
     server = world.service.build_mcp(StdioIdentity("test"))
-    stdin, stdout = anyio.wrap_file(os.fdopen(down[0])), anyio.wrap_file(os.fdopen(up[1], "w"))
     with anyio.fail_after(60):
-        await serve_lines(server, stdin, stdout)
-    await stdin.aclose()
-    await stdout.aclose()
+        async with gather_output(up[1]) as output:
+            await serve_lines(server, EndableInput(down[0]), output)
+    os.close(down[0])
+    os.close(up[1])
     with os.fdopen(up[0]) as answered:
         return [json.loads(line) for line in answered]
 
