@@ -44,7 +44,6 @@ def pytest_collection_finish() -> None:
     """Let the collector pass over what was imported and collected: each full pass over it costs a tenth of a second."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -14,7 +14,7 @@ FREE: dict[str, dict[str, str]] = {
     "app/access/people.py": {"*": "a person is removed once"},
     "app/access/removal.py": {"*": "a person is removed once"},
     "events/outbox.py": {"*": "a task is erased for good once, and the outbox is not large"},
-    "todo/activity/feeds.py": {"_count_days": "the days of a token for lists are counted over the person's tasks"},
+    "todo/activity/statistics.py": {"_count_days": "the days of a token for lists are counted over the person's tasks"},
     "todo/channels/where.py": {"_has_heard": "looks at the newest fifty changes from one place"},
     "todo/tasks/search.py": {"_read_rows": "the list is a filter like the others, on the index of the wanted order"},
     "todo/activity/history.py": {

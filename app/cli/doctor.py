@@ -60,7 +60,7 @@ def find_damage(connection: Connection) -> str:
     if not is_sqlite(connection):
         return ""
     found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
-    return "" if found == "ok" else "The database file is damaged. Restore a backup of it."
+    return "" if found == "ok" else "The database file is damaged. Stop the service and restore a backup."
 
 
 def _check_walls(service: Service) -> list[Check]:
