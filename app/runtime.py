@@ -23,8 +23,6 @@ def run_program(work: Coroutine[Any, Any, T], *, log: LogForm = "text") -> T:
         from uvloop import new_event_loop
 
         factory = new_event_loop
-    if not gc.isenabled():  # the installed command holds it back until here
-        calm_collector()
     try:
         with asyncio.Runner(loop_factory=factory) as runner:
             return runner.run(work)

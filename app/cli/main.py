@@ -9,7 +9,7 @@ import typer
 
 from app.cli.keeping.commands import keeping_cli
 from app.cli.people import person_cli, token_cli
-from app.runtime import run_program
+from app.runtime import calm_collector, run_program
 from app.settings import BadSettings, Settings, load_settings
 from todo.errors import TodoError
 
@@ -32,6 +32,7 @@ cli.add_typer(token_cli, name="token")
 
 def main() -> None:
     """Run the command line."""
+    calm_collector()
     try:
         cli()
     except BadSettings as error:

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect
 
 from tests.browser.chromium import do_without, run_chromium
-from tests.browser.served import Served
+from tests.browser.served import Served, open_served
 from tests.browser.spoken import Spoken
 
 DESKTOP = {"width": 1200, "height": 800}
@@ -40,11 +40,8 @@ def browser() -> Iterator[Browser]:
 def empty_data(tmp_path_factory: pytest.TempPathFactory, default_storage: None) -> Path:
     """A folder with a migrated database, as a template."""
     folder = tmp_path_factory.mktemp("empty")
-    server = Served(folder)
-    server.start()
-    server.http.close()
-    server.stop()
-    return folder
+    with open_served(folder):
+        return folder
 
 
 @pytest.fixture
@@ -62,13 +59,8 @@ def expected_complaints() -> list[str]:
 @pytest.fixture
 def served(tmp_path: Path, empty_data: Path, settings: dict[str, Any]) -> Iterator[Served]:
     shutil.copytree(empty_data, tmp_path / "data")
-    server = Served(tmp_path / "data", **settings)
-    server.start()
-    try:
+    with open_served(tmp_path / "data", **settings) as server:
         yield server
-    finally:
-        server.http.close()
-        server.stop()
 
 
 @pytest.fixture

@@ -2,8 +2,9 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,12 +20,13 @@ from app.http.server import serve_aside
 from app.service import Service, open_database
 from app.system import SystemClock
 from events.outbox import OutboxEntry
+from events.sql import table_of
 from infra.live.ports import find_free_port
 from tests.postgres import run_aside
 from tests.world import lay_out_settings
 
 T = TypeVar("T")
-_OUTBOX = OutboxEntry.__table__  # type: ignore[attr-defined]  # SQLModel has it, its types do not say so
+_OUTBOX = table_of(OutboxEntry)
 
 
 @dataclass
@@ -161,3 +163,15 @@ class Served:
         me = self.rest("GET", "/me")
         now = datetime.fromisoformat(me["instant"]).astimezone(ZoneInfo(me["zone"]))
         return str(now.date() + timedelta(days=ahead))
+
+
+@contextmanager
+def open_served(folder: Path, clock: RunningClock | None = None, **overrides: Any) -> Iterator[Served]:
+    """Serve on a folder until the end."""
+    server = Served(folder, clock, **overrides)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.http.close()
+        server.stop()

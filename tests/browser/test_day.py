@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.axe import find_axe, judge
 from tests.browser.conftest import PHONE, Watch, Windows
-from tests.browser.served import Served
+from tests.browser.served import Served, open_served
 from tests.browser.sheet import circle, foot, row, section
 from tests.browser.spoken import Event, Spoken
 
@@ -19,14 +19,9 @@ PROMISES = ("page-day",)
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory, default_storage: None) -> Iterator[Served]:
     """One service for all tests of the module: each has tasks of its own."""
-    server = Served(tmp_path_factory.mktemp("day"))
-    server.start()
-    server.rest("POST", "/read", {"text": "x"})
-    try:
+    with open_served(tmp_path_factory.mktemp("day")) as server:
+        server.rest("POST", "/read", {"text": "x"})
         yield server
-    finally:
-        server.http.close()
-        server.stop()
 
 
 def line(page: Page) -> Locator:

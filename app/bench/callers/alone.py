@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from time import perf_counter, sleep
 
 from app.bench.callers.lines import LineServer, open_lines
 from app.bench.load import run_round
@@ -98,5 +98,5 @@ def _wait_until_ready(url: str, since: float) -> None:
             urllib.request.urlopen(url, timeout=5).close()  # noqa: S310  # the loopback
             return
         except (urllib.error.URLError, ConnectionError):
-            continue
+            sleep(0.01)  # the program that starts needs the processor
     raise TimeoutError(url)

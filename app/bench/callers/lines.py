@@ -11,32 +11,18 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
-from app.bench.load import BadAnswer
-from app.bench.processes import Child, make_environment
+from app.bench.load import BadAnswer, Round
+from app.bench.processes import make_environment
 from app.bench.wire import make_call, make_titles
 
 _LONGEST_LINE = 1 << 24
-
-
-@dataclass(frozen=True, slots=True)
-class Round:
-    """The result of one round: its length in seconds, the latency of every call, and the CPU of a call, in seconds."""
-
-    seconds: float
-    latencies: list[float]
-    cpu: float
-
-    @property
-    def rate(self) -> float:
-        """Calls per second."""
-        return len(self.latencies) / self.seconds
 
 
 @dataclass(slots=True)
 class LineServer:
     """A server on the pipes of its process."""
 
-    child: Child
+    process: asyncio.subprocess.Process
     tool: str
     _sent: dict[int, float] = field(default_factory=dict)
     _number: int = 0
@@ -45,27 +31,27 @@ class LineServer:
     async def run(self, seconds: float, calls: int) -> Round:
         """Keep `calls` under way for some seconds; each answer is followed by the next call."""
         latencies: list[float] = []
-        before, since = self.child.read_cpu(), perf_counter()
+        since = perf_counter()
         for _ in range(calls):
             self._send()
         while self._sent:
             latencies.append(await self._receive())
             if perf_counter() - since < seconds:
                 self._send()
-        return Round(perf_counter() - since, latencies, (self.child.read_cpu() - before) / len(latencies))
+        return Round(perf_counter() - since, latencies)
 
     def _send(self) -> None:
-        titles = self._titles
         self._number += 1
-        call = make_call(self._number, self.tool, {"title": titles[self._number % len(titles)]})
-        assert self.child.process.stdin is not None  # noqa: S101  # opened by `open_lines`
+        title = self._titles[self._number % len(self._titles)]
+        call = make_call(self._number, self.tool, {"title": title})
+        assert self.process.stdin is not None  # noqa: S101  # opened by `open_lines`
         self._sent[self._number] = perf_counter()
-        self.child.process.stdin.write(to_json(call) + b"\n")
+        self.process.stdin.write(to_json(call) + b"\n")
 
     async def _receive(self) -> float:
-        assert self.child.process.stdout is not None  # noqa: S101  # opened by `open_lines`
+        assert self.process.stdout is not None  # noqa: S101  # opened by `open_lines`
         while True:
-            answer: dict[str, Any] = from_json(await self.child.process.stdout.readline())
+            answer: dict[str, Any] = from_json(await self.process.stdout.readline())
             if "id" not in answer:
                 continue  # news of resources
             if "result" not in answer or answer["result"].get("isError"):
@@ -88,7 +74,7 @@ async def open_lines(tool: str, arguments: Sequence[str], folder: Path) -> Async
         limit=_LONGEST_LINE,
     )
     try:
-        yield LineServer(Child(process, {"port": 0}), tool)
+        yield LineServer(process, tool)
     finally:
         assert process.stdin is not None  # noqa: S101  # asked for above
         process.stdin.close()

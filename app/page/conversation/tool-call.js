@@ -1,20 +1,13 @@
 // A tool call in one folded line: its name, the task it touched, and its outcome; unfolded, all of it.
+import { SAID } from "../text/change-sentences.js";
 import { make, quote, whisper } from "../text/elements.js";
 
 /** What a call does, in the words of the page; one that is not here keeps the name that programs know. */
 const WORDS = {
+  ...SAID,
   find_tasks: "looked",
   get_task: "looked at",
-  create_task: "added",
-  create_recurring_task: "added",
   update_task: "changed",
-  update_recurring_task: "changed all of",
-  complete_task: "completed",
-  reopen_task: "reopened",
-  delete_task: "deleted",
-  set_reminder: "set a reminder on",
-  snooze_reminder: "snoozed",
-  cancel_reminder: "took a reminder off",
   preview_recurrence: "looked ahead",
   plan_changes: "planned",
   apply_plan: "applied the plan",

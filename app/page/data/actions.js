@@ -214,8 +214,19 @@ export async function undo(change) {
     state.say("There is nothing to take back.");
     return false;
   }
+  return undoTogether([change]);
+}
+
+/** Take several changes back as one, the newest first. */
+export function undoAll(changes) {
+  return inTurn(() => undoTogether(changes.filter((change) => !change.undone_by)));
+}
+
+/** Undo these changes as one. */
+async function undoTogether(changes) {
   try {
-    const answer = await call("POST", "/api/undo", { body: { change_ids: [change.change_id] } });
+    const ids = changes.map((change) => change.change_id);
+    const answer = await call("POST", "/api/undo", { body: { change_ids: ids } });
     state.accept(answer.change_id);
     await loadNews();
     return true;
@@ -223,22 +234,6 @@ export async function undo(change) {
     state.say(problem.unreachable ? "No connection: nothing was taken back." : tellProblem(problem), true);
     return false;
   }
-}
-
-/** Take several changes back as one, the newest first. */
-export function undoAll(changes) {
-  return inTurn(async () => {
-    try {
-      const ids = changes.filter((change) => !change.undone_by).map((change) => change.change_id);
-      const answer = await call("POST", "/api/undo", { body: { change_ids: ids } });
-      state.accept(answer.change_id);
-      await loadNews();
-      return true;
-    } catch (problem) {
-      state.say(problem.unreachable ? "No connection: nothing was taken back." : tellProblem(problem), true);
-      return false;
-    }
-  });
 }
 
 /** Return the newest change that can be taken back among the older ones, which the page does not keep. */

@@ -2,7 +2,8 @@
 import { quote } from "./elements.js";
 import { localDue, sayShort } from "./when.js";
 
-const SAID = {
+/** What a kind of change did, in the words of the page. */
+export const SAID = {
   create_task: "added",
   create_recurring_task: "added",
   complete_task: "completed",

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.axe import find_axe, judge
 from tests.browser.conftest import Watch, wait_ready
-from tests.browser.served import Served
+from tests.browser.served import Served, open_served
 from tests.browser.sheet import add, circle, foot, open_menu, row
 
 PROMISES = ("page-manners",)
@@ -22,14 +22,9 @@ FOCUSED = "document.activeElement.ariaLabel ?? document.activeElement.textConten
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory, default_storage: None) -> Iterator[Served]:
     """One service for all tests of the module: each has tasks of its own."""
-    server = Served(tmp_path_factory.mktemp("demanding"))
-    server.start()
-    server.rest("POST", "/read", {"text": "x"})
-    try:
+    with open_served(tmp_path_factory.mktemp("demanding")) as server:
+        server.rest("POST", "/read", {"text": "x"})
         yield server
-    finally:
-        server.http.close()
-        server.stop()
 
 
 def test_what_an_agent_did_is_one_line_with_one_way_back(page: Page, served: Served) -> None:

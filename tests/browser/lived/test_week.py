@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Windows, wait_ready
-from tests.browser.served import RunningClock, Served
+from tests.browser.served import RunningClock, Served, open_served
 from tests.browser.sheet import add, circle, foot, open_menu, row, section
 
 PROMISES = ("page-day",)
@@ -27,14 +27,9 @@ BOXES = [f"Box {number:02}" for number in range(1, 11)]
 
 @pytest.fixture
 def served(tmp_path_factory: pytest.TempPathFactory, default_storage: None) -> Iterator[Served]:
-    server = Served(tmp_path_factory.mktemp("week"), RunningClock.begin(MONDAY))
-    server.start()
-    server.rest("POST", "/read", {"text": "x"})
-    try:
+    with open_served(tmp_path_factory.mktemp("week"), RunningClock.begin(MONDAY)) as server:
+        server.rest("POST", "/read", {"text": "x"})
         yield server
-    finally:
-        server.http.close()
-        server.stop()
 
 
 @dataclass

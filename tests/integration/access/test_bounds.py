@@ -22,8 +22,8 @@ from tests.integration.access.test_walls import (
     kind_of,
     list_routes,
     set_scene,
+    try_ids,
     try_route,
-    try_tool,
 )
 from tests.integration.surfaces.test_resources import uri_of
 from tools.catalog import TOOLS
@@ -77,13 +77,7 @@ async def test_nothing_outside_is_reached_by_any_tool_resource_or_prompt(house: 
     before = await scene.rows()
     client = await bound.connect(mode)
     for spec in TOOLS:
-        for name in ("task_id", "parent_id", "reminder_id", "plan_id"):
-            if name not in spec.operation.request.model_fields:
-                continue
-            for foreign in scene.ids["task" if name == "parent_id" else name.removesuffix("_id")]:
-                texts = [await try_tool(client, spec.name, name, each) for each in (foreign, NOWHERE)]
-                assert texts[0] == texts[1], spec.name
-                assert MARK not in texts[0]
+        await try_ids(client, spec, scene)
         if "list" in spec.operation.request.model_fields:
             given = {**ARGUMENTS.get(spec.name, {}), "task_id": inside["id"], "list": f"{MARK} list"}
             known = spec.operation.request.model_fields.keys()

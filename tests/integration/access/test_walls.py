@@ -14,6 +14,7 @@ from app.migrations.schema import TABLES
 from tests.integration.access.house import House, Person
 from todo.operations import OPERATIONS
 from tools.catalog import TOOLS
+from tools.tool import ToolSpec
 
 PROMISES = ("walls",)
 
@@ -217,13 +218,7 @@ async def test_no_tool_resource_or_prompt_reaches_what_is_anothers(house: House,
     before = await scene.rows()
     client = await scene.ben.connect(mode)
     for spec in TOOLS:
-        for name in ("task_id", "parent_id", "reminder_id", "plan_id"):
-            if name not in spec.operation.request.model_fields:
-                continue
-            for foreign in scene.ids["task" if name == "parent_id" else name.removesuffix("_id")]:
-                texts = [await try_tool(client, spec.name, name, each) for each in (foreign, NOWHERE)]
-                assert texts[0] == texts[1], spec.name
-                assert MARK not in texts[0]
+        await try_ids(client, spec, scene)
     for uri in ("tasks://today", "tasks://overdue"):
         assert MARK not in str(await client.read_resource(uri))
     for foreign in scene.ids["task"]:
@@ -232,6 +227,17 @@ async def test_no_tool_resource_or_prompt_reaches_what_is_anothers(house: House,
     for prompt in (await client.list_prompts()).prompts:
         assert MARK not in str(await client.get_prompt(prompt.name, {}))
     assert await scene.rows() == before
+
+
+async def try_ids(client: Client, spec: ToolSpec, scene: Scene) -> None:
+    """Each id of a tool's arguments that is another's is answered as one that is nowhere."""
+    for name in ("task_id", "parent_id", "reminder_id", "plan_id"):
+        if name not in spec.operation.request.model_fields:
+            continue
+        for foreign in scene.ids["task" if name == "parent_id" else name.removesuffix("_id")]:
+            texts = [await try_tool(client, spec.name, name, each) for each in (foreign, NOWHERE)]
+            assert texts[0] == texts[1], spec.name
+            assert MARK not in texts[0]
 
 
 async def try_tool(client: Client, tool: str, name: str, value: str) -> str:
