@@ -1,7 +1,8 @@
 """What waits to be sent: taken by lease, marked after the attempt; a channel's row is the lock of its deliveries."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -30,12 +31,14 @@ FAILS_FOR = timedelta(days=5)
 WINDOW, MOST_WINDOWS = 50, 10
 """Rows of a channel that are looked at together, and how often in one step while none of them goes."""
 MOST_ENDED = 500
+MOST_OF_RECEIVER = 32
+"""Channels of one receiver that are sent to at once, so that one that hangs leaves room for all others."""
 STATES = ("sent", "waiting", "given_up", "dropped")
 KEPT_FOR = timedelta(days=30)
 """How long a delivery that has ended can be looked at."""
 
 _C, _D, _O = table_of(Channel), table_of(ChannelDelivery), table_of(OutboxEntry)
-_NOT_BUSY = _C.c.id.not_in(bindparam("busy", expanding=True))
+_NOT_BUSY = _C.c.id.not_in(bindparam("busy", expanding=True)) & _C.c.receiver.not_in(bindparam("full", expanding=True))
 _NEXT_AT = select(func.min(_C.c.next_at)).where(_C.c.next_at.is_not(None), _NOT_BUSY)
 _READY = (
     select(_C)
@@ -106,6 +109,7 @@ class Parcel:
     channel_id: str
     kind: str
     address: str
+    receiver: str
     secrets: Mapping[str, Any]
     what: str
     event_id: str
@@ -123,23 +127,42 @@ class Parcel:
         return f"todo-{self.reminder_id}"
 
 
-def find_next(connection: Connection, busy: Collection[str]) -> str | None:
-    """Return when something is to be sent next, leaving out busy channels; None if nothing waits."""
-    found: str | None = connection.execute(_NEXT_AT, {"busy": list(busy)}).scalar_one()
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """What the sender is at: the receiver of each channel that it sends to."""
+
+    receivers: Mapping[str, str] = field(default_factory=dict)
+
+    def count(self) -> Counter[str]:
+        """Return at how many channels of each receiver it is."""
+        return Counter(self.receivers.values())
+
+    def write(self) -> dict[str, list[str]]:
+        """Return the channels and the receivers that have to wait, as values of a statement."""
+        full = [name for name, count in self.count().items() if count >= MOST_OF_RECEIVER]
+        return {"busy": list(self.receivers), "full": full}
+
+
+def find_next(connection: Connection, busy: Busy) -> str | None:
+    """Return when something is to be sent next that need not wait for what is under way; None if nothing waits."""
+    found: str | None = connection.execute(_NEXT_AT, busy.write()).scalar_one()
     return found
 
 
-def take_due(connection: Connection, now: datetime, limit: int, busy: Collection[str]) -> list[list[Parcel]]:
+def take_due(connection: Connection, now: datetime, limit: int, busy: Busy) -> list[list[Parcel]]:
     """Take what is due of up to `limit` channels, each until the lease ends; one list for each channel.
 
     What need not go any more is dropped here, and what has to wait is put off.
     """
     at = write_instant(now)
-    ready = connection.execute(_READY, {"now": at, "limit": limit, "busy": list(busy)}).all()
-    judge = Judge(connection, now)
+    ready = connection.execute(_READY, {"now": at, "limit": limit, **busy.write()}).all()
+    judge, held = Judge(connection, now), busy.count()
     batches = []
     for channel in ready:
+        if held[channel.receiver] >= MOST_OF_RECEIVER:
+            continue
         if taken := _take_of(connection, channel, judge):
+            held[channel.receiver] += 1
             batches.append(taken)
         schedule(connection, channel.id, channel.paused_until, at)
     return batches
@@ -223,6 +246,7 @@ def _pack(channel: Any, row: Any, title: str, text: str) -> Parcel:
         channel_id=channel.id,
         kind=channel.kind,
         address=channel.address,
+        receiver=channel.receiver,
         secrets=from_json(channel.secrets),
         what=row.what.partition(" ")[0],
         event_id=row.event_id,
