@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from hashlib import sha256
 from typing import Any, cast
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Insert, Integer, Table, text
+from sqlalchemy import BigInteger, ColumnElement, Connection, Insert, Integer, Table, Update, text
 from sqlalchemy.exc import DBAPIError, PendingRollbackError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
@@ -110,6 +110,30 @@ class HotInsert:
             # No caller needs the new row number: inline avoids RETURNING.
             self._made[name] = cast("Insert", statement.inline())
         return self._made[name]
+
+
+class HotUpdate:
+    """An UPDATE that is compiled once per dialect, for the paths on which each statement of SQLAlchemy's is felt.
+
+    Its parameters are `bindparam`s and literals; they hold text and integers, which no database needs converted.
+    """
+
+    def __init__(self, statement: Update) -> None:
+        self._statement = statement
+        self._compiled: dict[str, tuple[str, list[str], dict[str, Any]]] = {}
+
+    def run(self, connection: Connection, values: dict[str, Any]) -> int:
+        """Run it with these values, by the names of its `bindparam`s; return how many rows it touched."""
+        name = connection.dialect.name
+        known = self._compiled.get(name)
+        if known is None:
+            compiled = self._statement.compile(dialect=connection.dialect)
+            order = list(compiled.positiontup or ())
+            fixed = {each: compiled.binds[each].value for each in order if not compiled.binds[each].required}
+            known = self._compiled[name] = (compiled.string, order, fixed)
+        sql, order, fixed = known
+        given = {**fixed, **values}
+        return execute_raw(connection, sql, tuple([given[each] for each in order]))
 
 
 def _insert_of(dialect: str) -> Any:

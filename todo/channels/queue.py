@@ -12,7 +12,7 @@ from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
 from events.cloudevent import decode_event
 from events.instants import read_instant, write_instant
 from events.outbox import OutboxEntry
-from events.sql import table_of
+from events.sql import HotUpdate, table_of
 from todo.channels.endings import NOTICE, read_notice, tell_ended
 from todo.channels.judgement import Judge, Verdict
 from todo.channels.models import BEHIND, WAITING, Channel, ChannelDelivery
@@ -71,12 +71,12 @@ _SOONEST = select(func.min(_D.c.next_at)).where(_WAITING, _D.c.next_at < BEHIND)
 _SET = update(_D).where(_D.c.number == bindparam("key"))
 _PUT_OFF = _SET.values(next_at=bindparam("at"))
 _HOLD = _SET.values(next_at=bindparam("at"), expires_at=bindparam("until"))
-_TAKE = _SET.values(next_at=bindparam("at"), attempts=_D.c.attempts + 1)
+_TAKE = HotUpdate(_SET.values(next_at=bindparam("at"), attempts=_D.c.attempts + 1))
 _GIVE_BACK = _SET.where(_D.c.state == WAITING).values(next_at=bindparam("at"), attempts=_D.c.attempts - 1)
 _END = _SET.where(_D.c.state == WAITING).values(
     state=bindparam("state_is"), reason=bindparam("why"), done_at=bindparam("at")
 )
-_SENT = _SET.values(state="sent", reason=None, done_at=bindparam("at"))
+_SENT = HotUpdate(_SET.values(state="sent", reason=None, done_at=bindparam("at")))
 _AGAIN = _SET.where(_D.c.state == WAITING).values(next_at=bindparam("at"), reason=bindparam("why"))
 _OVER = select(_D.c.number).where(_WAITING, _D.c.expires_at <= bindparam("until")).limit(MOST_ENDED)
 _END_MANY = (
@@ -156,7 +156,7 @@ def take_due(connection: Connection, now: datetime, limit: int, busy: Busy) -> l
     """
     at = write_instant(now)
     ready = connection.execute(_READY, {"now": at, "limit": limit, **busy.write()}).all()
-    judge, held = Judge(connection, now), busy.count()
+    judge, held = Judge(connection, now, LEASE), busy.count()
     batches = []
     for channel in ready:
         if held[channel.receiver] >= MOST_OF_RECEIVER:
@@ -201,6 +201,7 @@ def _take_from(
     """Add to `taken` what goes of some rows that are due; the others are put off, put behind or dropped."""
     if channel.kind in FOR_PROGRAMS:
         rows = _keep_order(connection, channel.id, rows)
+    judge.prepare(rows)
     for row in rows:
         if len(taken) == room:
             break
@@ -211,7 +212,7 @@ def _take_from(
         elif verdict.state == "dropped":
             end_delivery(connection, row.number, channel.id, row.task_id, "dropped", verdict.text, judge.at)
         else:
-            connection.execute(_TAKE, {"key": row.number, "at": write_instant(judge.now + LEASE)})
+            _TAKE.run(connection, {"key": row.number, "at": judge.leased_until})
             taken.append(_pack(channel, row, title, verdict.text))
 
 
@@ -265,7 +266,7 @@ def mark_sent(connection: Connection, parcel: Parcel, now: datetime) -> None:
     at = write_instant(now)
     if parcel.kind in FOR_PROGRAMS and connection.execute(_HELD, {"key": parcel.channel_id}).first() is None:
         return
-    connection.execute(_SENT, {"key": parcel.number, "at": at})
+    _SENT.run(connection, {"key": parcel.number, "at": at})
     if parcel.kind in FOR_PROGRAMS:
         _wake_next(connection, parcel.channel_id, parcel.task_id, at)
 
