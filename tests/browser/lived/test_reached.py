@@ -74,7 +74,7 @@ def test_of_two_people_each_gets_their_own_pushes_and_a_link_answers_once(
         ann.shown(0)
         assert call(ann.context, served, "GET", f"/tasks/{task}")["status"] == "completed"
 
-        # The link of the next one is opened where nobody is signed in: a page of ours, which changes nothing by itself.
+        # The link of the next one is opened where there is no session: a page of ours, which changes nothing by itself.
         task = ring(ann.context, served, "Pay <b>rent</b>")
         link = from_json(hers.take())["link"]
         phone = windows.open(urlsplit(link).path, viewport=PHONE)
