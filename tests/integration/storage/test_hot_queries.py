@@ -10,8 +10,6 @@ from events.embedded import redeliver
 from events.sql import HotQuery
 from tests.world import World
 
-PROMISES = ("two-databases",)
-
 pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
 
 LATE = "9999-01-01T00:00:00.000000Z"
