@@ -159,14 +159,14 @@ class HotUpdate:
     """An UPDATE that is compiled once per dialect and goes straight to the driver, for several rows in one call."""
 
     def __init__(self, statement: Update) -> None:
-        self._statement = statement
+        self.statement = statement
         self._compiled: dict[str, _Compiled] = {}
 
     def run_many(self, connection: Connection, given: Sequence[Mapping[str, Any]]) -> None:
         """Execute the statement once for each of several parameters."""
         known = self._compiled.get(connection.dialect.name)
         if known is None:
-            made = _compile(self._statement, connection, None)
+            made = _compile(self.statement, connection, None)
             known = self._compiled[connection.dialect.name] = made
         if given:
             execute_many(connection, known.sql, [known.bind(each) for each in given])
@@ -179,8 +179,8 @@ _Conversion = tuple[int, Callable[[Any], Any]]
 class HotQuery:
     """A SELECT that is compiled once per dialect and goes straight to the driver; no parameter stands for a list.
 
-    A listener to a connection's statements hears of it as of any other, and a connection that narrows what it is given
-    narrows it.
+    A connection that narrows what it is given narrows it too. A listener to a connection's statements does not hear of
+    it.
     """
 
     def __init__(self, statement: Select[Any]) -> None:
@@ -191,7 +191,7 @@ class HotQuery:
 
     def all(self, connection: Connection, given: Mapping[str, Any] = NOTHING) -> list[Any]:
         """Return all rows as named tuples."""
-        if type(connection) is not Connection or connection._has_events:  # noqa: SLF001  # where SQLAlchemy itself looks
+        if type(connection) is not Connection:
             return list(connection.execute(self.statement, dict(given)))
         name = connection.dialect.name
         known = self._compiled.get(name)
