@@ -1,14 +1,18 @@
 """Retention: what is old is removed in short steps, and no promise is cut short by it."""
 
 import os
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
-from app.retention import histories, walks
+from app.retention import pace, walks
+from app.retention.pace import LEAST, WINDOW, Pace
+from app.retention.sweeper import Rule, Sweeper
+from app.retention.walks import Stride
 from app.settings import BadSettings, load_settings
 from events import positions
 from tests.world import World, open_world
@@ -38,8 +42,8 @@ async def count(world: World, *tables: str) -> dict[str, int]:
 @pytest.fixture(autouse=True)
 def few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the windows small and let go of the newest rows but three, so that a few rows show what many would."""
-    monkeypatch.setattr(walks, "WINDOW", 4)
-    monkeypatch.setattr(histories, "WINDOW", 4)
+    monkeypatch.setattr(pace, "WINDOW", 4)
+    monkeypatch.setattr(pace, "LEAST", 4)
     monkeypatch.setattr(positions, "MAY_COME_LATE", 3)
     monkeypatch.setattr("app.retention.sweeper.MAY_COME_LATE", 3)
     monkeypatch.setattr(walks, "MAY_COME_LATE", 3)
@@ -210,8 +214,7 @@ async def test_a_year_takes_no_more_room_than_a_month(
     tmp_path: Path, days: int, a_day: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if a_day > 1:
-        for room in (walks, histories):
-            monkeypatch.setattr(room, "WINDOW", 50)
+        monkeypatch.setattr(pace, "WINDOW", WINDOW)
     async with open_world(tmp_path, retention_activity="30d") as world:
         await world.rest.patch("/me", json={"history_days": 30})
         tasks = [(await add(world, number))["id"] for number in range(min(4 * a_day, 50))]
@@ -221,6 +224,42 @@ async def test_a_year_takes_no_more_room_than_a_month(
         later, grown = await measure(world)
         assert later <= rows * 1.1, await count(world)
         assert grown <= size * 1.1 + 64 * 1024
+
+
+async def test_a_transaction_that_takes_long_is_followed_by_smaller_ones(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a timer that goes on with each row, at first 1 ms, then as quickly as a good disk."""
+    monkeypatch.setattr(pace, "WINDOW", WINDOW)
+    monkeypatch.setattr(pace, "LEAST", LEAST)
+    took: list[float] = []
+    at, row_seconds = 0.0, 0.0001
+
+    def walk(_connection: Connection, after: int | None, _before: str, window: int) -> Stride:
+        nonlocal at
+        took.append(window * row_seconds)
+        at += took[-1]
+        return Stride(window, (after or 0) + window)
+
+    service = world.service
+    sweeper = Sweeper(service.database, world.clock, [Rule("rows", timedelta(0), walk)], pace=Pace(lambda: at))
+    for _ in range(12):
+        await sweeper.step()
+    assert round(took[-1] / row_seconds) == WINDOW, "quick ones grow to the most"
+    row_seconds = 0.001
+    for _ in range(12):
+        await sweeper.step()
+    slow = took[12:]
+    assert slow[0] > 2 * pace.LONG, "nothing said so before"
+    assert [seconds for seconds in slow[3:] if seconds > pace.LONG + row_seconds] == []
+    row_seconds = 0.01
+    for _ in range(6):
+        await sweeper.step()
+    assert round(took[-1] / row_seconds) == LEAST, "it goes on, however slow the database is"
+    row_seconds = 0.0001
+    for _ in range(16):
+        await sweeper.step()
+    assert round(took[-1] / row_seconds) == WINDOW
 
 
 @pytest.mark.parametrize(
