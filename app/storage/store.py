@@ -91,6 +91,9 @@ class DatabaseStore:
     watch_write: Callable[[], AbstractContextManager[None]] = nullcontext
     """Watches one write, until it is committed."""
 
+    trace: Callable[[], str | None] | None = None
+    """Returns the trace that a write belongs to, as its events carry it; None where nothing is traced."""
+
     def watch_call(self, operation: str, who: Who) -> AbstractContextManager[None]:
         """Return a context that watches one call."""
         return self.watch(operation, who.surface)
@@ -143,11 +146,12 @@ class DatabaseStore:
     def _prepare(self, who: Who, use_case: Callable[[Work], T]) -> Callable[[Connection], T]:
         now = self.clock.now()
         ids = _RepeatableIds(self.ids)
+        traceparent = None if self.trace is None else self.trace()
 
         def run(connection: Connection) -> T:
             ids.position = 0
             users = {} if self.user_cache is None else self.user_cache
-            return use_case(Work(connection, who, now, ids, users, guarded=self.guarded))
+            return use_case(Work(connection, who, now, ids, users, guarded=self.guarded, traceparent=traceparent))
 
         return run
 
