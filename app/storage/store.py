@@ -123,12 +123,15 @@ class DatabaseStore:
         """Run a query in one snapshot."""
         return await self._read(who, query, _person_of(who))
 
-    async def _read(self, who: Who, query: Callable[[Work], T], person: str | None) -> T:
+    async def read_apart(self, who: Who, query: Callable[[Work], T]) -> T:
+        """Run a long query in one snapshot while other calls go on."""
+        return await self._read(who, query, _person_of(who), apart=True)
+
+    async def _read(self, who: Who, query: Callable[[Work], T], person: str | None, *, apart: bool = False) -> T:
         now = self.clock.now()
+        read = self.database.read_apart if apart else self.database.read
         try:
-            return await self.database.read(
-                lambda connection: query(Work(connection, who, now, self.ids, reads_only=True)), person
-            )
+            return await read(lambda connection: query(Work(connection, who, now, self.ids, reads_only=True)), person)
         except StorageUnavailable as error:
             self.faults.note(now, error.text)
             raise

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
-from app.retention import pace, walks
-from app.retention.pace import LEAST, WINDOW, Pace
-from app.retention.sweeper import Rule, Sweeper
+from app.retention import sweeper as sweeping
+from app.retention import walks
+from app.retention.sweeper import LEAST, LONG, WINDOW, Rule, Sweeper
 from app.retention.walks import Stride
 from app.settings import BadSettings, load_settings
+from app.storage.pace import Pace
 from events import positions
 from tests.world import World, open_world
 from todo.operations import OPERATIONS
@@ -27,7 +28,7 @@ PROMISES = ("retention",)
 pytestmark = pytest.mark.anyio
 
 ME = Who("local", "person", "rest", "", "rest", scopes=EVERYTHING)
-LONG = pytest.mark.skipif(not os.environ.get("TODO_TEST_LONG"), reason="--long alone: a year takes a while")
+YEAR = pytest.mark.skipif(not os.environ.get("TODO_TEST_LONG"), reason="--long alone: a year takes a while")
 TABLES = ("outbox_entry", "delivery", "inbox_entry", "request_entry", "plan", "activity", "notification", "change")
 
 
@@ -42,8 +43,7 @@ async def count(world: World, *tables: str) -> dict[str, int]:
 @pytest.fixture(autouse=True)
 def few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the windows small and let go of the newest rows but three, so that a few rows show what many would."""
-    monkeypatch.setattr(pace, "WINDOW", 4)
-    monkeypatch.setattr(pace, "LEAST", 4)
+    monkeypatch.setattr(sweeping, "WINDOW", 4)
     monkeypatch.setattr(positions, "MAY_COME_LATE", 3)
     monkeypatch.setattr("app.retention.sweeper.MAY_COME_LATE", 3)
     monkeypatch.setattr(walks, "MAY_COME_LATE", 3)
@@ -209,12 +209,12 @@ async def measure(world: World) -> tuple[int, int]:
 
 
 @pytest.mark.on_both_databases
-@pytest.mark.parametrize(("days", "a_day"), [(20, 1), pytest.param(329, 40, marks=LONG)])
+@pytest.mark.parametrize(("days", "a_day"), [(20, 1), pytest.param(329, 40, marks=YEAR)])
 async def test_a_year_takes_no_more_room_than_a_month(
     tmp_path: Path, days: int, a_day: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if a_day > 1:
-        monkeypatch.setattr(pace, "WINDOW", WINDOW)
+        monkeypatch.setattr(sweeping, "WINDOW", WINDOW)
     async with open_world(tmp_path, retention_activity="30d") as world:
         await world.rest.patch("/me", json={"history_days": 30})
         tasks = [(await add(world, number))["id"] for number in range(min(4 * a_day, 50))]
@@ -226,12 +226,8 @@ async def test_a_year_takes_no_more_room_than_a_month(
         assert grown <= size * 1.1 + 64 * 1024
 
 
-async def test_a_transaction_that_takes_long_is_followed_by_smaller_ones(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """By a timer that goes on with each row, at first 1 ms, then as quickly as a good disk."""
-    monkeypatch.setattr(pace, "WINDOW", WINDOW)
-    monkeypatch.setattr(pace, "LEAST", LEAST)
+async def test_a_transaction_that_takes_long_is_followed_by_smaller_ones(world: World) -> None:
+    """By a timer that goes on with each row."""
     took: list[float] = []
     at, row_seconds = 0.0, 0.0001
 
@@ -241,8 +237,8 @@ async def test_a_transaction_that_takes_long_is_followed_by_smaller_ones(
         at += took[-1]
         return Stride(window, (after or 0) + window)
 
-    service = world.service
-    sweeper = Sweeper(service.database, world.clock, [Rule("rows", timedelta(0), walk)], pace=Pace(lambda: at))
+    rules, pace = [Rule("rows", timedelta(0), walk)], Pace(WINDOW, LEAST, LONG, lambda: at)
+    sweeper = Sweeper(world.service.database, world.clock, rules, pace=pace)
     for _ in range(12):
         await sweeper.step()
     assert round(took[-1] / row_seconds) == WINDOW, "quick ones grow to the most"
@@ -250,8 +246,8 @@ async def test_a_transaction_that_takes_long_is_followed_by_smaller_ones(
     for _ in range(12):
         await sweeper.step()
     slow = took[12:]
-    assert slow[0] > 2 * pace.LONG, "nothing said so before"
-    assert [seconds for seconds in slow[3:] if seconds > pace.LONG + row_seconds] == []
+    assert slow[0] > 2 * LONG, "nothing said so before"
+    assert [seconds for seconds in slow[3:] if seconds > LONG + row_seconds] == []
     row_seconds = 0.01
     for _ in range(6):
         await sweeper.step()
