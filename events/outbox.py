@@ -101,7 +101,7 @@ def record_event(connection: Connection, event: TaskEvent, traceparent: str | No
     """Record one event in the transaction of its change; raises `ValueError` above 900 KiB.
 
     The transaction must have written the task's row first: only then does `seq` rise per task. `traceparent` is the
-    W3C trace context of the request; no caller has one yet.
+    W3C trace context of the change, where it is traced.
     """
     _INSERT.run(
         connection,

@@ -19,8 +19,10 @@ def add_subtasks(change: Change, parent: TaskRow, subtasks: Sequence[NewTask]) -
 
     They live in their parent's list.
     """
+    rows: list[TaskRow] = []
+    if not subtasks:
+        return rows
     refuse_many(len(subtasks), quote_title(parent["title"]))
-    rows = []
     for values in subtasks:
         row = change.create({**values, "parent_id": parent["id"], "list_id": parent["list_id"]})
         change.view(row, reminded=False)
