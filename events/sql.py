@@ -156,20 +156,28 @@ class HotInsert:
 
 
 class HotUpdate:
-    """An UPDATE that is compiled once per dialect and goes straight to the driver, for several rows in one call."""
+    """An UPDATE that is compiled once per dialect and goes straight to the driver; its values need no conversion."""
 
     def __init__(self, statement: Update) -> None:
         self.statement = statement
         self._compiled: dict[str, _Compiled] = {}
 
+    def run(self, connection: Connection, given: Mapping[str, Any]) -> int:
+        """Execute the statement, with values by the names of its parameters; return how many rows it touched."""
+        known = self._find(connection)
+        return execute_raw(connection, known.sql, known.bind(given))
+
     def run_many(self, connection: Connection, given: Sequence[Mapping[str, Any]]) -> None:
-        """Execute the statement once for each of several parameters."""
+        """Execute the statement once for each of several parameters, in one call of the driver."""
+        if given:
+            known = self._find(connection)
+            execute_many(connection, known.sql, [known.bind(each) for each in given])
+
+    def _find(self, connection: Connection) -> _Compiled:
         known = self._compiled.get(connection.dialect.name)
         if known is None:
-            made = _compile(self.statement, connection, None)
-            known = self._compiled[connection.dialect.name] = made
-        if given:
-            execute_many(connection, known.sql, [known.bind(each) for each in given])
+            known = self._compiled[connection.dialect.name] = _compile(self.statement, connection, None)
+        return known
 
 
 _Conversion = tuple[int, Callable[[Any], Any]]

@@ -99,7 +99,7 @@ def _plan(
     reminder_id: str | None = None,
     sequence: int | None = None,
 ) -> None:
-    if what == "ring":
+    if event.event_type is EventType.REMINDER_DUE:
         reminder = event.data["reminder"]
         reminder_id, sequence = reminder["id"], reminder["sequence"]
     _INSERT.run(
