@@ -1,6 +1,6 @@
 // The page as a whole: its panels, its keys, and the mark that it is ready.
 import { doAgain, edit, takeBack } from "./data/actions.js";
-import { goTo, openTask } from "./data/opening.js";
+import { goTo, leadBack, openTask } from "./data/opening.js";
 import { namePlace, readPlace } from "./data/places.js";
 import { isComposing, isWriting } from "./text/elements.js";
 import { keepFresh, load } from "./data/loading.js";
@@ -125,9 +125,9 @@ const KEYS = {
   J: () => list().step(1, { choose: true }),
   K: () => list().step(-1, { choose: true }),
   x: () => current() && choose(current().id),
-  o: () => current() && openTask(current().id),
-  e: () => list().current?.edit(),
-  m: () => list().current?.querySelector(".more").click(),
+  o: () => list().currentId && openTask(list().currentId),
+  e: () => (list().current ? list().current.edit() : KEYS.o()),
+  m: () => list().current?.querySelector(".more")?.click(),
   t: () => send(state.today),
   w: () => send(nextMonday(state.today)),
   H: () => shift(-1),
@@ -136,9 +136,9 @@ const KEYS = {
   2: () => current() && edit(current(), { priority: "medium" }),
   3: () => current() && edit(current(), { priority: "low" }),
   4: () => current() && edit(current(), { priority: "none" }),
-  z: takeBack,
+  z: () => leadBack(takeBack),
   u: () => find("change-list").toggle(),
-  Z: doAgain,
+  Z: () => leadBack(doAgain),
   s: () => find("[aria-controls=search]").click(),
   "[": () => fold(!document.body.classList.contains("folded")),
   "?": () => find("[aria-controls=keys]").click(),

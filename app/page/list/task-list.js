@@ -1,5 +1,5 @@
 // The tasks of a view in sections; recurring tasks and those done today are folded below.
-import { arrange, make, makeButton } from "../text/elements.js";
+import { arrange, make, makeButton, seeFrame } from "../text/elements.js";
 import { loadMore } from "../data/loading.js";
 import { readPlace, sectionsOf } from "../data/places.js";
 import { state } from "../data/state.js";
@@ -12,8 +12,8 @@ import "./week-board.js";
 const AT_ONCE = 60;
 const MORE = 200;
 const LONG = 50;
-/** The rows that are built before the first sight of a view, and with each frame after it. */
-const FIRST = Math.ceil(innerHeight / 44) + 2;
+/** The rows that are built before the first sight of a view, and at most with each frame after it. */
+const FIRST = Math.max(8, Math.ceil((innerHeight - 180) / 44));
 const EACH_FRAME = 24;
 /** The width of the list in pixels, without the room around it, up to which it is narrow. */
 const NARROW = 560;
@@ -22,6 +22,8 @@ const SLIM = 840;
 const PADDING = 24;
 /** So many rows are higher than any window. */
 const FULL = 100;
+/** What the keys go through. */
+const ROWS = "task-row, series-row";
 /** The frames for which a row may be awaited. */
 const PATIENT = 20;
 
@@ -29,9 +31,10 @@ class TaskList extends HTMLElement {
   #parts = new Map();
   #limits = new Map();
   #place = "";
-  /** How many rows may be built yet, so that no frame is long. */
+  /** How many rows may be built at once, so that no frame is long. */
   #budget = FIRST;
   #built = 0;
+  #goesOn = false;
   #last = null;
   /** The task whose row is to be seen, wherever its section ends. */
   #shownId = null;
@@ -42,7 +45,7 @@ class TaskList extends HTMLElement {
     new ResizeObserver(() => this.#fit()).observe(this.parentElement);
     this.#fit();
     this.addEventListener("focusin", (event) => this.#moveStop(event));
-    this.addEventListener("focusin", (event) => (this.#last = event.target.closest("task-row")?.dataset.id ?? null));
+    this.addEventListener("focusin", (event) => (this.#last = event.target.closest(ROWS)?.dataset.id ?? this.#last));
   }
 
   #draw() {
@@ -63,14 +66,18 @@ class TaskList extends HTMLElement {
     this.#giveBack(held);
     this.#giveStops();
     this.parentElement.classList.toggle("full", this.querySelectorAll("task-row").length > FULL);
-    if (this.#built < this.#budget) {
-      this.#budget = Infinity;
-      return;
-    }
-    requestAnimationFrame(() => {
-      this.#budget = this.#built + EACH_FRAME;
-      this.#draw();
-    });
+    const isCut = this.#built >= this.#budget;
+    this.#budget = EACH_FRAME;
+    if (isCut) this.#goOn();
+  }
+
+  /** Build more rows when those that there are have been shown. */
+  async #goOn() {
+    if (this.#goesOn) return;
+    this.#goesOn = true;
+    await seeFrame();
+    this.#goesOn = false;
+    this.#draw();
   }
 
   /** Let facts stand below their titles, and days below each other, where there is no room beside. */
@@ -103,14 +110,13 @@ class TaskList extends HTMLElement {
   /** Let Tab stop once in each list: where the keys were last, else at its first row. */
   #giveStops() {
     for (const rows of this.querySelectorAll(".rows")) {
-      if (!rows.querySelector('.circle[tabindex="0"]') && rows.firstElementChild?.matches("task-row")) {
-        rows.firstElementChild.stops = true;
-      }
+      const first = rows.firstElementChild;
+      if (first?.matches(ROWS) && !rows.querySelector(':is(.circle, .series .title)[tabindex="0"]')) first.stops = true;
     }
   }
 
   #moveStop({ target }) {
-    const row = target.closest("task-row");
+    const row = target.closest(ROWS);
     if (!row || row.stops) return;
     for (const other of row.parentElement.children) if (other.stops) other.stops = false;
     row.stops = true;
@@ -192,7 +198,7 @@ class TaskList extends HTMLElement {
       );
     });
     fold.querySelector(".count").textContent = say(tasks.length);
-    this.#rows(fold, name, tasks, kind, name);
+    if (fold.open || fold.querySelector(".row")) this.#rows(fold, name, tasks, kind, name);
     return fold;
   }
 
@@ -207,7 +213,8 @@ class TaskList extends HTMLElement {
     const rows = [];
     for (const task of tasks.slice(0, limit)) {
       const row = known.get(task.id) ?? (this.#built < this.#budget ? document.createElement(kind) : null);
-      if (!row) break;
+      // What is there already stays in sight; the others follow.
+      if (!row) continue;
       if (!known.has(task.id)) this.#built += 1;
       row.show(task, section);
       rows.push(row);
@@ -236,12 +243,12 @@ class TaskList extends HTMLElement {
 
   /** Bring the next row, or the one before, under the keys; where none has them, the last that had. */
   step(by, { choose = false } = {}) {
-    const rows = [...this.querySelectorAll("task-row")].filter((row) => row.checkVisibility());
+    const rows = [...this.querySelectorAll(ROWS)].filter((row) => row.checkVisibility());
     const here = rows.findIndex((row) => row.contains(document.activeElement));
     const last = here < 0 ? rows.findIndex((row) => row.dataset.id === this.#last) : -1;
     const first = by > 0 ? 0 : rows.length - 1;
     const next = here >= 0 ? Math.min(rows.length - 1, Math.max(0, here + by)) : last >= 0 ? last : first;
-    if (choose && here >= 0) {
+    if (choose && here >= 0 && rows[here].task && rows[next].task) {
       state.chosen.add(rows[here].dataset.id);
       state.chosen.add(rows[next].dataset.id);
       state.show();
@@ -249,10 +256,22 @@ class TaskList extends HTMLElement {
     rows[next]?.reach();
   }
 
-  /** Return where the keys come back to the list: the circle that had them last, else the first one. */
+  /** Return where the keys come back to the list: the row that had them last, else the first one. */
   get stop() {
-    const last = this.#last && this.querySelector(`task-row[data-id="${CSS.escape(this.#last)}"] .circle`);
-    return last?.checkVisibility() ? last : [...this.querySelectorAll(".circle")].find((each) => each.checkVisibility());
+    const last = this.#last && this.#find(this.#last);
+    const part = (row) => row.querySelector(".circle") ?? row.querySelector(".title");
+    if (last?.checkVisibility()) return part(last);
+    const first = [...this.querySelectorAll(ROWS)].find((row) => row.checkVisibility());
+    return first && part(first);
+  }
+
+  #find(taskId) {
+    return this.querySelector(`:is(${ROWS})[data-id="${CSS.escape(taskId)}"]`);
+  }
+
+  /** Return the id of the task or series whose row has the keys. */
+  get currentId() {
+    return document.activeElement?.closest?.(ROWS)?.dataset.id ?? null;
   }
 
   /** Return the row that has the keys. */
@@ -262,22 +281,26 @@ class TaskList extends HTMLElement {
 
   /** Bring a task's row into sight; returns whether there is one. */
   reach(taskId) {
-    const row = this.querySelector(`task-row[data-id="${CSS.escape(taskId)}"]`);
+    const row = this.#find(taskId);
     row?.reach();
     return Boolean(row);
   }
 
-  /** Let a task's row be seen for a moment, if its section cuts it off too; the rows before it may take some frames. */
-  glow(taskId, frames = PATIENT) {
-    const row = this.querySelector(`task-row[data-id="${CSS.escape(taskId)}"]`);
+  /**
+   * Let a task's row be seen for a moment, if its section cuts it off too; the rows before it may take some frames.
+   * With `keys` these go there.
+   */
+  glow(taskId, { frames = PATIENT, keys = false } = {}) {
+    const row = this.#find(taskId);
     if (!row && frames) {
       this.#shownId = taskId;
       this.#draw();
-      requestAnimationFrame(() => this.glow(taskId, frames - 1));
+      requestAnimationFrame(() => this.glow(taskId, { frames: frames - 1, keys }));
       return;
     }
     this.#shownId = null;
-    row?.scrollIntoView({ block: "nearest" });
+    if (keys) row?.reach();
+    else row?.scrollIntoView({ block: "nearest" });
     row?.classList.add("glows");
     setTimeout(() => row?.classList.remove("glows"), 1_200);
   }

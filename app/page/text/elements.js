@@ -52,6 +52,17 @@ export function arrange(parent, wanted) {
   if (focused !== document.activeElement && focused?.isConnected) focused.focus({ preventScroll: true });
 }
 
+/** The longest wait for a frame: a window out of sight shows none. */
+const UNSEEN = 500;
+
+/** Wait until the next frame is on screen, so that what follows does not hold it up. */
+export function seeFrame() {
+  return new Promise((resolve) => {
+    requestAnimationFrame(() => setTimeout(resolve));
+    setTimeout(resolve, UNSEEN);
+  });
+}
+
 /** Return whether a key belongs to an input method that is composing; Safari ends the composition before this key. */
 export function isComposing(event) {
   return event.isComposing || event.keyCode === 229;
