@@ -76,7 +76,8 @@ def test_offline_it_shows_the_last_list_and_keeps_what_is_added(windows: Windows
 
 
 MOST = """(title) => {
-  const count = () => [...document.querySelectorAll("task-row .title")].filter((each) => each.textContent === title).length;
+  const rows = () => [...document.querySelectorAll("task-row .title")];
+  const count = () => rows().filter((each) => each.textContent === title).length;
   window.most = 0;
   new MutationObserver(() => (window.most = Math.max(window.most, count()))).observe(document.body, {
     childList: true, subtree: true,
@@ -114,7 +115,7 @@ def test_an_add_whose_answer_was_lost_is_shown_and_added_once(windows: Windows, 
     assert page.evaluate("window.most") == 1
     assert sorted(task["title"] for task in served.rest("GET", "/tasks")["tasks"]) == ["Call mum", "Pay rent"]
     assert (len(lost) >= 4, len(set(lost))) == (True, 2)
-    assert page.evaluate("caches.open('kept').then((cache) => cache.match('/kept/waiting')).then((all) => all.json())") == []
+    assert page.evaluate("import('/page/data/kept.js').then((kept) => kept.readWaiting())") == []
 
 
 @dataclass

@@ -67,9 +67,7 @@ def write(at: datetime) -> str:
     return f"{at:%Y-%m-%dT%H:%M:%SZ}"
 
 
-async def create(
-    service: Service, rule: str, zone: str, mode: str, reminders: list[str], subtasks: list[str]
-) -> str:
+async def create(service: Service, rule: str, zone: str, mode: str, reminders: list[str], subtasks: list[str]) -> str:
     request = schemas.CreateRecurringTask(
         title=rule,
         rule=rule,

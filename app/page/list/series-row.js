@@ -6,6 +6,8 @@ import { state } from "../data/state.js";
 import { walkRow } from "./task-row.js";
 
 class SeriesRow extends HTMLElement {
+  /** The series' id. */
+  key = "";
   #drawn = "";
   #stops = false;
 
@@ -30,7 +32,7 @@ class SeriesRow extends HTMLElement {
     if (looks === this.#drawn) return;
     this.#drawn = looks;
     const focused = [...this.querySelectorAll("button")].indexOf(document.activeElement);
-    this.dataset.id = series.id;
+    this.key = this.dataset.id = series.id;
     this.setAttribute("role", "listitem");
     this.className = `row series${series.waiting ? " waiting" : ""}`;
     const { rule_text: rule, paused } = series.recurrence;

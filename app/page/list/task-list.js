@@ -1,5 +1,5 @@
 // The tasks of a view in sections; recurring tasks and those done today are folded below.
-import { arrange, make, makeButton, seeFrame } from "../text/elements.js";
+import { arrange, make, makeButton, sayCount, seeFrame, setText } from "../text/elements.js";
 import { loadMore } from "../data/loading.js";
 import { readPlace, sectionsOf } from "../data/places.js";
 import { state } from "../data/state.js";
@@ -129,7 +129,7 @@ class TaskList extends HTMLElement {
     const parts = sectionsOf(place).map(([name, tasks]) => this.#fill(name, name, tasks, "task-row"));
     if (state.unseen) {
       const more = this.#part("more", () => makeButton("", loadMore, { class: "quiet" }));
-      const [shown, total] = [state.tasks.length, state.tasks.length + state.unseen].map(say);
+      const [shown, total] = [state.tasks.length, state.tasks.length + state.unseen].map(sayCount);
       more.textContent = `${shown} of ${total} tasks are loaded · Load more`;
       parts.push(more);
     }
@@ -175,8 +175,8 @@ class TaskList extends HTMLElement {
         make("div", { role: "list", class: "rows" }),
       );
     });
-    section.querySelector("h3").textContent = name;
-    section.querySelector(".count").textContent = key === "found" ? "" : say(tasks.length);
+    setText(section.querySelector("h3"), name);
+    setText(section.querySelector(".count"), key === "found" ? "" : sayCount(tasks.length));
     section.classList.toggle("overdue", name === "Overdue");
     this.#rows(section, key, tasks, kind, name, limit);
     return section;
@@ -197,7 +197,7 @@ class TaskList extends HTMLElement {
         make("div", { role: "list", class: "rows" }),
       );
     });
-    fold.querySelector(".count").textContent = say(tasks.length);
+    setText(fold.querySelector(".count"), sayCount(tasks.length));
     if (fold.open || fold.querySelector(".row")) this.#rows(fold, name, tasks, kind, name);
     return fold;
   }
@@ -209,7 +209,7 @@ class TaskList extends HTMLElement {
       this.#limits.set(key, shown);
     }
     const parent = part.querySelector(".rows");
-    const known = new Map([...parent.children].map((row) => [row.dataset.id, row]));
+    const known = new Map([...parent.children].map((row) => [row.key, row]));
     const rows = [];
     for (const task of tasks.slice(0, limit)) {
       const row = known.get(task.id) ?? (this.#built < this.#budget ? document.createElement(kind) : null);
@@ -238,7 +238,7 @@ class TaskList extends HTMLElement {
       this.#draw();
     };
     const rest = known ?? part.appendChild(makeButton("", go, { class: "quiet rest" }));
-    rest.textContent = `${say(limit)} of ${say(total)} · Show more`;
+    setText(rest, `${sayCount(limit)} of ${sayCount(total)} · Show more`);
   }
 
   /** Bring the next row, or the one before, under the keys; where none has them, the last that had. */
@@ -306,10 +306,6 @@ class TaskList extends HTMLElement {
   }
 }
 
-function say(count) {
-  return count.toLocaleString("en");
-}
-
 function sayNothing(place, done) {
   if (place.name === "today") {
     if (done) return `All done for today: ${done} ${done > 1 ? "tasks" : "task"}.`;
@@ -323,7 +319,7 @@ function sayNothing(place, done) {
 function nameFound(shown, { total, minimum, more }) {
   if (!shown) return "Nothing found";
   if (!more) return `Found ${shown}`;
-  return `Found ${shown} of ${minimum ? "more than " : ""}${total.toLocaleString("en")}`;
+  return `Found ${shown} of ${minimum ? "more than " : ""}${sayCount(total)}`;
 }
 
 customElements.define("task-list", TaskList);

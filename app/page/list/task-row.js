@@ -10,6 +10,8 @@ import { openMenu } from "./task-menu.js";
 import { localDue, sayShort, toLocal } from "../text/when.js";
 
 class TaskRow extends HTMLElement {
+  /** The task's id. */
+  key = "";
   #task = null;
   #drawn = "";
   #editing = false;
@@ -69,7 +71,7 @@ class TaskRow extends HTMLElement {
     if (looks === this.#drawn || this.#editing) return;
     this.#drawn = looks;
     const had = this.contains(document.activeElement) ? document.activeElement.className : null;
-    this.dataset.id = task.id;
+    this.key = this.dataset.id = task.id;
     this.setAttribute("role", "listitem");
     const states = [task.waiting && "waiting", reverted && "reverted", task.status];
     if (state.chosen.has(task.id)) states.push("chosen");

@@ -73,7 +73,7 @@ class WeekBoard extends HTMLElement {
   #rows(part, key, tasks, section) {
     const limit = this.#limits.get(key) ?? (key === "late" ? MOST_LATE : MOST);
     const parent = part.querySelector(".rows");
-    const known = new Map([...parent.children].map((row) => [row.dataset.id, row]));
+    const known = new Map([...parent.children].map((row) => [row.key, row]));
     const rows = tasks.slice(0, limit).map((task) => {
       const row = known.get(task.id) ?? document.createElement("task-row");
       row.show(task, section);

@@ -41,11 +41,23 @@ export function quote(text) {
   return make("bdi", { dir: "auto" }, text);
 }
 
+/** Let an element have this text; the same text again touches nothing, so that nothing is laid out for it. */
+export function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/** Return a number as it is read, `2,000`: the browser's own words for it take a millisecond each. */
+export function sayCount(count) {
+  return String(count).replace(/\B(?=(\d{3})+$)/g, ",");
+}
+
 /** Put `wanted` elements in this order into `parent`, moving only misplaced ones, so that the focus stays. */
 export function arrange(parent, wanted) {
+  const present = [...parent.children];
+  if (present.length === wanted.length && present.every((child, index) => child === wanted[index])) return;
   const focused = document.activeElement;
   const kept = new Set(wanted);
-  for (const child of [...parent.children]) if (!kept.has(child)) child.remove();
+  for (const child of present) if (!kept.has(child)) child.remove();
   wanted.forEach((child, index) => {
     if (parent.children[index] !== child) parent.insertBefore(child, parent.children[index] ?? null);
   });
