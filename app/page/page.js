@@ -7,7 +7,7 @@ import { keepFresh, load } from "./data/loading.js";
 import { installWorker, watchPresence } from "./data/push.js";
 import { state } from "./data/state.js";
 import { follow, watchNetwork, watchWindow } from "./data/stream.js";
-import { addDays, nextMonday, sayDate, sayHeading } from "./text/when.js";
+import { addDays, nextMonday, sayColumn, sayDate, sayHeading } from "./text/when.js";
 import "./detail/task-detail.js";
 import "./list/add-task.js";
 import { choose, chooseNone } from "./list/chosen-bar.js";
@@ -40,6 +40,8 @@ function openPanel(button, wanted) {
     if (panel.hidden === !open) continue;
     panel.hidden = !open;
     other.setAttribute("aria-expanded", String(open));
+    // It stands above the list, which may be far down.
+    if (open) find(".scroll").scrollTop = 0;
     if (open) panel.open?.();
     else panel.close?.();
   }
@@ -241,9 +243,12 @@ function installKeys() {
   });
 }
 
+/** Where there is no room for a day in full. */
+const small = matchMedia("(max-width: 760px), (max-height: 480px)");
+
 function drawDate() {
   const place = readPlace();
-  const day = sayHeading(state.today);
+  const day = small.matches ? `${sayColumn(state.today).slice(0, 3)} ${sayDate(state.today)}` : sayHeading(state.today);
   const week = `Week · ${sayDate(state.today)} to ${sayDate(addDays(state.today, 6))}`;
   const headings = { all: day, today: `Today · ${day}`, week };
   const heading = state.loaded ? (headings[place.name] ?? namePlace(place)) : "";
@@ -275,6 +280,7 @@ async function begin() {
     tab.addEventListener("click", () => openTab(tab.dataset.tab));
   state.addEventListener("change", drawDate);
   addEventListener("hashchange", drawDate);
+  small.addEventListener("change", drawDate);
   find("#fold").addEventListener("click", () => fold(!document.body.classList.contains("folded")));
   find("#views").addEventListener("click", () => openRail(!document.body.classList.contains("railed")));
   foldForPlace();

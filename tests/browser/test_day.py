@@ -219,7 +219,7 @@ def test_views_show_what_they_say_and_a_day_is_moved_by_keys_and_by_drag(page: P
     page.keyboard.press("j")
     expect(circle(page, "Report")).to_be_focused()
     # What has a start alone stands on its day, and is moved there.
-    expect(days.nth(3).locator("task-row", has_text="Tyres")).to_contain_text("from")
+    expect(days.nth(3).locator("task-row", has_text="Tyres")).to_contain_text("starts")
     circle(page, "Tyres").focus()
     page.keyboard.press("L")
     expect(days.nth(4)).to_contain_text("Tyres")

@@ -138,8 +138,9 @@ class TaskList extends HTMLElement {
     const series = place.name === "all" ? state.view(state.series).filter((task) => task.status === "open") : [];
     if (!parts.length) {
       const empty = this.#part("empty", () => make("p", { class: "nothing" }));
-      empty.textContent = sayNothing(place, done.length);
+      setText(empty, sayNothing(place, done.length));
       parts.push(empty);
+      if (place.name === "all" && !series.length && !done.length) parts.push(this.#part("starters", drawExamples));
     }
     if (series.length) parts.push(this.#fold("Recurring", series, "series-row"));
     if (done.length) parts.push(this.#fold("Done today", done, "task-row"));
@@ -304,6 +305,15 @@ class TaskList extends HTMLElement {
     row?.classList.add("glows");
     setTimeout(() => row?.classList.remove("glows"), 1_200);
   }
+}
+
+/** Lines that can be added as they are, for those who see the page for the first time. */
+const EXAMPLES = ["call mum friday at 5pm", "water the plants every monday at 18:00 #home", "renew the passport /Papers"];
+
+function drawExamples() {
+  const write = (words) => document.querySelector("add-task").write(words);
+  const lines = EXAMPLES.map((words) => make("li", {}, makeButton(words, () => write(words), { class: "starter" })));
+  return make("ul", { class: "starters", "aria-label": "Lines to begin with" }, ...lines);
 }
 
 function sayNothing(place, done) {

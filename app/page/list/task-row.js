@@ -126,7 +126,9 @@ class TaskRow extends HTMLElement {
     }
     if (task.start && (section === "Not yet" || !task.due)) {
       const start = sayShort(task.start_local ?? localDue(task.start, state.me.zone), state.today);
-      facts.append(make("span", { class: "from" }, `${isWaiting(task) ? "from" : "since"} ${start}`));
+      // In the column of its own day the day is not said again.
+      const ahead = section === "Day" ? `starts ${(task.start_local ?? "").slice(11, 16)}`.trim() : `from ${start}`;
+      facts.append(make("span", { class: "from" }, isWaiting(task) ? ahead : `since ${start}`));
     }
     if (task.priority !== "none") {
       facts.append(make("span", { class: `priority ${task.priority}` }, task.priority, whisper(" priority")));
