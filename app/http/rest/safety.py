@@ -1,18 +1,31 @@
-"""The REST routes on changes, history, erasing and confirmations."""
+"""The REST routes on changes, requests whose answer was lost, history, erasing and confirmations."""
+
+from typing import Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
 from app.http.rest.description import describe_body
 from app.http.rest.feeds import describe_names, read_limit
-from app.http.rest.requests import read_body, read_scalars, refuse_nul
+from app.http.rest.requests import read_body, read_repeated, read_scalars, refuse_nul
 from app.http.rest.tasks import PROBLEMS, write_json
 from app.identity import identify_rest
 from app.problems import HttpRefusal
 from todo.activity import forgetting, history
 from todo.record.scopes import CONFIRM, DELETE
 from todo.record.work import Store
-from todo.requests import confirmations
+from todo.requests import confirmations, idempotency
+
+_REQUESTS: dict[str, Any] = {
+    "parameters": [
+        {
+            "name": "request_id",
+            "in": "query",
+            "description": "The Idempotency-Key of a write whose answer was lost; may be repeated",
+            "schema": {"type": "array", "items": {"type": "string", "maxLength": 255}, "maxItems": 100},
+        }
+    ]
+}
 
 
 def build_safety_routes(store: Store) -> APIRouter:
@@ -25,6 +38,11 @@ def build_safety_routes(store: Store) -> APIRouter:
         limit, cursor = read_limit(query.get("limit", "50")), query.get("cursor")
         answer = await store.read(identify_rest(request), lambda work: history.list_changes(work, limit, cursor))
         return write_json(answer)
+
+    @router.get("/requests", operation_id="list_requests", openapi_extra=_REQUESTS)
+    async def list_requests(request: Request) -> Response:
+        ids = read_repeated(request, "request_id")
+        return write_json(await store.read(identify_rest(request), lambda work: idempotency.list_answers(work, ids)))
 
     @router.get("/tasks/{task_id}/history", operation_id="list_history")
     async def list_history(task_id: str, request: Request) -> Response:
