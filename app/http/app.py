@@ -50,7 +50,6 @@ from app.service import Service, read_version
 from app.settings import Settings
 from app.system import draw_secret
 from app.watch.refusals import RefusalLog
-from todo.activity.reactions import REACTIONS
 
 DESCRIPTION = (
     "Tasks, reminders and recurring tasks: every change is saved once, published once, and reacted to the same from "
@@ -107,6 +106,8 @@ def build_app(service: Service, *, background: bool = True, models: dict[str, Ch
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        # Its own spans hold paths and queries, and with them secrets and people's words.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.asks_who = service.door is not None
     app.state.end_streams = end_streams
@@ -122,7 +123,8 @@ def build_app(service: Service, *, background: bool = True, models: dict[str, Ch
             service.feed_wakeup.notify()
             service.sender.wake()
 
-        reception = Reception(service.database, REACTIONS, service.store.clock, on_reaction)
+        consumers = tuple(service.broker.consumers)
+        reception = Reception(service.database, consumers, service.store.clock, on_reaction)
         add_dapr_routes(app, reception, service.sidecar.pubsub, service.sidecar.style)
     add_health_routes(app, service)
     app.include_router(build_metrics_routes(service))
@@ -150,6 +152,8 @@ def _add_middleware(app: FastAPI, service: Service, mcp_app: ASGIApp) -> None:
     app.add_middleware(Edge, origins=_list_origins(settings))
     refusals = RefusalLog(service.store.clock) if settings.log == "json" else None
     app.add_middleware(RequestWatch, metrics=service.metrics, refusals=refusals)
+    if service.tracing.trace is not None:
+        app.add_middleware(service.tracing.follow_requests)
     if settings.events_port is not None:
         app.add_middleware(SidecarPort, port=settings.events_port)
     if settings.metrics_port is not None:

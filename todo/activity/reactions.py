@@ -7,7 +7,7 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 from events.catalog import STATE_EVENTS, EventType, TaskEvent
 from events.consumer import Consumer
 from events.instants import read_instant
-from events.sql import HotInsert, table_of
+from events.sql import HotInsert, HotQuery, table_of
 from todo.channels.reaction import plan_deliveries
 from todo.channels.words import say_ring
 from todo.record.models import Activity, CountedTask, DayCount, Notification, User
@@ -27,7 +27,7 @@ _INSERT_COUNTED = HotInsert(lambda insert: insert(_C).on_conflict_do_nothing())
 _UPDATE_COUNTED = (
     update(_C).where(_C.c.task_id == bindparam("key")).values(version=bindparam("seen"), completed_day=bindparam("day"))
 )
-_ZONE = select(_U.c.zone).where(_U.c.id == bindparam("key"))
+_ZONE = HotQuery(select(_U.c.zone).where(_U.c.id == bindparam("key")))
 
 
 def _add_to_day(upsert: Any) -> Any:
@@ -95,7 +95,7 @@ def count_task(connection: Connection, event: TaskEvent) -> None:
     task = event.task
     if task.get("kind") == "recurring":
         return
-    zone = when.read_zone(connection.execute(_ZONE, {"key": event.user_id}).scalar_one())
+    zone = when.read_zone(_ZONE.scalar(connection, {"key": event.user_id}))
     completed_at = task.get("completed_at")
     completed = None if completed_at is None else str(when.local_day(read_instant(completed_at), zone))
     created = str(when.local_day(read_instant(task["created_at"]), zone))

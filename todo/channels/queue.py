@@ -89,7 +89,7 @@ _COUNTED = (
     .group_by(_C.c.id, _C.c.name, _D.c.state)
     .order_by(_C.c.id)
 )
-_OLDEST = select(_D.c.number).order_by(_D.c.number).limit(MOST_ENDED).subquery()
+_OLDEST = select(_D.c.number).order_by(_D.c.number).limit(bindparam("limit")).subquery()
 _FORGET = delete(_D).where(
     _D.c.number.in_(select(_OLDEST.c.number)), _D.c.state != WAITING, _D.c.made_at < bindparam("before")
 )
@@ -354,9 +354,9 @@ def count_webhooks(connection: Connection) -> list[dict[str, Any]]:
     return list(found.values())
 
 
-def forget_old(connection: Connection, now: datetime) -> int:
-    """Remove some deliveries that ended long ago, the oldest first; return how many."""
-    return connection.execute(_FORGET, {"before": write_instant(now - KEPT_FOR)}).rowcount
+def forget_old(connection: Connection, now: datetime, limit: int) -> int:
+    """Remove those that ended long ago of the oldest deliveries, at most `limit`; return how many."""
+    return connection.execute(_FORGET, {"before": write_instant(now - KEPT_FOR), "limit": limit}).rowcount
 
 
 def end_delivery(

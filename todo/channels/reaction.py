@@ -8,7 +8,7 @@ from sqlalchemy import Connection, bindparam, case, select, update
 
 from events.catalog import STATE_EVENTS, EventType, TaskEvent
 from events.instants import read_instant, write_instant
-from events.sql import HotInsert, table_of
+from events.sql import HotInsert, HotQuery, table_of
 from todo.channels.models import AT_ONCE, RING, Channel, ChannelDelivery
 
 KEPT_TRYING = timedelta(hours=24)
@@ -21,8 +21,10 @@ CLEARING = ("webpush", "ntfy")
 _C, _D = table_of(Channel), table_of(ChannelDelivery)
 CONFIRMED = (_C.c.kind != "email") | _C.c.confirmed_at.is_not(None)
 """The condition that a channel's address is known to be right; only e-mail has to be confirmed."""
-_OF_PERSON = select(_C.c.id, _C.c.kind, _C.c.events, _C.c.created_at).where(
-    _C.c.user_id == bindparam("user"), _C.c.enabled.is_(True), CONFIRMED
+_OF_PERSON = HotQuery(
+    select(_C.c.id, _C.c.kind, _C.c.events, _C.c.created_at).where(
+        _C.c.user_id == bindparam("user"), _C.c.enabled.is_(True), CONFIRMED
+    )
 )
 _INSERT = HotInsert(lambda insert: insert(_D).on_conflict_do_nothing(index_elements=["channel_id", "event_id", "what"]))
 # A channel that rests after failures is woken when its rest is over.
@@ -54,7 +56,7 @@ def plan_deliveries(connection: Connection, event: TaskEvent) -> None:
     A channel gets what happens after it was made. What was shown of a reminder that is answered elsewhere is taken
     back where the channel can.
     """
-    channels = connection.execute(_OF_PERSON, {"user": event.user_id}).all()
+    channels = _OF_PERSON.all(connection, {"user": event.user_id})
     if not channels:
         return
     for channel in channels:

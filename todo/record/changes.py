@@ -339,7 +339,7 @@ def emit(work: Work, event_type: EventType, task_id: str, data: dict[str, Any]) 
         data=data,
     )
     try:
-        record_event(work.connection, event)
+        record_event(work.connection, event, work.traceparent)
     except ValueError:
         raise InvalidArguments("The task is too large to be announced.", "Shorten its notes or tags.") from None
     return {"id": event.event_id, "type": event_type.value}

@@ -4,33 +4,33 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any, TypeVar
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from events.consumer import savepoint
 from events.sql import WithoutIndex
 from todo.errors import TodoError
 from todo.record.changes import Change
-from todo.record.queries import TASK, load_any_tasks
+from todo.record.queries import TASK
 from todo.record.touched import Collected
 from todo.record.work import Work
 from todo.requests.fields import choose_list
-from todo.requests.schemas import CreateRecurringTask
+from todo.requests.schemas import CreateRecurringTask, CreateTask
 from todo.series.create import create_recurring_task
-from todo.tasks.tasks import create_task
+from todo.tasks.tasks import add_task
 from todo.text.search_words import fold_task
 from todo.transfer.detect import Found
 from todo.transfer.draft import Draft, Reading, Remark
 from todo.transfer.parents import DONE, HERE, MISSING, REFUSED, SERIES, plan_trees
 from todo.transfer.resolve import Call, ReadWords, resolve
 
-T = TypeVar("T")
 KIND = "import_tasks"
-BATCH = 40
-"""Tasks written in one transaction, so that other writes never wait for long."""
 MOST_SHOWN = 50
 _MOST_KEYS = 400
+_HERE = select(TASK.c.id, TASK.c.deleted_at).where(
+    TASK.c.id.in_(bindparam("ids", expanding=True)), WithoutIndex(TASK.c.user_id) == bindparam("user")
+)
 AGAIN = 20
 """How often a task that was deleted since can come in again."""
 
@@ -113,12 +113,14 @@ def take_in(work: Work, calls: Sequence[tuple[Call, str]], into: str | None) -> 
     at the same moment, has no effect.
     """
     change, refused = Change(work, KIND), []
-    here = load_any_tasks(work, [task_id for _, task_id in calls])
+    here = dict(look_up(work, [task_id for _, task_id in calls]))
+    drawn = _Drawn()
+    step = work.in_plan(Collected(), drawn)
     for call, task_id in calls:
         if task_id in here:
             continue
-        collected = Collected()
-        step = work.in_plan(collected, _Drawn(task_id))
+        step.collected = collected = Collected()
+        drawn.begin(task_id)
         try:
             # The list draws an id of its own, before the task draws the one that follows from the file.
             choose_list(change, call.request.list, [])
@@ -126,7 +128,7 @@ def take_in(work: Work, calls: Sequence[tuple[Call, str]], into: str | None) -> 
                 if isinstance(call.request, CreateRecurringTask):
                     create_recurring_task(step, call.request)
                 else:
-                    create_task(step, call.request)
+                    _create(step, call.request)
         except TodoError as error:
             refused.append(Remark(call.draft.line, error.sentence))
             continue
@@ -136,18 +138,23 @@ def take_in(work: Work, calls: Sequence[tuple[Call, str]], into: str | None) -> 
     return (into if change.is_empty else change.record(into).change_id), refused
 
 
-def cut_batches(tasks: Sequence[T]) -> Iterator[Sequence[T]]:
-    """Yield tasks in parts that are written one after another."""
-    for start in range(0, len(tasks), BATCH):
-        yield tasks[start : start + BATCH]
+def _create(step: Work, request: CreateTask) -> None:
+    """Create a task as a call would, without the answer, which is for people."""
+    part = Change(step, KIND)
+    add_task(part, request, [])
+    part.record()
 
 
 class _Drawn:
     """Draws a task's own id, then further ones that follow from it."""
 
-    def __init__(self, first: str) -> None:
-        self._first = first
+    def __init__(self) -> None:
+        self._first = ""
         self._count = 0
+
+    def begin(self, first: str) -> None:
+        """Go on with another task."""
+        self._first, self._count = first, 0
 
     def new(self) -> str:
         self._count += 1
@@ -201,10 +208,7 @@ def look_up(work: Work, task_ids: Sequence[str]) -> Iterator[tuple[str, str | No
     """Yield those of the ids that exist, each with when it was deleted."""
     for start in range(0, len(task_ids), _MOST_KEYS):
         part = task_ids[start : start + _MOST_KEYS]
-        statement = select(TASK.c.id, TASK.c.deleted_at).where(
-            TASK.c.id.in_(part), WithoutIndex(TASK.c.user_id) == work.who.user_id
-        )
-        for row in work.connection.execute(statement):
+        for row in work.connection.execute(_HERE, {"ids": part, "user": work.who.user_id}):
             yield row.id, row.deleted_at
 
 

@@ -16,7 +16,7 @@ from todo.errors import InvalidTime, TodoError
 from todo.record.changes import Change
 from todo.record.lists import find_list, find_list_row, hold_lists, load_lists
 from todo.record.models import Reminder
-from todo.record.queries import find_task, load_any_tasks
+from todo.record.queries import find_task
 from todo.record.shapes import INSTANT, UUID, NewTask, RecurrenceColumns
 from todo.record.touched import Collected
 from todo.record.work import Work
@@ -27,7 +27,7 @@ from todo.series.series import insert_series
 from todo.subtasks.tree import MOST_CHILDREN, MOST_LEVELS
 from todo.text.when import read_duration, read_zone
 from todo.transfer.draft import Remark
-from todo.transfer.intake import KIND, Intake, choose_ids, draw_id
+from todo.transfer.intake import KIND, Intake, choose_ids, draw_id, look_up
 from todo.transfer.own import Rows
 from todo.transfer.parents import find_levels
 
@@ -268,7 +268,7 @@ def bring_lists(
 def bring_back(work: Work, units: Sequence[Unit], into: str | None) -> tuple[str | None, list[Remark]]:
     """Write some tasks again as a part of one change; return its id, and what was refused."""
     change, refused = Change(work, KIND), []
-    here = load_any_tasks(work, [unit.task_id for unit in units])
+    here = dict(look_up(work, [unit.task_id for unit in units]))
     for unit in units:
         if unit.task_id in here:
             continue

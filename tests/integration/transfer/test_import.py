@@ -1,9 +1,12 @@
 """What people bring from other products: said first, taken in as one change, once."""
 
+import itertools
 from typing import Any
 
 import pytest
 
+from app.identity import LOCAL_PERSON
+from app.transfer import import_file
 from tests.integration.transfer import files
 from tests.world import World
 from todo.transfer.parents import SERIES
@@ -64,6 +67,33 @@ async def test_a_todoist_project_is_planned_then_taken_in_once_and_undone_at_onc
     back = await bring(world, files.TODOIST, apply="true")
     assert back["counts"]["tasks"] == 2
     assert len(await list_all(world)) == 4
+
+
+@pytest.mark.parametrize(("seconds", "sizes"), [(0.0, [10, 13, 17, 20]), (0.03, [10, *[5] * 10])])
+async def test_parts_of_a_long_file_are_as_large_as_others_can_wait_for(
+    world: World, seconds: float, sizes: list[int]
+) -> None:
+    """By a timer that goes on by so much in each part, and still as one change that one undo takes back."""
+    steps: list[tuple[int, int]] = []
+    times = itertools.count()
+
+    answer = await import_file(
+        world.service.store,
+        LOCAL_PERSON,
+        "\n".join(f"Line {number}" for number in range(60)).encode(),
+        None,
+        apply=True,
+        progress=lambda done, of: steps.append((done, of)),
+        timer=lambda: next(times) * seconds,
+    )
+
+    assert steps == [(done, 60) for done in itertools.accumulate(sizes)]
+    (change,) = (await world.rest.get("/changes")).json()["changes"]
+    assert change["change_id"] == answer["change_id"]
+    assert len(await world.events()) == 60
+    undone = await world.rest.post("/undo", json={"change_ids": [answer["change_id"]]})
+    assert undone.status_code == 200, undone.text
+    assert await list_all(world) == {}
 
 
 async def test_ticktick(world: World) -> None:
