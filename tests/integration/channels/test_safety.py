@@ -94,8 +94,9 @@ async def test_a_name_that_leads_inside_is_refused_when_it_is_given_and_when_it_
     assert not web.asked
 
 
-async def test_where_ipv4_is_reached_through_ipv6_alone_its_public_addresses_are_public(world: World, web: Web) -> None:
-    web.hosts["translated.example"] = "64:ff9b::5db8:d822"
+@pytest.mark.parametrize("place", ["64:ff9b::5db8:d822", "::ffff:93.184.216.34"])
+async def test_a_public_ipv4_address_in_an_ipv6_one_is_public(world: World, web: Web, place: str) -> None:
+    web.hosts["translated.example"] = place
     assert (await make(world, "https://translated.example/x")).status_code == 201
 
 
