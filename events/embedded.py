@@ -177,8 +177,7 @@ class EmbeddedBroker:
             return False
         try:
             with savepoint(connection):
-                for row in rows:
-                    self._deliver(connection, row, events, at)
+                self._deliver(connection, rows, events, at)
         except Exception as error:
             if is_storage_fault(error):
                 raise
@@ -196,7 +195,7 @@ class EmbeddedBroker:
                 continue
             try:
                 with savepoint(connection):
-                    self._deliver(connection, row, events, at)
+                    self._deliver(connection, [row], events, at)
             except Exception as error:
                 if is_storage_fault(error):
                     raise
@@ -206,11 +205,13 @@ class EmbeddedBroker:
                 done.append(row.id)
         return done, len(failed)
 
-    def _deliver(self, connection: Connection, row: Any, events: dict[str, TaskEvent], at: datetime) -> None:
-        event = events.get(row.event_id)
-        if event is None:
-            event = events[row.event_id] = decode_event(row.payload)
-        if self._by_name[row.consumer].deliver(connection, event, write_instant(at)) is Answer.RETRY:
+    def _deliver(self, connection: Connection, rows: Sequence[Any], events: dict[str, TaskEvent], at: datetime) -> None:
+        """Deliver some events, which `events` keeps once they are decoded, to the one consumer of these rows."""
+        for row in rows:
+            if row.event_id not in events:
+                events[row.event_id] = decode_event(row.payload)
+        consumer = self._by_name[rows[0].consumer]
+        if consumer.deliver(connection, [events[row.event_id] for row in rows], write_instant(at)) is Answer.RETRY:
             raise RuntimeError("the consumer asked for another attempt")
 
     def _put_off(self, connection: Connection, row: Any, error: Exception, at: datetime) -> None:

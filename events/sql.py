@@ -1,5 +1,6 @@
 """SQL helpers: Core tables, the inserts of the hot path, and expressions that differ between SQLite and PostgreSQL."""
 
+import re
 import sqlite3
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -112,6 +113,13 @@ def _compile(statement: ClauseElement, connection: Connection, names: Iterable[s
     return _Compiled(compiled.string, tuple((name, compiled.params[name]) for name in compiled.positiontup or ()))
 
 
+_VALUES = re.compile(r"VALUES \(([^()]*)\)")
+
+
+def _unnest(values: re.Match[str]) -> str:
+    return f"SELECT * FROM unnest({values[1].replace(',', '[],')}[])"  # noqa: S608  # the compiler's own text
+
+
 class HotInsert:
     """An INSERT that is compiled once per dialect and set of columns.
 
@@ -130,12 +138,28 @@ class HotInsert:
         return execute_raw(connection, known.sql, tuple([row[name] for name, _ in known.order]))
 
     def run_many(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-        """Insert several rows with the same columns, in one call of the driver."""
+        """Insert several rows with the same columns in their order, in one call of the driver."""
         if len(rows) == 1:
             self.run(connection, rows[0])
-        elif rows:
+        elif rows and is_sqlite(connection):
             known = self._find(connection, rows[0])
             execute_many(connection, known.sql, [tuple([row[name] for name, _ in known.order]) for row in rows])
+        elif rows:
+            self._insert_columns(connection, rows)
+
+    def find_new(self, connection: Connection, rows: Sequence[dict[str, Any]], key: str) -> set[Any]:
+        """Insert several rows with the same columns; return the values of `key` of those that no conflict kept out."""
+        if len(rows) == 1 or is_sqlite(connection):
+            return {row[key] for row in rows if self.run(connection, row)}
+        returned = self._insert_columns(connection, rows, f" RETURNING {key}").all() if rows else []
+        return {value for (value,) in returned}
+
+    def _insert_columns(self, connection: Connection, rows: Sequence[dict[str, Any]], more: str = "") -> Any:
+        """Insert several rows by one statement of PostgreSQL that takes a list for each column."""
+        known = self._find(connection, rows[0])
+        lists = _VALUES.sub(_unnest, known.sql, count=1)
+        given = tuple([row[name] for row in rows] for name, _ in known.order)
+        return connection.exec_driver_sql(lists + more, given)
 
     def _find(self, connection: Connection, row: dict[str, Any]) -> _Compiled:
         key = (connection.dialect.name, *row)

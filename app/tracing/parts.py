@@ -90,11 +90,17 @@ class TracedConsumer(Consumer):
     tracer: Tracer
     system: str
 
-    def deliver(self, connection: Connection, event: TaskEvent, now: str) -> Answer:
-        """React once, as the consumer does."""
+    def deliver(self, connection: Connection, events: Sequence[TaskEvent], now: str) -> Answer:
+        """React once to each event, as the consumer does; where one is traced, to one after the other."""
+        if not any(event.traceparent for event in events):
+            return Consumer.deliver(self, connection, events, now)
+        answers = {self._deliver_one(connection, event, now) for event in events}
+        return Answer.DROP if answers == {Answer.DROP} else Answer.SUCCESS
+
+    def _deliver_one(self, connection: Connection, event: TaskEvent, now: str) -> Answer:
         traceparent = event.traceparent
         if traceparent is None or event.event_type not in self.types or not is_sampled(traceparent):
-            return Consumer.deliver(self, connection, event, now)
+            return Consumer.deliver(self, connection, [event], now)
         attributes = {
             names.SYSTEM: self.system,
             names.OPERATION: names.PROCESS,
@@ -104,12 +110,12 @@ class TracedConsumer(Consumer):
         }
         title, trace = f"{names.DELIVER} {event.event_type.value}", Traced(event.timestamp, traceparent)
         with Entered(begin_after(self.tracer, title, SpanKind.CONSUMER, attributes, trace, now)):
-            return Consumer.deliver(replace(self, react=self._react_traced), connection, event, now)
+            return Consumer.deliver(replace(self, react=self._react_traced), connection, [event], now)
 
-    def _react_traced(self, connection: Connection, event: TaskEvent) -> None:
+    def _react_traced(self, connection: Connection, events: Sequence[TaskEvent]) -> None:
         attributes = {names.CONSUMER: self.name}
         with Entered(begin(self.tracer, f"{names.REACTION} {self.name}", SpanKind.INTERNAL, attributes)):
-            self.react(connection, event)
+            self.react(connection, events)
 
 
 class TracedCarrier:

@@ -1,5 +1,6 @@
 """The reaction `deliveries`: for each channel of a person, the intent to send it an event."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -50,15 +51,20 @@ _SHOWN = (
 _CLEARED = update(_D).where(_D.c.id == bindparam("key"), _D.c.user_id == bindparam("user")).values(cleared=True)
 
 
-def plan_deliveries(connection: Connection, event: TaskEvent) -> None:
+def plan_deliveries(connection: Connection, events: Sequence[TaskEvent]) -> None:
     """Write one row for each channel that an event goes to, in the reaction's transaction; nothing is sent here.
 
     A channel gets what happens after it was made. What was shown of a reminder that is answered elsewhere is taken
     back where the channel can.
     """
-    channels = _OF_PERSON.all(connection, {"user": event.user_id})
-    if not channels:
-        return
+    people = {event.user_id for event in events}
+    channels = {user_id: _OF_PERSON.all(connection, {"user": user_id}) for user_id in people}
+    for event in events:
+        if channels[event.user_id]:
+            _plan_event(connection, event, channels[event.user_id])
+
+
+def _plan_event(connection: Connection, event: TaskEvent, channels: Sequence[Any]) -> None:
     for channel in channels:
         if event.event_type.value not in from_json(channel.events) or event.timestamp < channel.created_at:
             continue
