@@ -1,14 +1,18 @@
 """What people bring from other products: said first, taken in as one change, once."""
 
+import io
 import itertools
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from app.cli.keeping.transfer import import_from
 from app.identity import LOCAL_PERSON
 from app.transfer import import_file
 from tests.integration.transfer import files
-from tests.world import World
+from tests.world import World, open_world
 from todo.transfer.parents import SERIES
 
 PROMISES = ("import",)
@@ -94,6 +98,46 @@ async def test_parts_of_a_long_file_are_as_large_as_others_can_wait_for(
     undone = await world.rest.post("/undo", json={"change_ids": [answer["change_id"]]})
     assert undone.status_code == 200, undone.text
     assert await list_all(world) == {}
+
+
+async def test_progress_of_a_long_file_is_told_as_it_comes_and_a_bad_one_refused_at_once(world: World) -> None:
+    lines = "\n".join(f"Line {number}" for number in range(60))
+    asked = {"params": {"apply": "true"}, "headers": {"accept": "text/event-stream"}}
+    answer = await world.rest.post("/import", content=lines, **asked)
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    blocks = [block.split("\n") for block in answer.text.strip().split("\n\n")]
+    steps = [(name.removeprefix("event: "), json.loads(data.removeprefix("data: "))) for name, data in blocks]
+    *parts, (last, done) = steps
+    assert {name for name, _ in parts} == {"progress"}
+    assert [data["done"] for _, data in parts] == sorted({data["done"] for _, data in parts})
+    assert parts[-1][1] == {"done": 60, "of": 60}
+    assert len(parts) > 1
+    assert (last, done["counts"]["tasks"], done["applied"]) == ("done", 60, True)
+    refused = await world.rest.post("/import", content=b"", **asked)
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid_arguments")
+    undone = await world.rest.post("/undo", json={"change_ids": [done["change_id"]]})
+    assert undone.status_code == 200
+
+
+class Terminal(io.StringIO):
+    """Standard error on a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+async def test_the_terminal_shows_how_far_a_long_file_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with open_world(tmp_path) as world:
+        settings = world.service.settings
+    (tmp_path / "tasks.txt").write_text("\n".join(f"Line {number}" for number in range(60)), "utf-8")
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    answer = await import_from(settings, tmp_path / "tasks.txt", None, None, apply=True)
+    assert answer["counts"]["tasks"] == 60
+    shown = [int(part.removesuffix(" %")) for part in terminal.getvalue().strip().split("\r") if part]
+    assert shown == sorted(shown)
+    assert (len(shown) > 1, shown[-1]) == (True, 100)
+    assert terminal.getvalue().endswith("100 %\n")
 
 
 async def test_ticktick(world: World) -> None:
