@@ -102,8 +102,8 @@ async def test_parts_of_a_long_file_are_as_large_as_others_can_wait_for(
 
 async def test_progress_of_a_long_file_is_told_as_it_comes_and_a_bad_one_refused_at_once(world: World) -> None:
     lines = "\n".join(f"Line {number}" for number in range(60))
-    asked = {"params": {"apply": "true"}, "headers": {"accept": "text/event-stream"}}
-    answer = await world.rest.post("/import", content=lines, **asked)
+    asked = {"accept": "text/event-stream"}
+    answer = await world.rest.post("/import?apply=true", content=lines, headers=asked)
     assert answer.headers["content-type"].startswith("text/event-stream")
     blocks = [block.split("\n") for block in answer.text.strip().split("\n\n")]
     steps = [(name.removeprefix("event: "), json.loads(data.removeprefix("data: "))) for name, data in blocks]
@@ -113,7 +113,7 @@ async def test_progress_of_a_long_file_is_told_as_it_comes_and_a_bad_one_refused
     assert parts[-1][1] == {"done": 60, "of": 60}
     assert len(parts) > 1
     assert (last, done["counts"]["tasks"], done["applied"]) == ("done", 60, True)
-    refused = await world.rest.post("/import", content=b"", **asked)
+    refused = await world.rest.post("/import?apply=true", content=b"", headers=asked)
     assert (refused.status_code, refused.json()["code"]) == (422, "invalid_arguments")
     undone = await world.rest.post("/undo", json={"change_ids": [done["change_id"]]})
     assert undone.status_code == 200
