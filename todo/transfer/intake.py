@@ -1,7 +1,8 @@
 """What a file would bring, said first, and then taken in as one change."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
@@ -112,6 +113,21 @@ def take_in(work: Work, calls: Sequence[tuple[Call, str]], into: str | None) -> 
     Ids follow from the file, so that what is here already stays as it is: a second call with the same tasks, also one
     at the same moment, has no effect.
     """
+    try:
+        # Most parts have nothing to refuse, and then need no savepoint for each task.
+        with savepoint(work.connection):
+            return _take(work, calls, into, nullcontext)
+    except TodoError:
+        return _take(work, calls, into, lambda: savepoint(work.connection))
+
+
+def _take(
+    work: Work,
+    calls: Sequence[tuple[Call, str]],
+    into: str | None,
+    apart: Callable[[], AbstractContextManager[None]],
+) -> tuple[str | None, list[Remark]]:
+    """Write some tasks, each in a context of its own that takes a refused one back; without one a refusal is raised."""
     change, refused = Change(work, KIND), []
     here = dict(look_up(work, [task_id for _, task_id in calls]))
     drawn = _Drawn()
@@ -124,12 +140,14 @@ def take_in(work: Work, calls: Sequence[tuple[Call, str]], into: str | None) -> 
         try:
             # The list draws an id of its own, before the task draws the one that follows from the file.
             choose_list(change, call.request.list, [])
-            with savepoint(work.connection):
+            with apart():
                 if isinstance(call.request, CreateRecurringTask):
                     create_recurring_task(step, call.request)
                 else:
                     _create(step, call.request)
         except TodoError as error:
+            if apart is nullcontext:
+                raise
             refused.append(Remark(call.draft.line, error.sentence))
             continue
         change.add(collected)
