@@ -119,6 +119,26 @@ async def test_progress_of_a_long_file_is_told_as_it_comes_and_a_bad_one_refused
     assert undone.status_code == 200
 
 
+@pytest.mark.on_both_databases
+async def test_what_is_refused_while_it_is_written_takes_nothing_else_of_its_part_along(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("todo.requests.fields.MOST_LISTS", 2)
+    tasks = [
+        {"uuid": f"u{number}", "description": f"Task {number}", "status": "pending", "project": project}
+        for number, project in enumerate(("Home", "Work", "Garden", "Home", "Garden", "Work"))
+    ]
+    answer = await bring(world, json.dumps(tasks).encode(), apply="true")
+    assert [each["text"] for each in answer["refused"]] == ["There are 2 lists; that is as many as there can be."] * 2
+    there = {title: task["list"]["name"] for title, task in (await list_all(world)).items()}
+    assert there == {"Task 0": "Home", "Task 1": "Work", "Task 3": "Home", "Task 5": "Work"}
+    assert len((await world.rest.get("/lists")).json()["lists"]) == 2
+    assert len(await world.events()) == 4
+    undone = await world.rest.post("/undo", json={"change_ids": [answer["change_id"]]})
+    assert undone.status_code == 200, undone.text
+    assert await list_all(world) == {}
+
+
 class Terminal(io.StringIO):
     """Standard error on a terminal."""
 
