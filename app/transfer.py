@@ -95,9 +95,8 @@ async def import_file(
     """
     who.require(WRITE)
     found = await asyncio.to_thread(read_file, content, wanted)
-    intake, load = await (
-        _plan_return(store, who, found.rows) if found.rows is not None else _plan_intake(store, who, found)
-    )
+    planned = _plan_intake(store, who, found) if found.rows is None else _plan_return(store, who, found.rows)
+    intake, load = await planned
     if not apply:
         view = intake.view(found)
         return {**view, "applied": False, "message": f"{view['message']} Nothing is changed yet."}

@@ -1,13 +1,16 @@
 """What people bring from other products: said first, taken in as one change, once."""
 
+import asyncio
 import io
 import itertools
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from app import transfer
 from app.cli.keeping.transfer import import_from
 from app.identity import LOCAL_PERSON
 from app.transfer import import_file
@@ -117,6 +120,27 @@ async def test_progress_of_a_long_file_is_told_as_it_comes_and_a_bad_one_refused
     assert (refused.status_code, refused.json()["code"]) == (422, "invalid_arguments")
     undone = await world.rest.post("/undo", json={"change_ids": [done["change_id"]]})
     assert undone.status_code == 200
+
+
+@pytest.mark.on_both_databases
+@pytest.mark.parametrize(
+    ("step", "content"), [("plan_intake", b"Milk\nBread\n"), ("check_tasks", b'{"evolution_todo_export":1}\n')]
+)
+async def test_other_calls_are_answered_while_a_file_is_planned(
+    world: World, monkeypatch: pytest.MonkeyPatch, step: str, content: bytes
+) -> None:
+    answered = threading.Event()
+    work = getattr(transfer, step)
+
+    def work_slowly(*given: Any) -> Any:
+        assert answered.wait(10), "a call is answered before"
+        return work(*given)
+
+    monkeypatch.setattr(transfer, step, work_slowly)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(bring(world, content))
+        assert (await world.rest.post("/tasks", json={"title": "beside it"})).status_code == 201
+        answered.set()
 
 
 @pytest.mark.on_both_databases
