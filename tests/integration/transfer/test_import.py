@@ -129,16 +129,18 @@ async def test_progress_of_a_long_file_is_told_as_it_comes_and_a_bad_one_refused
 async def test_other_calls_are_answered_while_a_file_is_planned(
     world: World, monkeypatch: pytest.MonkeyPatch, step: str, content: bytes
 ) -> None:
-    answered = threading.Event()
+    began, answered = threading.Event(), threading.Event()
     work = getattr(transfer, step)
 
     def work_slowly(*given: Any) -> Any:
-        assert answered.wait(10), "a call is answered before"
+        began.set()
+        assert answered.wait(5), "a call is answered before"
         return work(*given)
 
     monkeypatch.setattr(transfer, step, work_slowly)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(bring(world, content))
+        assert await asyncio.to_thread(began.wait, 10)
         assert (await world.rest.post("/tasks", json={"title": "beside it"})).status_code == 201
         answered.set()
 
