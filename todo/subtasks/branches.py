@@ -20,11 +20,9 @@ def add_subtasks(change: Change, parent: TaskRow, subtasks: Sequence[NewTask]) -
     They live in their parent's list.
     """
     refuse_many(len(subtasks), quote_title(parent["title"]))
-    rows = []
-    for values in subtasks:
-        row = change.create({**values, "parent_id": parent["id"], "list_id": parent["list_id"]})
+    rows = change.create_below(parent, subtasks)
+    for row in rows:
         change.view(row, reminded=False)
-        rows.append(row)
     return rows
 
 
