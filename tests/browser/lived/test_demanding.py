@@ -87,6 +87,10 @@ def test_what_is_written_in_the_menu_stays_while_others_change_the_task(page: Pa
     expect(row(page, "Bike").locator(".due")).to_contain_text("tomorrow")
     expect(menu.get_by_label("Tags")).to_have_value("repair soon")
     menu.get_by_role("button", name="Save").click()
+    # It closes when the keys leave it.
+    open_menu(page, "Bike")
+    page.keyboard.press("F6")
+    expect(menu).to_be_hidden()
     expect(row(page, "Bike")).to_contain_text("#repair")
     expect(foot(page)).to_contain_text("You changed “Bike”")
     bike = served.find("Bike")
