@@ -20,9 +20,9 @@ from todo.record.scopes import READ, WRITE
 from todo.record.work import Who, Work
 from todo.transfer.detect import Found, read_file
 from todo.transfer.draft import Remark
-from todo.transfer.intake import Intake, plan_intake, take_in
-from todo.transfer.own import describe_head, describe_rows, list_exported, write_head, write_rows
-from todo.transfer.returned import bring_back, bring_lists, plan_return
+from todo.transfer.intake import Intake, look_around, plan_intake, take_in
+from todo.transfer.own import Rows, describe_head, describe_rows, list_exported, write_head, write_rows
+from todo.transfer.returned import bring_back, bring_lists, check_tasks, find_ids, plan_return
 
 Progress = Callable[[int, int], None]
 """Is given how many tasks are written, and of how many."""
@@ -95,7 +95,8 @@ async def import_file(
     """
     who.require(WRITE)
     found = await asyncio.to_thread(read_file, content, wanted)
-    intake, load = await store.read_apart(who, lambda work: _plan(work, found))
+    planned = _plan_intake(store, who, found) if found.rows is None else _plan_return(store, who, found.rows)
+    intake, load = await planned
     if not apply:
         view = intake.view(found)
         return {**view, "applied": False, "message": f"{view['message']} Nothing is changed yet."}
@@ -107,12 +108,18 @@ async def import_file(
     return view if change_id is None else {**view, "change_id": change_id}
 
 
-def _plan(work: Work, found: Found) -> tuple[Intake, Load]:
-    """Return what a file would bring, and how it is written."""
-    if found.rows is None:
-        intake = plan_intake(work, found, read_words)
-        return intake, Load(None, intake.calls, take_in)
-    returned = plan_return(work, found.rows)
+async def _plan_intake(store: DatabaseStore, who: Who, found: Found) -> tuple[Intake, Load]:
+    """Return what a file of another product would bring, and how it is written; other calls go on beside it."""
+    here = await store.read_apart(who, lambda work: look_around(work, found))
+    intake = await asyncio.to_thread(plan_intake, here, found, read_words)
+    return intake, Load(None, intake.calls, take_in)
+
+
+async def _plan_return(store: DatabaseStore, who: Who, rows: Rows) -> tuple[Intake, Load]:
+    """Return what a file of ours would bring, and how it is written."""
+    checked = await asyncio.to_thread(check_tasks, rows)
+    ids = await store.read_apart(who, lambda work: find_ids(work, checked))
+    returned = await asyncio.to_thread(plan_return, checked, ids)
 
     def begin(work: Work, into: str | None) -> Written:
         return bring_lists(work, returned.lists, returned.person, into)

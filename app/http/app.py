@@ -144,6 +144,9 @@ def _add_middleware(app: FastAPI, service: Service, mcp_app: ASGIApp) -> None:
     alone = service.door is None
     most = (MOST_ALONE, MOST_ALONE) if alone else (MOST_A_TOKEN, MOST_A_PERSON)
     app.add_middleware(StreamLimit, most_a_token=most[0], most_a_person=most[1])
+    if service.tracing.trace is not None:
+        # Inside the gate: strangers cause no spans.
+        app.add_middleware(service.tracing.follow_requests)
     if service.door is None or service.meter is None:
         app.add_middleware(LocalGate)
     else:
@@ -152,8 +155,6 @@ def _add_middleware(app: FastAPI, service: Service, mcp_app: ASGIApp) -> None:
     app.add_middleware(Edge, origins=_list_origins(settings))
     refusals = RefusalLog(service.store.clock) if settings.log == "json" else None
     app.add_middleware(RequestWatch, metrics=service.metrics, refusals=refusals)
-    if service.tracing.trace is not None:
-        app.add_middleware(service.tracing.follow_requests)
     if settings.events_port is not None:
         app.add_middleware(SidecarPort, port=settings.events_port)
     if settings.metrics_port is not None:

@@ -57,8 +57,8 @@ async def measure_seen(root: Path, rounds: int, seconds: float) -> list[Row]:
                 folder = root / f"traces{share}"
                 settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": sink if share else "", "OTEL_TRACES_SAMPLER_ARG": share}
                 settings["OTEL_TRACES_SAMPLER"] = "parentbased_traceidratio"
-                child = start_child("app.bench.servers", "whole", folder=folder, settings=settings)
-                children[name] = await stack.enter_async_context(child)
+                started = start_child("app.bench.servers", "whole", folder=folder, settings=settings)
+                children[name] = await stack.enter_async_context(started)
             taken: dict[str, list[float]] = {name: [] for name in lanes}
             for number in range(rounds + 1):
                 for name, child in children.items():

@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # i
 from mcp import types
 
 from app.http.edge import MCP_PATH
+from app.log_lines import JsonLines
 from app.settings import BadSettings
 from app.tracing.opened import CollectorTracing
 from app.tracing.spans import is_sampled
@@ -236,6 +237,28 @@ async def test_a_consumer_behind_dapr_belongs_to_the_trace_of_the_event(tmp_path
         assert "3" * 32 not in collector.by_trace()
 
 
+async def test_strangers_cause_no_spans(tmp_path: Path, collector: Collector) -> None:
+    async with open_world(tmp_path, auth="token", **{ENDPOINT: collector.url}) as world:
+        for path, body in (("/api/tasks", {"title": "x"}), ("/mcp", {"jsonrpc": "2.0"}), ("/v1/chat/completions", {})):
+            answer = await world.http.post(path, json=body, headers={**HEADERS, "traceparent": PARENT})
+            assert answer.status_code == 401, path
+        await flush(world)
+        assert collector.spans == []
+
+
+async def test_lines_of_the_log_name_the_trace_of_what_they_are_about(
+    tmp_path: Path, collector: Collector, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.handler.setFormatter(JsonLines())
+    async with open_world(tmp_path, log="json", **{ENDPOINT: collector.url}) as world:
+        refused = await world.rest.post("/tasks", json={"title": ""})
+        assert refused.status_code == 422
+        await flush(world)
+        lines = [line for line in caplog.text.splitlines() if "requests were refused" in line]
+    (line,) = lines
+    assert json.loads(line)["trace_id"] == find(collector.spans, "POST /api/tasks").trace
+
+
 async def test_an_event_with_a_trace_fits_its_schema_and_an_older_reader(traced: World) -> None:
     await traced.rest.post("/tasks", json={"title": "new"})
     (event,) = await traced.events()
@@ -260,7 +283,10 @@ async def test_without_an_endpoint_nothing_is_traced(world: World) -> None:
     assert not {"traceparent", "traceid"} & event.keys()
 
 
-async def test_a_collector_that_is_away_holds_up_neither_calls_nor_the_end(tmp_path: Path) -> None:
+async def test_a_collector_that_is_away_holds_up_neither_calls_nor_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")
     began = monotonic()
     async with open_world(tmp_path, **{ENDPOINT: "http://127.0.0.1:9"}) as world:
         for count in range(3):
