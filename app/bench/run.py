@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from app.bench.callers.alone import measure_callers
+from app.bench.callers.postgres import measure_on_postgres
 from app.bench.calls import measure_calls
 from app.bench.chat import measure_chatting
 from app.bench.doors import measure_doors
@@ -52,7 +53,7 @@ async def measure_all(plan: Plan) -> list[Row]:
     with tempfile.TemporaryDirectory(prefix="evolution-todo-bench-") as folder:
         root = _let_traverse(Path(folder))
         seen = ("traces", "traces0.05", "traces1")
-        for name in ("few", "many", "held", "whole", "paced", "idle", "scheduling", "reach", "chat", *seen):
+        for name in ("few", "many", "held", "whole", "paced", "idle", "scheduling", "reach", "chat", "postgres", *seen):
             (root / name).mkdir()
         few, many = root / "few/todo.db", root / "many/todo.db"
         _say(f"filling a file with {plan.many} tasks")
@@ -86,8 +87,9 @@ async def measure_all(plan: Plan) -> list[Row]:
         rows += await measure_retention(root / "retention", plan.removed)
         _say("in and out")
         rows += await measure_moving(root / "moving", plan.brought, plan.megabytes)
-        _say("second wall")
+        _say("PostgreSQL")
         try:
+            rows += await measure_on_postgres(root / "postgres", plan.rounds, plan.seconds)
             rows += await measure_second_wall(root / "second-wall", plan.few, plan.rounds, plan.repeats)
         except ToolsMissing as missing:
             _say(f"left out: {missing}")

@@ -34,6 +34,8 @@ from todo.tasks.tasks import create_task
 
 DUE = 5
 """Due reminders of one tick, and as many due series."""
+BELOW = 20
+"""Subtasks of an instance."""
 FAR = "2099-01-01T00:00:00.000000Z"
 
 # The waiting rows have no tasks: a tick must not touch them.
@@ -56,9 +58,10 @@ _COPIED_SERIES = """
 
 async def measure_scheduling(folder: Path, waiting: int, burst: int, series: int, repeats: int) -> list[Row]:
     """Measure on new files in a folder; the burst and the long run each in a separate process."""
-    for name in ("few", "many", "burst", "run"):
+    for name in ("few", "many", "plain", "tree", "burst", "run"):
         (folder / name).mkdir()
     rows = measure_ticks(folder / "few/todo.db", folder / "many/todo.db", waiting, repeats)
+    rows += measure_making(folder / "plain/todo.db", folder / "tree/todo.db", repeats)
     async with start_child("app.bench.schedule", "burst", str(burst), folder=folder / "burst") as child:
         late = child.said["late"]
     rows += [
@@ -142,6 +145,55 @@ class _Ticking:
 
     def _work(self, who: Who) -> Work:
         return Work(self._handle.connection, who, self._now, self._ids)
+
+
+def measure_making(plain: Path, tree: Path, repeats: int) -> list[Row]:
+    """Compare the making of an instance with subtasks to that of one without, alternating."""
+    files = [_Making(plain, 0), _Making(tree, BELOW)]
+    times: list[list[float]] = [[], []]
+    for _ in range(repeats):
+        for index, file in enumerate(files):
+            times[index].append(file.make())
+    for file in files:
+        file.close()
+    base = ("an instance made", median(times[0]) * 1e3)
+    return [
+        Row(base[0], base[1], "ms"),
+        compare(f"an instance with {BELOW} subtasks made", median(times[1]) * 1e3, "ms", base, at_most=2),
+    ]
+
+
+class _Making:
+    """A file with one series that has an instance each day, with some subtasks."""
+
+    def __init__(self, path: Path, below: int) -> None:
+        migrate_file(path)
+        self._clock, self._ids = SystemClock(), SystemIds()
+        self._handle = SqliteFile(path).writer()
+        self._now = self._clock.now()
+        self._handle.raw.execute("BEGIN IMMEDIATE")
+        person = Work(self._handle.connection, LOCAL_PERSON, self._now, self._ids)
+        ensure_local_user(self._handle.connection, "UTC", person.at)
+        titles = [f"Stretch number {number}" for number in range(below)]
+        series = {"title": "Stretch", "rule": "FREQ=DAILY;BYHOUR=9", "mode": "every_occurrence"}
+        create_recurring_task(person, CreateRecurringTask.model_validate({**series, "subtasks": titles}))
+        self._handle.raw.execute("COMMIT")
+
+    def make(self) -> float:
+        """Let a day pass, and return the seconds of the step that makes its instance."""
+        self._now += timedelta(days=1)
+        since = perf_counter()
+        self._handle.raw.execute("BEGIN IMMEDIATE")
+        done = step(Work(self._handle.connection, SCHEDULER, self._now, self._ids))
+        self._handle.raw.execute("COMMIT")
+        taken = perf_counter() - since
+        if done != 1:
+            raise RuntimeError(f"{done} were made, not one")
+        return taken
+
+    def close(self) -> None:
+        """Close the file."""
+        self._handle.close()
 
 
 async def ring_burst(service: Service, count: int) -> list[float]:

@@ -1,6 +1,7 @@
 // The line at the foot: the last change, its actor and its undo; or that the service is out of reach.
 import "./change-list.js";
 import { doAgain, takeBack, undoAll } from "./data/actions.js";
+import { leadBack } from "./data/opening.js";
 import { make, makeButton } from "./text/elements.js";
 import { state } from "./data/state.js";
 import { groupChanges, tellChange, tellGroup } from "./text/change-sentences.js";
@@ -8,8 +9,8 @@ import { sayMoment } from "./text/when.js";
 
 class FootLine extends HTMLElement {
   #text = make("p", { role: "status", "aria-live": "polite" });
-  #back = makeButton("Undo", takeBack, { class: "quiet", title: "Take it back (z)" });
-  #again = makeButton("Redo", doAgain, { class: "quiet", title: "Do it again (Shift Z)", hidden: true });
+  #back = makeButton("Undo", () => leadBack(takeBack), { class: "quiet", title: "Take it back (z)" });
+  #again = makeButton("Redo", () => leadBack(doAgain), { class: "quiet", title: "Do it again (Shift Z)", hidden: true });
   #all = makeButton("Undo all", () => undoAll(this.#group), { class: "quiet", hidden: true });
   #memory = makeButton("Changes", () => document.querySelector("change-list").toggle(), {
     class: "quiet memory",

@@ -1,13 +1,13 @@
 // The page as a whole: its panels, its keys, and the mark that it is ready.
 import { doAgain, edit, takeBack } from "./data/actions.js";
-import { goTo, openTask } from "./data/opening.js";
+import { goTo, leadBack, openTask } from "./data/opening.js";
 import { namePlace, readPlace } from "./data/places.js";
 import { isComposing, isWriting } from "./text/elements.js";
 import { keepFresh, load } from "./data/loading.js";
 import { installWorker, watchPresence } from "./data/push.js";
 import { state } from "./data/state.js";
 import { follow, watchNetwork, watchWindow } from "./data/stream.js";
-import { addDays, nextMonday, sayDate, sayHeading } from "./text/when.js";
+import { addDays, nextMonday, sayColumn, sayDate, sayHeading } from "./text/when.js";
 import "./detail/task-detail.js";
 import "./list/add-task.js";
 import { choose, chooseNone } from "./list/chosen-bar.js";
@@ -41,6 +41,8 @@ function openPanel(button, wanted) {
     if (panel.hidden === !open) continue;
     panel.hidden = !open;
     other.setAttribute("aria-expanded", String(open));
+    // It stands above the list, which may be far down.
+    if (open) find(".scroll").scrollTop = 0;
     if (open) panel.open?.();
     else panel.close?.();
   }
@@ -126,9 +128,9 @@ const KEYS = {
   J: () => list().step(1, { choose: true }),
   K: () => list().step(-1, { choose: true }),
   x: () => current() && choose(current().id),
-  o: () => current() && openTask(current().id),
-  e: () => list().current?.edit(),
-  m: () => list().current?.querySelector(".more").click(),
+  o: () => list().currentId && openTask(list().currentId),
+  e: () => (list().current ? list().current.edit() : KEYS.o()),
+  m: () => list().current?.querySelector(".more")?.click(),
   t: () => send(state.today),
   w: () => send(nextMonday(state.today)),
   H: () => shift(-1),
@@ -137,9 +139,9 @@ const KEYS = {
   2: () => current() && edit(current(), { priority: "medium" }),
   3: () => current() && edit(current(), { priority: "low" }),
   4: () => current() && edit(current(), { priority: "none" }),
-  z: takeBack,
+  z: () => leadBack(takeBack),
   u: () => find("change-list").toggle(),
-  Z: doAgain,
+  Z: () => leadBack(doAgain),
   s: () => find("[aria-controls=search]").click(),
   "[": () => fold(!document.body.classList.contains("folded")),
   "?": () => find("[aria-controls=keys]").click(),
@@ -242,9 +244,12 @@ function installKeys() {
   });
 }
 
+/** Where there is no room for a day in full. */
+const small = matchMedia("(max-width: 760px), (max-height: 480px)");
+
 function drawDate() {
   const place = readPlace();
-  const day = sayHeading(state.today);
+  const day = small.matches ? `${sayColumn(state.today).slice(0, 3)} ${sayDate(state.today)}` : sayHeading(state.today);
   const week = `Week · ${sayDate(state.today)} to ${sayDate(addDays(state.today, 6))}`;
   const headings = { all: day, today: `Today · ${day}`, week };
   const heading = state.loaded ? (headings[place.name] ?? namePlace(place)) : "";
@@ -276,6 +281,7 @@ async function begin() {
     tab.addEventListener("click", () => openTab(tab.dataset.tab));
   state.addEventListener("change", drawDate);
   addEventListener("hashchange", drawDate);
+  small.addEventListener("change", drawDate);
   find("#fold").addEventListener("click", () => fold(!document.body.classList.contains("folded")));
   find("#views").addEventListener("click", () => openRail(!document.body.classList.contains("railed")));
   foldForPlace();

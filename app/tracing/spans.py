@@ -1,6 +1,7 @@
 """Spans: begun, made current, and ended with what became of them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import Token
 from datetime import timedelta
 from types import TracebackType
@@ -112,3 +113,22 @@ def begin_after(
         return begin(tracer, name, kind, attributes, event.traceparent)
     links = [Link(read_parent(event.traceparent))]
     return tracer.start_span(name, Context(), kind, attributes, links, None, False, False)
+
+
+def begin_below(tracer: Tracer, name: str, attributes: Mapping[str, str], parent: Span) -> Span:
+    """Begin a span below another one."""
+    return tracer.start_span(name, set_span_in_context(parent, Context()), SpanKind.INTERNAL, attributes)
+
+
+@contextmanager
+def end_all(spans: Sequence[Span]) -> Iterator[None]:
+    """End spans with the context; its error is that of each."""
+    try:
+        yield
+    except BaseException as error:
+        for span in spans:
+            note_failure(span, name_error(error))
+        raise
+    finally:
+        for span in spans:
+            span.end()

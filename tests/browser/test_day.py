@@ -164,7 +164,9 @@ def test_what_is_older_in_its_history_is_forgotten(page: Page, served: Served) -
     expect(foot(page)).to_contain_text("3 changes are forgotten")
 
 
-def test_a_series_is_read_skipped_paused_and_ended_there(page: Page, served: Served) -> None:
+def test_a_series_is_read_skipped_paused_and_ended_there(page: Page, served: Served, watch: Watch) -> None:
+    # The detail may look at the series in the very moment in which it ends.
+    watch.allow("404")
     served.add("Sweep")
     detail = open_detail(page, "Sweep")
     repeats = detail.get_by_role("textbox", name="Repeats")
@@ -179,6 +181,22 @@ def test_a_series_is_read_skipped_paused_and_ended_there(page: Page, served: Ser
     repeats.fill("every sunday at 07:00")
     repeats.press("Enter")
     expect(row(page, "Sweep").locator(".rule")).to_contain_text("every Sunday")
+    page.locator("task-detail").press("Escape")
+    # The keys reach the series too, which opens as a task does: one field of words has its rule and its time.
+    section(page, "Recurring").locator("summary").click()
+    series = page.locator("series-row", has_text="Sweep").locator("button.title")
+    series.focus()
+    page.keyboard.press("k")
+    expect(series).not_to_be_focused()
+    page.keyboard.press("j")
+    expect(series).to_be_focused()
+    page.keyboard.press("Enter")
+    detail = page.get_by_role("region", name="Task: Sweep")
+    repeats = detail.get_by_role("textbox", name="Repeats")
+    expect(repeats).to_have_value("every Sunday at 07:00")
+    repeats.fill("every other tuesday at 8")
+    repeats.press("Enter")
+    expect(series).to_have_accessible_name("Sweep, every 2 weeks on Tue at 08:00, open")
     detail.get_by_role("button", name="End", exact=True).click()
     expect(row(page, "Sweep")).to_have_count(0)
 
@@ -187,6 +205,8 @@ def test_views_show_what_they_say_and_a_day_is_moved_by_keys_and_by_drag(page: P
     served.add("Invoice", due=served.local_day(-1))
     served.add("Report", due=f"{served.local_day()}T23:59")
     served.add("Passport", due=served.local_day(30))
+    served.add("Tyres", start=served.local_day(3))
+    expect(section(page, "Not yet")).to_contain_text("Tyres")
     served.rest("POST", f"/tasks/{served.add('Old thing')['id']}/complete")
     rail = page.locator("place-rail")
     rail.get_by_role("link", name="Today").click()
@@ -209,8 +229,23 @@ def test_views_show_what_they_say_and_a_day_is_moved_by_keys_and_by_drag(page: P
     row(page, "Report").drag_to(days.nth(4))
     expect(days.nth(4)).to_contain_text("Report")
     expect(foot(page)).not_to_contain_text("You moved “Report” to tomorrow")
+    page.locator("body").click(position={"x": 2, "y": 2})
     page.keyboard.press("z")
     expect(days.nth(1)).to_contain_text("Report")
+    # An undo leads to what it has brought back, and the list remembers where the keys were.
+    expect(circle(page, "Report")).to_be_focused()
+    page.keyboard.press("/")
+    page.keyboard.press("Escape")
+    page.keyboard.press("j")
+    expect(circle(page, "Report")).to_be_focused()
+    # What has a start alone stands on its day, and is moved there.
+    expect(days.nth(3).locator("task-row", has_text="Tyres")).to_contain_text("starts")
+    circle(page, "Tyres").focus()
+    page.keyboard.press("L")
+    expect(days.nth(4)).to_contain_text("Tyres")
+    expect(foot(page)).to_contain_text("You changed “Tyres”")
+    tyres = served.find("Tyres")
+    assert (tyres["start"], "due" in tyres) == (served.local_day(4), False)
     page.go_back()
     expect(page.locator("done-list")).to_be_visible()
 

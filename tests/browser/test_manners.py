@@ -159,6 +159,11 @@ def test_nothing_is_lost_at_two_hundred_percent(windows: Windows, served: Served
     served.add("x" * 200, due=served.local_day(1), tags=["y" * 64], priority="high")
     page = windows.open(viewport={"width": 600, "height": 400}, device_scale_factor=2)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    # Head, add line and foot leave the room to the list.
+    heights = [page.locator(each).bounding_box() for each in (".scroll", "foot-line", "add-task")]
+    shown, foot_box, line = (each or {"y": 0, "height": 0} for each in heights)
+    assert (shown["height"] > 180, foot_box["height"] <= 40) == (True, True)
+    assert line["y"] + line["height"] <= foot_box["y"]
     open_menu(page, "x" * 200).get_by_role("button", name="Delete").click()
     expect(page.locator("task-row")).to_have_count(0)
 

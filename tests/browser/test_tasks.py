@@ -90,6 +90,13 @@ def test_reminders_are_set_snoozed_and_stopped_in_the_menu(page: Page, served: S
     expect(row(page, "Dentist").locator(".bell")).to_contain_text("tomorrow 09:00")
     open_menu(page, "Dentist").get_by_role("button", name=re.compile("Cancel the reminder")).click()
     expect(row(page, "Dentist").locator(".bell")).to_have_count(0)
+    # What could only be refused is not offered, and the first proposal lies ahead.
+    served.rest("PATCH", f"/tasks/{served.find('Dentist')['id']}", {"due": served.local_day(-1)})
+    expect(section(page, "Overdue")).to_contain_text("Dentist")
+    menu = open_menu(page, "Dentist")
+    expect(menu.get_by_role("button", name="At due, that time is over")).to_be_disabled()
+    menu.get_by_role("button", name="Remind", exact=True).click()
+    expect(row(page, "Dentist").locator(".bell")).to_be_visible()
 
 
 def test_a_task_recurs_and_its_series_pauses_and_skips(page: Page, served: Served) -> None:
@@ -122,6 +129,14 @@ def test_an_own_rule_is_shown_in_words_and_a_wrong_one_told(page: Page, served: 
     expect(menu.locator(".preview")).to_contain_text("FREQ")
     menu.get_by_label("Rule").fill("FREQ=MONTHLY;BYDAY=-1FR")
     expect(menu.locator(".preview")).to_contain_text("last Friday")
+    menu.get_by_label("Rule").fill("every blue moon")
+    expect(menu.locator(".preview")).to_have_text("“every blue” looks like a time, but it is not understood.")
+    expect(menu.get_by_role("button", name="Repeat")).to_be_disabled()
+    # The same words as in the conversation.
+    menu.get_by_label("Rule").fill("every other tuesday at 9")
+    expect(menu.locator(".preview")).to_contain_text("every 2 weeks on Tue at 09:00: ")
+    menu.get_by_role("button", name="Repeat").click()
+    expect(row(page, "Invoice").locator(".rule")).to_have_attribute("title", "every 2 weeks on Tue at 09:00")
 
 
 def test_tags_and_priority_are_set(page: Page, served: Served) -> None:

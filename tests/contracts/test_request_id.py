@@ -47,6 +47,22 @@ async def test_the_event_names_the_id_that_the_call_was_made_with(world: World) 
     assert event["data"]["data"]["request_id"] == "once"
 
 
+async def test_what_became_of_a_call_whose_answer_was_lost_is_read_without_calling_again(world: World) -> None:
+    made = (await call(world, "rest", "create_task", {**MILK, "request_id": "lost"})).answer
+    stored = await count_stored(world)
+    world.clock.move(hours=23)
+    asked = {"request_id": ["never", "lost", "lost"]}
+    [found] = (await world.rest.get("/requests", params=asked)).json()["requests"]
+    assert found["request_id"] == "lost"
+    assert (found["answer"]["task"], found["answer"]["change_id"]) == (made["task"], made["change_id"])
+    assert await count_stored(world) == stored
+    world.clock.move(hours=2)
+    assert (await world.rest.get("/requests", params=asked)).json() == {"requests": []}
+    for wrong in ({"request_id": [str(number) for number in range(101)]}, {"request": "lost"}, {"request_id": "\0"}):
+        refused = await world.rest.get("/requests", params=wrong)
+        assert (refused.status_code, refused.json()["code"]) == (422, "invalid_arguments")
+
+
 @pytest.mark.parametrize("surface", SURFACES)
 async def test_leniently_equal_arguments_are_the_same_call(world: World, surface: Surface) -> None:
     await call(world, surface, "create_task", {**MILK, "priority": "high", "tags": ["a"], "request_id": "once"})

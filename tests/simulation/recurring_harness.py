@@ -22,14 +22,18 @@ from sqlalchemy import text
 from app.identity import LOCAL_PERSON
 from app.service import Service, open_service
 from tests.clock import CountedIds, MovableClock
-from tests.simulation.recurring_model import Instance, Model
+from tests.simulation.recurring_instance import Instance
+from tests.simulation.recurring_model import Model
 from tests.simulation.recurring_plan import Plan
 from tests.world import make_settings
 from todo.errors import TodoError
+from todo.record.work import Who
 from todo.requests import schemas
 from todo.series import update as revising
 
 WHO = LOCAL_PERSON
+OTHER = replace(LOCAL_PERSON, surface="mcp", client="other", origin="mcp:other")
+"""Another caller of the same person."""
 STATE = ("task.created", "task.updated", "task.completed", "task.deleted")
 
 
@@ -59,8 +63,8 @@ class Harness(RuleBasedStateMachine):
 
     # Calls
 
-    def call(self, use_case: Callable[..., Any], request: Any) -> Any:
-        return self.portal.call(self.service.store.write, WHO, lambda work: use_case(work, request))
+    def call(self, use_case: Callable[..., Any], request: Any, who: Who = WHO) -> Any:
+        return self.portal.call(self.service.store.write, who, lambda work: use_case(work, request))
 
     def refuse(self, use_case: Callable[..., Any], request: Any, *codes: str) -> None:
         with pytest.raises(TodoError) as caught:
@@ -102,6 +106,9 @@ class Harness(RuleBasedStateMachine):
     @invariant()
     def the_database_is_as_the_model_says(self) -> None:
         came = self.read_events()
+        below: dict[str, list[tuple[str, str]]] = {}
+        for row in self.query("SELECT parent_id, title, status FROM task WHERE parent_id > '' AND deleted_at IS NULL"):
+            below.setdefault(row["parent_id"], []).append((row["title"], row["status"]))
         for series_id, model in self.series.items():
             [row] = self.query(
                 "SELECT r.*, t.status, t.title, t.deleted_at FROM recurrence r JOIN task t ON t.id = r.task_id "
@@ -119,6 +126,7 @@ class Harness(RuleBasedStateMachine):
                 assert (found["occurrence"], found["due"], status, found["title"]) == (
                     instance.nominal, instance.due, instance.status, instance.title,
                 )  # fmt: skip
+                assert sorted(below.pop(instance.id, [])) == instance.living_steps
             living = [each.nominal for each in model.instances if each.status != "gone"]
             assert len(living) == len(set(living)), "one living instance per nominal date"
             if series_id in self.deleted:
@@ -128,6 +136,7 @@ class Harness(RuleBasedStateMachine):
             self.check_columns(row, model)
             if model.mode == "one_at_a_time" and not model.mixed:
                 assert sum(not each.reopened for each in model.open) <= 1
+        assert not below, "every subtask stands below an instance that is there"
 
     def check_columns(self, row: Any, model: Model) -> None:
         if not model.live or model.mode == "after_completion":

@@ -2,31 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from itertools import islice, takewhile
 from zoneinfo import ZoneInfo
 
+from tests.simulation.recurring_instance import Instance, Step
 from tests.simulation.recurring_plan import Plan, just_before, list_days, read, resolve
 
 MOST_COUNTED = 1_000
 """Most skipped dates that are counted when an instance is completed very late (decision 0007)."""
-
-
-@dataclass(eq=False)
-class Instance:
-    nominal: str
-    due: str | None
-    title: str
-    id: str = ""
-    status: str = "open"
-    own_title: bool = False
-    reopened: bool = False
-    ended_at: datetime = datetime(1, 1, 2, tzinfo=UTC)
-    skipped: bool = False
-
-    @property
-    def at(self) -> str:
-        return self.due or self.nominal
 
 
 @dataclass
@@ -51,6 +35,7 @@ class Model:
     awaits: str = ""
     came: list[tuple[str, int]] = field(default_factory=list)
     mixed: bool = False
+    steps: tuple[str, ...] = ()
 
     # Reading
 
@@ -120,7 +105,7 @@ class Model:
     # Making
 
     def make(self, due: str, passed: int) -> None:
-        self.instances.append(Instance(due, due, self.title))
+        self.instances.append(Instance(due, due, self.title, steps=[Step(title) for title in self.steps]))
         self.came.append((due, passed))
         self.newest, self.awaits = due, ""
         self.made += 1
@@ -215,7 +200,7 @@ class Model:
 
     def complete(self, instance: Instance) -> None:
         if instance.status == "open":
-            instance.status, instance.ended_at = "completed", self.now
+            instance.complete(self.now)
             self._follow(instance, self.today)
 
     def delete(self, instance: Instance) -> None:

@@ -1,4 +1,4 @@
-"""Series against a small model, under any order of completions, skips, moves, changes, pauses and ticks."""
+"""Series against a small model: any order of completions, skips, moves, changes, pauses, ticks, subtasks and undo."""
 
 import os
 from collections.abc import Iterator
@@ -24,9 +24,9 @@ from hypothesis.stateful import (
 from app.identity import SCHEDULER
 from app.service import open_service
 from tests.clock import CountedIds, MovableClock
-from tests.simulation.recurring_harness import Harness
 from tests.simulation.recurring_model import Model
 from tests.simulation.recurring_plan import Plan, list_days
+from tests.simulation.recurring_trees import STEPS, TreeHarness
 from tests.world import make_settings
 from todo.requests import schemas
 from todo.scheduler import step
@@ -78,21 +78,25 @@ def template(tmp_path_factory: pytest.TempPathFactory, portal: BlockingPortal) -
     return folder
 
 
-class Machine(Harness):
+class Machine(TreeHarness):
     """Plays calls on one or two series of one person, on the service and on the model."""
 
     @initialize(
         plan=PLANS, ends=ENDS, offset=OFFSETS, at=TIMES, zone=st.sampled_from(ZONES),
         mode=st.sampled_from(["one_at_a_time", "every_occurrence", "after_completion"]),
-        catch_up=st.sampled_from(["latest", "all", "none"]),
+        catch_up=st.sampled_from(["latest", "all", "none"]), steps=STEPS,
     )  # fmt: skip
     def begin(self, **given: Any) -> None:
         self.create(**given)
 
-    def create(self, plan: Plan, ends: Any, offset: int, at: time | None, zone: str, mode: str, catch_up: str) -> None:
+    def create(
+        self, plan: Plan, ends: Any, offset: int, at: time | None, zone: str, mode: str, catch_up: str,
+        steps: tuple[str, ...],
+    ) -> None:  # fmt: skip
         if mode == "after_completion":
             plan = replace(plan, byday=(), bymonthday=())
-        model = Model(plan, self.clock.now().date(), at, ZoneInfo(zone), mode, catch_up, "T", self.clock.now())
+        now = self.clock.now()
+        model = Model(plan, now.date(), at, ZoneInfo(zone), mode, catch_up, "T", now, steps=steps)
         model.plan = self.end(plan, ends, model.today)
         first = model.today + timedelta(offset)
         request = schemas.CreateRecurringTask(
@@ -100,6 +104,7 @@ class Machine(Harness):
             rule=model.plan.text,
             first_due=self.write_due(first, at),
             zone=zone,
+            subtasks=list(steps),
             mode=mode,  # type: ignore[arg-type]  # one of the three
             catch_up=catch_up if mode == "every_occurrence" else None,  # type: ignore[arg-type]  # one of the three
         )
@@ -117,7 +122,7 @@ class Machine(Harness):
     @rule(
         plan=PLANS, ends=ENDS, offset=OFFSETS, at=TIMES, zone=st.sampled_from(ZONES),
         mode=st.sampled_from(["one_at_a_time", "every_occurrence", "after_completion"]),
-        catch_up=st.sampled_from(["latest", "all", "none"]),
+        catch_up=st.sampled_from(["latest", "all", "none"]), steps=STEPS,
     )  # fmt: skip
     def add_another(self, **given: Any) -> None:
         self.create(**given)

@@ -1,6 +1,6 @@
 """Retry-safe writes: one `request_id`, one effect, the same answer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from hashlib import sha256
 from typing import Any, TypeVar
@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, delete, insert, select
 
 from events.instants import read_instant, write_instant
 from events.sql import HotInsert, table_of, take_lock
-from todo.errors import RequestIdReused
+from todo.errors import InvalidArguments, RequestIdReused
 from todo.record.models import RequestEntry
 from todo.record.shapes import Answer
 from todo.record.work import Work
@@ -23,6 +23,8 @@ R = TypeVar("R", bound=Request)
 KEPT = timedelta(hours=24)
 REPEAT_WINDOW = timedelta(minutes=10)
 """How long an agent's call without an id can be taken up by a repeat that carries one."""
+MOST_ASKED = 100
+"""Requests that one call may ask for."""
 
 _T = table_of(RequestEntry)
 _INSERT = HotInsert(insert(_T))
@@ -84,6 +86,18 @@ def find_answer(work: Work, request_id: str) -> Answer | None:
         return None
     answer: Answer = from_json(row.answer)
     return answer
+
+
+def list_answers(work: Work, request_ids: Sequence[str]) -> Answer:
+    """Return `{requests: [{request_id, answer}]}`: those of these requests of the caller's that were carried out.
+
+    So a client that lost an answer learns what became of its call without calling again. Raises `InvalidArguments` for
+    more than 100 ids.
+    """
+    if len(request_ids) > MOST_ASKED:
+        raise InvalidArguments(f"At most {MOST_ASKED} requests can be asked for at once.", "Ask for fewer.")
+    found = ((each, find_answer(work, each)) for each in dict.fromkeys(request_ids))
+    return {"requests": [{"request_id": each, "answer": answer} for each, answer in found if answer is not None]}
 
 
 def _key(work: Work, request_id: str) -> dict[str, str]:

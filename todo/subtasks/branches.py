@@ -103,7 +103,7 @@ def replace_templates(change: Change, instance: TaskRow, was: list[str], titles:
     """Give an open instance the new subtasks of its series; return a warning if its own were changed and stay."""
     children = load_children(change.work, [instance["id"]])
     untouched = all(each["version"] == 1 and not each["has_subtasks"] for each in children)
-    if not untouched or [each["title"] for each in children] != was:
+    if not untouched or sorted(each["title"] for each in children) != sorted(was):
         due = f" of {say_due(instance['due'], change.work.zone)}" if instance["due"] else ""
         return [f"The subtasks of the occurrence{due} were changed on it and stay as they are."]
     wanted = list(titles)

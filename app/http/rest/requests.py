@@ -78,6 +78,20 @@ def read_scalars(request: Request, *names: str) -> dict[str, str]:
     return query
 
 
+def read_repeated(request: Request, name: str) -> list[str]:
+    """Return the values of the one parameter that a route takes, which may be repeated.
+
+    Raises `HttpRefusal` 422 for any other.
+    """
+    query = read_query(request)
+    values = query.pop(name, [])
+    given: list[str] = values if isinstance(values, list) else [values]
+    if query or any("\0" in value for value in given):
+        detail = f"A parameter of the query cannot be used; allowed, once or more: {name}."
+        raise HttpRefusal(422, "invalid_arguments", detail)
+    return given
+
+
 def fill_id(raw: dict[str, Any], name: str, request: Request) -> dict[str, Any]:
     """Return arguments with the path's id added; raises `HttpRefusal` 422 if they name one as well."""
     if name in raw:

@@ -1,18 +1,44 @@
-"""The REST routes on changes, history, erasing and confirmations."""
+"""The REST routes on changes, requests whose answer was lost, history, erasing and confirmations."""
+
+from typing import Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
 from app.http.rest.description import describe_body
 from app.http.rest.feeds import describe_names, read_limit
-from app.http.rest.requests import read_body, read_scalars, refuse_nul
+from app.http.rest.requests import read_body, read_repeated, read_scalars, refuse_nul
 from app.http.rest.tasks import PROBLEMS, write_json
 from app.identity import identify_rest
 from app.problems import HttpRefusal
 from todo.activity import forgetting, history
 from todo.record.scopes import CONFIRM, DELETE
-from todo.record.work import Store
-from todo.requests import confirmations
+from todo.record.work import Store, Who
+from todo.requests import confirmations, idempotency
+
+_REQUESTS: dict[str, Any] = {
+    "parameters": [
+        {
+            "name": "request_id",
+            "in": "query",
+            "description": "The Idempotency-Key of a write whose answer was lost; may be repeated",
+            "schema": {"type": "array", "items": {"type": "string", "maxLength": 255}, "maxItems": 100},
+        }
+    ]
+}
+
+
+async def _forget_history(store: Store, who: Who, task_id: str, text: str | None) -> dict[str, Any]:
+    """Forget what happened to a task before a time, in steps that let other calls in between."""
+    if text is None:
+        raise HttpRefusal(422, "invalid_arguments", "Say before which time: ?before=2026-01-31.")
+    before = await store.read(who, lambda work: forgetting.read_before(work, text))
+    forgotten, more = 0, True
+    while more:
+        step = await store.write(who, lambda work: forgetting.forget_history(work, task_id, before))
+        forgotten, more = forgotten + step["forgotten"], step["more"]
+    words = f"{forgotten} changes are forgotten; the task is as it was." if forgotten else "Nothing is older."
+    return {"task_id": task_id, "forgotten": forgotten, "message": words}
 
 
 def build_safety_routes(store: Store) -> APIRouter:
@@ -26,6 +52,11 @@ def build_safety_routes(store: Store) -> APIRouter:
         answer = await store.read(identify_rest(request), lambda work: history.list_changes(work, limit, cursor))
         return write_json(answer)
 
+    @router.get("/requests", operation_id="list_requests", openapi_extra=_REQUESTS)
+    async def list_requests(request: Request) -> Response:
+        ids = read_repeated(request, "request_id")
+        return write_json(await store.read(identify_rest(request), lambda work: idempotency.list_answers(work, ids)))
+
     @router.get("/tasks/{task_id}/history", operation_id="list_history")
     async def list_history(task_id: str, request: Request) -> Response:
         return write_json(await store.read(identify_rest(request), lambda work: history.list_history(work, task_id)))
@@ -35,15 +66,7 @@ def build_safety_routes(store: Store) -> APIRouter:
     @router.delete("/tasks/{task_id}/history", operation_id="forget_history", openapi_extra={"parameters": [before]})
     async def forget_history(task_id: str, request: Request) -> Response:
         who, query = identify_rest(request, DELETE), read_scalars(request, "before")
-        if "before" not in query:
-            raise HttpRefusal(422, "invalid_arguments", "Say before which time: ?before=2026-01-31.")
-        before = await store.read(who, lambda work: forgetting.read_before(work, query["before"]))
-        forgotten, more = 0, True
-        while more:
-            step = await store.write(who, lambda work: forgetting.forget_history(work, task_id, before))
-            forgotten, more = forgotten + step["forgotten"], step["more"]
-        words = f"{forgotten} changes are forgotten; the task is as it was." if forgotten else "Nothing is older."
-        return write_json({"task_id": task_id, "forgotten": forgotten, "message": words})
+        return write_json(await _forget_history(store, who, task_id, query.get("before")))
 
     @router.delete("/tasks/{task_id}/permanently", operation_id="erase_task")
     async def erase_task(task_id: str, request: Request) -> Response:

@@ -1,7 +1,7 @@
 // The actions on tasks: shown at once, sent, and visibly reverted when they are refused.
 import { load, loadNews, loadSoon } from "./loading.js";
 import { readWaiting, wait } from "./kept.js";
-import { address, call, makeKey } from "./service.js";
+import { address, call, findAnswers, makeKey } from "./service.js";
 import { state } from "./state.js";
 import { tellProblem } from "../text/change-sentences.js";
 
@@ -103,7 +103,10 @@ async function sendFields(task, fields) {
 /** Change fields of a task, unless others have changed them since it was shown. */
 export function edit(task, fields) {
   const patch = { ...fields };
-  if ("due" in fields) Object.assign(patch, { due_local: fields.due ?? undefined, due: fields.due ?? undefined });
+  for (const name of ["due", "start"]) {
+    // What is shown until the answer is the local time that was meant.
+    if (name in fields) Object.assign(patch, { [`${name}_local`]: fields[name] ?? undefined, [name]: fields[name] ?? undefined });
+  }
   const before = edits.get(task.id);
   const edited = attempt(task, patch, async () => {
     await before;
@@ -150,7 +153,7 @@ export function unremind(task, reminderId) {
 export async function add(fields) {
   const key = makeKey();
   try {
-    const answer = await call("POST", fields.rule ? "/api/recurring-tasks" : "/api/tasks", { body: fields, key });
+    const answer = await sendNew(key, fields);
     state.accept(answer.change_id);
     state.replace(answer.task);
     if (answer.warnings?.length) state.say(answer.warnings.join(" "));
@@ -168,6 +171,17 @@ export async function add(fields) {
     const said = problem.unreachable ? "No connection. Try again later." : problem.message;
     state.say(`“${fields.title}” is not saved. ${said}`, true);
     return false;
+  }
+}
+
+async function sendNew(key, fields) {
+  try {
+    return await call("POST", fields.rule ? "/api/recurring-tasks" : "/api/tasks", { body: fields, key });
+  } catch (problem) {
+    // The answer alone may be lost: the service knows what became of the call.
+    const found = problem.unreachable ? await findAnswers([key]).catch(() => new Map()) : new Map();
+    if (found.has(key)) return found.get(key);
+    throw problem;
   }
 }
 
@@ -220,13 +234,13 @@ export async function forgetHistory(task, before) {
   }
 }
 
-/** Undo a change of any actor; undoing an undo is a redo. */
+/** Undo a change of any actor; undoing an undo is a redo. Returns the change that is undone by it, false if none is. */
 export async function undo(change) {
   if (!change) {
     state.say("There is nothing to take back.");
     return false;
   }
-  return undoTogether([change]);
+  return (await undoTogether([change])) && change;
 }
 
 /** Take several changes back as one, the newest first. */

@@ -1,5 +1,5 @@
 // What this browser keeps for the time without a service: the last known list, and tasks that wait to be added.
-import { Problem, call } from "./service.js";
+import { Problem, call, findAnswers } from "./service.js";
 
 const KEPT = "kept";
 const LIST = "/kept/list";
@@ -37,27 +37,42 @@ export async function readWaiting() {
   return (await read(WAITING)) ?? [];
 }
 
+/** Change what waits, one change after the other, in whichever window; returns what waits then. */
+function change(update) {
+  const act = async () => {
+    const left = update(await readWaiting());
+    await write(WAITING, left);
+    return left;
+  };
+  return navigator.locks?.request(WAITING, act) ?? act();
+}
+
+const without = (keys) => change((waiting) => waiting.filter((each) => !keys.includes(each.key)));
+
 /** Let a task wait until the service is back; returns what waits now. */
-export async function wait(key, fields) {
-  const waiting = [...(await readWaiting()), { key, fields }];
-  await write(WAITING, waiting);
-  return waiting;
+export function wait(key, fields) {
+  return change((waiting) => [...waiting, { key, fields }]);
+}
+
+/** Take out of what waits the tasks that the service has already, though its answer was lost; returns what still waits. */
+export async function settleWaiting() {
+  const waiting = await readWaiting();
+  if (!waiting.length) return waiting;
+  const found = await findAnswers(waiting.map((each) => each.key));
+  return found.size ? without([...found.keys()]) : waiting;
 }
 
 /** Send what waits, each under the key of its first attempt; returns `{left, changes, problems}`. */
 export async function sendWaiting() {
-  const waiting = await readWaiting();
   const [changes, problems] = [[], []];
-  let left = waiting;
-  for (const each of waiting) {
+  for (const { key, fields } of await readWaiting()) {
     try {
-      changes.push((await call("POST", each.fields.rule ? "/api/recurring-tasks" : "/api/tasks", { body: each.fields, key: each.key })).change_id);
+      changes.push((await call("POST", fields.rule ? "/api/recurring-tasks" : "/api/tasks", { body: fields, key })).change_id);
     } catch (problem) {
       if (!(problem instanceof Problem) || problem.unreachable || problem.status >= 500) break;
-      problems.push(`“${each.fields.title}” could not be added: ${problem.message}`);
+      problems.push(`“${fields.title}” could not be added: ${problem.message}`);
     }
-    left = left.filter((other) => other.key !== each.key);
-    await write(WAITING, left);
+    await without([key]);
   }
-  return { left, changes, problems };
+  return { left: await readWaiting(), changes, problems };
 }

@@ -1,7 +1,8 @@
 // How the state comes from the service: all of it at first, again whenever something happened, and after a silence.
-import { forget, keepList, readList, readWaiting, sendWaiting } from "./kept.js";
+import { forget, keepList, readList, readWaiting, sendWaiting, settleWaiting } from "./kept.js";
 import { UNREACHABLE, address, call } from "./service.js";
 import { state } from "./state.js";
+import { seeFrame } from "../text/elements.js";
 
 const PAGE = 50;
 /** So many tasks come before the first sight of the list; the others follow while it is looked at. */
@@ -14,8 +15,6 @@ const MOST_SINGLY = 40;
 /** The tasks that a change names; one with so many may have touched more. */
 const NAMED = 10;
 const TOGETHER = 40;
-/** The first sight of a list comes before the rest of it. */
-const BEHIND = 50;
 const HEAL_EVERY = 2_000;
 let wanted = MORE;
 let running = null;
@@ -56,7 +55,7 @@ export function loadMore() {
 
 /** Load what has changed: all of a short list, and of a long one the tasks that the changes name. */
 export async function loadNews() {
-  if (running || state.tasks.length <= AT_ONCE || !state.connected) return load();
+  if (running || state.tasks.length <= AT_ONCE || state.waiting.length || !state.connected) return load();
   const known = state.changes[0]?.change_id;
   const { losses } = state;
   try {
@@ -106,7 +105,7 @@ async function loadOnce() {
     filling = filled;
     const tasks = loadTasks(filled);
     // What is folded comes after what is seen first.
-    const seen = state.loaded ? tasks : tasks.then(() => new Promise((resolve) => setTimeout(resolve, BEHIND)));
+    const seen = state.loaded ? tasks : tasks.then(seeFrame);
     const rest = [
       seen.then(loadSeries),
       call("GET", "/api/changes?limit=50").then((answer) => state.learn(answer.changes)),
@@ -127,7 +126,7 @@ async function loadOnce() {
     }
     await all;
     // The rest of a long list comes while its first rows are looked at.
-    setTimeout(fill, BEHIND, filled);
+    seeFrame().then(() => fill(filled));
     if (!filled.cursor) keepList(state.remember());
     await deliver();
     // Answers from before the network was lost do not say that it is back.
@@ -180,6 +179,8 @@ async function loadTasks(filled) {
   filled.found = new Map(tasks.map((task) => [task.id, task]));
   filled.cursor = cursor;
   filled.total = minimum && cursor ? (await call("GET", "/api/statistics")).open : total;
+  // What waits here may be among them already, if its answer was lost: it is shown once.
+  if (state.waiting.length) state.waiting = await settleWaiting();
   // What was there before stays in sight until all is read again.
   const old = cursor ? state.tasks.filter((task) => !filled.found.has(task.id)) : [];
   state.tasks = [...tasks, ...old];

@@ -17,3 +17,13 @@ export function goTo(taskId) {
   document.querySelector("task-list").glow(taskId);
   openTask(taskId);
 }
+
+/** Take back or do again, and lead to what is there by it: its row glows, and gets the keys unless they are elsewhere. */
+export async function leadBack(deed) {
+  const change = await deed();
+  const [found] = change?.tasks.filter(({ task_id: id }) => state.tasks.some((task) => task.id === id)) ?? [];
+  if (!found) return;
+  const list = document.querySelector("task-list");
+  const active = document.activeElement;
+  list.glow(found.task_id, { keys: active === document.body || list.contains(active) });
+}

@@ -1,5 +1,5 @@
 // The views of the tasks: which tasks a view shows, in which sections, and how many there are.
-import { addDays } from "../text/when.js";
+import { addDays, localDue } from "../text/when.js";
 import { state } from "./state.js";
 
 /** The views that are always there: name in the address, words, key. */
@@ -56,10 +56,32 @@ function readMoment() {
   return { today, now: state.now.toISOString(), week: addDays(today, 7) };
 }
 
-/** Return whether a task has not begun. */
+/** Return whether a task has not begun yet. */
+export function isWaiting(task) {
+  const { today, now } = readMoment();
+  return isAhead(task, today, now);
+}
+
 function isAhead({ start }, today, now) {
   if (!start) return false;
   return start.length === 10 ? start > today : start > now;
+}
+
+/** Return the field that puts a task on a day: its due, and its start where it has no due. */
+export function nameDayField(task) {
+  return task.start && !task.due ? "start" : "due";
+}
+
+/** Return a task's place in time, as local text: its due, else its start; "" if it has neither. */
+export function readPlaceInTime(task) {
+  if (nameDayField(task) === "start") return task.start_local ?? localDue(task.start, state.me.zone);
+  return task.due_local ?? task.due ?? "";
+}
+
+/** Return the day on which a task stands, "" for none: what has begun and has no due stands under today. */
+export function readDay(task, { today, now } = readMoment()) {
+  const date = readPlaceInTime(task).slice(0, 10);
+  return !task.due && date && !isAhead(task, today, now) ? today : date;
 }
 
 export function dateOf(task) {
@@ -95,9 +117,10 @@ export function weekOf() {
   const days = Array.from({ length: 7 }, (_, ahead) => ({ date: addDays(today, ahead), tasks: [] }));
   const overdue = [];
   for (const task of state.openTasks()) {
-    if (!task.due) continue;
-    if (nameSection(task, moment) === "Overdue") overdue.push(task);
-    else days.find((day) => day.date === dateOf(task))?.tasks.push(task);
+    const date = readDay(task, moment);
+    if (!date) continue;
+    if (nameSection({ ...task, start: null }, moment) === "Overdue") overdue.push(task);
+    else days.find((day) => day.date === date)?.tasks.push(task);
   }
   for (const day of days) day.tasks.sort(byDue);
   return { days, overdue: overdue.sort(byDue) };
@@ -115,7 +138,8 @@ export function countPlaces() {
     if (!task.list) counts.inbox += 1;
     const name = nameSection(task, moment);
     if (name === "Overdue" || name === "Today") counts.today += 1;
-    if (name !== "Overdue" && task.due && dateOf(task) <= last) counts.week += 1;
+    const day = readDay(task, moment);
+    if (name !== "Overdue" && day && day <= last) counts.week += 1;
   }
   return counts;
 }

@@ -22,8 +22,11 @@ const PATIENCE = 400;
 /** What our own writes carry: a form of another site cannot send a header. */
 export const OWN = { "X-Todo-Page": "1" };
 
-/** Return the JSON answer of a call. A write carries a key, so that it may be repeated when its answer was lost. */
-export async function call(method, path, { body, version, key, keepalive } = {}) {
+/**
+ * Return the JSON answer of a call, which is made again where none comes, unless `once`. A write carries a key, so that
+ * it may be repeated when its answer was lost.
+ */
+export async function call(method, path, { body, version, key, keepalive, once = false } = {}) {
   const headers = { Accept: "application/json" };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (method !== "GET") Object.assign(headers, OWN, { "Idempotency-Key": key ?? makeKey() });
@@ -33,6 +36,7 @@ export async function call(method, path, { body, version, key, keepalive } = {})
   try {
     response = await fetch(path, request);
   } catch {
+    if (once) throw new Problem(0, "unreachable", UNREACHABLE);
     await new Promise((resolve) => setTimeout(resolve, PATIENCE));
     response = await fetch(path, request).catch(() => {
       throw new Problem(0, "unreachable", UNREACHABLE);
@@ -64,6 +68,19 @@ export function address(path, query) {
     for (const each of [value].flat()) if (each !== undefined && each !== "") words.append(name, each);
   }
   return `${path}?${words}`;
+}
+
+const ASKED = 50;
+
+/** Return the answers of those writes that were carried out, by their keys: an answer may be lost on its way. */
+export async function findAnswers(keys) {
+  const found = new Map();
+  for (let from = 0; from < keys.length; from += ASKED) {
+    const asked = address("/api/requests", { request_id: keys.slice(from, from + ASKED) });
+    const { requests } = await call("GET", asked, { once: true });
+    for (const { request_id: key, answer } of requests) found.set(key, answer);
+  }
+  return found;
 }
 
 /** Return a key under which a write may be repeated. */

@@ -139,7 +139,10 @@ class State extends EventTarget {
 
   /** Take a task as the service has it now. */
   replace(task) {
-    const swap = (list) => list?.map((each) => (each.id === task.id ? { ...each, ...task, due: task.due } : each));
+    const swap = (list) => {
+      const at = list?.findIndex((each) => each.id === task.id) ?? -1;
+      return at < 0 ? list : list.with(at, { ...list[at], ...task, due: task.due });
+    };
     const open = task.status === "open";
     if (task.kind === "recurring") {
       const known = this.series.some((each) => each.id === task.id);

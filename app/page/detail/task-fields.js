@@ -102,7 +102,7 @@ export function drawReminders(task) {
       take: (reading) => (reading.reminders?.length === 1 ? { reminders: reading.reminders } : null),
       save: ({ reminders: [each] }) => remind(now(task), each.includes("T") ? { at: each } : { before: each }),
     }),
-    task.due && drawLeads(before),
+    task.due && drawLeads(task, before),
   );
 }
 

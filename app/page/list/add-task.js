@@ -5,6 +5,7 @@ import { drawSign, isComposing, make, makeButton, quote } from "../text/elements
 import { state } from "../data/state.js";
 import { sayLead, sayShort } from "../text/when.js";
 import { askForLines, cutLines } from "./pasted-lines.js";
+import { isOver } from "./task-menu.js";
 import { nameSpan, readTyped, writeFields } from "./typed-line.js";
 
 const PAUSE = 120;
@@ -69,7 +70,10 @@ class AddTask extends HTMLElement {
       if (event.target === this.#title) this.#look(PAUSE);
       if (time.value && !day.value) day.value = state.today;
       reminder.disabled = !day.value;
-      if (reminder.disabled) reminder.value = "";
+      const due = time.value ? `${day.value}T${time.value}` : day.value;
+      // What could only be refused is not there to be chosen.
+      for (const choice of reminder.options) choice.disabled = Boolean(day.value && choice.value && isOver(due, choice.value));
+      if (reminder.disabled || reminder.selectedOptions[0]?.disabled) reminder.value = "";
     });
     this.#title.addEventListener("scroll", () => (this.#mirror.scrollLeft = this.#title.scrollLeft));
     this.#title.addEventListener("paste", (event) => this.#paste(event));

@@ -1,6 +1,6 @@
 // What is done, by day, the newest first: how many there are, and more of them.
 import { address, call } from "../data/service.js";
-import { arrange, make, makeButton } from "../text/elements.js";
+import { arrange, make, makeButton, sayCount } from "../text/elements.js";
 import { state } from "../data/state.js";
 import { sayHeading, toLocal } from "../text/when.js";
 import "./task-row.js";
@@ -38,7 +38,7 @@ class DoneList extends HTMLElement {
         const answer = await call("GET", address("/api/tasks", query));
         tasks = [...tasks, ...answer.tasks];
         cursor = answer.next_cursor;
-        this.#total = `${answer.total_is_minimum ? "more than " : ""}${answer.total.toLocaleString("en")}`;
+        this.#total = `${answer.total_is_minimum ? "more than " : ""}${sayCount(answer.total)}`;
       } while (cursor && tasks.length < wanted);
       this.#tasks = tasks;
       this.#cursor = cursor;
@@ -77,7 +77,7 @@ class DoneList extends HTMLElement {
     const part = this.#days.get(day);
     part.querySelector(".count").textContent = tasks.length;
     const parent = part.querySelector(".rows");
-    const known = new Map([...parent.children].map((row) => [row.dataset.id, row]));
+    const known = new Map([...parent.children].map((row) => [row.key, row]));
     const rows = tasks.map((task) => known.get(task.id) ?? document.createElement("task-row"));
     rows.forEach((row, index) => row.show(tasks[index], "Done"));
     arrange(parent, rows);

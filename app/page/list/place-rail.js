@@ -1,7 +1,7 @@
 // The rail of views and lists at the side, with how many open tasks each has.
 import { VIEWS, countPlaces, listLists, readPlace } from "../data/places.js";
 import { addList } from "../data/actions.js";
-import { arrange, isComposing, make, makeButton, quote } from "../text/elements.js";
+import { arrange, isComposing, make, makeButton, quote, sayCount, setText } from "../text/elements.js";
 import { state } from "../data/state.js";
 
 class PlaceRail extends HTMLElement {
@@ -49,7 +49,7 @@ class PlaceRail extends HTMLElement {
     const link = this.#links.get(address);
     if (current) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
-    link.lastChild.textContent = count ? count.toLocaleString("en") : "";
+    setText(link.lastChild, count ? sayCount(count) : "");
   }
 
   #write() {

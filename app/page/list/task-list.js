@@ -1,5 +1,5 @@
 // The tasks of a view in sections; recurring tasks and those done today are folded below.
-import { arrange, make, makeButton } from "../text/elements.js";
+import { arrange, make, makeButton, sayCount, seeFrame, setText } from "../text/elements.js";
 import { loadMore } from "../data/loading.js";
 import { readPlace, sectionsOf } from "../data/places.js";
 import { state } from "../data/state.js";
@@ -12,8 +12,8 @@ import "./week-board.js";
 const AT_ONCE = 60;
 const MORE = 200;
 const LONG = 50;
-/** The rows that are built before the first sight of a view, and with each frame after it. */
-const FIRST = Math.ceil(innerHeight / 44) + 2;
+/** The rows that are built before the first sight of a view, and at most with each frame after it. */
+const FIRST = Math.max(8, Math.ceil((innerHeight - 180) / 44));
 const EACH_FRAME = 24;
 /** The width of the list in pixels, without the room around it, up to which it is narrow. */
 const NARROW = 560;
@@ -22,6 +22,8 @@ const SLIM = 840;
 const PADDING = 24;
 /** So many rows are higher than any window. */
 const FULL = 100;
+/** What the keys go through. */
+const ROWS = "task-row, series-row";
 /** The frames for which a row may be awaited. */
 const PATIENT = 20;
 
@@ -29,9 +31,10 @@ class TaskList extends HTMLElement {
   #parts = new Map();
   #limits = new Map();
   #place = "";
-  /** How many rows may be built yet, so that no frame is long. */
+  /** How many rows may be built at once, so that no frame is long. */
   #budget = FIRST;
   #built = 0;
+  #goesOn = false;
   #last = null;
   /** The task whose row is to be seen, wherever its section ends. */
   #shownId = null;
@@ -42,7 +45,7 @@ class TaskList extends HTMLElement {
     new ResizeObserver(() => this.#fit()).observe(this.parentElement);
     this.#fit();
     this.addEventListener("focusin", (event) => this.#moveStop(event));
-    this.addEventListener("focusin", (event) => (this.#last = event.target.closest("task-row")?.dataset.id ?? null));
+    this.addEventListener("focusin", (event) => (this.#last = event.target.closest(ROWS)?.dataset.id ?? this.#last));
   }
 
   #draw() {
@@ -63,14 +66,18 @@ class TaskList extends HTMLElement {
     this.#giveBack(held);
     this.#giveStops();
     this.parentElement.classList.toggle("full", this.querySelectorAll("task-row").length > FULL);
-    if (this.#built < this.#budget) {
-      this.#budget = Infinity;
-      return;
-    }
-    requestAnimationFrame(() => {
-      this.#budget = this.#built + EACH_FRAME;
-      this.#draw();
-    });
+    const isCut = this.#built >= this.#budget;
+    this.#budget = EACH_FRAME;
+    if (isCut) this.#goOn();
+  }
+
+  /** Build more rows when those that there are have been shown. */
+  async #goOn() {
+    if (this.#goesOn) return;
+    this.#goesOn = true;
+    await seeFrame();
+    this.#goesOn = false;
+    this.#draw();
   }
 
   /** Let facts stand below their titles, and days below each other, where there is no room beside. */
@@ -103,14 +110,13 @@ class TaskList extends HTMLElement {
   /** Let Tab stop once in each list: where the keys were last, else at its first row. */
   #giveStops() {
     for (const rows of this.querySelectorAll(".rows")) {
-      if (!rows.querySelector('.circle[tabindex="0"]') && rows.firstElementChild?.matches("task-row")) {
-        rows.firstElementChild.stops = true;
-      }
+      const first = rows.firstElementChild;
+      if (first?.matches(ROWS) && !rows.querySelector(':is(.circle, .series .title)[tabindex="0"]')) first.stops = true;
     }
   }
 
   #moveStop({ target }) {
-    const row = target.closest("task-row");
+    const row = target.closest(ROWS);
     if (!row || row.stops) return;
     for (const other of row.parentElement.children) if (other.stops) other.stops = false;
     row.stops = true;
@@ -123,7 +129,7 @@ class TaskList extends HTMLElement {
     const parts = sectionsOf(place).map(([name, tasks]) => this.#fill(name, name, tasks, "task-row"));
     if (state.unseen) {
       const more = this.#part("more", () => makeButton("", loadMore, { class: "quiet" }));
-      const [shown, total] = [state.tasks.length, state.tasks.length + state.unseen].map(say);
+      const [shown, total] = [state.tasks.length, state.tasks.length + state.unseen].map(sayCount);
       more.textContent = `${shown} of ${total} tasks are loaded · Load more`;
       parts.push(more);
     }
@@ -132,8 +138,9 @@ class TaskList extends HTMLElement {
     const series = place.name === "all" ? state.view(state.series).filter((task) => task.status === "open") : [];
     if (!parts.length) {
       const empty = this.#part("empty", () => make("p", { class: "nothing" }));
-      empty.textContent = sayNothing(place, done.length);
+      setText(empty, sayNothing(place, done.length));
       parts.push(empty);
+      if (place.name === "all" && !series.length && !done.length) parts.push(this.#part("starters", drawExamples));
     }
     if (series.length) parts.push(this.#fold("Recurring", series, "series-row"));
     if (done.length) parts.push(this.#fold("Done today", done, "task-row"));
@@ -169,8 +176,8 @@ class TaskList extends HTMLElement {
         make("div", { role: "list", class: "rows" }),
       );
     });
-    section.querySelector("h3").textContent = name;
-    section.querySelector(".count").textContent = key === "found" ? "" : say(tasks.length);
+    setText(section.querySelector("h3"), name);
+    setText(section.querySelector(".count"), key === "found" ? "" : sayCount(tasks.length));
     section.classList.toggle("overdue", name === "Overdue");
     this.#rows(section, key, tasks, kind, name, limit);
     return section;
@@ -191,8 +198,8 @@ class TaskList extends HTMLElement {
         make("div", { role: "list", class: "rows" }),
       );
     });
-    fold.querySelector(".count").textContent = say(tasks.length);
-    this.#rows(fold, name, tasks, kind, name);
+    setText(fold.querySelector(".count"), sayCount(tasks.length));
+    if (fold.open || fold.querySelector(".row")) this.#rows(fold, name, tasks, kind, name);
     return fold;
   }
 
@@ -203,11 +210,12 @@ class TaskList extends HTMLElement {
       this.#limits.set(key, shown);
     }
     const parent = part.querySelector(".rows");
-    const known = new Map([...parent.children].map((row) => [row.dataset.id, row]));
+    const known = new Map([...parent.children].map((row) => [row.key, row]));
     const rows = [];
     for (const task of tasks.slice(0, limit)) {
       const row = known.get(task.id) ?? (this.#built < this.#budget ? document.createElement(kind) : null);
-      if (!row) break;
+      // What is there already stays in sight; the others follow.
+      if (!row) continue;
       if (!known.has(task.id)) this.#built += 1;
       row.show(task, section);
       rows.push(row);
@@ -231,17 +239,17 @@ class TaskList extends HTMLElement {
       this.#draw();
     };
     const rest = known ?? part.appendChild(makeButton("", go, { class: "quiet rest" }));
-    rest.textContent = `${say(limit)} of ${say(total)} · Show more`;
+    setText(rest, `${sayCount(limit)} of ${sayCount(total)} · Show more`);
   }
 
   /** Bring the next row, or the one before, under the keys; where none has them, the last that had. */
   step(by, { choose = false } = {}) {
-    const rows = [...this.querySelectorAll("task-row")].filter((row) => row.checkVisibility());
+    const rows = [...this.querySelectorAll(ROWS)].filter((row) => row.checkVisibility());
     const here = rows.findIndex((row) => row.contains(document.activeElement));
     const last = here < 0 ? rows.findIndex((row) => row.dataset.id === this.#last) : -1;
     const first = by > 0 ? 0 : rows.length - 1;
     const next = here >= 0 ? Math.min(rows.length - 1, Math.max(0, here + by)) : last >= 0 ? last : first;
-    if (choose && here >= 0) {
+    if (choose && here >= 0 && rows[here].task && rows[next].task) {
       state.chosen.add(rows[here].dataset.id);
       state.chosen.add(rows[next].dataset.id);
       state.show();
@@ -249,10 +257,22 @@ class TaskList extends HTMLElement {
     rows[next]?.reach();
   }
 
-  /** Return where the keys come back to the list: the circle that had them last, else the first one. */
+  /** Return where the keys come back to the list: the row that had them last, else the first one. */
   get stop() {
-    const last = this.#last && this.querySelector(`task-row[data-id="${CSS.escape(this.#last)}"] .circle`);
-    return last?.checkVisibility() ? last : [...this.querySelectorAll(".circle")].find((each) => each.checkVisibility());
+    const last = this.#last && this.#find(this.#last);
+    const part = (row) => row.querySelector(".circle") ?? row.querySelector(".title");
+    if (last?.checkVisibility()) return part(last);
+    const first = [...this.querySelectorAll(ROWS)].find((row) => row.checkVisibility());
+    return first && part(first);
+  }
+
+  #find(taskId) {
+    return this.querySelector(`:is(${ROWS})[data-id="${CSS.escape(taskId)}"]`);
+  }
+
+  /** Return the id of the task or series whose row has the keys. */
+  get currentId() {
+    return document.activeElement?.closest?.(ROWS)?.dataset.id ?? null;
   }
 
   /** Return the row that has the keys. */
@@ -262,29 +282,38 @@ class TaskList extends HTMLElement {
 
   /** Bring a task's row into sight; returns whether there is one. */
   reach(taskId) {
-    const row = this.querySelector(`task-row[data-id="${CSS.escape(taskId)}"]`);
+    const row = this.#find(taskId);
     row?.reach();
     return Boolean(row);
   }
 
-  /** Let a task's row be seen for a moment, if its section cuts it off too; the rows before it may take some frames. */
-  glow(taskId, frames = PATIENT) {
-    const row = this.querySelector(`task-row[data-id="${CSS.escape(taskId)}"]`);
+  /**
+   * Let a task's row be seen for a moment, if its section cuts it off too; the rows before it may take some frames.
+   * With `keys` these go there.
+   */
+  glow(taskId, { frames = PATIENT, keys = false } = {}) {
+    const row = this.#find(taskId);
     if (!row && frames) {
       this.#shownId = taskId;
       this.#draw();
-      requestAnimationFrame(() => this.glow(taskId, frames - 1));
+      requestAnimationFrame(() => this.glow(taskId, { frames: frames - 1, keys }));
       return;
     }
     this.#shownId = null;
-    row?.scrollIntoView({ block: "nearest" });
+    if (keys) row?.reach();
+    else row?.scrollIntoView({ block: "nearest" });
     row?.classList.add("glows");
     setTimeout(() => row?.classList.remove("glows"), 1_200);
   }
 }
 
-function say(count) {
-  return count.toLocaleString("en");
+/** Lines that can be added as they are, for those who see the page for the first time. */
+const EXAMPLES = ["call mum friday at 5pm", "water the plants every monday at 18:00 #home", "renew the passport /Papers"];
+
+function drawExamples() {
+  const write = (words) => document.querySelector("add-task").write(words);
+  const lines = EXAMPLES.map((words) => make("li", {}, makeButton(words, () => write(words), { class: "starter" })));
+  return make("ul", { class: "starters", "aria-label": "Lines to begin with" }, ...lines);
 }
 
 function sayNothing(place, done) {
@@ -300,7 +329,7 @@ function sayNothing(place, done) {
 function nameFound(shown, { total, minimum, more }) {
   if (!shown) return "Nothing found";
   if (!more) return `Found ${shown}`;
-  return `Found ${shown} of ${minimum ? "more than " : ""}${total.toLocaleString("en")}`;
+  return `Found ${shown} of ${minimum ? "more than " : ""}${sayCount(total)}`;
 }
 
 customElements.define("task-list", TaskList);

@@ -4,7 +4,7 @@ import { arrange, drawSign, make, makeButton, quote } from "../text/elements.js"
 import { openTask } from "../data/opening.js";
 import { call } from "../data/service.js";
 import { state } from "../data/state.js";
-import { addDays, nextMonday, sayHeading, sayShort, toLocal } from "../text/when.js";
+import { addDays, goBack, nextHour, nextMonday, sayHeading, sayShort, toLocal } from "../text/when.js";
 
 const RULES = {
   "every day": "FREQ=DAILY",
@@ -75,7 +75,7 @@ function draw() {
     [
       keep("of", [task.title], () => make("p", { class: "of" }, quote(task.title))),
       keep("moves", [task.due, state.today], () => drawMoves(task)),
-      keep("reminders", [task.reminders, Boolean(task.due)], () => drawReminders(task)),
+      keep("reminders", [task.reminders, task.due], () => drawReminders(task)),
       task.recurring_id
         ? keep("series", [series?.recurrence], () => drawSeries(task))
         : keep("repeat", [task.recurring_id], () => drawRepeat(task)),
@@ -177,7 +177,8 @@ function drawReminders(task) {
   const at = make("input", {
     type: "datetime-local",
     "aria-label": "Reminder at",
-    value: `${state.today}T${state.me.day_start}`,
+    value: proposeTime(),
+    min: readNow(),
   });
   const submit = (event) => {
     event.preventDefault();
@@ -187,7 +188,7 @@ function drawReminders(task) {
   return group(
     "Remind",
     ...armed,
-    task.due && drawLeads(before),
+    task.due && drawLeads(task, before),
     make("form", { class: "line", submit }, at, make("button", { type: "submit" }, "Remind")),
   );
 }
@@ -196,9 +197,10 @@ function drawRepeat(task) {
   const preview = make("p", { class: "preview", role: "status" });
   const own = make("input", {
     hidden: true,
-    "aria-label": "Rule (RFC 5545)",
-    placeholder: "FREQ=MONTHLY;BYDAY=-1FR",
+    "aria-label": "Rule, in words",
+    placeholder: "every last friday",
     spellcheck: "false",
+    maxlength: 400,
   });
   const pick = make(
     "select",
@@ -206,29 +208,47 @@ function drawRepeat(task) {
     ...["never", ...Object.keys(RULES), OWN].map((name) => make("option", {}, name)),
   );
   const save = make("button", { type: "submit", disabled: true }, "Repeat");
+  let turn = 0;
+  let chosen = null;
   const look = async () => {
+    const mine = ++turn;
     own.hidden = pick.value !== OWN;
-    const rule = RULES[pick.value] ?? own.value.trim();
+    const words = own.value.trim();
     save.disabled = true;
     preview.textContent = "";
-    if (pick.value === "never" || !rule) return;
-    const first = task.due_local ? { first_due: task.due_local } : {};
+    if (pick.value === "never" || (pick.value === OWN && !words)) return;
     try {
-      const answer = await call("POST", "/api/recurring-tasks/preview", { body: { rule, count: 3, ...first } });
+      const read = RULES[pick.value] ? { rule: RULES[pick.value] } : await readRule(words);
+      const first = task.due_local ? { first_due: task.due_local } : read.more;
+      const body = { rule: read.rule, count: 3, ...first };
+      const answer = mine === turn && (await call("POST", "/api/recurring-tasks/preview", { body }));
+      if (mine !== turn) return;
+      chosen = { rule: read.rule, more: task.due ? {} : read.more };
       const dates = answer.occurrences.map((each) => sayShort(each.due_local, state.today));
       preview.textContent = `${answer.rule_text}: ${dates.join(", ")} …`;
       save.disabled = false;
     } catch (problem) {
-      preview.textContent = problem.message;
+      if (mine === turn) preview.textContent = problem.message;
     }
   };
   pick.addEventListener("change", look);
   own.addEventListener("input", look);
   const submit = (event) => {
     event.preventDefault();
-    act(repeat(task, RULES[pick.value] ?? own.value.trim()));
+    act(repeat(task, chosen.rule, chosen.more));
   };
   return group("Repeat", make("form", { class: "line", submit }, pick, own, save), preview);
+}
+
+/** Return `{rule, more}` of a rule in the words that the conversation reads, or as programs write it; throws a sentence. */
+async function readRule(words) {
+  if (/^(RRULE:)?[A-Z]+=/i.test(words)) return { rule: words };
+  const reading = await call("POST", "/api/read", { body: { text: `"x" ${words}` } });
+  if (reading.rule && reading.title === "x") {
+    return { rule: reading.rule, more: reading.first_due ? { first_due: reading.first_due } : {} };
+  }
+  const reason = reading.spans.find((span) => span.reason)?.reason.replace(/:? [Ii]t stays in the title\./, ".");
+  throw new Error(reason ?? "That is not understood. Write it as “every other tuesday at 9”.");
 }
 
 function drawSeries(task) {
@@ -288,15 +308,37 @@ export function writeTags(tags) {
   return tags.join(tags.some((tag) => /\s/.test(tag)) ? ", " : " ");
 }
 
-/** Return the buttons for reminders ahead of a due; `before(text, span)` makes one. */
-export function drawLeads(before) {
-  return make(
-    "div",
-    { class: "choices" },
-    before("At due", "0m"),
-    before("30 min before", "30m"),
-    before("A day before", "1d"),
-  );
+const LEADS = { "At due": "0m", "30 min before": "30m", "A day before": "1d" };
+
+function readNow() {
+  return toLocal(state.now, state.me.zone);
+}
+
+/** Return the time that a reminder is proposed for: the beginning of today, or the next full hour where that is over. */
+function proposeTime() {
+  const begins = `${state.today}T${state.me.day_start}`;
+  return begins > readNow() ? begins : nextHour(readNow());
+}
+
+/** Return whether a reminder so long before a due could only be refused; `due` is local, a date or a time. */
+export function isOver(due, lead) {
+  const at = due.length > 10 ? due.slice(0, 16) : `${due}T${state.me.day_start}`;
+  return goBack(at, lead) <= readNow();
+}
+
+/** Return the buttons for reminders ahead of a due, those whose time is over switched off; `before(text, span)` makes one. */
+export function drawLeads(task, before) {
+  const due = task.due_local ?? task.due;
+  const over = Object.values(LEADS).every((span) => isOver(due, span));
+  const buttons = Object.entries(LEADS).map(([text, span]) => {
+    const button = before(text, span);
+    if (!isOver(due, span)) return button;
+    button.disabled = true;
+    button.title = "That time is over";
+    button.setAttribute("aria-label", `${text}, that time is over`);
+    return button;
+  });
+  return make("div", { class: "choices" }, ...buttons, over && make("span", { class: "fact" }, "That time is over."));
 }
 
 /** Return the tags of a line: between commas; without a comma between blanks, but a tag of the task stays whole. */

@@ -1,7 +1,7 @@
 // One task in one line: circle, title, and its main facts muted on the right.
 import { edit, toggle } from "../data/actions.js";
 import { drawSign, isComposing, make, quote, whisper } from "../text/elements.js";
-import { isLate, readPlace } from "../data/places.js";
+import { isLate, isWaiting, readPlace } from "../data/places.js";
 import { state } from "../data/state.js";
 import { openTask } from "../data/opening.js";
 import { choose } from "./chosen-bar.js";
@@ -10,6 +10,8 @@ import { openMenu } from "./task-menu.js";
 import { localDue, sayShort, toLocal } from "../text/when.js";
 
 class TaskRow extends HTMLElement {
+  /** The task's id. */
+  key = "";
   #task = null;
   #drawn = "";
   #editing = false;
@@ -24,7 +26,7 @@ class TaskRow extends HTMLElement {
     super();
     this.addEventListener("click", (event) => this.#click(event));
     this.addEventListener("keydown", (event) => this.#press(event));
-    this.addEventListener("keydown", (event) => this.#walk(event));
+    this.addEventListener("keydown", (event) => !this.#editing && walkRow(this, event));
   }
 
   /** A click beside the buttons opens the task; with Shift or Ctrl it chooses it. */
@@ -44,17 +46,6 @@ class TaskRow extends HTMLElement {
     if (event.repeat) return;
     if (event.key === "Enter") openTask(this.#task.id);
     else toggle(this.#task);
-  }
-
-  /** Left and right go through the row's buttons: the list is one stop for Tab, and each row has three parts. */
-  #walk(event) {
-    const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (!by || this.#editing || event.altKey || event.ctrlKey || event.metaKey) return;
-    const parts = [...this.querySelectorAll("button, a")];
-    const next = parts[parts.indexOf(document.activeElement) + by];
-    if (!next) return;
-    event.preventDefault();
-    next.focus();
   }
 
   /** Whether Tab stops here, as at one row of each list. */
@@ -80,7 +71,7 @@ class TaskRow extends HTMLElement {
     if (looks === this.#drawn || this.#editing) return;
     this.#drawn = looks;
     const had = this.contains(document.activeElement) ? document.activeElement.className : null;
-    this.dataset.id = task.id;
+    this.key = this.dataset.id = task.id;
     this.setAttribute("role", "listitem");
     const states = [task.waiting && "waiting", reverted && "reverted", task.status];
     if (state.chosen.has(task.id)) states.push("chosen");
@@ -134,8 +125,10 @@ class TaskRow extends HTMLElement {
       facts.append(make("span", { class: "in" }, whisper("in "), quote(task.list.name)));
     }
     if (task.start && (section === "Not yet" || !task.due)) {
-      const start = sayShort(localDue(task.start, state.me.zone), state.today);
-      facts.append(make("span", { class: "from" }, `${section === "Not yet" ? "from" : "since"} ${start}`));
+      const start = sayShort(task.start_local ?? localDue(task.start, state.me.zone), state.today);
+      // In the column of its own day the day is not said again.
+      const ahead = section === "Day" ? `starts ${(task.start_local ?? "").slice(11, 16)}`.trim() : `from ${start}`;
+      facts.append(make("span", { class: "from" }, isWaiting(task) ? ahead : `since ${start}`));
     }
     if (task.priority !== "none") {
       facts.append(make("span", { class: `priority ${task.priority}` }, task.priority, whisper(" priority")));
@@ -251,6 +244,17 @@ class TaskRow extends HTMLElement {
     this.querySelector(".circle").focus();
     this.scrollIntoView({ block: "nearest" });
   }
+}
+
+/** Left and right go through a row's buttons: the list is one stop for Tab, and each row has its parts. */
+export function walkRow(row, event) {
+  const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+  if (!by || event.altKey || event.ctrlKey || event.metaKey) return;
+  const parts = [...row.querySelectorAll("button, a")];
+  const next = parts[parts.indexOf(document.activeElement) + by];
+  if (!next) return;
+  event.preventDefault();
+  next.focus();
 }
 
 /** Return a due in the words that its section leaves to say: under its own day, the time alone. */

@@ -1,6 +1,6 @@
 // Seven days side by side, from today on; a task goes to another day by drag or by H and L.
 import { edit } from "../data/actions.js";
-import { weekOf } from "../data/places.js";
+import { nameDayField, readDay, readPlaceInTime, weekOf } from "../data/places.js";
 import { address, call } from "../data/service.js";
 import { arrange, drawSign, make, makeButton, quote, whisper } from "../text/elements.js";
 import { state } from "../data/state.js";
@@ -73,7 +73,7 @@ class WeekBoard extends HTMLElement {
   #rows(part, key, tasks, section) {
     const limit = this.#limits.get(key) ?? (key === "late" ? MOST_LATE : MOST);
     const parent = part.querySelector(".rows");
-    const known = new Map([...parent.children].map((row) => [row.dataset.id, row]));
+    const known = new Map([...parent.children].map((row) => [row.key, row]));
     const rows = tasks.slice(0, limit).map((task) => {
       const row = known.get(task.id) ?? document.createElement("task-row");
       row.show(task, section);
@@ -112,17 +112,18 @@ function boxOf(board, columns) {
   return box;
 }
 
-/** Give a task another day; its time of day stays. */
+/** Give a task another day: of its due, or of its start where it has no due. Its time of day stays. */
 export function moveTo(taskId, date) {
   const task = state.find(taskId);
-  if (!task || (task.due_local ?? "").slice(0, 10) === date) return;
-  const time = task.due_local?.slice(11, 16);
-  edit(task, { due: time ? `${date}T${time}` : date });
+  const place = task ? readPlaceInTime(task) : "";
+  if (!task || place.slice(0, 10) === date) return;
+  const time = place.slice(11, 16);
+  edit(task, { [nameDayField(task)]: time ? `${date}T${time}` : date });
 }
 
 /** Move a task by days, not before today. */
 export function moveBy(task, days) {
-  const date = (task.due_local ?? "").slice(0, 10);
+  const date = readDay(task);
   const from = !date || countDays(date, state.today) > 0 ? state.today : date;
   const to = date === from || !date ? addDays(from, date ? days : 0) : from;
   if (countDays(state.today, to) >= 0) moveTo(task.id, to);

@@ -56,13 +56,15 @@ class MySettings extends HTMLElement {
 }
 
 class ZoneOffer extends HTMLElement {
+  #here = Intl.DateTimeFormat().resolvedOptions().timeZone;
+
   connectedCallback() {
     this.hidden = true;
     state.addEventListener("change", () => this.#draw());
   }
 
   #draw() {
-    const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    const here = this.#here;
     this.hidden =
       !state.loaded || !here || here === state.me.zone || localStorage.getItem(KEPT) === `${here} ${state.me.zone}`;
     if (this.hidden || this.firstChild) return;

@@ -41,15 +41,38 @@ export function quote(text) {
   return make("bdi", { dir: "auto" }, text);
 }
 
+/** Let an element have this text; the same text again touches nothing, so that nothing is laid out for it. */
+export function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/** Return a number as it is read, `2,000`: the browser's own words for it take a millisecond each. */
+export function sayCount(count) {
+  return String(count).replace(/\B(?=(\d{3})+$)/g, ",");
+}
+
 /** Put `wanted` elements in this order into `parent`, moving only misplaced ones, so that the focus stays. */
 export function arrange(parent, wanted) {
+  const present = [...parent.children];
+  if (present.length === wanted.length && present.every((child, index) => child === wanted[index])) return;
   const focused = document.activeElement;
   const kept = new Set(wanted);
-  for (const child of [...parent.children]) if (!kept.has(child)) child.remove();
+  for (const child of present) if (!kept.has(child)) child.remove();
   wanted.forEach((child, index) => {
     if (parent.children[index] !== child) parent.insertBefore(child, parent.children[index] ?? null);
   });
   if (focused !== document.activeElement && focused?.isConnected) focused.focus({ preventScroll: true });
+}
+
+/** The longest wait for a frame: a window out of sight shows none. */
+const UNSEEN = 500;
+
+/** Wait until the next frame is on screen, so that what follows does not hold it up. */
+export function seeFrame() {
+  return new Promise((resolve) => {
+    requestAnimationFrame(() => setTimeout(resolve));
+    setTimeout(resolve, UNSEEN);
+  });
 }
 
 /** Return whether a key belongs to an input method that is composing; Safari ends the composition before this key. */

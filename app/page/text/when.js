@@ -45,6 +45,20 @@ export function nextMonday(date) {
   return addDays(date, (8 - new Date(`${date}T00:00:00Z`).getUTCDay()) % 7 || 7);
 }
 
+const MINUTES = { m: 1, h: 60, d: 1_440, w: 10_080 };
+
+/** Return a local time some while earlier: `before` as the service writes it, such as `30m` or `1d`. */
+export function goBack(local, before) {
+  const parts = [...before.matchAll(/(\d+)([mhdw])/g)];
+  const minutes = parts.reduce((sum, [, count, unit]) => sum + Number(count) * MINUTES[unit], 0);
+  return new Date(Date.parse(`${local}Z`) - minutes * 60_000).toISOString().slice(0, 16);
+}
+
+/** Return the next full hour after a local time. */
+export function nextHour(local) {
+  return new Date(Date.parse(`${local.slice(0, 13)}:00Z`) + 3_600_000).toISOString().slice(0, 16);
+}
+
 /** Return a date as a heading: `Monday 23 November`. */
 export function sayHeading(date) {
   const day = new Date(`${date}T00:00:00Z`);

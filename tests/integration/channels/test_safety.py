@@ -45,6 +45,8 @@ INSIDE = (
     "64:ff9b::7f00:1",
     "2002:7f00:1::",
     "2001:0:4136:e378:8000:63bf:80ff:fffe",
+    "4000::1",
+    "nonsense",
 )
 BAD_ADDRESSES = (
     "http://hooks.example/x",
