@@ -69,15 +69,17 @@ class Entered:
     def __enter__(self) -> Self:
         """Make the span the current one."""
         self._token = attach(set_span_in_context(self.span))
-        self._line = TRACE_ID.set(f"{self.span.get_span_context().trace_id:032x}")
+        if self.span.is_recording():
+            self._line = TRACE_ID.set(f"{self.span.get_span_context().trace_id:032x}")
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End the span."""
-        if self._line is not None and self._token is not None:
+        if self._line is not None:
             TRACE_ID.reset(self._line)
+        if self._token is not None:
             detach(self._token)
         if error is not None:
             note_failure(self.span, name_error(error))
