@@ -97,25 +97,26 @@ _DEFER = (
 )
 
 
-def record_event(connection: Connection, event: TaskEvent, traceparent: str | None = None) -> None:
-    """Record one event in the transaction of its change; raises `ValueError` above 900 KiB.
+def record_events(connection: Connection, events: Sequence[TaskEvent], traceparent: str | None = None) -> None:
+    """Record events in their order in the transaction of their change; raises `ValueError` for one above 900 KiB.
 
-    The transaction must have written the task's row first: only then does `seq` rise per task. `traceparent` is the
+    The transaction must have written the tasks' rows first: only then does `seq` rise per task. `traceparent` is the
     W3C trace context of the change, where it is traced.
     """
-    _INSERT.run(
-        connection,
-        {
-            "event_id": event.event_id,
-            "event_type": event.event_type.value,
-            "user_id": event.user_id,
-            "task_id": event.task_id,
-            "version": event.version,
-            "payload": encode_event(event, traceparent),
-            "recorded_at": event.timestamp,
-            "attempts": 0,
-        },
-    )
+    _INSERT.run_many(connection, [_write_row(event, traceparent) for event in events])
+
+
+def _write_row(event: TaskEvent, traceparent: str | None) -> dict[str, Any]:
+    return {
+        "event_id": event.event_id,
+        "event_type": event.event_type.value,
+        "user_id": event.user_id,
+        "task_id": event.task_id,
+        "version": event.version,
+        "payload": encode_event(event, traceparent),
+        "recorded_at": event.timestamp,
+        "attempts": 0,
+    }
 
 
 def claim_events(

@@ -46,6 +46,7 @@ FREE: dict[str, dict[str, str]] = {
     "app/oauth/steps.py": {"*": "the owner is what it looks for, by the hash of a secret"},
     "app/migrations/walls.py": {"*": "the definitions of the second wall"},
     "app/migrations/versions": {"*": "a migration changes everybody's rows"},
+    "app/migrations/versions/first": {"*": "a migration changes everybody's rows"},
     "app/retention": {"*": "removes what is old of everybody, and reads no more of it than its age"},
     "app/watch/state.py": {"*": "counts everybody's rows, and shows no more than numbers"},
     "app/resource_updates.py": {

@@ -90,20 +90,25 @@ def test_an_add_whose_answer_was_lost_is_shown_and_added_once(windows: Windows, 
     watch.allow("ERR_FAILED|ERR_INTERNET|Failed to load resource")
     page = windows.open()
     lost: list[str] = []
+    held: list[Route] = []
 
     def lose(route: Route) -> None:
         if route.request.method == "POST":
             lost.append(route.request.headers["idempotency-key"])
             route.fetch()
-            route.abort()
+            held.append(route) if len(lost) == 2 else route.abort()
         else:
             route.continue_()
 
     page.route("**/api/tasks", lose)
     page.evaluate(MOST, "Call mum")
     add(page, "Call mum")
+    # The news of it come before the page gives its answer up.
     expect(row(page, "Call mum")).to_have_class("row open")
+    with page.expect_response("**/api/requests?*"):
+        held[0].abort()
     expect(foot(page)).to_contain_text("You added “Call mum”")
+    assert page.evaluate("window.most") == 1
     # One that waited here while the network was away: the answer to its delivery is lost, and to each repeat of it.
     page.evaluate(MOST, "Pay rent")
     page.context.set_offline(True)

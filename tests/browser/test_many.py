@@ -137,7 +137,9 @@ def trace(browser: Browser, page: Page, deed: Callable[[Page], Callable[[], None
     page.wait_for_timeout(SETTLED)
     events = from_json(browser.stop_tracing())["traceEvents"]
     threads = {(each["pid"], each["tid"]) for each in events if each.get("args", {}).get("name") == "CrRendererMain"}
-    spent = [each.get("tdur", each["dur"]) for each in events if each["name"] == "RunTask" and is_of(each, threads)]
+    spent = [
+        float(each.get("tdur", each["dur"])) for each in events if each["name"] == "RunTask" and is_of(each, threads)
+    ]
     assert spent, "the trace holds the page's work"
     return max(spent) / 1_000
 

@@ -13,8 +13,12 @@ PROMISES = ("page-complete",)
 
 
 def test_a_task_is_added_with_words_alone_or_with_a_day_and_a_reminder(page: Page, served: Served) -> None:
+    # Before there is anything, the page shows what may be written, and writes it.
+    page.get_by_role("button", name="take the bins out every thursday at 7:00 #home").click()
+    expect(page.locator("add-task .chip")).to_have_text(["every Thursday at 07:00×", "#home×"])
     add(page, "Buy milk")
     expect(section(page, "No date")).to_contain_text("Buy milk")
+    expect(page.get_by_role("button", name="take the bins out")).to_have_count(0)
     expect(page.get_by_role("textbox", name="Add a task")).to_be_focused()
     page.keyboard.type("Call mum")
     page.get_by_role("button", name="Date", exact=True).click()

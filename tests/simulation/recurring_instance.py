@@ -47,6 +47,6 @@ class Instance:
         """Follow new subtasks of the series; those that it has already stay the same ones."""
         if self.own_steps:
             return
-        left = list(titles)
-        kept = [each for each in self.steps if each.title in left and not left.remove(each.title)]
-        self.steps = [*kept, *(Step(title) for title in left)]
+        kept = [each for each in self.steps if each.title in titles]
+        known = {each.title for each in kept}
+        self.steps = [*kept, *(Step(title) for title in titles if title not in known)]

@@ -171,8 +171,8 @@ async def test_one_at_a_time_done_late_never_comes_twice(tmp_path: Path, zone: s
         assert seen == wanted
         assert len({datetime.fromisoformat(due).astimezone(there).date() for due in seen}) == len(seen)
         below = await query(service, "SELECT status, count(*) FROM task WHERE parent_id > '' GROUP BY status")
-        done = [("completed", len(seen) - 1), ("open", 1)]
-        assert [tuple(row) for row in below] == (done if zone == ZONES[-1] else [])
+        counts = {status: int(count) for status, count in below}
+        assert counts == ({"completed": len(seen) - 1, "open": 1} if zone == ZONES[-1] else {})
 
 
 def do_late(there: ZoneInfo) -> Callable[[Work], tuple[list[str], list[str]]]:

@@ -15,7 +15,7 @@ from events.outbox import OutboxEntry
 from events.sql import HotUpdate, table_of
 from todo.channels.endings import NOTICE, read_notice, tell_ended
 from todo.channels.judgement import Judge, Verdict
-from todo.channels.models import BEHIND, WAITING, Channel, ChannelDelivery
+from todo.channels.models import AT_ONCE, BEHIND, WAITING, Channel, ChannelDelivery
 from todo.channels.reaction import FOR_PROGRAMS
 
 LEASE = timedelta(seconds=25)
@@ -49,13 +49,14 @@ _READY = (
 )
 _HELD = select(_C).where(_C.c.id == bindparam("key")).with_for_update()
 _WAITING = (_D.c.channel_id == bindparam("channel")) & (_D.c.state == WAITING)
-_DUE = (
-    select(_D, _O.c.payload)
-    .outerjoin(_O, _O.c.event_id == _D.c.event_id)
-    .where(_WAITING, _D.c.next_at <= bindparam("now"))
-    .order_by(_D.c.next_at, _D.c.number)
+_ROWS = select(_D, _O.c.payload).outerjoin(_O, _O.c.event_id == _D.c.event_id)
+_BY_TIME = (_D.c.next_at, _D.c.number)
+_AGAIN_DUE = (
+    _ROWS.where(_WAITING, _D.c.next_at > AT_ONCE, _D.c.next_at <= bindparam("now"))
+    .order_by(*_BY_TIME)
     .limit(bindparam("limit"))
 )
+_NEW = _ROWS.where(_WAITING, _D.c.next_at <= AT_ONCE).order_by(*_BY_TIME).limit(bindparam("limit"))
 _HEADS = (
     select(_D.c.task_id, func.min(_D.c.number).label("number"))
     .where(_WAITING, _D.c.task_id.in_(bindparam("tasks", expanding=True)))
@@ -188,11 +189,19 @@ def _take_of(connection: Connection, channel: Any, judge: Judge) -> list[Parcel]
         connection.execute(_END_MANY, over)
         return taken
     for _ in range(MOST_WINDOWS):
-        rows = connection.execute(_DUE, {"channel": channel.id, "now": judge.at, "limit": WINDOW}).all()
+        rows = _load_due(connection, channel.id, judge.at)
         _take_from(connection, channel, judge, rows, taken, room)
         if taken or not rows:
             break
     return taken
+
+
+def _load_due(connection: Connection, channel_id: str, at: str) -> list[Any]:
+    """Return a window of rows that are due: what has a time first, so that what failed is not overtaken for ever."""
+    rows = list(connection.execute(_AGAIN_DUE, {"channel": channel_id, "now": at, "limit": WINDOW}))
+    if left := WINDOW - len(rows):
+        rows += connection.execute(_NEW, {"channel": channel_id, "limit": left})
+    return rows
 
 
 def _take_from(

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, case, select, update
 
 from events.catalog import STATE_EVENTS, EventType, TaskEvent
 from events.instants import read_instant, write_instant
-from events.sql import HotInsert, HotQuery, table_of
+from events.sql import HotInsert, HotQuery, HotUpdate, table_of
 from todo.channels.models import AT_ONCE, RING, Channel, ChannelDelivery
 
 KEPT_TRYING = timedelta(hours=24)
@@ -30,7 +30,7 @@ _OF_PERSON = HotQuery(
 _INSERT = HotInsert(lambda insert: insert(_D).on_conflict_do_nothing(index_elements=["channel_id", "event_id", "what"]))
 # A channel that rests after failures is woken when its rest is over.
 _SOON = case((_C.c.paused_until > bindparam("now"), _C.c.paused_until), else_=AT_ONCE)
-_WAKE = (
+_WAKE = HotUpdate(
     update(_C)
     .where(
         *(_C.c.id == bindparam("key"), _C.c.user_id == bindparam("user"), _C.c.enabled.is_(True)),
@@ -135,4 +135,4 @@ def _plan(
 
 def wake_channel(connection: Connection, channel_id: str, user_id: str, at: str) -> None:
     """Note on a channel that it has something to send; one that rests is woken when its rest is over."""
-    connection.execute(_WAKE, {"key": channel_id, "user": user_id, "now": at})
+    _WAKE.run(connection, {"key": channel_id, "user": user_id, "now": at})

@@ -8,7 +8,7 @@ from pydantic_core import to_json
 from sqlalchemy import bindparam, insert, select
 
 from events.catalog import EventType, TaskEvent
-from events.outbox import record_event
+from events.outbox import record_events
 from events.sql import HotInsert, table_of
 from todo.errors import InvalidArguments
 from todo.record import models
@@ -16,7 +16,7 @@ from todo.record.bounds import refuse_outside
 from todo.record.list_rows import ListColumns, ListRow
 from todo.record.lists import insert_list, update_list_row, write_list_part
 from todo.record.places import load_place
-from todo.record.rows import insert_task, mark_parent, show_task, update_task_row
+from todo.record.rows import insert_task, insert_tasks, mark_parent, show_task, update_task_row
 from todo.record.scopes import WRITE
 from todo.record.shapes import (
     DateShape,
@@ -78,6 +78,15 @@ class Change:
         self._parts.tasks[row["id"]] = Touched(None, row)
         self._note_parents(row["parent_id"])
         return row
+
+    def create_below(self, parent: TaskRow, many: Sequence[NewTask]) -> list[TaskRow]:
+        """Insert subtasks of a task, in its list, and return their rows."""
+        parent_id, list_id = parent["id"], parent["list_id"]
+        rows = insert_tasks(self.work, [{**values, "parent_id": parent_id, "list_id": list_id} for values in many])
+        self._parts.tasks |= {row["id"]: Touched(None, row) for row in rows}
+        if rows:
+            self._note_parents(parent_id)
+        return rows
 
     def update(self, task: TaskRow, values: TaskColumns, before: TaskShape | None = None) -> TaskRow:
         """Write changed columns, with the version one higher; return the new row.
@@ -217,11 +226,11 @@ class Change:
             data["change_id"] = change_id
             if self._request_id is not None:
                 data["request_id"] = self._request_id
-            events.append(emit(work, each.event_type, view["id"], data))
+            events.append(_make_event(work, each.event_type, view["id"], data))
             if each.trigger is not None:
                 came = {"version": view["version"], "task": view, "actor": actor, **each.trigger}
-                events.append(emit(work, EventType.RECURRING_TRIGGER, view["id"], came))
-        return Recorded(change_id, events)
+                events.append(_make_event(work, EventType.RECURRING_TRIGGER, view["id"], came))
+        return Recorded(change_id, _record(work, events))
 
     def _refuse_outside(self, touched: Sequence[Touched]) -> None:
         """Raise `Forbidden` if a token for lists would put a task elsewhere; those elsewhere it cannot even find."""
@@ -330,7 +339,11 @@ def emit(work: Work, event_type: EventType, task_id: str, data: dict[str, Any]) 
 
     Raises `InvalidArguments` when the task has grown over what an event may carry.
     """
-    event = TaskEvent(
+    return _record(work, [_make_event(work, event_type, task_id, data)])[0]
+
+
+def _make_event(work: Work, event_type: EventType, task_id: str, data: dict[str, Any]) -> TaskEvent:
+    return TaskEvent(
         event_id=work.ids.new(),
         event_type=event_type,
         timestamp=work.at,
@@ -338,8 +351,11 @@ def emit(work: Work, event_type: EventType, task_id: str, data: dict[str, Any]) 
         task_id=task_id,
         data=data,
     )
+
+
+def _record(work: Work, events: Sequence[TaskEvent]) -> list[EventRef]:
     try:
-        record_event(work.connection, event, work.traceparent)
+        record_events(work.connection, events, work.traceparent)
     except ValueError:
         raise InvalidArguments("The task is too large to be announced.", "Shorten its notes or tags.") from None
-    return {"id": event.event_id, "type": event_type.value}
+    return [{"id": event.event_id, "type": event.event_type.value} for event in events]

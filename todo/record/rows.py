@@ -1,6 +1,6 @@
 """Writing of task rows: with a version condition, and with tags and search words kept in step."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from pydantic_core import from_json, to_json
@@ -35,9 +35,24 @@ _TAGGED = frozenset({"tags", "status", "deadline", "deleted_at"})
 
 def insert_task(work: Work, values: NewTask, kept: Mapping[str, Any] | None = None) -> TaskRow:
     """Insert a task of the caller's and return its row; `kept` are columns that it had elsewhere."""
+    return insert_tasks(work, [values], kept)[0]
+
+
+def insert_tasks(work: Work, many: Sequence[NewTask], kept: Mapping[str, Any] | None = None) -> list[TaskRow]:
+    """Insert tasks of the caller's, in this order, and return their rows."""
+    rows = [_fill_row(work, values, kept) for values in many]
+    _INSERT.run_many(work.connection, rows)
+    tasks = cast("list[TaskRow]", rows)
+    for task, values in zip(tasks, many, strict=True):
+        if values["tags"]:
+            _write_tags(work, task, values["tags"])
+    return tasks
+
+
+def _fill_row(work: Work, values: NewTask, kept: Mapping[str, Any] | None) -> dict[str, Any]:
     tags, due = values["tags"], values.get("due")
     title_key, words = fold_task(values["title"], values.get("notes", ""), tags)
-    row = {
+    return {
         "kind": "task",
         "notes": "",
         "status": "open",
@@ -67,11 +82,6 @@ def insert_task(work: Work, values: NewTask, kept: Mapping[str, Any] | None = No
         "starts_at": _begin(work, values.get("start")),
         **(kept or {}),
     }
-    _INSERT.run(work.connection, row)
-    task = cast("TaskRow", row)
-    if tags:
-        _write_tags(work, task, tags)
-    return task
 
 
 def update_task_row(work: Work, task: TaskRow, changes: TaskColumns) -> TaskRow:

@@ -19,14 +19,12 @@ def add_subtasks(change: Change, parent: TaskRow, subtasks: Sequence[NewTask]) -
 
     They live in their parent's list.
     """
-    rows: list[TaskRow] = []
     if not subtasks:
-        return rows
+        return []
     refuse_many(len(subtasks), quote_title(parent["title"]))
-    for values in subtasks:
-        row = change.create({**values, "parent_id": parent["id"], "list_id": parent["list_id"]})
+    rows = change.create_below(parent, subtasks)
+    for row in rows:
         change.view(row, reminded=False)
-        rows.append(row)
     return rows
 
 

@@ -308,7 +308,7 @@ class TaskList extends HTMLElement {
 }
 
 /** Lines that can be added as they are, for those who see the page for the first time. */
-const EXAMPLES = ["call mum friday at 5pm", "water the plants every monday at 18:00 #home", "renew the passport /Papers"];
+const EXAMPLES = ["phone grandma sunday at 4pm", "take the bins out every thursday at 7:00 #home", "stamps and envelopes /Errands"];
 
 function drawExamples() {
   const write = (words) => document.querySelector("add-task").write(words);

@@ -41,6 +41,10 @@ function build() {
   made.addEventListener("keydown", (event) => {
     if (event.key === "Escape") event.stopPropagation();
   });
+  made.addEventListener("focusout", ({ relatedTarget }) => {
+    // It does not stay open behind the keys.
+    if (relatedTarget && !made.contains(relatedTarget)) close(false);
+  });
   return made;
 }
 

@@ -87,6 +87,10 @@ def test_what_is_written_in_the_menu_stays_while_others_change_the_task(page: Pa
     expect(row(page, "Bike").locator(".due")).to_contain_text("tomorrow")
     expect(menu.get_by_label("Tags")).to_have_value("repair soon")
     menu.get_by_role("button", name="Save").click()
+    # It closes when the keys leave it.
+    open_menu(page, "Bike")
+    page.keyboard.press("F6")
+    expect(menu).to_be_hidden()
     expect(row(page, "Bike")).to_contain_text("#repair")
     expect(foot(page)).to_contain_text("You changed “Bike”")
     bike = served.find("Bike")
@@ -163,8 +167,12 @@ def test_the_keys_know_where_they_are(page: Page, served: Served) -> None:
     expect(page.get_by_role("textbox", name="Add a task")).to_be_focused()
     page.keyboard.press("Shift+F6")
     assert page.evaluate(FOCUSED) == "Done: Row 00"
-    # Esc leaves a field of the settings.
+    # What opens above the list is seen, however far down the list is.
+    page.keyboard.press("Escape")
+    last.scroll_into_view_if_needed()
     page.get_by_role("button", name="me", exact=True).click()
+    expect(page.get_by_label("Time zone")).to_be_in_viewport()
+    # Esc leaves a field of the settings.
     expect(page.locator("place-rail")).to_be_visible()
     page.get_by_label("Time zone").focus()
     page.keyboard.press("Escape")

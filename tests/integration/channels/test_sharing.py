@@ -54,6 +54,23 @@ async def test_a_receiver_of_many_channels_that_hangs_leaves_room_for_all_others
     assert "problem" not in (await world.rest.get(f"/channels/{fast['id']}")).json()
 
 
+async def test_what_failed_is_tried_again_before_what_is_new_however_much_comes(world: World, web: Web) -> None:
+    await make(world, kind="webhook", address="https://hooks.example/")
+    web.replies["hooks.example"] = lambda _: httpx2.Response(500)
+    first = (await world.rest.post("/tasks", json={"title": "first"})).json()["task"]["id"]
+    await world.settle()
+    await world.send()
+    web.replies.clear()
+    for number in range(20):
+        await world.rest.post("/tasks", json={"title": f"new {number}"})
+    await world.settle()
+    world.clock.move(minutes=1)
+    web.asked.clear()
+    await world.service.sender.step()
+    await world.service.sender.settle()
+    assert [each["subject"] for each in web.bodies("hooks.example")][:1] == [f"task/{first}"]
+
+
 async def test_a_channel_that_moves_to_another_receiver_has_its_share_there(world: World, web: Web) -> None:
     made = await make(world, kind="ntfy", address="https://ntfy.example/topic")
     await world.rest.patch(f"/channels/{made['id']}", json={"address": "https://other.example:8443/topic"})

@@ -208,6 +208,7 @@ async def test_what_is_no_sound_backup_is_refused_and_nothing_is_changed(tmp_pat
 def migrate_to(connection: Connection, revision: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    config.set_main_option("recursive_version_locations", "true")
     config.attributes["connection"] = connection
     command.upgrade(config, revision)
 

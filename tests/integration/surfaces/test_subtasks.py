@@ -148,6 +148,9 @@ async def test_each_occurrence_gets_its_subtasks_anew_and_open(world: World) -> 
     path = f"/recurring-tasks/{made['recurring_id']}"
     await rest(world, "PATCH", path, {"subtasks": ["Plants", "Sweep"]})
     assert await find(world, parent_id=first) == ["Plants", "Sweep"], "untouched subtasks follow their series"
+    for order in (["Sweep", "Plants"], ["Plants", "Sweep"]):
+        turned = await rest(world, "PATCH", path, {"subtasks": order})
+        assert "warnings" not in turned, "another order of the same ones is no change of the occurrence"
     plants = (await rest(world, "GET", "/tasks", parent_id=first))["tasks"][0]
     await rest(world, "PATCH", f"/tasks/{plants['id']}", {"title": "All plants"})
     answer = await rest(world, "PATCH", path, {"subtasks": ["Bins"]})
