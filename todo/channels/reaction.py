@@ -1,6 +1,6 @@
 """The reaction `deliveries`: for each channel of a person, the intent to send it an event."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -55,31 +55,33 @@ def plan_deliveries(connection: Connection, events: Sequence[TaskEvent]) -> None
     """Write one row for each channel that an event goes to, in the reaction's transaction; nothing is sent here.
 
     A channel gets what happens after it was made. What was shown of a reminder that is answered elsewhere is taken
-    back where the channel can.
+    back where the channel can. All rows are written together, and each channel is woken once.
     """
     people = {event.user_id for event in events}
     channels = {user_id: _OF_PERSON.all(connection, {"user": user_id}) for user_id in people}
-    for event in events:
-        if channels[event.user_id]:
-            _plan_event(connection, event, channels[event.user_id])
+    rows = [row for event in events for row in _plan_event(connection, event, channels[event.user_id])]
+    _INSERT.run_many(connection, rows)
+    for row in {row["channel_id"]: row for row in rows}.values():
+        wake_channel(connection, row["channel_id"], row["user_id"], row["made_at"])
 
 
-def _plan_event(connection: Connection, event: TaskEvent, channels: Sequence[Any]) -> None:
+def _plan_event(connection: Connection, event: TaskEvent, channels: Sequence[Any]) -> Iterator[dict[str, Any]]:
     for channel in channels:
         if event.event_type.value not in from_json(channel.events) or event.timestamp < channel.created_at:
             continue
         what = "event" if channel.kind in FOR_PROGRAMS else "ring"
-        _plan(connection, event, channel.id, what)
+        yield _plan(event, channel.id, what)
     if event.event_type in STATE_EVENTS and any(channel.kind in CLEARING for channel in channels):
-        clear_answered(connection, event)
+        yield from clear_answered(connection, event)
 
 
-def clear_answered(connection: Connection, event: TaskEvent) -> None:
-    """Plan to take back each ring of a task that a state event answers, and that is still shown somewhere."""
+def clear_answered(connection: Connection, event: TaskEvent) -> Iterator[dict[str, Any]]:
+    """Yield a row to take back each ring of a task that a state event answers, and that is still shown somewhere."""
     shown = connection.execute(_SHOWN, {"user": event.user_id, "task": event.task_id}).all()
     for ring in shown:
         if is_answered(event, ring.reminder_id, ring.sequence):
-            _plan_clear(connection, event, ring)
+            connection.execute(_CLEARED, {"key": ring.id, "user": event.user_id})
+            yield _plan(event, ring.channel_id, f"clear {ring.reminder_id}", ring.reminder_id, ring.sequence)
 
 
 def is_answered(event: TaskEvent, reminder_id: str, sequence: int) -> bool:
@@ -92,45 +94,31 @@ def is_answered(event: TaskEvent, reminder_id: str, sequence: int) -> bool:
     return True
 
 
-def _plan_clear(connection: Connection, event: TaskEvent, ring: Any) -> None:
-    connection.execute(_CLEARED, {"key": ring.id, "user": event.user_id})
-    _plan(connection, event, ring.channel_id, f"clear {ring.reminder_id}", ring.reminder_id, ring.sequence)
-
-
 def _plan(
-    connection: Connection,
-    event: TaskEvent,
-    channel_id: str,
-    what: str,
-    reminder_id: str | None = None,
-    sequence: int | None = None,
-) -> None:
+    event: TaskEvent, channel_id: str, what: str, reminder_id: str | None = None, sequence: int | None = None
+) -> dict[str, Any]:
     if event.event_type is EventType.REMINDER_DUE:
         reminder = event.data["reminder"]
         reminder_id, sequence = reminder["id"], reminder["sequence"]
-    _INSERT.run(
-        connection,
-        {
-            "id": f"{event.event_id}.{channel_id}.{what}".replace(" ", "."),
-            "user_id": event.user_id,
-            "channel_id": channel_id,
-            "what": what,
-            "event_id": event.event_id,
-            "event_type": event.event_type.value,
-            "task_id": event.task_id,
-            "reminder_id": reminder_id,
-            "sequence": sequence,
-            "urgent": what == "ring" and bool(event.data["reminder"].get("urgent")),
-            "made_at": event.timestamp,
-            "next_at": AT_ONCE,
-            "expires_at": write_instant(read_instant(event.timestamp) + KEPT_TRYING),
-            "state": "waiting",
-            "attempts": 0,
-            "used": "",
-            "cleared": False,
-        },
-    )
-    wake_channel(connection, channel_id, event.user_id, event.timestamp)
+    return {
+        "id": f"{event.event_id}.{channel_id}.{what}".replace(" ", "."),
+        "user_id": event.user_id,
+        "channel_id": channel_id,
+        "what": what,
+        "event_id": event.event_id,
+        "event_type": event.event_type.value,
+        "task_id": event.task_id,
+        "reminder_id": reminder_id,
+        "sequence": sequence,
+        "urgent": what == "ring" and bool(event.data["reminder"].get("urgent")),
+        "made_at": event.timestamp,
+        "next_at": AT_ONCE,
+        "expires_at": write_instant(read_instant(event.timestamp) + KEPT_TRYING),
+        "state": "waiting",
+        "attempts": 0,
+        "used": "",
+        "cleared": False,
+    }
 
 
 def wake_channel(connection: Connection, channel_id: str, user_id: str, at: str) -> None:

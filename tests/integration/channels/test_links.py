@@ -15,13 +15,13 @@ pytestmark = pytest.mark.anyio
 FORM = {"accept": "text/html", "content-type": "application/x-www-form-urlencoded"}
 
 
-async def ring_on(world: World, web: Web) -> tuple[dict[str, object], str]:
+async def ring_on(world: World, web: Web, **reminder: str) -> tuple[dict[str, object], str]:
     """Let a reminder ring in a browser; return its task and the path of its link."""
     browser = Browser()
     if not (await world.rest.get("/channels")).json()["channels"]:
         await make(world, kind="webpush", subscription=browser.subscription())
         world.__dict__["browser"] = browser
-    task = await ring(world)
+    task = await ring(world, **reminder)
     message = world.__dict__["browser"].read(web.asked[-1])
     return task, message["link"].removeprefix("http://127.0.0.1:8000")
 
@@ -92,6 +92,29 @@ async def test_a_link_is_good_for_a_week(world: World, web: Web) -> None:
     over = await world.http.post(f"{path}?do=done")
     assert (over.status_code, over.json()["code"]) == (410, "link_over")
     assert await status_of(world, task) == "open"
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [("complete", "is completed already"), ("cancel", "has been moved since"), ("delete", "is deleted")],
+)
+async def test_a_link_of_what_was_answered_elsewhere_says_so_and_does_nothing(
+    world: World, web: Web, how: str, said: str
+) -> None:
+    task, path = await ring_on(world, web, nag="10m")
+    (reminder,) = (await world.rest.get(f"/tasks/{task['id']}")).json()["reminders"]
+    answers = {
+        "complete": ("POST", f"/tasks/{task['id']}/complete"),
+        "cancel": ("DELETE", f"/reminders/{reminder['id']}"),
+        "delete": ("DELETE", f"/tasks/{task['id']}"),
+    }
+    assert (await world.rest.request(*answers[how])).is_success
+    before = len(await world.events())
+    for do in ("done", "10m", "tomorrow"):
+        over = await world.http.post(f"{path}?do={do}")
+        assert (over.status_code, over.json()["code"]) == (410, "link_over")
+        assert said in over.json()["detail"]
+    assert len(await world.events()) == before
 
 
 async def test_a_tampered_link_and_a_wrong_button_do_nothing(world: World, web: Web) -> None:

@@ -1,6 +1,7 @@
 """Sending safely: where a channel may lead, and how much of an answer is taken."""
 
 import asyncio
+import contextlib
 import logging
 import ssl
 from collections.abc import AsyncIterator, Iterator
@@ -324,6 +325,26 @@ async def test_connections_are_kept_to_few_names(monkeypatch: pytest.MonkeyPatch
         await client.close()
         await keeping.finish()
         server.close()
+
+
+@pytest.mark.parametrize("head", ["x: y\r\n" * 200, f"x: {'y' * 100_000}\r\n"], ids=["many lines", "a long line"])
+async def test_an_answer_whose_head_has_no_end_is_left(head: str) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(f"HTTP/1.1 200 OK\r\n{head}content-length: 0\r\n\r\n".encode())
+        with contextlib.suppress(ConnectionError):
+            await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    client = GuardedClient(resolve=_lead_inside, allowed=frozenset({"private", "http"}))
+    try:
+        with pytest.raises(Unreachable, match="cannot be reached"):
+            await client.call("GET", f"http://hooks.example:{server.sockets[0].getsockname()[1]}/x")
+    finally:
+        await client.close()
+        server.close()
+        await server.wait_closed()
 
 
 def write_certificate(name: str, folder: Path) -> None:
