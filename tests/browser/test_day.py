@@ -296,6 +296,8 @@ def test_an_answer_leads_to_its_tasks_and_its_question_has_buttons(page: Page, s
     items = page.locator(".theirs li")
     expect(items).to_have_text(["Call mum", "شراء الحليب (2 لتر), due tomorrow"])
     assert items.nth(1).evaluate("each => getComputedStyle(each).direction") == "ltr"
+    # Each shows its number, by which it may be named next.
+    assert items.nth(1).evaluate("each => getComputedStyle(each, '::before').content") == '"2."'
     items.first.get_by_role("checkbox", name="Done: Call mum").click()
     expect(items.first.get_by_role("checkbox")).to_be_checked()
     expect(section(page, "No date").filter(has_text="Call mum")).to_have_count(0)
