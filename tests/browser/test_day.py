@@ -125,6 +125,15 @@ def test_a_task_opens_beside_the_list_and_is_edited_there(page: Page, served: Se
     expect(foot(page)).to_contain_text("You renamed “Birthday party” to “Garden party”")
     task = served.find("Garden party")
     assert (task["notes"], task["priority"], task["tags"]) == ("<b>cake</b>", "high", ["home"])
+    # Long notes are cut in lists, and written on as a whole.
+    essay = served.add("Essay", notes="word " * 100 + "end")
+    open_detail(page, "Essay").get_by_role("button", name="Edit", exact=True).click()
+    page.get_by_role("textbox", name="Notes").press("Control+End")
+    page.keyboard.type(" of it")
+    page.keyboard.press("Control+Enter")
+    expect(foot(page)).to_contain_text("You changed “Essay”")
+    assert served.rest("GET", f"/tasks/{essay['id']}")["notes"] == "word " * 100 + "end of it"
+    open_detail(page, "Garden party")
     page.locator("task-detail").press("Escape")
     expect(page.locator("task-detail")).to_be_hidden()
     expect(page.locator(".talk")).to_be_visible()
