@@ -108,5 +108,6 @@ def build_conversation(service: Service, models: dict[str, ChatModel] | None = N
     )
     known = build_models(settings) if models is None else models
     # In place: who gave the models may exchange them later.
-    known.update({name: WatchedModel(model, service.metrics) for name, model in known.items()})
+    follow = service.tracing.follow_model
+    known.update({name: WatchedModel(follow(model), service.metrics) for name, model in known.items()})
     return Conversation(service.store, known, client.lend, look, service.store.ids, client.close, bounds)

@@ -85,7 +85,7 @@ class Background:
         loops = [
             Loop("relay", self._relay, gather=0.004, rest=0.01),
             Loop("deliveries", self._deliver, gather=0.05),
-            Loop("scheduler", self._schedule, gather=0.02),
+            Loop("scheduler", self._schedule, gather=0.02, rest=0.03),
             Loop("index", self._index, gather=0.05, rest=0.05),
             channels,
         ]

@@ -3,13 +3,16 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx2
+
+if TYPE_CHECKING:
+    from aiohttp import ClientSession
 
 SECONDS = 5.0
 MOST_BYTES = 64 * 1024
@@ -47,7 +50,7 @@ async def resolve_host(host: str, port: int) -> list[str]:
 class _Kept:
     """The connections to one name, how many calls use them now, and how many have had an answer by them."""
 
-    transport: httpx2.AsyncHTTPTransport
+    session: "ClientSession"
     users: int = 0
     answered: int = 0
 
@@ -84,8 +87,11 @@ class GuardedClient:
                 target, more, extensions = await self.aim(address) if self.is_guarded else (address, {}, {})
                 # Not compressed, so that the size on the wire is the size.
                 sent = {"Accept-Encoding": "identity", **(headers or {}), **more}
-                request = httpx2.Request(method, target, headers=sent, content=content, extensions=extensions)
-                await self._exchange(request, answer)
+                if self.is_guarded and self.transport is None:
+                    await self._exchange(_Call(method, target, sent, content, extensions["sni_hostname"]), answer)
+                else:
+                    request = httpx2.Request(method, target, headers=sent, content=content, extensions=extensions)
+                    await self._read_response(await self._send(request), answer)
         except TimeoutError:
             return _cut_off(answer, f"does not answer within {self.seconds:g} s")
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError):
@@ -113,85 +119,133 @@ class GuardedClient:
         """Close what is open."""
         kept, self._kept = list(self._kept.values()), {}
         for each in kept:
-            await each.transport.aclose()
+            await each.session.close()
         if self._trusting is not None:
             await self._trusting.aclose()
         self._trusting = None
 
     async def _prepare(self) -> None:
-        """Read the machine's certificates, in a thread, since that takes a while."""
+        """Load what guarded calls need, in a thread, since that takes a while."""
         if self.is_guarded and self.transport is None and self._context is None:
-            self._context = (
-                await asyncio.to_thread(httpx2.create_ssl_context, trust_env=False)
-                if self.verify is True
-                else self.verify
-            )
+            self._context = await asyncio.to_thread(_load_context) if self.verify is True else self.verify
 
-    async def _find_kept(self, request: httpx2.Request) -> _Kept:
-        """Return the connections to the name of a request; a pool of its own, since a pool knows only the number."""
-        name = _name_of(request)
+    async def _find_kept(self, name: str) -> _Kept:
+        """Return the connections to a name; a pool of its own, since a pool knows only the number."""
         kept = self._kept.pop(name, None)
         if kept is None:
             if self._context is None:
                 raise OSError("closed since")
-            limits = httpx2.Limits(max_connections=None, max_keepalive_connections=4, keepalive_expiry=KEPT_SECONDS)
-            kept = _Kept(httpx2.AsyncHTTPTransport(verify=self._context, limits=limits, trust_env=False))
+            kept = _Kept(_open_session(self._context))
         self._kept[name] = kept
         idle = [each for each, other in self._kept.items() if not other.users and other is not kept]
         for each in idle[: max(len(self._kept) - MOST_KEPT, 0)]:
-            await self._kept.pop(each).transport.aclose()
+            await self._kept.pop(each).session.close()
         return kept
 
     async def _send(self, request: httpx2.Request) -> httpx2.Response:
-        """Send a request; a guarded one by the transport alone, since a client would log its address."""
+        """Send a request to an address of the operator, or by a given transport alone: a client logs addresses."""
         if self.is_guarded and self.transport is not None:
             return await self.transport.handle_async_request(request)
         if self._trusting is None:
             self._trusting = httpx2.AsyncClient(transport=self.transport, timeout=self.seconds, verify=self.verify)
         return await self._trusting.send(request, stream=True, follow_redirects=False)
 
-    async def _exchange(self, request: httpx2.Request, answer: list[Answer]) -> None:
-        """Send a request and add to `answer`: once when its status is known, and again with its body."""
-        if not self.is_guarded or self.transport is not None:
-            await self._read(await self._send(request), answer)
-            return
-        kept = await self._find_kept(request)
+    async def _exchange(self, call: "_Call", answer: list[Answer]) -> None:
+        """Make a guarded call and add to `answer`: once when its status is known, and again with its body."""
+        import aiohttp
+
         try:
-            await self._talk(request, kept, answer)
-        except (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError):
+            await self._talk_or_again(call, answer)
+        except aiohttp.ClientError as error:
+            raise OSError(type(error).__name__) from None
+
+    async def _talk_or_again(self, call: "_Call", answer: list[Answer]) -> None:
+        import aiohttp
+
+        kept = await self._find_kept(call.name)
+        try:
+            await self._talk(call, kept, answer)
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
             if not kept.answered or answer:
                 raise
             # The server has let a kept connection go in the same moment: a new one tells whether it is there.
-            self._kept.pop(_name_of(request), None)
+            self._kept.pop(call.name, None)
             if not kept.users:
-                await kept.transport.aclose()
-            await self._talk(request, await self._find_kept(request), answer)
+                await kept.session.close()
+            await self._talk(call, await self._find_kept(call.name), answer)
 
-    async def _talk(self, request: httpx2.Request, kept: _Kept, answer: list[Answer]) -> None:
+    async def _talk(self, call: "_Call", kept: _Kept, answer: list[Answer]) -> None:
+        from yarl import URL
+
         kept.users += 1
         try:
-            await self._read(await kept.transport.handle_async_request(request), answer)
+            async with kept.session.request(
+                call.method,
+                URL(call.target, encoded=True),
+                headers=call.headers,
+                data=call.content,
+                allow_redirects=False,
+                server_hostname=call.host,
+            ) as response:
+                await self._read(response.status, response.headers, response.content.iter_any(), answer)
             kept.answered += 1
         finally:
             kept.users -= 1
 
-    async def _read(self, response: httpx2.Response, answer: list[Answer]) -> None:
+    async def _read_response(self, response: httpx2.Response, answer: list[Answer]) -> None:
         try:
-            answer.append(Answer(response.status_code, response.headers, b"", "time"))
-            body = bytearray()
-            async for part in response.aiter_raw():
-                body += part
-                if len(body) > self.most_bytes:
-                    answer.append(Answer(response.status_code, response.headers, b"", "size"))
-                    return
-            answer.append(Answer(response.status_code, response.headers, bytes(body)))
+            await self._read(response.status_code, response.headers, response.aiter_raw(), answer)
         finally:
             await response.aclose()
 
+    async def _read(
+        self, status: int, headers: Mapping[str, str], parts: AsyncIterator[bytes], answer: list[Answer]
+    ) -> None:
+        answer.append(Answer(status, headers, b"", "time"))
+        body = bytearray()
+        async for part in parts:
+            body += part
+            if len(body) > self.most_bytes:
+                answer.append(Answer(status, headers, b"", "size"))
+                return
+        answer.append(Answer(status, headers, bytes(body)))
 
-def _name_of(request: httpx2.Request) -> str:
-    """Return scheme, name and port of a guarded request, whose address is a number."""
-    return f"{request.url.scheme}://{request.extensions['sni_hostname']}:{request.url.port}"
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A guarded call: `target` has the number that was checked, `host` the name for which it was."""
+
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    content: bytes | None
+    host: str
+
+    @property
+    def name(self) -> str:
+        """Scheme, name and port, by which connections are kept."""
+        parts = urlsplit(self.target)
+        return f"{parts.scheme}://{self.host}:{parts.port}"
+
+
+def _load_context() -> ssl.SSLContext:
+    """Return the machine's certificates, and load the library that calls."""
+    import aiohttp  # noqa: F401  # here, so that no event loop waits for it
+
+    return httpx2.create_ssl_context(trust_env=False)
+
+
+def _open_session(context: ssl.SSLContext | bool) -> "ClientSession":
+    """Return connections that follow nothing, keep no cookies, and add nothing to what is sent."""
+    import aiohttp
+
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(ssl=context, limit=0, keepalive_timeout=KEPT_SECONDS, use_dns_cache=False),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+        skip_auto_headers=("User-Agent", "Accept", "Content-Type"),
+        auto_decompress=False,
+    )
 
 
 def _cut_off(answer: list[Answer], reason: str) -> Answer:

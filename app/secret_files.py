@@ -15,6 +15,7 @@ SECRETS = (
     ("token", "token_file", "TODO_TOKEN"),
     ("smtp_url", "smtp_url_file", "TODO_SMTP_URL"),
     ("vapid_key", "vapid_key_file", "TODO_VAPID_KEY"),
+    ("apprise_targets", "apprise_targets_file", "TODO_APPRISE_TARGETS"),
 )
 """Settings that a file may hold instead: the key of the value, the key of the file, and the variable's name."""
 

@@ -40,6 +40,8 @@ from app.storage.sqlite_writer import SqliteDatabase
 from app.storage.store import DatabaseStore, UserCache
 from app.storage.wakeup import Wakeup
 from app.system import SystemClock, SystemIds, draw_secret, spread_pauses
+from app.tracing.choice import open_tracing
+from app.tracing.port import Tracing
 from app.watch.metrics import CallWatch, Metrics, WatchedPublisher, WriteWatch
 from app.watch.state import State
 from events.embedded import EmbeddedBroker
@@ -81,6 +83,7 @@ class Service:
     metrics: Metrics
     state: State
     sweeper: Sweeper
+    tracing: Tracing
     sidecar: Sidecar | None = None
     door: Door | None = None
     """Who may come in; None in `local` mode, which serves one person on this machine."""
@@ -246,9 +249,17 @@ async def open_service(
         wakeup, feed_wakeup = Wakeup(), Wakeup()
         wakeup.listeners.append(feed_wakeup.notify)
         metrics = Metrics()
-        call, write = partial(CallWatch, metrics), partial(WriteWatch, metrics)
-        store = DatabaseStore(database, clock, ids, wakeup, user_cache, settings.guarded, watch=call, watch_write=write)
-        broker = EmbeddedBroker(database, REACTIONS, clock, on_delivered=wakeup.notify)
+        tracing = open_tracing(settings, clock, read_version())
+        call = tracing.follow_calls(partial(CallWatch, metrics))
+        write = tracing.follow_writes(partial(WriteWatch, metrics))
+        store = DatabaseStore(
+            *(database, clock, ids, wakeup, user_cache, settings.guarded),
+            watch=call,
+            watch_write=write,
+            trace=tracing.trace,
+        )
+        consumers = tracing.follow_consumers(REACTIONS)
+        broker = EmbeddedBroker(database, consumers, clock, on_delivered=wakeup.notify)
         async with open_sidecar(settings) as sidecar:
             publisher: Publisher = broker
             batch = EMBEDDED_BATCH
@@ -256,15 +267,14 @@ async def open_service(
                 from events.dapr import DaprPublisher
 
                 publisher, batch = DaprPublisher(sidecar.client, sidecar.pubsub, sidecar.style), SIDECAR_BATCH
-            watched = WatchedPublisher(publisher, metrics)
+            watched = WatchedPublisher(tracing.follow_publisher(publisher), metrics)
             relay = Relay(database, watched, clock, batch, jitter=spread_pauses)
             redelivery = None if sidecar is None else Redelivery(database, REACTIONS, clock, relay.take_earliest_mark)
             lease = Lease(f"{os.getpid()}:{ids.new()}")
             client = GuardedClient(allowed=settings.channels_allowed)
             outfit = Outfit(settings, clock, ServiceKeys(database), client)
-            sender = Sender(
-                database, outfit.find, clock, outfit.link, metrics.note_attempt, on_failure=feed_wakeup.notify
-            )
+            find = tracing.follow_carriers(outfit.find)
+            sender = Sender(database, find, clock, outfit.link, metrics.note_attempt, on_failure=feed_wakeup.notify)
             mailing = Mailing(store, sender, outfit, draw_secret)
             sweeper = Sweeper(
                 database, clock, list_rules(settings, [each.name for each in REACTIONS]), metrics.note_removed
@@ -278,7 +288,7 @@ async def open_service(
             folder = None if settings.on_server else settings.database_path.parent
             state = State(database, clock, lease.is_held, folder)
             metrics.registry.register(state)
-            seen = (mailing, metrics, state, sweeper)
+            seen = (mailing, metrics, state, sweeper, tracing)
             parts = (database, store, relay, broker, background, bus, feed_wakeup, sender, outfit, *seen)
             try:
                 yield Service(settings, *parts, sidecar, door, meter, authority, login)
@@ -286,5 +296,6 @@ async def open_service(
                 await mailing.close()
                 await sender.finish()
                 await outfit.client.close()
+                await tracing.close()
     finally:
         await database.close()

@@ -14,17 +14,14 @@ from pydantic_settings import SettingsConfigDict
 from app.database_url import POSTGRESQL, SQLITE, check_database_url
 from app.origins import is_loopback
 from app.secret_files import read_files
+from app.settings_channels import ChannelSettings
 from app.settings_forms import (
     Address,
     Brokers,
-    ChannelAddresses,
     IssuerAddress,
-    MailSender,
-    MailServer,
     OriginList,
     Proxies,
     PublicAddress,
-    VapidKey,
     split_list,
 )
 from app.settings_upkeep import UpkeepSettings
@@ -48,7 +45,7 @@ class BadSettings(Exception):
     """All problems of the settings in one message."""
 
 
-class Settings(UpkeepSettings):
+class Settings(ChannelSettings, UpkeepSettings):
     """What an operator can set; `docs/settings.md` is generated from it."""
 
     model_config = SettingsConfigDict(env_prefix="TODO_", extra="ignore", frozen=True)
@@ -172,20 +169,6 @@ class Settings(UpkeepSettings):
     allowed_origins: OriginList = None
     """Origins with commas between them, such as `http://localhost:6274`, whose pages may call `/mcp` and `/v1` from a
     browser; the page's own origin always may."""
-    channels_allow: ChannelAddresses = None
-    """What addresses of channels may be besides public https ones, with a comma between: `http`, `private` (the
-    operator's own network)."""
-    smtp_url: MailServer = Field(None, repr=False)
-    """The mail server for channels of kind `email`, such as `smtps://user:password@host:465`; `smtp://` takes STARTTLS
-    where it is offered."""
-    smtp_url_file: Path | None = None
-    """A file with that address."""
-    smtp_from: MailSender = None
-    """The sender of those messages, such as `todo@example.org`."""
-    vapid_key: VapidKey = Field(None, repr=False)
-    """The private key of web push, in PEM, on the curve P-256. Default: made once and kept in the database."""
-    vapid_key_file: Path | None = None
-    """A file with that key."""
     zone: str = Field(default_factory=_machine_zone)
     """The person's IANA time zone when the database is new; later `PATCH /api/me`. Default: the machine's."""
 
@@ -244,7 +227,8 @@ class Settings(UpkeepSettings):
 
     @model_validator(mode="after")
     def _check_together(self) -> "Settings":
-        problems = [*self._find_problems(), *self._find_door_problems(), *self.find_upkeep_problems()]
+        problems = [*self._find_problems(), *self._find_door_problems()]
+        problems += [*self.find_channel_problems(), *self.find_upkeep_problems()]
         if problems:
             raise ValueError("\n".join(problems))
         return self
@@ -262,8 +246,6 @@ class Settings(UpkeepSettings):
             yield f"{' and '.join(missing)}: not set; a login at Kafka is name, password and mechanism"
         if self.kafka_ca and self.kafka_tls is False:
             yield "TODO_KAFKA_CA: is of no use with TODO_KAFKA_TLS=false"
-        if bool(self.smtp_url) != bool(self.smtp_from):
-            yield "TODO_SMTP_URL and TODO_SMTP_FROM: e-mail needs both"
         if self.model and not (self.openai_api_key or self.openai_base_url):
             yield "TODO_MODEL: set OPENAI_API_KEY, or OPENAI_BASE_URL for another server than OpenAI's"
 
@@ -309,11 +291,6 @@ class Settings(UpkeepSettings):
     def origins(self) -> frozenset[str]:
         """The further origins whose pages may call."""
         return split_list(self.allowed_origins)
-
-    @property
-    def channels_allowed(self) -> frozenset[str]:
-        """What addresses of channels may be besides public https ones."""
-        return split_list(self.channels_allow)
 
     @property
     def proxies(self) -> frozenset[str]:

@@ -13,12 +13,24 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 _BROKER = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[^\s:,\[\]]+):[0-9]{1,5}")
+_TARGET = re.compile(r"(\w[\w.-]{0,39})=([A-Za-z][A-Za-z0-9+.-]*://\S*)")
 _SENDER = re.compile(r"(?:[^<>@\r\n]*<[^<>@\s]+@[^<>@\s]+>|[^<>@\s]+@[^<>@\s]+)")
 
 
 def split_list(text: str | None) -> frozenset[str]:
     """Return the parts of a list with commas between them."""
     return frozenset(name for part in (text or "").split(",") if (name := part.strip()))
+
+
+def read_targets(text: str | None) -> dict[str, str]:
+    """Return the URLs of targets by name; raises `ValueError` for another form, or a name that comes twice."""
+    found: dict[str, str] = {}
+    for part in (text or "").split():
+        match = _TARGET.fullmatch(part)
+        if match is None or match[1] in found:
+            raise ValueError("name=URL is needed, with spaces or line breaks between, each name once")
+        found[match[1]] = match[2]
+    return found
 
 
 def _check_proxies(value: str | None) -> str | None:
@@ -84,6 +96,11 @@ def _check_sender(value: str | None) -> str | None:
     return value or None
 
 
+def _check_targets(value: str | None) -> str | None:
+    read_targets(value)
+    return value or None
+
+
 def _check_vapid_key(value: str | None) -> str | None:
     if value:
         try:
@@ -110,6 +127,7 @@ Brokers = Annotated[str | None, AfterValidator(_check_brokers)]
 ChannelAddresses = Annotated[str | None, AfterValidator(_check_channels)]
 MailServer = Annotated[str | None, AfterValidator(_check_mail_server)]
 MailSender = Annotated[str | None, AfterValidator(_check_sender)]
+AppriseTargets = Annotated[str | None, AfterValidator(_check_targets)]
 VapidKey = Annotated[str | None, AfterValidator(_check_vapid_key)]
 Address = Annotated[str | None, AfterValidator(_check_address)]
 IssuerAddress = Annotated[str | None, AfterValidator(_check_issuer)]

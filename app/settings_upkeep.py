@@ -1,4 +1,4 @@
-"""The settings of what is kept and what is seen: retention, the log, and the port of the metrics."""
+"""The settings of what is kept and what is seen: retention, the log, the port of the metrics, and traces."""
 
 import re
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings
 
 _PERIOD = re.compile(r"([1-9][0-9]{0,4})([dh])")
+_ADDRESS = re.compile(r"https?://[^\s/?#]+(?:/[^\s?#]*)?")
 FOREVER = "forever"
 LEAST_EVENTS = timedelta(days=3)
 """What goes to channels is tried for a day, and after quiet hours for another one: until then its event is needed."""
@@ -44,6 +45,17 @@ class UpkeepSettings(BaseSettings):
     ([metrics](operating/metrics.md))."""
     metrics_host: str = "127.0.0.1"
     """The address of that port; on any other than loopback a network has to keep strangers away from it."""
+    otlp_endpoint: str | None = Field(None, validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT")
+    """OpenTelemetry's own: the collector to which traces go, by OTLP over HTTP, such as `http://127.0.0.1:4318`;
+    without it nothing is traced ([traces](operating/traces.md))."""
+    otlp_traces_endpoint: str | None = Field(None, validation_alias="OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+    """OpenTelemetry's own: the same for traces alone, with the whole path."""
+    otlp_protocol: str | None = Field(None, validation_alias="OTEL_EXPORTER_OTLP_PROTOCOL")
+    """OpenTelemetry's own: `http/protobuf` is the one that is spoken here."""
+    traces_exporter: str | None = Field(None, validation_alias="OTEL_TRACES_EXPORTER")
+    """OpenTelemetry's own: `none` traces nothing, even with an endpoint."""
+    otel_disabled: str | None = Field(None, validation_alias="OTEL_SDK_DISABLED")
+    """OpenTelemetry's own: `true` traces nothing, even with an endpoint."""
     retention_events: Period = "7d"
     """How long published events and their deliveries are kept, such as `7d`, `72h` or `forever`; at least three days
     ([retention](operating/retention.md))."""
@@ -75,12 +87,22 @@ class UpkeepSettings(BaseSettings):
         """How long the activity feed and notifications are kept."""
         return read_period(self.retention_activity)
 
+    @property
+    def traces_address(self) -> str | None:
+        """Where spans are sent; None where nothing is traced."""
+        if (self.otel_disabled or "").lower() == "true" or self.traces_exporter == "none":
+            return None
+        if self.otlp_traces_endpoint:
+            return self.otlp_traces_endpoint
+        return f"{self.otlp_endpoint.rstrip('/')}/v1/traces" if self.otlp_endpoint else None
+
     def find_upkeep_problems(self) -> Iterator[str]:
         """Yield what does not go together."""
         others = {"TODO_PORT": getattr(self, "port", None), "TODO_EVENTS_PORT": getattr(self, "events_port", None)}
         for name, port in others.items():
             if self.metrics_port is not None and self.metrics_port == port:
                 yield f"TODO_METRICS_PORT={port}: {name} is the same; give the metrics a port of their own"
+        yield from self._find_trace_problems()
         for name, least, words in (
             ("events", LEAST_EVENTS, "3d"),
             ("plans", LEAST, "1d"),
@@ -94,6 +116,16 @@ class UpkeepSettings(BaseSettings):
                 f"TODO_RETENTION_INBOX={self.retention_inbox}: shorter than TODO_RETENTION_EVENTS="
                 f"{self.retention_events}; what is kept of events needs the inbox"
             )
+
+    def _find_trace_problems(self) -> Iterator[str]:
+        if self.traces_address is None:
+            return
+        given = (("", self.otlp_endpoint), ("_TRACES", self.otlp_traces_endpoint))
+        for part, address in given:
+            if address and not _ADDRESS.fullmatch(address):
+                yield f"OTEL_EXPORTER_OTLP{part}_ENDPOINT={address}: an address such as http://127.0.0.1:4318 is needed"
+        if self.otlp_protocol not in (None, "", "http/protobuf"):
+            yield f"OTEL_EXPORTER_OTLP_PROTOCOL={self.otlp_protocol}: only http/protobuf is spoken here"
 
 
 def _is_shorter(kept: timedelta | None, least: timedelta | None) -> bool:

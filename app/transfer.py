@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from time import perf_counter
 from typing import IO, Any
 
 from sqlalchemy import Connection, Table
@@ -12,20 +14,31 @@ from agent.builtin.language import load_language
 from app.access.ownership import PERSON, is_of, list_personal
 from app.migrations import HEAD
 from app.migrations.schema import TABLES
+from app.storage.pace import Pace
 from app.storage.store import DatabaseStore
 from todo.record.scopes import READ, WRITE
-from todo.record.work import Store, Who, Work
+from todo.record.work import Who, Work
 from todo.transfer.detect import Found, read_file
 from todo.transfer.draft import Remark
-from todo.transfer.intake import Intake, cut_batches, plan_intake, take_in
-from todo.transfer.own import describe_head, describe_rows, list_exported, write_head, write_rows
-from todo.transfer.resolve import Call
-from todo.transfer.returned import Return, Unit, bring_back, bring_lists, plan_return
+from todo.transfer.intake import Intake, look_around, plan_intake, take_in
+from todo.transfer.own import Rows, describe_head, describe_rows, list_exported, write_head, write_rows
+from todo.transfer.returned import bring_back, bring_lists, check_tasks, find_ids, plan_return
 
 Progress = Callable[[int, int], None]
-"""Is given how many batches are written, and of how many."""
-Batch = Callable[[Work, str | None], tuple[str | None, list[Remark]]]
-"""Writes a part of an import into a change, or with None into a new one; returns the change and what was refused."""
+"""Is given how many tasks are written, and of how many."""
+Written = tuple[str | None, list[Remark]]
+"""The change into which a part of an import was written, and what was refused of it."""
+MOST, LEAST, LONG = 200, 5, 0.02
+"""Tasks written in one transaction at most and at least, and the seconds from which on it was too long for others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Lists and tasks that come in: each part is written into a change, or with None into a new one."""
+
+    begin: Callable[[Work, str | None], Written] | None
+    items: Sequence[Any]
+    write: Callable[[Work, Sequence[Any], str | None], Written]
 
 
 async def export_person(store: DatabaseStore, who: Who, file: IO[bytes]) -> int:
@@ -67,7 +80,14 @@ def describe_export(tables: Sequence[Table]) -> dict[str, Any]:
 
 
 async def import_file(
-    store: Store, who: Who, content: bytes, wanted: str | None, *, apply: bool, progress: Progress = lambda _, __: None
+    store: DatabaseStore,
+    who: Who,
+    content: bytes,
+    wanted: str | None,
+    *,
+    apply: bool,
+    progress: Progress = lambda _, __: None,
+    timer: Callable[[], float] = perf_counter,
 ) -> dict[str, Any]:
     """Return what a file would bring, or with `apply` what it has brought, with the id of its one change.
 
@@ -75,54 +95,60 @@ async def import_file(
     """
     who.require(WRITE)
     found = await asyncio.to_thread(read_file, content, wanted)
-    batches: list[Batch]
-    if found.rows is not None:
-        rows = found.rows
-        returned = await store.read(who, lambda work: plan_return(work, rows))
-        intake, batches = returned.intake, [partial(_return_lists, returned)] if returned.lists else []
-        batches += [partial(_return, part) for part in cut_batches(returned.units)]
-    else:
-        intake = await store.read(who, lambda work: plan_intake(work, found, read_words))
-        batches = [partial(_take, part) for part in cut_batches(intake.calls)]
+    planned = _plan_intake(store, who, found) if found.rows is None else _plan_return(store, who, found.rows)
+    intake, load = await planned
     if not apply:
         view = intake.view(found)
         return {**view, "applied": False, "message": f"{view['message']} Nothing is changed yet."}
-    return await _apply(store, who, found, intake, batches, progress)
-
-
-async def _apply(
-    store: Store,
-    who: Who,
-    found: Found,
-    intake: Intake,
-    batches: Sequence[Batch],
-    progress: Progress,
-) -> dict[str, Any]:
-    change_id: str | None = None
-    for count, batch in enumerate(batches, 1):
-        change_id, refused = await store.write(who, partial(_run, batch, change_id))
-        intake.refused += refused
-        progress(count, len(batches))
+    change_id, refused = await _write(store, who, load, progress, Pace(MOST, LEAST, LONG, timer))
+    intake.refused += refused
     view = intake.view(found)
     said = "It is done; undo takes all of it back." if change_id else "There was nothing to do."
     view |= {"applied": True, "message": f"{view['message']} {said}"}
     return view if change_id is None else {**view, "change_id": change_id}
 
 
-def _run(batch: Batch, into: str | None, work: Work) -> tuple[str | None, list[Remark]]:
-    return batch(work, into)
+async def _plan_intake(store: DatabaseStore, who: Who, found: Found) -> tuple[Intake, Load]:
+    """Return what a file of another product would bring, and how it is written; other calls go on beside it."""
+    here = await store.read_apart(who, lambda work: look_around(work, found))
+    intake = await asyncio.to_thread(plan_intake, here, found, read_words)
+    return intake, Load(None, intake.calls, take_in)
 
 
-def _take(part: Sequence[tuple[Call, str]], work: Work, into: str | None) -> tuple[str | None, list[Remark]]:
-    return take_in(work, part, into)
+async def _plan_return(store: DatabaseStore, who: Who, rows: Rows) -> tuple[Intake, Load]:
+    """Return what a file of ours would bring, and how it is written."""
+    checked = await asyncio.to_thread(check_tasks, rows)
+    ids = await store.read_apart(who, lambda work: find_ids(work, checked))
+    returned = await asyncio.to_thread(plan_return, checked, ids)
+
+    def begin(work: Work, into: str | None) -> Written:
+        return bring_lists(work, returned.lists, returned.person, into)
+
+    return returned.intake, Load(begin if returned.lists else None, returned.units, bring_back)
 
 
-def _return_lists(returned: Return, work: Work, into: str | None) -> tuple[str | None, list[Remark]]:
-    return bring_lists(work, returned.lists, returned.person, into)
+async def _write(store: DatabaseStore, who: Who, load: Load, progress: Progress, pace: Pace) -> Written:
+    """Write a load as one change, in transactions so short that the writes of others go on between them."""
+    change_id: str | None = None
+    refused: list[Remark] = []
+    if load.begin is not None:
+        begin = load.begin
+        change_id, refused = await store.write(who, lambda work: begin(work, None))
+    done = 0
+    while done < len(load.items):
+        part = load.items[done : done + pace.rows]
+        change_id, more = await store.write(who, partial(_write_part, load, part, change_id, pace))
+        refused += more
+        done += len(part)
+        progress(done, len(load.items))
+    return change_id, refused
 
 
-def _return(part: Sequence[Unit], work: Work, into: str | None) -> tuple[str | None, list[Remark]]:
-    return bring_back(work, part, into)
+def _write_part(load: Load, part: Sequence[Any], into: str | None, pace: Pace, work: Work) -> Written:
+    began = pace.timer()
+    written = load.write(work, part, into)
+    pace.note(pace.timer() - began)
+    return written
 
 
 def read_words(text: str, now: datetime) -> tuple[str, str, str] | None:

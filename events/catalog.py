@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 SOURCE = "evolution-todo"
 
@@ -40,6 +40,7 @@ class TaskEvent(BaseModel):
     """One event, as the `data` of its CloudEvent.
 
     `timestamp` is UTC, `2026-11-23T15:04:05.123456Z`; `data` holds at least `version`, `task` and `actor`.
+    `traceparent` stands in the CloudEvent around it, and is left out of this part.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -50,6 +51,7 @@ class TaskEvent(BaseModel):
     user_id: str
     task_id: str
     data: dict[str, Any]
+    traceparent: str | None = Field(default=None, exclude=True)
 
     @property
     def version(self) -> int:

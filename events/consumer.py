@@ -8,7 +8,7 @@ from enum import StrEnum
 from sqlalchemy import Connection
 
 from events.catalog import EventType, TaskEvent
-from events.inbox import first_time
+from events.inbox import find_new
 from events.sql import execute_raw, is_storage_fault
 
 
@@ -26,17 +26,21 @@ class Consumer:
 
     name: str
     types: frozenset[EventType]
-    react: Callable[[Connection, TaskEvent], None]
+    react: Callable[[Connection, Sequence[TaskEvent]], None]
+    """Takes events in their order; several at once leave what they leave one by one."""
 
-    def deliver(self, connection: Connection, event: TaskEvent, now: str) -> Answer:
-        """React once, in the caller's transaction: the inbox row and the effect commit together or not at all.
+    def deliver(self, connection: Connection, events: Sequence[TaskEvent], now: str) -> Answer:
+        """React once to each event, in the caller's transaction: inbox rows and effects commit together or not at all.
 
-        Exceptions of `react` pass through; the caller rolls back and retries.
+        Exceptions of `react` pass through; the caller rolls back and retries. Returns DROP if none of the events is of
+        its types.
         """
-        if event.event_type not in self.types:
+        wanted = [event for event in events if event.event_type in self.types]
+        if not wanted:
             return Answer.DROP
-        if first_time(connection, self.name, event.event_id, now):
-            self.react(connection, event)
+        new = find_new(connection, self.name, [event.event_id for event in wanted], now)
+        if new:
+            self.react(connection, [event for event in wanted if event.event_id in new])
         return Answer.SUCCESS
 
 
@@ -44,7 +48,7 @@ def deliver_at_once(connection: Connection, consumers: Sequence[Consumer], event
     """Run all consumers of this type without savepoints. Fast path; on failure use `deliver_to_all`."""
     for consumer in consumers:
         if event.event_type in consumer.types:
-            consumer.deliver(connection, event, now)
+            consumer.deliver(connection, [event], now)
 
 
 def deliver_to_all(
@@ -61,7 +65,7 @@ def deliver_to_all(
             continue
         try:
             with savepoint(connection):
-                consumer.deliver(connection, event, now)
+                consumer.deliver(connection, [event], now)
         except Exception as error:
             if is_storage_fault(error):
                 raise

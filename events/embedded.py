@@ -3,6 +3,8 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, Index, bindparam, exists, func, select, update
 from sqlmodel import Field, SQLModel
@@ -15,7 +17,7 @@ from events.inbox import InboxEntry
 from events.instants import write_instant
 from events.outbox import OutboxEntry, mark_published
 from events.ports import Clock, Database, Outcome, Outgoing
-from events.sql import HotInsert, RowNumber, is_storage_fault, only_where, table_of, take_lock
+from events.sql import HotInsert, HotQuery, HotUpdate, RowNumber, is_storage_fault, only_where, table_of, take_lock
 
 log = logging.getLogger(__name__)
 
@@ -60,22 +62,22 @@ _REACTED = select(_I.c.event_id).where(_I.c.consumer == bindparam("consumer"), _
 _PARKED = _T.c.parked_at.is_not(None) & ~exists().where(
     _I.c.consumer == _T.c.consumer, _I.c.event_id == _T.c.event_id
 ).correlate(_T)
-_ANY_OPEN = select(_T.c.id).where(_OPEN).limit(1)
+_ANY_OPEN = HotQuery(select(_T.c.id).where(_OPEN).limit(1))
 _INSERT = HotInsert(lambda insert: insert(_T).on_conflict_do_nothing(index_elements=["event_id", "consumer"]))
 _LATER = (_T.c.next_attempt_at > bindparam("now")) & (_T.c.next_attempt_at <= bindparam("latest"))
-_DUE = (
+_DUE = HotQuery(
     select(_T.c.id, _T.c.consumer, _T.c.event_id, _T.c.task_id, _T.c.attempts, _O.c.payload)
     .join(_O, _O.c.event_id == _T.c.event_id)
     .where(_OPEN, _T.c.next_attempt_at.is_(None) | ~_LATER)
     .order_by(_T.c.id)
     .limit(bindparam("limit"))
 )
-_WAITING = (
+_WAITING = HotQuery(
     select(_T.c.consumer, _T.c.task_id, func.min(_T.c.id))
     .where(_OPEN, _T.c.attempts > 0, _LATER)
     .group_by(_T.c.consumer, _T.c.task_id)
 )
-_DONE = update(_T).where(_T.c.id == bindparam("key")).values(delivered_at=bindparam("at"))
+_DONE = HotUpdate(update(_T).where(_T.c.id == bindparam("key")).values(delivered_at=bindparam("at")))
 _FAILED = (
     update(_T)
     .where(_T.c.id == bindparam("key"))
@@ -122,7 +124,7 @@ class EmbeddedBroker:
 
         def publish(connection: Connection) -> None:
             if rows:
-                _INSERT.run_all(connection, rows)
+                _INSERT.run_many(connection, rows)
                 self._deliver_due(connection)
             mark_published(connection, published, write_instant(self.clock.now()))
 
@@ -133,11 +135,12 @@ class EmbeddedBroker:
     async def step(self) -> int:
         """Deliver up to a batch of due events and return how many deliveries were attempted.
 
-        Each delivery has its own savepoint, so that a failing reaction is undone alone. While a delivery waits for its
-        next attempt, that consumer's later events of the same task wait behind it: order per task holds.
+        A failing reaction is undone alone: what a consumer gets together is delivered one by one if any of it fails.
+        While a delivery waits for its next attempt, that consumer's later events of the same task wait behind it: order
+        per task holds.
         """
         span = write_span(self.clock.now())
-        if not await self.database.read(lambda connection: connection.execute(_DUE, {**span, "limit": 1}).first()):
+        if not await self.database.read(lambda connection: _DUE.first(connection, {**span, "limit": 1})):
             return 0
         tried = await self.database.write(self._deliver_due)
         self.on_delivered()
@@ -148,43 +151,77 @@ class EmbeddedBroker:
         take_lock(connection, "deliveries")
         at = self.clock.now()
         span = write_span(at)
-        now = span["now"]
-        held = {(consumer, task_id): first for consumer, task_id, first in connection.execute(_WAITING, span)}
-        done: list[dict[str, object]] = []
+        held = {(consumer, task_id): first for consumer, task_id, first in _WAITING.all(connection, span)}
+        batches: dict[str, list[Any]] = {}
+        for row in _DUE.all(connection, {**span, "limit": self.batch}):
+            if held.get((row.consumer, row.task_id), row.id) >= row.id:
+                batches.setdefault(row.consumer, []).append(row)
+        events: dict[str, TaskEvent] = {}
+        done: list[int] = []
         tried = 0
-        decoded: dict[str, TaskEvent] = {}
-        due = connection.execute(_DUE, {**span, "limit": self.batch}).all()
-        for key, name, event_id, task_id, attempts, payload in due:
-            if held.get((name, task_id), key) < key:
+        for rows in batches.values():
+            if self._deliver_together(connection, rows, events, at):
+                succeeded, failed = [row.id for row in rows], 0
+            else:
+                succeeded, failed = self._deliver_each(connection, rows, events, at)
+            done += succeeded
+            tried += len(succeeded) + failed
+        _DONE.run_many(connection, [{"key": key, "at": span["now"]} for key in done])
+        return tried
+
+    def _deliver_together(
+        self, connection: Connection, rows: Sequence[Any], events: dict[str, TaskEvent], at: datetime
+    ) -> bool:
+        """Deliver a batch to one consumer in one savepoint; return False, with nothing done, if any of it fails."""
+        if len(rows) == 1 or any(row.attempts for row in rows):
+            return False
+        try:
+            with savepoint(connection):
+                self._deliver(connection, rows, events, at)
+        except Exception as error:
+            if is_storage_fault(error):
+                raise
+            return False
+        return True
+
+    def _deliver_each(
+        self, connection: Connection, rows: Sequence[Any], events: dict[str, TaskEvent], at: datetime
+    ) -> tuple[list[int], int]:
+        """Deliver a batch to one consumer, each in its own savepoint; return what succeeded, and how many failed."""
+        done: list[int] = []
+        failed: set[str] = set()
+        for row in rows:
+            if row.task_id in failed:
                 continue
-            tried += 1
             try:
-                event = decoded.get(event_id) or decoded.setdefault(event_id, decode_event(payload))
                 with savepoint(connection):
-                    answer = self._by_name[name].deliver(connection, event, now)
-                    if answer is Answer.RETRY:
-                        raise RuntimeError("the consumer asked for another attempt")
+                    self._deliver(connection, [row], events, at)
             except Exception as error:
                 if is_storage_fault(error):
                     raise
-                held[(name, task_id)] = min(key, held.get((name, task_id), key))
-                parked = attempts + 1 >= self.park_after
-                reason = f"{type(error).__name__}: {error}"[:500]
-                log.warning("reaction %s failed%s: %s", name, ", parked" if parked else "", reason)
-                connection.execute(
-                    _FAILED,
-                    {
-                        "key": key,
-                        "next_at": write_instant(next_attempt(at, attempts)),
-                        "error": reason,
-                        "parked": now if parked else None,
-                    },
-                )
+                failed.add(row.task_id)
+                self._put_off(connection, row, error, at)
             else:
-                done.append({"key": key, "at": now})
-        if done:
-            connection.execute(_DONE, done)
-        return tried
+                done.append(row.id)
+        return done, len(failed)
+
+    def _deliver(self, connection: Connection, rows: Sequence[Any], events: dict[str, TaskEvent], at: datetime) -> None:
+        """Deliver some events, which `events` keeps once they are decoded, to the one consumer of these rows."""
+        for row in rows:
+            if row.event_id not in events:
+                events[row.event_id] = decode_event(row.payload)
+        consumer = self._by_name[rows[0].consumer]
+        if consumer.deliver(connection, [events[row.event_id] for row in rows], write_instant(at)) is Answer.RETRY:
+            raise RuntimeError("the consumer asked for another attempt")
+
+    def _put_off(self, connection: Connection, row: Any, error: Exception, at: datetime) -> None:
+        """Note a failed attempt and when the next one is due, or park the delivery."""
+        parked = row.attempts + 1 >= self.park_after
+        reason = f"{type(error).__name__}: {error}"[:500]
+        log.warning("reaction %s failed%s: %s", row.consumer, ", parked" if parked else "", reason)
+        next_at = write_instant(next_attempt(at, row.attempts))
+        parked_at = write_instant(at) if parked else None
+        connection.execute(_FAILED, {"key": row.id, "next_at": next_at, "error": reason, "parked": parked_at})
 
 
 def park_delivery(connection: Connection, consumer: str, event: TaskEvent, reason: str, now: str) -> None:
@@ -200,12 +237,12 @@ def redeliver(connection: Connection, overdue: Sequence[tuple[str, str, str]]) -
         {"consumer": name, "event_id": event_id, "task_id": task_id, "attempts": 0, "last_error": OVERDUE}
         for name, event_id, task_id in overdue
     ]
-    _INSERT.run_all(connection, rows)
+    _INSERT.run_many(connection, rows)
 
 
 def has_open(connection: Connection) -> bool:
     """Return whether any delivery is open, including those that wait for their next attempt."""
-    return connection.execute(_ANY_OPEN).first() is not None
+    return _ANY_OPEN.first(connection) is not None
 
 
 def count_deliveries(connection: Connection) -> tuple[int, int]:

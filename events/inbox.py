@@ -30,9 +30,10 @@ def is_known(connection: Connection, consumers: Sequence[str], event_id: str) ->
     return connection.execute(_KNOWN.limit(1), {"consumers": list(consumers), "event_id": event_id}).first() is not None
 
 
-def first_time(connection: Connection, consumer: str, event_id: str, now: str) -> bool:
-    """Record in the caller's transaction that a consumer meets an event; return whether it is the first time.
+def find_new(connection: Connection, consumer: str, event_ids: Sequence[str], now: str) -> set[str]:
+    """Record in the caller's transaction that a consumer meets some events; return those that it meets first.
 
     A concurrent call for the same event waits for this transaction and then sees its result.
     """
-    return _INSERT.run(connection, {"consumer": consumer, "event_id": event_id, "processed_at": now}) == 1
+    rows = [{"consumer": consumer, "event_id": event_id, "processed_at": now} for event_id in event_ids]
+    return _INSERT.find_new(connection, rows, "event_id")

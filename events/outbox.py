@@ -12,7 +12,7 @@ from events.catalog import TaskEvent
 from events.cloudevent import decode_event, encode_event
 from events.ports import Outgoing
 from events.positions import Position, advance, find_end
-from events.sql import HotInsert, RowNumber, only_where, table_of
+from events.sql import HotInsert, HotQuery, HotUpdate, RowNumber, only_where, table_of
 
 FEW = 32
 """Rows first read with their payloads; the backlog is usually smaller. Measured: docs/decisions/0005-speed.md."""
@@ -60,7 +60,7 @@ _INSERT = HotInsert(insert(_T))
 _PARKED_TASKS = select(_T.c.task_id).where(_T.c.parked_at.is_not(None))
 _WAITING = _PENDING & _T.c.task_id.not_in(_PARKED_TASKS)
 _WHOLE = select(_T.c.seq, _T.c.task_id, _T.c.next_attempt_at, _T.c.event_id, _T.c.event_type, _T.c.payload)
-_FEW = _WHOLE.where(_WAITING).order_by(_T.c.seq).limit(FEW)
+_FEW = HotQuery(_WHOLE.where(_WAITING).order_by(_T.c.seq).limit(FEW))
 _CHOSEN = _WHOLE.where(_T.c.seq.in_(bindparam("chosen", expanding=True))).order_by(_T.c.seq)
 # Without payloads: the oldest rows, and the oldest row of each task.
 _NOT_IN_FLIGHT = _WAITING & _T.c.event_id.not_in(bindparam("in_flight", expanding=True))
@@ -74,10 +74,10 @@ _OLDEST_PER_TASK = _OLDEST.where(_T.c.seq.in_(select(func.min(_T.c.seq)).where(_
 _RECORDED = select(_T.c.event_type, _T.c.user_id, _T.c.task_id, _T.c.version, _T.c.payload).where(
     _T.c.event_id == bindparam("key")
 )
-_ANY_PENDING = select(_T.c.seq).where(_PENDING).limit(1)
-_MARK = (
+_ANY_PENDING = HotQuery(select(_T.c.seq).where(_PENDING).limit(1))
+_MARK = HotUpdate(
     update(_T)
-    .where(_T.c.event_id.in_(bindparam("keys", expanding=True)), _T.c.published_at.is_(None))
+    .where(_T.c.event_id == bindparam("key"), _T.c.published_at.is_(None))
     .values(published_at=bindparam("at"))
 )
 _DELAY = (
@@ -97,21 +97,16 @@ _DEFER = (
 )
 
 
-def record_event(connection: Connection, event: TaskEvent, traceparent: str | None = None) -> None:
-    """Record one event in the transaction of its change; raises `ValueError` above 900 KiB.
+def record_events(connection: Connection, events: Sequence[TaskEvent], traceparent: str | None = None) -> None:
+    """Record events in their order in the transaction of their change; raises `ValueError` for one above 900 KiB.
 
-    The transaction must have written the task's row first: only then does `seq` rise per task. `traceparent` is the
-    W3C trace context of the request; no caller has one yet.
+    The transaction must have written the tasks' rows first: only then does `seq` rise per task. `traceparent` is the
+    W3C trace context of the change, where it is traced.
     """
-    _INSERT.run(connection, _write_row(event, traceparent))
+    _INSERT.run_many(connection, [_write_row(event, traceparent) for event in events])
 
 
-def record_events(connection: Connection, events: Sequence[TaskEvent]) -> None:
-    """Record the events of one change, in this order; as `record_event` does for one."""
-    _INSERT.run_many(connection, [_write_row(event) for event in events])
-
-
-def _write_row(event: TaskEvent, traceparent: str | None = None) -> dict[str, Any]:
+def _write_row(event: TaskEvent, traceparent: str | None) -> dict[str, Any]:
     return {
         "event_id": event.event_id,
         "event_type": event.event_type.value,
@@ -133,7 +128,7 @@ def claim_events(
     published: the claim may be sent once all of them have arrived.
     """
     if not in_flight:
-        few = connection.execute(_FEW).all()
+        few = _FEW.all(connection)
         if len(few) < FEW:
             return [_to_outgoing(row) for row in _first_per_task(few, now, limit)]
     parameters = {"in_flight": [each.event_id for each in in_flight]}
@@ -178,8 +173,7 @@ def _to_outgoing(row: Any) -> Outgoing:
 
 def mark_published(connection: Connection, event_ids: Sequence[str], now: str) -> None:
     """Mark events as published."""
-    if event_ids:
-        connection.execute(_MARK, {"keys": list(event_ids), "at": now})
+    _MARK.run_many(connection, [{"key": event_id, "at": now} for event_id in event_ids])
 
 
 def delay_event(connection: Connection, event_id: str, error: str, next_at: str | None, parked_at: str | None) -> None:
@@ -245,7 +239,7 @@ def list_published(connection: Connection, after: int, limit: int) -> PublishedP
 
 def has_pending(connection: Connection) -> bool:
     """Return whether any event is pending, including those that wait for their next attempt."""
-    return connection.execute(_ANY_PENDING).first() is not None
+    return _ANY_PENDING.first(connection) is not None
 
 
 def count_backlog(connection: Connection) -> tuple[int, int]:

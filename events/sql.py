@@ -1,11 +1,25 @@
 """SQL helpers: Core tables, the inserts of the hot path, and expressions that differ between SQLite and PostgreSQL."""
 
+import re
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections import namedtuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import sha256
-from typing import Any, cast
+from types import MappingProxyType
+from typing import Any, NamedTuple, cast
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Insert, Integer, Table, text
+from sqlalchemy import (
+    BigInteger,
+    ClauseElement,
+    ColumnElement,
+    Connection,
+    Insert,
+    Integer,
+    Select,
+    Table,
+    Update,
+    text,
+)
 from sqlalchemy.exc import DBAPIError, PendingRollbackError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
@@ -14,6 +28,8 @@ from sqlmodel import SQLModel
 RowNumber = BigInteger().with_variant(Integer(), "sqlite")
 """The type of a row number that the database assigns: 64 bits on both, as SQLite's INTEGER has."""
 
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+"""The parameters of a statement that takes none."""
 Conflict = Callable[[Any], Any]
 READS_NUMBERS = "reads_numbers"
 """The execution option of a statement that reads row numbers and nothing of the rows."""
@@ -46,6 +62,23 @@ def execute_raw(connection: Connection, sql: str, parameters: tuple[Any, ...] = 
     return connection.exec_driver_sql(sql, parameters).rowcount
 
 
+def execute_many(connection: Connection, sql: str, parameters: list[tuple[Any, ...]]) -> None:
+    """Execute one statement verbatim once for each of several parameters."""
+    if connection.dialect.name == "sqlite":
+        driver: Any = connection.connection.driver_connection
+        driver.executemany(sql, parameters)
+    else:
+        connection.exec_driver_sql(sql, parameters)
+
+
+def fetch_raw(connection: Connection, sql: str, parameters: tuple[Any, ...]) -> Sequence[Any]:
+    """Return the rows of one query taken verbatim, on SQLite straight through the driver."""
+    if connection.dialect.name == "sqlite":
+        driver: Any = connection.connection.driver_connection
+        return cast("list[Any]", driver.execute(sql, parameters).fetchall())
+    return connection.exec_driver_sql(sql, parameters).all()
+
+
 _OWN_FAULTS = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError, sqlite3.InterfaceError)
 # Classes of SQLSTATE (PostgreSQL, appendix A): connection, transaction, conflict, resources, lock, server, disk.
 _STORAGE_STATES = ("08", "25", "40", "53", "55", "57", "58", "XX")
@@ -64,6 +97,29 @@ def is_storage_fault(error: BaseException) -> bool:
     return (getattr(cause, "sqlstate", None) or "").startswith(_STORAGE_STATES)
 
 
+class _Compiled(NamedTuple):
+    """A statement as a driver takes it: its text, and for each parameter its name and the value from the statement."""
+
+    sql: str
+    order: tuple[tuple[str, Any], ...]
+
+    def bind(self, given: Mapping[str, Any]) -> tuple[Any, ...]:
+        """Return the parameters in the statement's order."""
+        return tuple([given.get(name, value) for name, value in self.order])
+
+
+def _compile(statement: ClauseElement, connection: Connection, names: Iterable[str] | None) -> _Compiled:
+    compiled: Any = statement.compile(dialect=connection.dialect, column_keys=None if names is None else list(names))
+    return _Compiled(compiled.string, tuple((name, compiled.params[name]) for name in compiled.positiontup or ()))
+
+
+_VALUES = re.compile(r"VALUES \(([^()]*)\)")
+
+
+def _unnest(values: re.Match[str]) -> str:
+    return f"SELECT * FROM unnest({values[1].replace(',', '[],')}[])"  # noqa: S608  # the compiler's own text
+
+
 class HotInsert:
     """An INSERT that is compiled once per dialect and set of columns.
 
@@ -74,32 +130,43 @@ class HotInsert:
     def __init__(self, statement: Insert | Conflict) -> None:
         self._statement = statement
         self._made: dict[str, Insert] = {}
-        self._compiled: dict[tuple[str, ...], tuple[str, tuple[str, ...]]] = {}
+        self._compiled: dict[tuple[str, ...], _Compiled] = {}
 
     def run(self, connection: Connection, row: dict[str, Any]) -> int:
         """Insert one row, keyed by column names; return 1, or 0 if a conflict kept the existing row."""
+        known = self._find(connection, row)
+        return execute_raw(connection, known.sql, tuple([row[name] for name, _ in known.order]))
+
+    def run_many(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+        """Insert several rows with the same columns in their order, in one call of the driver."""
+        if len(rows) == 1:
+            self.run(connection, rows[0])
+        elif rows and is_sqlite(connection):
+            known = self._find(connection, rows[0])
+            execute_many(connection, known.sql, [tuple([row[name] for name, _ in known.order]) for row in rows])
+        elif rows:
+            self._insert_columns(connection, rows)
+
+    def find_new(self, connection: Connection, rows: Sequence[dict[str, Any]], key: str) -> set[Any]:
+        """Insert several rows with the same columns; return the values of `key` of those that no conflict kept out."""
+        if len(rows) == 1 or is_sqlite(connection):
+            return {row[key] for row in rows if self.run(connection, row)}
+        returned = self._insert_columns(connection, rows, f" RETURNING {key}").all() if rows else []
+        return {value for (value,) in returned}
+
+    def _insert_columns(self, connection: Connection, rows: Sequence[dict[str, Any]], more: str = "") -> Any:
+        """Insert several rows by one statement of PostgreSQL that takes a list for each column."""
+        known = self._find(connection, rows[0])
+        lists = _VALUES.sub(_unnest, known.sql, count=1)
+        given = tuple([row[name] for row in rows] for name, _ in known.order)
+        return connection.exec_driver_sql(lists + more, given)
+
+    def _find(self, connection: Connection, row: dict[str, Any]) -> _Compiled:
         key = (connection.dialect.name, *row)
         known = self._compiled.get(key)
         if known is None:
-            compiled = self._make(connection).compile(dialect=connection.dialect, column_keys=list(row))
-            known = self._compiled[key] = (compiled.string, tuple(compiled.positiontup or ()))
-        sql, order = known
-        return execute_raw(connection, sql, tuple([row[name] for name in order]))
-
-    def run_many(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-        """Insert several rows with the same columns, on SQLite in one call of the driver."""
-        if len(rows) < 2 or not is_sqlite(connection):
-            for row in rows:
-                self.run(connection, row)
-            return
-        self.run(connection, rows[0])
-        sql, order = self._compiled[(connection.dialect.name, *rows[0])]
-        driver: Any = connection.connection.driver_connection
-        driver.executemany(sql, [tuple([row[name] for name in order]) for row in rows[1:]])
-
-    def run_all(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-        """Insert several rows with the same columns."""
-        connection.execute(self._make(connection), rows)
+            known = self._compiled[key] = _compile(self._make(connection), connection, row)
+        return known
 
     def _make(self, connection: Connection) -> Insert:
         name = connection.dialect.name
@@ -110,6 +177,88 @@ class HotInsert:
             # No caller needs the new row number: inline avoids RETURNING.
             self._made[name] = cast("Insert", statement.inline())
         return self._made[name]
+
+
+class HotUpdate:
+    """An UPDATE that is compiled once per dialect and goes straight to the driver; its values need no conversion."""
+
+    def __init__(self, statement: Update) -> None:
+        self.statement = statement
+        self._compiled: dict[str, _Compiled] = {}
+
+    def run(self, connection: Connection, given: Mapping[str, Any]) -> int:
+        """Execute the statement, with values by the names of its parameters; return how many rows it touched."""
+        known = self._find(connection)
+        return execute_raw(connection, known.sql, known.bind(given))
+
+    def run_many(self, connection: Connection, given: Sequence[Mapping[str, Any]]) -> None:
+        """Execute the statement once for each of several parameters, in one call of the driver."""
+        if given:
+            known = self._find(connection)
+            execute_many(connection, known.sql, [known.bind(each) for each in given])
+
+    def _find(self, connection: Connection) -> _Compiled:
+        known = self._compiled.get(connection.dialect.name)
+        if known is None:
+            known = self._compiled[connection.dialect.name] = _compile(self.statement, connection, None)
+        return known
+
+
+_Conversion = tuple[int, Callable[[Any], Any]]
+"""The place of a column whose values the driver gives in another form, and SQLAlchemy's conversion of them."""
+
+
+class HotQuery:
+    """A SELECT that is compiled once per dialect and goes straight to the driver; no parameter stands for a list.
+
+    A connection that narrows what it is given narrows it too. A listener to a connection's statements does not hear of
+    it.
+    """
+
+    def __init__(self, statement: Select[Any]) -> None:
+        self.statement = statement
+        names = statement.selected_columns.keys()
+        self._make_row: Callable[[Iterable[Any]], Any] = cast("Any", namedtuple)("HotRow", names, rename=True)._make  # noqa: PYI024  # its fields are the columns
+        self._compiled: dict[str, tuple[_Compiled, list[_Conversion]]] = {}
+
+    def all(self, connection: Connection, given: Mapping[str, Any] = NOTHING) -> list[Any]:
+        """Return all rows as named tuples."""
+        if type(connection) is not Connection:
+            return list(connection.execute(self.statement, dict(given)))
+        name = connection.dialect.name
+        known = self._compiled.get(name)
+        if known is None:
+            known = self._compiled[name] = (
+                _compile(self.statement, connection, None),
+                self._find_conversions(connection),
+            )
+        compiled, conversions = known
+        rows = fetch_raw(connection, compiled.sql, compiled.bind(given))
+        if not conversions:
+            return [self._make_row(row) for row in rows]
+        return [self._convert(row, conversions) for row in rows]
+
+    def first(self, connection: Connection, given: Mapping[str, Any] = NOTHING) -> Any:
+        """Return the first row as a named tuple; None if there is none."""
+        rows = self.all(connection, given)
+        return rows[0] if rows else None
+
+    def scalar(self, connection: Connection, given: Mapping[str, Any] = NOTHING) -> Any:
+        """Return the first column of the first row; None if there is none."""
+        rows = self.all(connection, given)
+        return rows[0][0] if rows else None
+
+    def _find_conversions(self, connection: Connection) -> list[_Conversion]:
+        dialect = connection.dialect
+        types = [column.type.dialect_impl(dialect) for column in self.statement.selected_columns]
+        found = [each.result_processor(dialect, None) for each in types]
+        return [(place, convert) for place, convert in enumerate(found) if convert is not None]
+
+    def _convert(self, row: Iterable[Any], conversions: list[_Conversion]) -> Any:
+        values = list(row)
+        for place, convert in conversions:
+            values[place] = convert(values[place])
+        return self._make_row(values)
 
 
 def _insert_of(dialect: str) -> Any:

@@ -13,7 +13,7 @@ from xdist.remote import Producer  # type: ignore[import-untyped]  # it ships no
 
 from infra.live.guard import PR_SET_PDEATHSIG
 from infra.live.programs import ToolsMissing
-from tests.ownership import UNOWNED, watch_statements
+from tests.ownership import UNOWNED, judge_hot_statements, watch_statements
 from tests.plans import WALKS, watch_plans
 from tests.postgres import Cluster
 from tests.scheduling import ModuleScheduling, put_live_first
@@ -30,6 +30,7 @@ def pytest_configure(config: pytest.Config) -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
     watch_statements()
     watch_plans()
+    judge_hot_statements()
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ModuleScheduling:

@@ -120,6 +120,7 @@ async def play(world: Stage, call: Call, scenario: Scenario) -> tuple[list[Any],
     events = await world.events()
     for event in events:
         event.pop("traceparent", None)
+        event.pop("traceid", None)
         assert event["data"]["data"].pop("actor")["kind"] in ("person", "agent", "scheduler")
         event["data"]["data"].pop("request_id", None)
     return answers, events, effects

@@ -7,7 +7,7 @@ from sqlalchemy import bindparam, func, select, update
 
 from events.catalog import EventType
 from events.instants import read_instant, shorten_instant, write_instant
-from events.sql import table_of
+from events.sql import HotQuery, table_of
 from todo.record.changes import emit
 from todo.record.models import User
 from todo.record.places import load_places
@@ -67,7 +67,7 @@ _STOP = (
     .values(ring_at=None)
 )
 _NAG = select(_U.c.nag_minutes).where(_U.c.id == bindparam("owner"))
-_NEXT = select(func.min(REMINDER.c.ring_at)).where(REMINDER.c.ring_at.is_not(None))
+_NEXT = HotQuery(select(func.min(REMINDER.c.ring_at)).where(REMINDER.c.ring_at.is_not(None)))
 
 
 def fire_due(work: Work, limit: int = 250) -> int:
@@ -114,7 +114,7 @@ def ring_again(work: Work, limit: int = 250) -> int:
 
 def next_ring_at(work: Work) -> str | None:
     """Return when a reminder rings again next; None if none does."""
-    at: str | None = work.connection.execute(_NEXT).scalar_one()
+    at: str | None = _NEXT.scalar(work.connection)
     return at
 
 

@@ -22,7 +22,7 @@ from app.service import Service, migrate_database, open_service
 from app.settings import load_settings
 from events.catalog import EventType, TaskEvent
 from events.instants import write_instant
-from events.outbox import count_backlog, has_pending, record_event
+from events.outbox import count_backlog, has_pending, record_events
 from todo.errors import StorageUnavailable
 from todo.requests.schemas import CreateTask
 from todo.tasks.tasks import create_task
@@ -134,7 +134,7 @@ def _cut(events: Iterator[TaskEvent]) -> Iterator[list[TaskEvent]]:
 
 def _record(connection: Connection, events: list[TaskEvent]) -> None:
     for event in events:
-        record_event(connection, event)
+        record_events(connection, [event])
 
 
 async def serve() -> None:

@@ -1,7 +1,13 @@
 """The rows of a benchmark: a measured value, its ratio to a base, and whether it meets its target."""
 
+import os
+import platform
+import sqlite3
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -73,6 +79,44 @@ def pick(values: Sequence[float], share: float) -> float:
     """Return the quantile of unsorted values: `pick(times, 0.99)` is their p99."""
     ordered = sorted(values)
     return ordered[min(int(len(ordered) * share), len(ordered) - 1)]
+
+
+_PREFACE = """# Benchmarks
+
+Written by `python3 run.py bench --write docs/benchmarks.md`: all of it measured in one run, in turns with servers that
+do nothing. Ratios travel from machine to machine, values do not.
+"""
+
+
+def write_rows(rows: Sequence[Row], note: str, at: datetime) -> str:
+    """Return the rows as a Markdown document that names the machine."""
+    lines = [
+        _PREFACE,
+        f"{at:%Y-%m-%d}; {describe_machine()}.",
+        *(["", note] if note else []),
+        "",
+        "| what | value | | ratio | of | target | met |",
+        "|---|--:|---|--:|---|---|---|",
+    ]
+    for row in rows:
+        ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
+        met = "" if row.met is None else "yes" if row.met else "**no**"
+        cells = (row.name, f"{row.value:,.2f}", row.unit, ratio, row.ratio_to or "", row.target or "", met)
+        lines.append(f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def describe_machine() -> str:
+    """Return processor, memory and the versions that matter, in one line."""
+    cores, pages = os.cpu_count() or 1, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    model = platform.processor() or platform.machine()
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
+            if line.startswith("model name"):
+                model = line.partition(":")[2].strip()
+                break
+    versions = f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {platform.system()}"
+    return f"{cores} x {model}, {pages / 2**30:.0f} GiB, {versions}"
 
 
 def show_rows(rows: Sequence[Row], note: str = "") -> None:

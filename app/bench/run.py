@@ -7,11 +7,15 @@ import tempfile
 from pathlib import Path
 
 from app.bench.callers.alone import measure_callers
+from app.bench.callers.postgres import measure_on_postgres
 from app.bench.calls import measure_calls
 from app.bench.chat import measure_chatting
 from app.bench.doors import measure_doors
 from app.bench.full_file import fill_file
 from app.bench.idle import measure_idling
+from app.bench.keeping.moved import measure_moving
+from app.bench.keeping.seen import measure_seen
+from app.bench.keeping.small import measure_retention
 from app.bench.reach import measure_reach
 from app.bench.reactions import measure_reactions
 from app.bench.rows import Row
@@ -37,6 +41,9 @@ class Plan:
         self.waiting, self.series = (2_000, 200) if tiny else (20_000, 2_000) if quick else (1_000_000, 100_000)
         self.burst = 20 if tiny else 200 if quick else 1_000
         self.reaches = not tiny
+        self.brought = 300 if tiny else 2_000 if quick else 50_000
+        self.megabytes = 2 if tiny else 20 if quick else 200
+        self.removed = 600 if tiny else 2_000 if quick else 20_000
         self.turns = 3 if tiny else 20 if quick else 200
         self.note = "A quick run: its figures do not count." if quick else ""
 
@@ -45,7 +52,8 @@ async def measure_all(plan: Plan) -> list[Row]:
     """Measure everything and leave nothing behind."""
     with tempfile.TemporaryDirectory(prefix="evolution-todo-bench-") as folder:
         root = _let_traverse(Path(folder))
-        for name in ("few", "many", "held", "whole", "paced", "idle", "scheduling", "reach", "chat"):
+        seen = ("traces", "traces0.05", "traces1")
+        for name in ("few", "many", "held", "whole", "paced", "idle", "scheduling", "reach", "chat", "postgres", *seen):
             (root / name).mkdir()
         few, many = root / "few/todo.db", root / "many/todo.db"
         _say(f"filling a file with {plan.many} tasks")
@@ -73,8 +81,15 @@ async def measure_all(plan: Plan) -> list[Row]:
         rows += await asyncio.to_thread(measure_safety, root / "safety.db", max(plan.repeats // 10, 1))
         _say("doors")
         rows += await measure_doors(root / "doors", plan.rounds, plan.repeats)
-        _say("second wall")
+        _say("metrics and traces")
+        rows += await measure_seen(root, plan.rounds, plan.seconds)
+        _say("retention")
+        rows += await measure_retention(root / "retention", plan.removed)
+        _say("in and out")
+        rows += await measure_moving(root / "moving", plan.brought, plan.megabytes)
+        _say("PostgreSQL")
         try:
+            rows += await measure_on_postgres(root / "postgres", plan.rounds, plan.seconds)
             rows += await measure_second_wall(root / "second-wall", plan.few, plan.rounds, plan.repeats)
         except ToolsMissing as missing:
             _say(f"left out: {missing}")

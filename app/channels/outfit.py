@@ -3,13 +3,19 @@
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from app.channels.apprise import AppriseCarrier, is_installed
 from app.channels.carrier import Carrier
 from app.channels.keys import ServiceKeys
 from app.guarded_client import GuardedClient
 from app.settings import Settings
 from events.ports import Clock
-from todo.channels.links import write_link
+from todo.channels.links import RINGING, write_link
 from todo.channels.queue import Parcel
+
+_WANTS = {
+    "email": "The operator sets TODO_SMTP_URL and TODO_SMTP_FROM.",
+    "apprise": "The operator sets TODO_APPRISE_TARGETS.",
+}
 
 
 @dataclass(slots=True)
@@ -25,7 +31,19 @@ class Outfit:
     @property
     def kinds(self) -> list[str]:
         """The kinds of channels that this service can serve."""
-        return ["ntfy", "webhook", "webpush", *(["email"] if self.settings.smtp_url else [])]
+        more = {"email": bool(self.settings.smtp_url), "apprise": bool(self.targets)}
+        return ["ntfy", "webhook", "webpush", *(kind for kind, is_there in more.items() if is_there)]
+
+    @property
+    def targets(self) -> list[str]:
+        """The names of the operator's targets for Apprise; none where it is not installed."""
+        return sorted(self.settings.targets) if self.settings.apprise_targets and is_installed() else []
+
+    def say_missing(self, kind: str) -> str:
+        """Return what is to be done about a kind that this service does not have."""
+        if kind == "apprise" and self.settings.apprise_targets:
+            return "The operator installs the extra: pip install 'evolution-todo[apprise]'."
+        return _WANTS.get(kind, "Take another kind.")
 
     async def find(self, kind: str) -> Carrier | None:
         """Return the carrier of a kind; None for one that is not set up."""
@@ -41,7 +59,7 @@ class Outfit:
 
     async def link(self, parcel: Parcel) -> str:
         """Return the address of the page on which a person answers a ring; "" for anything else."""
-        if parcel.what != "ring" or parcel.number is None:
+        if parcel.what not in RINGING or not parcel.reminder_id or parcel.number is None:
             return ""
         return f"{self.settings.url}/act/{write_link(await self.find_link_key(), parcel.number, parcel.id)}"
 
@@ -65,6 +83,8 @@ class Outfit:
 
             url, sender = self.settings.smtp_url or "", self.settings.smtp_from or ""
             return EmailCarrier(Server.read(url), sender, self.clock)
+        if kind == "apprise":
+            return AppriseCarrier(self.settings.targets)
         from app.channels.webpush import Vapid, WebpushCarrier
 
         return WebpushCarrier(self.client, self.clock, Vapid.read(await self._find_pem()), self._name_contact())

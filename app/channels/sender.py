@@ -14,6 +14,7 @@ from app.storage.port import Database
 from events.instants import read_instant, write_instant
 from events.ports import Clock
 from todo.channels.queue import (
+    Busy,
     Parcel,
     end_channel,
     find_next,
@@ -28,7 +29,8 @@ from todo.channels.queue import (
 log = logging.getLogger(__name__)
 
 MOST_AT_ONCE = 256
-"""Channels that are sent to at once; a person has at most twenty, so that receivers that hang leave room for others."""
+"""Channels that are sent to at once; a person has at most twenty and a receiver at most 32, so that those that hang
+leave room for all others."""
 BEGUN_WITHIN = timedelta(seconds=10)
 """How long after they were taken the deliveries of a channel are begun; their lease lasts longer than any attempt."""
 GRACE_SECONDS = 1.0
@@ -54,18 +56,21 @@ class Sender:
     on_failure: Callable[[], None] = lambda: None
     """Lets open pages look: a failure may be the one of which its person hears."""
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    _receivers: dict[str, str] = field(default_factory=dict)
+    """The receiver of each channel that is sent to now."""
 
     async def step(self) -> int:
         """Begin what is due, up to a bound; return how many deliveries were taken."""
         room = MOST_AT_ONCE - len(self._tasks)
         if room <= 0 or not await self._is_due():
             return 0
-        now, busy = self.clock.now(), list(self._tasks)
+        now, busy = self.clock.now(), Busy(self._receivers)
         batches = await self.database.write(lambda connection: take_due(connection, now, room, busy))
         for batch in batches:
             channel_id = batch[0].channel_id
             task = asyncio.create_task(self._carry(batch), name=f"channel {batch[0].kind}")
             self._tasks[channel_id] = task
+            self._receivers[channel_id] = batch[0].receiver
             task.add_done_callback(partial(self._end, channel_id))
         return sum(len(batch) for batch in batches)
 
@@ -153,9 +158,9 @@ class Sender:
         return at is not None and at <= write_instant(self.clock.now())
 
     async def _find_next(self) -> str | None:
-        busy = list(self._tasks)
+        busy = Busy(self._receivers)
         return await self.database.read(lambda connection: find_next(connection, busy))
 
     def _end(self, channel_id: str, _task: asyncio.Task[None]) -> None:
-        del self._tasks[channel_id]
+        del self._tasks[channel_id], self._receivers[channel_id]
         self.wake()

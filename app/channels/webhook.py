@@ -8,7 +8,7 @@ from hashlib import sha256
 from app.channels.addresses import check_address
 from app.channels.carrier import Outcome, judge_answer
 from app.guarded_client import GuardedClient, Unreachable
-from events.cloudevent import CONTENT_TYPE
+from events.cloudevent import CONTENT_TYPE, find_trace
 from events.instants import read_instant, write_instant
 from events.ports import Clock
 from todo.channels.channels import Given
@@ -46,6 +46,8 @@ class WebhookCarrier:
         )
         if link:
             headers["todo-link"] = link
+        if (trace := find_trace(parcel.payload)) is not None:
+            headers["traceparent"] = trace.traceparent
         try:
             return judge_answer(await self.client.call("POST", parcel.address, headers, body), ends=(410,))
         except Unreachable as failure:

@@ -3,6 +3,7 @@
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -143,7 +144,12 @@ def _write_message(parcel: Parcel, link: str) -> dict[str, Any]:
 
 def _read_keys(secrets: Any) -> tuple[bytes, bytes]:
     """Return the browser's public key and its shared secret; raises `ValueError`."""
-    public, secret = _read64(secrets.get("p256dh", "")), _read64(secrets.get("auth", ""))
+    return _read_pair(secrets.get("p256dh", ""), secrets.get("auth", ""))
+
+
+@lru_cache(maxsize=1_024)
+def _read_pair(public_text: str, secret_text: str) -> tuple[bytes, bytes]:
+    public, secret = _read64(public_text), _read64(secret_text)
     if len(public) != 65 or len(secret) != 16:
         raise ValueError("not of their length")
     # A point that is not on the curve is refused here.

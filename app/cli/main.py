@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
 
 import typer
@@ -191,15 +192,21 @@ def bench(
     ] = False,
     quick: Annotated[bool, typer.Option("--quick", help="Only show that it runs; the figures do not count.")] = False,
     live: Annotated[bool, typer.Option("--live", help="The real chain, beside raw daprd, with outages.")] = False,
+    write: Annotated[Path | None, typer.Option("--write", help="Also write the table to a Markdown file.")] = None,
 ) -> None:
     """Measure this machine: every surface beside a server that does nothing; exit code 1 if a target is missed."""
     if live:
         _call_live(lambda: _bench_live(as_json=as_json, quick=quick))
         return
+    from app.bench.rows import write_rows
     from app.bench.run import Plan, measure_all
+    from app.system import SystemClock
 
     plan = Plan(quick=quick)
-    _print_rows(run_program(measure_all(plan)), plan.note, as_json=as_json)
+    rows = run_program(measure_all(plan))
+    if write is not None:
+        write.write_text(write_rows(rows, plan.note, SystemClock().now()), "utf-8")
+    _print_rows(rows, plan.note, as_json=as_json)
 
 
 def _bench_live(*, as_json: bool, quick: bool) -> None:

@@ -6,7 +6,7 @@ from pydantic_core import from_json, to_json
 from sqlalchemy import Connection, delete, select
 
 from events.catalog import SOURCE
-from events.inbox import InboxEntry, first_time
+from events.inbox import InboxEntry, find_new
 from events.sql import table_of
 
 CONSUMER = "doctor"
@@ -36,7 +36,7 @@ def read_probe(body: bytes) -> str | None:
 
 def note_probe(connection: Connection, probe_id: str, now: str) -> None:
     """Record the arrival of a probe."""
-    first_time(connection, CONSUMER, probe_id, now)
+    find_new(connection, CONSUMER, [probe_id], now)
 
 
 def has_arrived(connection: Connection, probe_id: str) -> bool:

@@ -3,11 +3,11 @@
 import secrets
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, TypeVar
 
 import asyncpg  # type: ignore[import-untyped]  # it ships no types
 import httpx2
@@ -24,6 +24,8 @@ from infra.live.postgres import Postgres
 from infra.live.programs import LiveError, Program, run_guarded, wait_until
 from infra.live.resources import PRODUCT
 from infra.live.sidecar import App, Daprd
+
+T = TypeVar("T")
 
 START_SECONDS = 60.0
 PUBLISHED_SECONDS = 30.0
@@ -90,6 +92,8 @@ class Arena:
         self.acknowledged: list[Acknowledged] = []
         self.refused: list[str] = []
         self.records: list[Record] = []
+        self.unsent: list[str] = []
+        self.sent_twice: list[str] = []
         self.app_token = secrets.token_urlsafe(12)
         self.replicas: list[Replica] = []
         self._roles = tuple(roles)
@@ -174,6 +178,7 @@ class Arena:
             "TODO_HOST": "127.0.0.1",
             "TODO_PORT": str(port),
             "TODO_ZONE": "UTC",
+            "TODO_CHANNELS_ALLOW": "http,private",
             "APP_API_TOKEN": self.app_token,
             "DAPR_API_TOKEN": dapr_token,
         }
@@ -214,6 +219,32 @@ class Arena:
             raise LiveError(f"refused: {tally.refused}")
         return answer
 
+    def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Make a call that changes no task, by the first replica that answers; return the answer."""
+        answers: list[httpx2.Response] = []
+
+        def ask() -> bool:
+            for url in self.urls:
+                with suppress(httpx2.TransportError):
+                    answer = httpx2.request(method, f"{url}/api{path}", json=body, timeout=10, trust_env=False)
+                    if answer.is_success:
+                        answers.append(answer)
+                        return True
+            return False
+
+        wait_until(ask, START_SECONDS, f"{method} {path} is answered")
+        found: dict[str, Any] = answers[0].json() if answers[0].content else {}
+        return found
+
+    def enter(self, part: AbstractContextManager[T]) -> T:
+        """Open what ends with the arena, and return it."""
+        return self._stack.enter_context(part)
+
+    def note_deliveries(self, unsent: Sequence[str], sent_twice: Sequence[str]) -> None:
+        """Note what went wrong with a channel, for the next check."""
+        self.unsent += unsent
+        self.sent_twice += sent_twice
+
     def drive(self, chance: Chance, writers: int = 4, pace: float = 10.0, urls: Sequence[str] = ()) -> Driver:
         """Return a driver of these addresses, by default all; `keep` adds its tally to the arena's."""
         return Driver(urls or self.urls, chance, writers, pace)
@@ -240,9 +271,12 @@ class Arena:
         self.wait_published()
         self.wait_seen()
         self.records += self.reader.read_new()
-        return examine(
+        found = examine(
             self.acknowledged, self.ledger.read_committed(), self.records, self.ledger.read_effects(), self.style
         )
+        found.lost += self.unsent
+        found.effects += self.sent_twice
+        return found
 
     @staticmethod
     def _ask(question: Callable[[], int]) -> int:

@@ -114,6 +114,11 @@ class Ledger:
         """Return the number of rows of a table."""
         return int(self.ask(f"SELECT count(*) FROM {table}")[0][0])  # noqa: S608  # our own words
 
+    def list_events(self, event_type: str, since: str, until: str) -> list[str]:
+        """Return the ids of the events of a type that were recorded between two instants."""
+        statement = "SELECT event_id FROM outbox_entry WHERE event_type = $1 AND recorded_at BETWEEN $2 AND $3"
+        return [row[0] for row in self.ask(statement, event_type, since, until)]
+
     def list_parked(self) -> set[str]:
         """Return the ids of the tasks that have a parked event."""
         return {row[0] for row in self.ask("SELECT task_id FROM outbox_entry WHERE parked_at IS NOT NULL")}

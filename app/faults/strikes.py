@@ -10,6 +10,7 @@ import asyncpg  # type: ignore[import-untyped]  # it ships no types
 import httpx2
 
 from app.faults.arena import Arena, Replica
+from app.faults.deliveries import trouble_receiver
 from app.faults.topic_reader import move_past
 from app.system import SystemClock
 from events.catalog import EventType, name_topic
@@ -352,6 +353,10 @@ FAULTS = (
     Fault("records passed over", pass_over, 1, 3),
     Fault("clock an hour ahead", move_clock("+3600"), 2, 5, find_trouble=_find_no_faketime),
     Fault("clock an hour behind", move_clock("-3600"), 2, 5, find_trouble=_find_no_faketime),
+    Fault("receiver answers 500", trouble_receiver("fails")),
+    Fault("receiver hangs", trouble_receiver("hangs"), 2, 8),
+    Fault("receiver's answers lost", trouble_receiver("loses")),
+    Fault("app killed between sending and marking", trouble_receiver("holds", kills=True), 0.2, 1, serves=False),
     Fault("database's disk full", fill_disk, 1, 4, serves=False, find_trouble=disk.find_trouble),
 )
 """Every fault that can be struck on processes of one machine."""

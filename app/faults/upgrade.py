@@ -12,7 +12,7 @@ from infra.live.programs import LiveError
 ROLES = ("api", "api", "worker", "worker")
 DRAINED_SECONDS = 0.5
 """Between the end of new calls and SIGTERM; in Kubernetes `preStop` waits for longer."""
-SEEN_SECONDS = 300.0
+SEEN_SECONDS = 900.0
 """Until all consumers have reacted: members of a consumer group come and go at every step, and each time Kafka waits
 for all of them, up to a minute; what is not brought within a minute is delivered from the outbox."""
 WARM_SECONDS = 1.0

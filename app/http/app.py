@@ -50,7 +50,6 @@ from app.service import Service, read_version
 from app.settings import Settings
 from app.system import draw_secret
 from app.watch.refusals import RefusalLog
-from todo.activity.reactions import REACTIONS
 
 DESCRIPTION = (
     "Tasks, reminders and recurring tasks: every change is saved once, published once, and reacted to the same from "
@@ -107,6 +106,8 @@ def build_app(service: Service, *, background: bool = True, models: dict[str, Ch
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        # Its own spans hold paths and queries, and with them secrets and people's words.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.asks_who = service.door is not None
     app.state.end_streams = end_streams
@@ -122,7 +123,8 @@ def build_app(service: Service, *, background: bool = True, models: dict[str, Ch
             service.feed_wakeup.notify()
             service.sender.wake()
 
-        reception = Reception(service.database, REACTIONS, service.store.clock, on_reaction)
+        consumers = tuple(service.broker.consumers)
+        reception = Reception(service.database, consumers, service.store.clock, on_reaction)
         add_dapr_routes(app, reception, service.sidecar.pubsub, service.sidecar.style)
     add_health_routes(app, service)
     app.include_router(build_metrics_routes(service))
@@ -142,6 +144,9 @@ def _add_middleware(app: FastAPI, service: Service, mcp_app: ASGIApp) -> None:
     alone = service.door is None
     most = (MOST_ALONE, MOST_ALONE) if alone else (MOST_A_TOKEN, MOST_A_PERSON)
     app.add_middleware(StreamLimit, most_a_token=most[0], most_a_person=most[1])
+    if service.tracing.trace is not None:
+        # Inside the gate: strangers cause no spans.
+        app.add_middleware(service.tracing.follow_requests)
     if service.door is None or service.meter is None:
         app.add_middleware(LocalGate)
     else:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from events.sql import take_lock
 from todo.errors import StorageUnavailable
 
-HEAD = "0021"
+HEAD = "0023"
 """The newest revision; a test compares it with the scripts beside this file."""
 
 
@@ -130,5 +130,6 @@ def _upgrade(connection: Connection) -> None:
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent))
+    config.set_main_option("recursive_version_locations", "true")
     config.attributes["connection"] = connection
     command.upgrade(config, HEAD)

@@ -22,6 +22,7 @@ import "./settings/my-calendars.js";
 import "./settings/my-channels.js";
 import "./settings/my-clients.js";
 import "./settings/my-connections.js";
+import "./settings/my-transfer.js";
 import "./settings/my-settings.js";
 import "./settings/people-list.js";
 import "./settings/sign-in.js";

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, select, tuple_, update
 
-from app.retention.walks import WINDOW, Stride
+from app.retention.walks import Stride
 from events.instants import read_instant, write_instant
 from events.sql import WithoutIndex, table_of
 from todo.record.list_models import ChangeList
@@ -39,21 +39,21 @@ _PARTS = (
 )
 
 
-def walk_histories(connection: Connection, after: Any, now: str) -> Stride:
+def walk_histories(connection: Connection, after: Any, now: str, window: int) -> Stride:
     """Remove some old changes of one person with all their parts; tasks themselves stay as they are."""
     person = connection.execute(_NEXT, {"after": after or ""}).one_or_none()
     if person is None:
         return Stride(0, None)
     before = write_instant(read_instant(now) - timedelta(days=person.history_days))
-    ids = list(connection.execute(_OLD, {"user": person.id, "before": before, "limit": WINDOW // 2}).scalars())
+    ids = list(connection.execute(_OLD, {"user": person.id, "before": before, "limit": max(window // 2, 1)}).scalars())
     if not ids:
         return Stride(0, person.id)
     # A change of very many tasks goes item by item; from the first one on it cannot be undone any more.
     connection.execute(_SPENT, {"user": person.id, "ids": ids})
-    items = [tuple(item) for item in connection.execute(_ITEMS, {"ids": ids, "limit": WINDOW})]
+    items = [tuple(item) for item in connection.execute(_ITEMS, {"ids": ids, "limit": window})]
     if items:
         connection.execute(delete(_I).where(tuple_(_I.c.change_id, _I.c.task_id).in_(items)))
-    if len(items) == WINDOW:
+    if len(items) == window:
         return Stride(0, after or "")
     for parts in _PARTS:
         connection.execute(parts, {"user": person.id, "ids": ids})

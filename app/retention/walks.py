@@ -12,9 +12,6 @@ from events.outbox import OutboxEntry
 from events.positions import MAY_COME_LATE
 from events.sql import table_of
 
-WINDOW = 50
-"""Rows that one transaction looks at. Measured for events with their deliveries: 5 ms, 15 on a slow machine."""
-
 _O, _D, _I = table_of(OutboxEntry), table_of(Delivery), table_of(InboxEntry)
 _EVENTS: ColumnElement[Any] = bindparam("events", expanding=True)
 _REACTED = select(_I.c.event_id).where(
@@ -32,8 +29,8 @@ class Stride(NamedTuple):
     after: Any
 
 
-Walk = Callable[[Connection, Any, str], Stride]
-"""Looks at the rows after a key, None for the first ones, and removes those that are older than an instant."""
+Walk = Callable[[Connection, Any, str, int], Stride]
+"""Looks at so many rows after a key, None for the first ones, and removes those that are older than an instant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +49,11 @@ class TableWalk:
     choose: Callable[[Connection, Sequence[Any], str], list[Any]] | None = None
     """Chooses among the old rows; what belongs to the chosen ones goes with them."""
 
-    def __call__(self, connection: Connection, after: Any, before: str) -> Stride:
+    def __call__(self, connection: Connection, after: Any, before: str, window: int) -> Stride:
         """Take one step."""
         key = self.key
-        rows = connection.execute(self._look(), {"after": self.first if after is None else after}).all()
+        known = {"after": self.first if after is None else after, "window": window}
+        rows = connection.execute(self._look(), known).all()
         old = [row for row in rows if row.age < before]
         if not old:
             # The rows after these are younger still.
@@ -67,11 +65,11 @@ class TableWalk:
         chosen = old if self.choose is None else self.choose(connection, old, before)
         if chosen:
             connection.execute(delete(key.table).where(key.in_([row.key for row in chosen])))
-        return Stride(len(chosen), last if len(rows) == WINDOW else None)
+        return Stride(len(chosen), last if len(rows) == window else None)
 
     def _look(self) -> Select[Any]:
         found = select(self.key.label("key"), self.age.label("age"), *self.also)
-        return found.where(self.key > bindparam("after")).order_by(self.key).limit(WINDOW)
+        return found.where(self.key > bindparam("after")).order_by(self.key).limit(bindparam("window"))
 
 
 def build_outbox_walk(consumers: Sequence[str]) -> TableWalk:
@@ -97,13 +95,13 @@ def build_outbox_walk(consumers: Sequence[str]) -> TableWalk:
     )
 
 
-def walk_inbox(connection: Connection, after: Any, before: str) -> Stride:
+def walk_inbox(connection: Connection, after: Any, before: str, window: int) -> Stride:
     """Remove inbox entries whose event is gone, consumer by consumer, since their key begins with it."""
     consumer, event_id = after or ("", "")
     if not consumer:
         return Stride(0, _next_consumer(connection, ""))
     found = select(_I.c.event_id, _I.c.processed_at).where(_I.c.consumer == consumer, _I.c.event_id > event_id)
-    rows = connection.execute(found.order_by(_I.c.event_id).limit(WINDOW)).all()
+    rows = connection.execute(found.order_by(_I.c.event_id).limit(window)).all()
     old = [row.event_id for row in rows if row.processed_at < before]
     if not old:
         return Stride(0, _next_consumer(connection, consumer))

@@ -91,6 +91,9 @@ class DatabaseStore:
     watch_write: Callable[[], AbstractContextManager[None]] = nullcontext
     """Watches one write, until it is committed."""
 
+    trace: Callable[[], str | None] | None = None
+    """Returns the trace that a write belongs to, as its events carry it; None where nothing is traced."""
+
     def watch_call(self, operation: str, who: Who) -> AbstractContextManager[None]:
         """Return a context that watches one call."""
         return self.watch(operation, who.surface)
@@ -120,12 +123,15 @@ class DatabaseStore:
         """Run a query in one snapshot."""
         return await self._read(who, query, _person_of(who))
 
-    async def _read(self, who: Who, query: Callable[[Work], T], person: str | None) -> T:
+    async def read_apart(self, who: Who, query: Callable[[Work], T]) -> T:
+        """Run a long query in one snapshot while other calls go on."""
+        return await self._read(who, query, _person_of(who), apart=True)
+
+    async def _read(self, who: Who, query: Callable[[Work], T], person: str | None, *, apart: bool = False) -> T:
         now = self.clock.now()
+        read = self.database.read_apart if apart else self.database.read
         try:
-            return await self.database.read(
-                lambda connection: query(Work(connection, who, now, self.ids, reads_only=True)), person
-            )
+            return await read(lambda connection: query(Work(connection, who, now, self.ids, reads_only=True)), person)
         except StorageUnavailable as error:
             self.faults.note(now, error.text)
             raise
@@ -143,11 +149,12 @@ class DatabaseStore:
     def _prepare(self, who: Who, use_case: Callable[[Work], T]) -> Callable[[Connection], T]:
         now = self.clock.now()
         ids = _RepeatableIds(self.ids)
+        traceparent = None if self.trace is None else self.trace()
 
         def run(connection: Connection) -> T:
             ids.position = 0
             users = {} if self.user_cache is None else self.user_cache
-            return use_case(Work(connection, who, now, ids, users, guarded=self.guarded))
+            return use_case(Work(connection, who, now, ids, users, guarded=self.guarded, traceparent=traceparent))
 
         return run
 

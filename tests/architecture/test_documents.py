@@ -37,7 +37,7 @@ def test_the_models_are_what_the_migrations_make(tmp_path: Path) -> None:
 
 
 def test_head_is_the_newest_script() -> None:
-    names = sorted(path.name for path in (ROOT / "app/migrations/versions").glob("v*.py"))
+    names = sorted(path.name for path in (ROOT / "app/migrations/versions").rglob("v*.py"))
     assert names[-1].startswith(f"v{HEAD}_")
 
 
@@ -67,6 +67,7 @@ def test_a_file_of_the_first_schema_is_copied_and_brought_up_with_its_tasks(tmp_
     path = tmp_path / "old.db"
     config = Config()
     config.set_main_option("script_location", str(ROOT / "app/migrations"))
+    config.set_main_option("recursive_version_locations", "true")
     with create_engine(f"sqlite:///{path}").begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "0001")

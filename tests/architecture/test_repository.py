@@ -57,6 +57,7 @@ def test_locks_cover_what_the_project_asks_for() -> None:
     runtime, dev = read_pins("requirements.lock"), read_pins("requirements-dev.lock")
     tools = PYPROJECT["dependency-groups"]["dev"]
 
-    assert {normalise(requirement) for requirement in PYPROJECT["project"]["dependencies"]} <= runtime.keys()
+    asked = [*PYPROJECT["project"]["dependencies"], *PYPROJECT["project"]["optional-dependencies"]["traces"]]
+    assert {normalise(requirement) for requirement in asked} <= runtime.keys()
     assert {normalise(requirement) for requirement in tools} <= dev.keys()
     assert runtime.items() <= dev.items(), "the tests run on the versions that the product runs on"

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
+from sqlalchemy import text
 
 from tests.browser.axe import find_axe, judge
 from tests.browser.conftest import PHONE, Watch, Windows
@@ -151,6 +152,25 @@ def test_its_history_says_who_and_takes_back(page: Page, served: Served) -> None
     assert served.find("Dentist")["due"] == served.local_day(3)
     served.rest("DELETE", f"/tasks/{task['id']}")
     expect(page.locator("task-detail")).to_contain_text("This task is not there any more.")
+
+
+def test_what_is_older_in_its_history_is_forgotten(page: Page, served: Served) -> None:
+    task = served.add("Letter", notes="a secret")
+    for number in range(3):
+        served.rest("PATCH", f"/tasks/{task['id']}", {"notes": f"version {number}"})
+    old = text("UPDATE change SET at = '2026-01-02T03:04:05.000000Z' WHERE seq < 4")
+    served.write(lambda connection: connection.execute(old).rowcount)
+    detail = open_detail(page, "Letter")
+    entries = detail.locator(".history li")
+    expect(entries).to_have_count(4)
+    detail.get_by_text("Forget what is older …").click()
+    detail.get_by_role("combobox", name="Older than").select_option("a year")
+    detail.get_by_role("button", name="Forget it for good").click()
+    expect(foot(page)).to_contain_text("Nothing is older.")
+    detail.get_by_role("combobox", name="Older than").select_option("a month")
+    detail.get_by_role("button", name="Forget it for good").click()
+    expect(entries).to_have_count(1)
+    expect(foot(page)).to_contain_text("3 changes are forgotten")
 
 
 def test_a_series_is_read_skipped_paused_and_ended_there(page: Page, served: Served, watch: Watch) -> None:

@@ -141,13 +141,13 @@ class PushService:
 
 
 @contextmanager
-def run_push_service() -> Iterator[PushService]:
+def run_push_service(status: int = 201) -> Iterator[PushService]:
     service = PushService()
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             service.taken.append(self.rfile.read(int(self.headers["content-length"])))
-            self.send_response(201)
+            self.send_response(status)
             self.end_headers()
             service.came.release()
 

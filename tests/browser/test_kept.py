@@ -214,3 +214,36 @@ def test_answers_from_before_the_loss_do_not_say_that_the_network_is_back(window
     expect(row(page, "Call mum")).to_be_visible()
     page.wait_for_function("new Promise(done => setTimeout(() => done(true)))")
     expect(foot(page)).to_contain_text("Connection lost")
+
+
+def test_a_file_is_said_brought_in_with_its_progress_and_taken_back(page: Page, served: Served) -> None:
+    page.get_by_role("button", name="me", exact=True).click()
+    panel = page.locator("my-transfer")
+    lines = "\n".join(f"Line {number}" for number in range(90))
+    panel.get_by_label("A file of tasks").set_input_files(
+        {"name": "tasks.txt", "mimeType": "text/plain", "buffer": lines.encode()}
+    )
+    panel.get_by_role("button", name="Look at it").click()
+    expect(panel.get_by_role("status")).to_contain_text("90 tasks and 0 recurring ones. Nothing is changed yet.")
+    assert served.rest("GET", "/tasks")["total"] == 0
+    page.evaluate(
+        """() => {
+          window.seen = [];
+          new MutationObserver(() => {
+            const bar = document.querySelector("my-transfer progress");
+            if (bar) window.seen.push(bar.value);
+          }).observe(document.querySelector("my-transfer"), { subtree: true, childList: true, attributes: true });
+        }"""
+    )
+    panel.get_by_role("button", name="Bring them in").click()
+    expect(panel.get_by_role("status")).to_contain_text("It is done; undo takes all of it back.")
+    seen = page.evaluate("window.seen")
+    assert seen == sorted(seen)
+    assert 90 in seen
+    assert len(set(seen)) > 2, "more than nothing and all"
+    assert served.rest("GET", "/tasks")["total"] == 90
+    panel.get_by_role("button", name="Take it back").click()
+    page.wait_for_function("fetch('/api/tasks').then((answer) => answer.json()).then(({ total }) => total === 0)")
+    with page.expect_download() as download:
+        panel.get_by_role("link", name="Take everything of mine along").click()
+    assert download.value.suggested_filename == "tasks.jsonl"

@@ -45,6 +45,5 @@ async def dapr(tmp_path: Path, anyio_backend: str, storage: str) -> AsyncIterato
 def fragile(monkeypatch: pytest.MonkeyPatch) -> Fragile:
     react = Fragile()
     reactions = (Consumer("fragile", frozenset(EventType), react), *REACTIONS)
-    for module in ("app.http.app", "app.service"):
-        monkeypatch.setattr(f"{module}.REACTIONS", reactions)
+    monkeypatch.setattr("app.service.REACTIONS", reactions)
     return react

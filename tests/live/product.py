@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -74,7 +74,11 @@ class Product:
 
 @contextmanager
 def run_product(
-    chain: LiveChain, name: str, roles: Sequence[str] = ("all",), style: TopicStyle = "type"
+    chain: LiveChain,
+    name: str,
+    roles: Sequence[str] = ("all",),
+    style: TopicStyle = "type",
+    settings: Mapping[str, str] | None = None,
 ) -> Iterator[Product]:
     """Run the product on a new database, one process for each role, until the end of the block."""
     assert chain.postgres is not None
@@ -102,6 +106,7 @@ def run_product(
                 "TODO_ZONE": "Europe/Berlin",
                 "APP_API_TOKEN": TOKEN,
                 "DAPR_API_TOKEN": TOKEN,
+                **(settings or {}),
             }
             command = [sys.executable, "-P", "-m", "evolution_todo", "worker" if role == "worker" else "serve"]
             program = Program("product", [*command], folder, environment)

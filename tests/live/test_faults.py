@@ -22,12 +22,17 @@ GROUPS = {
     "clock": ["clock an hour ahead"],
     "clock back": ["clock an hour behind"],
 }
-# Minutes: Kafka starts again for each, or the outbox redelivers the records that the group has skipped.
+# Minutes: Kafka starts again for each, the outbox redelivers the records that the group has
+# skipped, or a channel waits for its next attempt.
 LONG_GROUPS = {
     "broker away": ["Kafka stopped", "Kafka hangs", "daprd started before Kafka"],
     "product in part": ["app killed", "rolling restart"],
     "limit": ["one event too large for Kafka"],
     "passed over": ["records passed over"],
+    "receivers": [
+        *("receiver answers 500", "receiver hangs", "receiver's answers lost"),
+        "app killed between sending and marking",
+    ],
 }
 HELD_SECONDS = 1.5
 LEAST_RATE = 0.25

@@ -21,12 +21,16 @@ from app.settings import REPOSITORY
 from app.system import SystemClock
 from events.catalog import EventType, TopicStyle, name_topic
 from infra.live.chain import LiveChain
-from tests.live.product import ExampleConsumer, Product, run_consumer, run_product, until
+from tests.collector import Collector
+from tests.live.product import ExampleConsumer, Product, ask, run_consumer, run_product, until
 from tests.scenario import Call, Scenario, call_rest, play
+from todo.activity.reactions import REACTIONS
 
-PROMISES = ("third-party",)
+PROMISES = ("third-party", "traces")
 
 SOON = "{soon}"
+TRACED = "http auto"
+"""The surface on which the product is traced."""
 # Seconds before a step stand for the next ring: time is real here, so the step waits for it. All other dates lie far
 # ahead, so that they are the same in each run.
 SCENARIO: Scenario = (
@@ -273,6 +277,21 @@ def test_a_third_party_receives_what_the_scenario_is_meant_to_say(expected: Play
     assert sorted(deleted) == [2, 2, 4, 5, 6]
 
 
+def check_traces(collector: Collector, product: Product, consumer: ExampleConsumer) -> None:
+    """Hold that one trace leads from the first call to the reactions, and over daprd and Kafka to the consumer."""
+    first = asyncio.run(product.read_outbox())[0]
+    (received,) = (event for event in ask(consumer.url)["events"] if event["id"] == first["id"])
+    assert received["traceparent"] == received["traceid"] == first["traceparent"]
+    _, trace, commit, _ = received["traceparent"].split("-")
+    wanted = {"tools/call create_task", "call create_task", "commit", "publish task.created", "deliver task.created"}
+    wanted |= {f"reaction {each.name}" for each in REACTIONS if EventType.TASK_CREATED in each.types}
+    spans = collector.wait_for(trace, wanted)
+    assert {each.name for each in spans} == wanted
+    assert [each.span for each in spans if each.name == "commit"] == [commit]
+    below = {each.parent for each in spans if each.name.startswith(("publish", "deliver"))}
+    assert below == {commit}
+
+
 # Each topic style and each role is covered once along the way: the result is always the same.
 @pytest.mark.parametrize(
     ("surface", "style", "roles"),
@@ -288,8 +307,13 @@ def test_every_surface_gives_a_third_party_the_same(
     chain: LiveChain, consumer: ExampleConsumer, expected: Played, surface: str, style: TopicStyle, roles: list[str]
 ) -> None:
     consumer.follow(style)
-    with run_product(chain, f"{surface} {style}".replace(" ", "_"), roles, style) as product:
-        played = play_on(product, consumer, surface)
+    name = f"{surface} {style}".replace(" ", "_")
+    with Collector() as collector:
+        settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "200"}
+        with run_product(chain, name, roles, style, settings if surface == TRACED else None) as product:
+            played = play_on(product, consumer, surface)
+            if surface == TRACED:
+                check_traces(collector, product, consumer)
 
     assert played.received == expected.received
     assert played.projection == expected.projection

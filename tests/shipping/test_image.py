@@ -140,6 +140,7 @@ def test_it_brings_an_older_volume_up(image: str, volume: Path) -> None:
     path = volume / "todo.db"
     config = Config()
     config.set_main_option("script_location", str(ROOT / "app/migrations"))
+    config.set_main_option("recursive_version_locations", "true")
     with create_engine(f"sqlite:///{path}").begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "0008")

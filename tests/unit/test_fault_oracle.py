@@ -10,6 +10,7 @@ import pytest
 
 from app.faults.ledger import Committed, Effects
 from app.faults.oracle import Acknowledged, Findings, examine
+from app.faults.receiver import Mood, Receiver
 
 
 @dataclass(frozen=True)
@@ -130,3 +131,32 @@ def test_each_kind_of_damage_is_reported(spoil: Callable[[Run], None], where: st
     found = run.examine()
     assert len(getattr(found, where)) == 1
     assert found.problems == getattr(found, where)
+
+
+def play(*moods: Mood) -> Receiver:
+    """Return a receiver that the event `a` has met in each of these moods, one after the other."""
+    receiver = Receiver()
+    receiver._healed.set()
+    for mood in moods:
+        receiver.mood = mood
+        receiver.meet("a")
+    return receiver
+
+
+@pytest.mark.parametrize(
+    ("moods", "kills", "lost", "twice"),
+    [
+        (("fails", "hangs", "well"), 0, 0, 0),
+        (("loses", "well"), 0, 0, 0),
+        (("holds", "well"), 1, 0, 0),
+        (("fails", "hangs"), 0, 1, 0),
+        (("well", "well"), 0, 0, 1),
+        (("loses", "well", "well"), 0, 0, 1),
+        (("holds", "well", "well"), 1, 0, 1),
+    ],
+)
+def test_what_a_channel_lost_or_got_twice_without_need_is_reported(
+    moods: tuple[Mood, ...], kills: int, lost: int, twice: int
+) -> None:
+    found = play(*moods).judge(["a"], kills)
+    assert tuple(len(each) for each in found) == (lost, twice)

@@ -286,3 +286,18 @@ def test_a_client_of_the_issuer_that_could_log_nobody_in_is_refused(
         load(**environment)
     assert said in str(refused.value)
     assert load(**ISSUED, TODO_OIDC_CLIENT_ID="todo", TODO_HOST="127.0.0.1", TODO_OIDC_CLIENT_SECRET="")
+
+
+@pytest.mark.parametrize(
+    "bad", ["json://x/", "family=", "a=json://x/ a=json://y/", "a b=json://x/", "a=x", "=json://x/"]
+)
+def test_targets_of_apprise_are_names_with_addresses_which_are_never_shown(load: Any, tmp_path: Path, bad: str) -> None:
+    file = tmp_path / "targets"
+    file.write_text("family=tgram://canary/1\nÄmter=json://anna:canary@x.example/?a=b,c\n", "utf-8")
+    settings = load(TODO_APPRISE_TARGETS_FILE=str(file))
+    assert settings.targets == {"family": "tgram://canary/1", "Ämter": "json://anna:canary@x.example/?a=b,c"}
+    assert "canary" not in repr(settings)
+    file.write_text(bad, "utf-8")
+    with pytest.raises(BadSettings, match="name=URL is needed") as refused:
+        load()
+    assert "x/" not in str(refused.value)

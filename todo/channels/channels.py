@@ -16,6 +16,7 @@ from events.sql import table_of, take_lock
 from todo.channels.models import AT_ONCE, BEHIND, WAITING, Channel, ChannelDelivery, Presence
 from todo.channels.queue import Parcel
 from todo.channels.reaction import FOR_PROGRAMS
+from todo.channels.receivers import name_receiver
 from todo.channels.requests import ALL_EVENTS, CreateChannel, UpdateChannel
 from todo.errors import InvalidArguments, TodoError
 from todo.record.work import Work
@@ -82,10 +83,11 @@ def create_channel(work: Work, request: CreateChannel, given: Given) -> dict[str
         "id": channel_id,
         "user_id": work.who.user_id,
         "kind": request.kind,
-        "name": request.name or _NAMES[request.kind],
+        "name": request.name or _NAMES.get(request.kind, given.address),
         "enabled": request.enabled is not False,
         "events": to_json(_choose_events(request.kind, request.events)).decode(),
         "address": given.address,
+        "receiver": name_receiver(request.kind, given.address),
         "secrets": to_json(given.secrets).decode(),
         "created_at": work.at,
         "failures": 0,
@@ -151,6 +153,7 @@ def load_letter(row: Any, letter_id: str, title: str, text: str) -> Parcel:
         channel_id=row.id,
         kind=row.kind,
         address=row.address,
+        receiver=row.receiver,
         secrets=from_json(row.secrets),
         what="letter",
         event_id=letter_id,
@@ -178,7 +181,7 @@ def update_channel(work: Work, channel_id: str, request: UpdateChannel, given: G
     if (given.address, dict(given.secrets)) != (row.address, from_json(row.secrets)):
         values |= {"address": given.address, "secrets": to_json(given.secrets).decode(), **_AFRESH}
     if given.address != row.address:
-        values["confirmed_at"] = None
+        values |= {"confirmed_at": None, "receiver": name_receiver(row.kind, given.address)}
     if request.enabled is not None and request.enabled != bool(row.enabled):
         values |= {"enabled": request.enabled, "next_at": None, **_AFRESH}
     own = {"key": channel_id, "user": work.who.user_id}
@@ -238,6 +241,8 @@ def mask_address(kind: str, address: str) -> str:
     if kind == "email":
         local, _, host = address.rpartition("@")
         return f"{local[:1]}…@{host}"
+    if kind == "apprise":
+        return address  # the operator's name for a target, which everybody here can see
     parts = urlsplit(address)
     return f"{parts.scheme}://{parts.netloc}/…"
 

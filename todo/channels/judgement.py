@@ -1,5 +1,6 @@
 """Whether a delivery still goes, now: not what was answered or read already, and not in quiet hours what can wait."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -8,7 +9,7 @@ from sqlalchemy import Connection, bindparam, select
 
 from events.catalog import TaskEvent
 from events.instants import read_instant, write_instant
-from events.sql import table_of
+from events.sql import WithoutIndex, table_of
 from todo.channels.models import Presence
 from todo.channels.quiet import find_quiet_end
 from todo.channels.words import say_ring
@@ -27,10 +28,16 @@ _PERSON = (
     .where(_U.c.id == bindparam("user"))
 )
 _STATE = (
-    select(_R.c.sequence, _R.c.status, _R.c.rings, _T.c.status.label("task_status"), _T.c.deleted_at, _N.c.read)
+    select(_R.c.id, _R.c.sequence, _R.c.status, _R.c.rings, _T.c.status.label("task_status"), _T.c.deleted_at)
     .join(_T, _T.c.id == _R.c.task_id)
-    .outerjoin(_N, (_N.c.id == bindparam("event")) & (_N.c.user_id == bindparam("user")))
-    .where(_R.c.id == bindparam("reminder"), _R.c.user_id == bindparam("user"), _T.c.user_id == bindparam("user"))
+    .where(
+        *(_R.c.id.in_(bindparam("reminders", expanding=True)), WithoutIndex(_R.c.user_id) == bindparam("user")),
+        WithoutIndex(_T.c.user_id) == bindparam("user"),
+    )
+)
+_READ = select(_N.c.id).where(
+    _N.c.id.in_(bindparam("events", expanding=True)),
+    *(WithoutIndex(_N.c.user_id) == bindparam("user"), _N.c.read.is_(True)),
 )
 
 
@@ -45,15 +52,32 @@ class Verdict:
 
 @dataclass(slots=True)
 class Judge:
-    """Looks at deliveries within one transaction; a person's settings are read once."""
+    """Looks at deliveries within one transaction; what they have in common is read once."""
 
     connection: Connection
     now: datetime
+    lease: timedelta
     at: str = field(init=False)
+    leased_until: str = field(init=False)
     _people: dict[str, Any] = field(default_factory=dict)
+    _reminders: dict[tuple[str, str], Any] = field(default_factory=dict)
+    _read: set[tuple[str, str]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.at = write_instant(self.now)
+        self.leased_until = write_instant(self.now + self.lease)
+
+    def prepare(self, rows: Sequence[Any]) -> None:
+        """Read at once how the reminders of some rings of one person stand; rings are looked at after this alone."""
+        rings = [row for row in rows if row.what == "ring"]
+        if not rings:
+            return
+        user = rings[0].user_id
+        reminders = {"reminders": [row.reminder_id for row in rings], "user": user}
+        for state in self.connection.execute(_STATE, reminders):
+            self._reminders[user, state.id] = state
+        events = {"events": [row.event_id for row in rings], "user": user}
+        self._read |= {(user, event_id) for event_id in self.connection.execute(_READ, events).scalars()}
 
     def look(self, row: Any, event: TaskEvent) -> Verdict:
         """Judge one row of `channel_delivery`."""
@@ -97,9 +121,7 @@ class Judge:
 
     def _find_answer(self, row: Any, event: TaskEvent) -> str:
         """Return why a ring is not needed any more, or ""."""
-        state = self.connection.execute(
-            _STATE, {"reminder": row.reminder_id, "user": row.user_id, "event": row.event_id}
-        ).one_or_none()
+        state = self._reminders.get((row.user_id, row.reminder_id))
         if state is None or state.deleted_at is not None:
             return "the task or the reminder is deleted"
         if state.task_status == "completed":
@@ -108,6 +130,6 @@ class Judge:
             return "the reminder was moved or cancelled"
         if state.rings > event.data.get("ring", 1):
             return "it has rung again since"
-        if state.read:
+        if (row.user_id, row.event_id) in self._read:
             return "it was read on the page"
         return ""

@@ -14,12 +14,17 @@ from todo.errors import TodoError
 from todo.record.models import User
 
 LONGEST = 64
+RINGING = ("ring", "event")
+"""What has a link if it is of a reminder: what reaches a person, and a program's copy."""
 _FORM = re.compile(r"([0-9a-f]{1,15})-([A-Za-z0-9_-]{32})")
 _D, _U = table_of(ChannelDelivery), table_of(User)
 _FIND = (
     select(_D.c.number, _D.c.id, _D.c.user_id)
     .join(_U, _U.c.id == _D.c.user_id)
-    .where(_D.c.number == bindparam("number"), _D.c.what == "ring", _U.c.disabled_at.is_(None))
+    .where(
+        *(_D.c.number == bindparam("number"), _U.c.disabled_at.is_(None)),
+        *(_D.c.what.in_(RINGING), _D.c.reminder_id.is_not(None)),
+    )
 )
 
 

@@ -17,19 +17,19 @@ _WAITING = "state = 'waiting'"
 
 
 class Channel(SQLModel, table=True):
-    """One way to reach a person: `webpush`, `ntfy`, `email` or `webhook`.
+    """One way to reach a person: `webpush`, `ntfy`, `email`, `webhook` or `apprise`.
 
-    `address` and `secrets` (JSON) are shown masked. `events` is a JSON list of event types. `next_at` is when the
-    channel has something to send, None if nothing waits. `failures` counts the attempts in a row that failed, since
-    `failing_since`; after some of them the channel rests until `paused_until`. `ended` says in words why the service
-    has switched the channel off. `confirmed_at` is when the owner of an e-mail address said that it is theirs; until
-    then nothing but that question goes there.
+    `address` and `secrets` (JSON) are shown masked; `receiver` is what answers there. `events` is a JSON list of event
+    types. `next_at` is when the channel has something to send, None if nothing waits. `failures` counts the attempts in
+    a row that failed, since `failing_since`; after some of them the channel rests until `paused_until`. `ended` says in
+    words why the service has switched the channel off. `confirmed_at` is when the owner of an e-mail address said that
+    it is theirs; until then nothing but that question goes there.
     """
 
     __tablename__ = "channel"
     __table_args__ = (
         Index("ix_channel_user", "user_id"),
-        Index("ix_channel_next", "next_at", **only_where("next_at IS NOT NULL")),
+        Index("ix_channel_next", "next_at", "receiver", "id", **only_where("next_at IS NOT NULL")),
         Index("ix_channel_address", "address"),
     )
 
@@ -51,6 +51,7 @@ class Channel(SQLModel, table=True):
     last_failure: str | None = None
     ended: str | None = None
     confirmed_at: str | None = None
+    receiver: str = ""
 
 
 class ChannelDelivery(SQLModel, table=True):

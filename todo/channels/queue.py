@@ -1,7 +1,8 @@
 """What waits to be sent: taken by lease, marked after the attempt; a channel's row is the lock of its deliveries."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,10 +12,10 @@ from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
 from events.cloudevent import decode_event
 from events.instants import read_instant, write_instant
 from events.outbox import OutboxEntry
-from events.sql import table_of
+from events.sql import HotUpdate, table_of
 from todo.channels.endings import NOTICE, read_notice, tell_ended
 from todo.channels.judgement import Judge, Verdict
-from todo.channels.models import BEHIND, WAITING, Channel, ChannelDelivery
+from todo.channels.models import AT_ONCE, BEHIND, WAITING, Channel, ChannelDelivery
 from todo.channels.reaction import FOR_PROGRAMS
 
 LEASE = timedelta(seconds=25)
@@ -30,12 +31,14 @@ FAILS_FOR = timedelta(days=5)
 WINDOW, MOST_WINDOWS = 50, 10
 """Rows of a channel that are looked at together, and how often in one step while none of them goes."""
 MOST_ENDED = 500
+MOST_OF_RECEIVER = 32
+"""Channels of one receiver that are sent to at once, so that one that hangs leaves room for all others."""
 STATES = ("sent", "waiting", "given_up", "dropped")
 KEPT_FOR = timedelta(days=30)
 """How long a delivery that has ended can be looked at."""
 
 _C, _D, _O = table_of(Channel), table_of(ChannelDelivery), table_of(OutboxEntry)
-_NOT_BUSY = _C.c.id.not_in(bindparam("busy", expanding=True))
+_NOT_BUSY = _C.c.id.not_in(bindparam("busy", expanding=True)) & _C.c.receiver.not_in(bindparam("full", expanding=True))
 _NEXT_AT = select(func.min(_C.c.next_at)).where(_C.c.next_at.is_not(None), _NOT_BUSY)
 _READY = (
     select(_C)
@@ -46,13 +49,14 @@ _READY = (
 )
 _HELD = select(_C).where(_C.c.id == bindparam("key")).with_for_update()
 _WAITING = (_D.c.channel_id == bindparam("channel")) & (_D.c.state == WAITING)
-_DUE = (
-    select(_D, _O.c.payload)
-    .outerjoin(_O, _O.c.event_id == _D.c.event_id)
-    .where(_WAITING, _D.c.next_at <= bindparam("now"))
-    .order_by(_D.c.next_at, _D.c.number)
+_ROWS = select(_D, _O.c.payload).outerjoin(_O, _O.c.event_id == _D.c.event_id)
+_BY_TIME = (_D.c.next_at, _D.c.number)
+_AGAIN_DUE = (
+    _ROWS.where(_WAITING, _D.c.next_at > AT_ONCE, _D.c.next_at <= bindparam("now"))
+    .order_by(*_BY_TIME)
     .limit(bindparam("limit"))
 )
+_NEW = _ROWS.where(_WAITING, _D.c.next_at <= AT_ONCE).order_by(*_BY_TIME).limit(bindparam("limit"))
 _HEADS = (
     select(_D.c.task_id, func.min(_D.c.number).label("number"))
     .where(_WAITING, _D.c.task_id.in_(bindparam("tasks", expanding=True)))
@@ -68,12 +72,12 @@ _SOONEST = select(func.min(_D.c.next_at)).where(_WAITING, _D.c.next_at < BEHIND)
 _SET = update(_D).where(_D.c.number == bindparam("key"))
 _PUT_OFF = _SET.values(next_at=bindparam("at"))
 _HOLD = _SET.values(next_at=bindparam("at"), expires_at=bindparam("until"))
-_TAKE = _SET.values(next_at=bindparam("at"), attempts=_D.c.attempts + 1)
+_TAKE = HotUpdate(_SET.values(next_at=bindparam("at"), attempts=_D.c.attempts + 1))
 _GIVE_BACK = _SET.where(_D.c.state == WAITING).values(next_at=bindparam("at"), attempts=_D.c.attempts - 1)
 _END = _SET.where(_D.c.state == WAITING).values(
     state=bindparam("state_is"), reason=bindparam("why"), done_at=bindparam("at")
 )
-_SENT = _SET.values(state="sent", reason=None, done_at=bindparam("at"))
+_SENT = HotUpdate(_SET.values(state="sent", reason=None, done_at=bindparam("at")))
 _AGAIN = _SET.where(_D.c.state == WAITING).values(next_at=bindparam("at"), reason=bindparam("why"))
 _OVER = select(_D.c.number).where(_WAITING, _D.c.expires_at <= bindparam("until")).limit(MOST_ENDED)
 _END_MANY = (
@@ -86,7 +90,7 @@ _COUNTED = (
     .group_by(_C.c.id, _C.c.name, _D.c.state)
     .order_by(_C.c.id)
 )
-_OLDEST = select(_D.c.number).order_by(_D.c.number).limit(MOST_ENDED).subquery()
+_OLDEST = select(_D.c.number).order_by(_D.c.number).limit(bindparam("limit")).subquery()
 _FORGET = delete(_D).where(
     _D.c.number.in_(select(_OLDEST.c.number)), _D.c.state != WAITING, _D.c.made_at < bindparam("before")
 )
@@ -106,6 +110,7 @@ class Parcel:
     channel_id: str
     kind: str
     address: str
+    receiver: str
     secrets: Mapping[str, Any]
     what: str
     event_id: str
@@ -123,23 +128,42 @@ class Parcel:
         return f"todo-{self.reminder_id}"
 
 
-def find_next(connection: Connection, busy: Collection[str]) -> str | None:
-    """Return when something is to be sent next, leaving out busy channels; None if nothing waits."""
-    found: str | None = connection.execute(_NEXT_AT, {"busy": list(busy)}).scalar_one()
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """What the sender is at: the receiver of each channel that it sends to."""
+
+    receivers: Mapping[str, str] = field(default_factory=dict)
+
+    def count(self) -> Counter[str]:
+        """Return at how many channels of each receiver it is."""
+        return Counter(self.receivers.values())
+
+    def write(self) -> dict[str, list[str]]:
+        """Return the channels and the receivers that have to wait, as values of a statement."""
+        full = [name for name, count in self.count().items() if count >= MOST_OF_RECEIVER]
+        return {"busy": list(self.receivers), "full": full}
+
+
+def find_next(connection: Connection, busy: Busy) -> str | None:
+    """Return when something is to be sent next that need not wait for what is under way; None if nothing waits."""
+    found: str | None = connection.execute(_NEXT_AT, busy.write()).scalar_one()
     return found
 
 
-def take_due(connection: Connection, now: datetime, limit: int, busy: Collection[str]) -> list[list[Parcel]]:
+def take_due(connection: Connection, now: datetime, limit: int, busy: Busy) -> list[list[Parcel]]:
     """Take what is due of up to `limit` channels, each until the lease ends; one list for each channel.
 
     What need not go any more is dropped here, and what has to wait is put off.
     """
     at = write_instant(now)
-    ready = connection.execute(_READY, {"now": at, "limit": limit, "busy": list(busy)}).all()
-    judge = Judge(connection, now)
+    ready = connection.execute(_READY, {"now": at, "limit": limit, **busy.write()}).all()
+    judge, held = Judge(connection, now, LEASE), busy.count()
     batches = []
     for channel in ready:
+        if held[channel.receiver] >= MOST_OF_RECEIVER:
+            continue
         if taken := _take_of(connection, channel, judge):
+            held[channel.receiver] += 1
             batches.append(taken)
         schedule(connection, channel.id, channel.paused_until, at)
     return batches
@@ -165,11 +189,19 @@ def _take_of(connection: Connection, channel: Any, judge: Judge) -> list[Parcel]
         connection.execute(_END_MANY, over)
         return taken
     for _ in range(MOST_WINDOWS):
-        rows = connection.execute(_DUE, {"channel": channel.id, "now": judge.at, "limit": WINDOW}).all()
+        rows = _load_due(connection, channel.id, judge.at)
         _take_from(connection, channel, judge, rows, taken, room)
         if taken or not rows:
             break
     return taken
+
+
+def _load_due(connection: Connection, channel_id: str, at: str) -> list[Any]:
+    """Return a window of rows that are due: what has a time first, so that what failed is not overtaken for ever."""
+    rows = list(connection.execute(_AGAIN_DUE, {"channel": channel_id, "now": at, "limit": WINDOW}))
+    if left := WINDOW - len(rows):
+        rows += connection.execute(_NEW, {"channel": channel_id, "limit": left})
+    return rows
 
 
 def _take_from(
@@ -178,6 +210,7 @@ def _take_from(
     """Add to `taken` what goes of some rows that are due; the others are put off, put behind or dropped."""
     if channel.kind in FOR_PROGRAMS:
         rows = _keep_order(connection, channel.id, rows)
+    judge.prepare(rows)
     for row in rows:
         if len(taken) == room:
             break
@@ -188,7 +221,7 @@ def _take_from(
         elif verdict.state == "dropped":
             end_delivery(connection, row.number, channel.id, row.task_id, "dropped", verdict.text, judge.at)
         else:
-            connection.execute(_TAKE, {"key": row.number, "at": write_instant(judge.now + LEASE)})
+            _TAKE.run(connection, {"key": row.number, "at": judge.leased_until})
             taken.append(_pack(channel, row, title, verdict.text))
 
 
@@ -223,6 +256,7 @@ def _pack(channel: Any, row: Any, title: str, text: str) -> Parcel:
         channel_id=channel.id,
         kind=channel.kind,
         address=channel.address,
+        receiver=channel.receiver,
         secrets=from_json(channel.secrets),
         what=row.what.partition(" ")[0],
         event_id=row.event_id,
@@ -241,7 +275,7 @@ def mark_sent(connection: Connection, parcel: Parcel, now: datetime) -> None:
     at = write_instant(now)
     if parcel.kind in FOR_PROGRAMS and connection.execute(_HELD, {"key": parcel.channel_id}).first() is None:
         return
-    connection.execute(_SENT, {"key": parcel.number, "at": at})
+    _SENT.run(connection, {"key": parcel.number, "at": at})
     if parcel.kind in FOR_PROGRAMS:
         _wake_next(connection, parcel.channel_id, parcel.task_id, at)
 
@@ -329,9 +363,9 @@ def count_webhooks(connection: Connection) -> list[dict[str, Any]]:
     return list(found.values())
 
 
-def forget_old(connection: Connection, now: datetime) -> int:
-    """Remove some deliveries that ended long ago, the oldest first; return how many."""
-    return connection.execute(_FORGET, {"before": write_instant(now - KEPT_FOR)}).rowcount
+def forget_old(connection: Connection, now: datetime, limit: int) -> int:
+    """Remove those that ended long ago of the oldest deliveries, at most `limit`; return how many."""
+    return connection.execute(_FORGET, {"before": write_instant(now - KEPT_FOR), "limit": limit}).rowcount
 
 
 def end_delivery(

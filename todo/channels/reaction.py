@@ -1,5 +1,6 @@
 """The reaction `deliveries`: for each channel of a person, the intent to send it an event."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -8,7 +9,7 @@ from sqlalchemy import Connection, bindparam, case, select, update
 
 from events.catalog import STATE_EVENTS, EventType, TaskEvent
 from events.instants import read_instant, write_instant
-from events.sql import HotInsert, table_of
+from events.sql import HotInsert, HotQuery, HotUpdate, table_of
 from todo.channels.models import AT_ONCE, RING, Channel, ChannelDelivery
 
 KEPT_TRYING = timedelta(hours=24)
@@ -21,13 +22,15 @@ CLEARING = ("webpush", "ntfy")
 _C, _D = table_of(Channel), table_of(ChannelDelivery)
 CONFIRMED = (_C.c.kind != "email") | _C.c.confirmed_at.is_not(None)
 """The condition that a channel's address is known to be right; only e-mail has to be confirmed."""
-_OF_PERSON = select(_C.c.id, _C.c.kind, _C.c.events, _C.c.created_at).where(
-    _C.c.user_id == bindparam("user"), _C.c.enabled.is_(True), CONFIRMED
+_OF_PERSON = HotQuery(
+    select(_C.c.id, _C.c.kind, _C.c.events, _C.c.created_at).where(
+        _C.c.user_id == bindparam("user"), _C.c.enabled.is_(True), CONFIRMED
+    )
 )
 _INSERT = HotInsert(lambda insert: insert(_D).on_conflict_do_nothing(index_elements=["channel_id", "event_id", "what"]))
 # A channel that rests after failures is woken when its rest is over.
 _SOON = case((_C.c.paused_until > bindparam("now"), _C.c.paused_until), else_=AT_ONCE)
-_WAKE = (
+_WAKE = HotUpdate(
     update(_C)
     .where(
         *(_C.c.id == bindparam("key"), _C.c.user_id == bindparam("user"), _C.c.enabled.is_(True)),
@@ -48,15 +51,20 @@ _SHOWN = (
 _CLEARED = update(_D).where(_D.c.id == bindparam("key"), _D.c.user_id == bindparam("user")).values(cleared=True)
 
 
-def plan_deliveries(connection: Connection, event: TaskEvent) -> None:
+def plan_deliveries(connection: Connection, events: Sequence[TaskEvent]) -> None:
     """Write one row for each channel that an event goes to, in the reaction's transaction; nothing is sent here.
 
     A channel gets what happens after it was made. What was shown of a reminder that is answered elsewhere is taken
     back where the channel can.
     """
-    channels = connection.execute(_OF_PERSON, {"user": event.user_id}).all()
-    if not channels:
-        return
+    people = {event.user_id for event in events}
+    channels = {user_id: _OF_PERSON.all(connection, {"user": user_id}) for user_id in people}
+    for event in events:
+        if channels[event.user_id]:
+            _plan_event(connection, event, channels[event.user_id])
+
+
+def _plan_event(connection: Connection, event: TaskEvent, channels: Sequence[Any]) -> None:
     for channel in channels:
         if event.event_type.value not in from_json(channel.events) or event.timestamp < channel.created_at:
             continue
@@ -97,7 +105,7 @@ def _plan(
     reminder_id: str | None = None,
     sequence: int | None = None,
 ) -> None:
-    if what == "ring":
+    if event.event_type is EventType.REMINDER_DUE:
         reminder = event.data["reminder"]
         reminder_id, sequence = reminder["id"], reminder["sequence"]
     _INSERT.run(
@@ -127,4 +135,4 @@ def _plan(
 
 def wake_channel(connection: Connection, channel_id: str, user_id: str, at: str) -> None:
     """Note on a channel that it has something to send; one that rests is woken when its rest is over."""
-    connection.execute(_WAKE, {"key": channel_id, "user": user_id, "now": at})
+    _WAKE.run(connection, {"key": channel_id, "user": user_id, "now": at})

@@ -8,8 +8,11 @@ from events.catalog import EventType
 from todo.requests.parts import Title
 from todo.requests.request import AtMostOne, Combination, Request
 
-Kind = Literal["webpush", "ntfy", "email", "webhook"]
-_ADDRESS = "The webhook's https address, the ntfy topic's address, or the e-mail address"
+Kind = Literal["webpush", "ntfy", "email", "webhook", "apprise"]
+_ADDRESS = (
+    "The webhook's https address, the ntfy topic's address, the e-mail address, or for apprise the name of one of the "
+    "operator's targets"
+)
 EventName = Literal[
     "task.created", "task.updated", "task.completed", "task.deleted", "reminder.due", "recurring.trigger"
 ]

@@ -78,6 +78,8 @@ def _carries_rings(row: Any) -> bool:
 def _say_way(row: Any) -> str:
     if row.kind in FOR_PROGRAMS:
         return f"by the webhook {quote_title(row.name)}"
+    if row.kind == "apprise":
+        return f"by {quote_title(row.name)}"
     return {"email": "by e-mail", "ntfy": "by ntfy"}.get(row.kind, f"on {quote_title(row.name)}")
 
 

@@ -355,7 +355,7 @@ def _make_event(work: Work, event_type: EventType, task_id: str, data: dict[str,
 
 def _record(work: Work, events: Sequence[TaskEvent]) -> list[EventRef]:
     try:
-        record_events(work.connection, events)
+        record_events(work.connection, events, work.traceparent)
     except ValueError:
         raise InvalidArguments("The task is too large to be announced.", "Shorten its notes or tags.") from None
     return [{"id": event.event_id, "type": event.event_type.value} for event in events]

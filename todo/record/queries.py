@@ -9,7 +9,7 @@ from pydantic_core import from_json
 from sqlalchemy import ColumnElement, Table, bindparam, case, func, literal, or_, select
 from typing_extensions import TypedDict  # typing has one that pydantic reads from Python 3.12 on
 
-from events.sql import WithoutIndex, table_of
+from events.sql import HotQuery, WithoutIndex, table_of
 from todo.errors import IsSeries, TaskNotFound
 from todo.record.models import Change, ChangeItem, Recurrence, Reminder, Task
 from todo.record.shapes import RecurrenceRow, ReminderRow, TaskRow
@@ -36,10 +36,11 @@ _ITEM = table_of(ChangeItem)
 
 _OWNED = TASK.c.user_id == bindparam("user")
 _ALIVE = TASK.c.deleted_at.is_(None)
-_BY_ID = select(TASK).where(TASK.c.id == bindparam("task_id"), _OWNED, _ALIVE)
+_LIVING = select(TASK).where(TASK.c.id == bindparam("task_id"), _OWNED, _ALIVE)
+_BY_ID = HotQuery(_LIVING)
 # The row of a task is the lock for everything that belongs to it.
-_BY_ID_HELD = _BY_ID.with_for_update()
-_REMINDERS = (
+_BY_ID_HELD = HotQuery(_LIVING.with_for_update())
+_REMINDERS = HotQuery(
     select(REMINDER)
     .where(REMINDER.c.task_id == bindparam("task_id"), REMINDER.c.user_id == bindparam("user"))
     .order_by(REMINDER.c.remind_at, REMINDER.c.id)
@@ -49,12 +50,13 @@ _REMINDER_BY_ID = select(REMINDER).where(
 )
 MOST_WORDS = 6
 """Words of an unknown id that are searched in titles."""
-_NEXT_REMINDER = select(func.min(REMINDER.c.remind_at)).where(REMINDER.c.status == "scheduled")
-_RECURRENCE = select(RECURRENCE).where(
+_NEXT_REMINDER = HotQuery(select(func.min(REMINDER.c.remind_at)).where(REMINDER.c.status == "scheduled"))
+_OWN_RECURRENCE = select(RECURRENCE).where(
     RECURRENCE.c.task_id == bindparam("task_id"), RECURRENCE.c.user_id == bindparam("user")
 )
+_RECURRENCE = HotQuery(_OWN_RECURRENCE)
 # The row of a recurrence is the lock for advancing its series.
-_RECURRENCE_HELD = _RECURRENCE.with_for_update()
+_RECURRENCE_HELD = HotQuery(_OWN_RECURRENCE.with_for_update())
 _INSTANCES = select(TASK).where(TASK.c.recurring_id == bindparam("series"), _OWNED, _ALIVE)
 _OPEN_INSTANCES = _INSTANCES.where(TASK.c.status == "open").order_by(TASK.c.occurrence)
 _OCCURRENCES = select(TASK.c.occurrence).where(TASK.c.recurring_id == bindparam("series"), _OWNED)
@@ -94,7 +96,7 @@ _DELETION = (
     .order_by(_CHANGE.c.seq.desc())
     .limit(1)
 )
-_NEXT_SERIES = select(func.min(RECURRENCE.c.next_at)).where(RECURRENCE.c.next_at.is_not(None))
+_NEXT_SERIES = HotQuery(select(func.min(RECURRENCE.c.next_at)).where(RECURRENCE.c.next_at.is_not(None)))
 
 
 def _is_own(table: Table, work: Work) -> ColumnElement[bool]:
@@ -108,7 +110,7 @@ def load_task(work: Work, task_id: str) -> TaskRow:
     In a transaction that may write, the row is held until its end.
     """
     statement = _BY_ID if work.reads_only else _BY_ID_HELD
-    row = work.connection.execute(statement, {"task_id": task_id, "user": work.who.user_id}).one_or_none()
+    row = statement.first(work.connection, {"task_id": task_id, "user": work.who.user_id})
     if row is None:
         raise _not_found(work, task_id)
     return cast("TaskRow", row._asdict())
@@ -116,7 +118,7 @@ def load_task(work: Work, task_id: str) -> TaskRow:
 
 def find_task(work: Work, task_id: str) -> TaskRow | None:
     """Return the caller's living task; None if there is none."""
-    row = work.connection.execute(_BY_ID, {"task_id": task_id, "user": work.who.user_id}).one_or_none()
+    row = _BY_ID.first(work.connection, {"task_id": task_id, "user": work.who.user_id})
     return None if row is None else cast("TaskRow", row._asdict())
 
 
@@ -153,7 +155,7 @@ def load_single_task(work: Work, task_id: str) -> TaskRow:
 def load_recurrence(work: Work, task_id: str) -> RecurrenceRow:
     """Return the recurrence of a series of the caller's; a transaction that may write locks the row until its end."""
     statement = _RECURRENCE if work.reads_only else _RECURRENCE_HELD
-    row = work.connection.execute(statement, {"task_id": task_id, "user": work.who.user_id}).one()
+    row = statement.first(work.connection, {"task_id": task_id, "user": work.who.user_id})
     return cast("RecurrenceRow", row._asdict())
 
 
@@ -218,13 +220,13 @@ def load_due_series(work: Work, limit: int) -> list[RecurrenceRow]:
 
 def next_series_at(work: Work) -> str | None:
     """Return when the next instance of any user's series has to be made; None if never."""
-    at: str | None = work.connection.execute(_NEXT_SERIES).scalar_one()
+    at: str | None = _NEXT_SERIES.scalar(work.connection)
     return at
 
 
 def load_reminders(work: Work, task_id: str) -> list[ReminderRow]:
     """Return all reminders of a task of the caller's, by time."""
-    rows = work.connection.execute(_REMINDERS, {"task_id": task_id, "user": work.who.user_id})
+    rows = _REMINDERS.all(work.connection, {"task_id": task_id, "user": work.who.user_id})
     return [cast("ReminderRow", row._asdict()) for row in rows]
 
 
@@ -250,7 +252,7 @@ def load_reminder(work: Work, reminder_id: str) -> ReminderRow | None:
 
 def next_reminder_at(work: Work) -> str | None:
     """Return when the next reminder of any user is due; None if never."""
-    at: str | None = work.connection.execute(_NEXT_REMINDER).scalar_one()
+    at: str | None = _NEXT_REMINDER.scalar(work.connection)
     return at
 
 

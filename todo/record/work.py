@@ -99,7 +99,8 @@ class Work:
     each user's zone and start of day for as long as the store knows them to be true. With `reads_only` no row is
     locked. `guarded` names the operations that an agent may not do without the person; `agreed` says that they have
     agreed to this one. In a plan, each step hands its part to `collected` instead of recording a change of its own.
-    `list_names` caches the names of lists for the views of this transaction.
+    `list_names` caches the names of lists for the views of this transaction. `traceparent` is the trace that the events
+    of this work belong to; None without one.
     """
 
     connection: Connection
@@ -112,6 +113,7 @@ class Work:
     agreed: bool = False
     collected: Collected | None = None
     list_names: dict[str, str] = field(default_factory=dict)
+    traceparent: str | None = None
     at: str = field(init=False)
 
     def __post_init__(self) -> None:

@@ -110,6 +110,7 @@ def describe_event(event_type: EventType) -> dict[str, Any]:
         "partitionkey": text,
         "taskversion": {"type": "integer"},
         "traceparent": text,
+        "traceid": text,
         "data": task_event,
     }
     return {
@@ -117,7 +118,7 @@ def describe_event(event_type: EventType) -> dict[str, Any]:
         "$id": f"urn:evolution-todo:event:{event_type.value}:1",
         "title": event_type.value,
         "type": "object",
-        "required": [name for name in properties if name != "traceparent"],
+        "required": [name for name in properties if name not in ("traceparent", "traceid")],
         "properties": properties,
         "$defs": defs,
     }

@@ -19,6 +19,8 @@ def add_subtasks(change: Change, parent: TaskRow, subtasks: Sequence[NewTask]) -
 
     They live in their parent's list.
     """
+    if not subtasks:
+        return []
     refuse_many(len(subtasks), quote_title(parent["title"]))
     rows = change.create_below(parent, subtasks)
     for row in rows:

@@ -45,27 +45,9 @@ class TaskAnswer(NowShape):
 
 def create_task(work: Work, request: CreateTask) -> WriteAnswer:
     """Create a task with its reminders; emits `task.created`."""
-    values: NewTask = {"title": request.title, "notes": request.notes or "", "tags": clean_tags(request.tags or [])}
-    warnings: list[str] = []
-    if request.priority is not None:
-        values["priority"] = PRIORITIES.index(request.priority)
-    if request.due is not None:
-        due = _read_due(work, request.due, request.zone, warnings)
-        values["due"], values["zone"] = due["due"], due["zone"]
-    if request.start is not None:
-        zone = work.zone if request.zone is None else when.read_zone(request.zone)
-        values["start"] = read_start(work, request.start, values.get("due"), zone, warnings)
-        check_start(work, values["start"], values.get("due"))
-    change = Change(work, "create_task", request.request_id)
-    below = request.subtasks or []
-    parent = None
-    if request.parent_id is not None:
-        parent = load_parent(work, request.parent_id, levels=2 if below else 1)
-    values |= _place_new(change, request, parent, warnings)
-    row = change.create(values)
-    added = [reminders.add_reminder(work, row, spec) for spec in request.reminders or []]
-    made = add_subtasks(change, row, [_read_subtask(work, each, values, warnings) for each in below])
-    task = change.view(row, reminded=bool(added))
+    change, warnings = Change(work, "create_task", request.request_id), list[str]()
+    row, made = add_task(change, request, warnings)
+    task = change.view(row)
     where = f" in {quote_title(task['list']['name'])}" if "list" in task else ""
     saved = f"{quote_title(task['title'])} is saved{where}{_count_subtasks(len(made), ' with ')}"
     if "due" in task:
@@ -81,6 +63,31 @@ def create_task(work: Work, request: CreateTask) -> WriteAnswer:
     if made:
         answer["subtasks"] = [view_briefly(change.view(each), work.zone) for each in made]
     return answer
+
+
+def add_task(change: Change, request: CreateTask, warnings: list[str]) -> tuple[TaskRow, list[TaskRow]]:
+    """Write a new task into a change, with its reminders and subtasks; return its row and theirs."""
+    work = change.work
+    values: NewTask = {"title": request.title, "notes": request.notes or "", "tags": clean_tags(request.tags or [])}
+    if request.priority is not None:
+        values["priority"] = PRIORITIES.index(request.priority)
+    if request.due is not None:
+        due = _read_due(work, request.due, request.zone, warnings)
+        values["due"], values["zone"] = due["due"], due["zone"]
+    if request.start is not None:
+        zone = work.zone if request.zone is None else when.read_zone(request.zone)
+        values["start"] = read_start(work, request.start, values.get("due"), zone, warnings)
+        check_start(work, values["start"], values.get("due"))
+    below = request.subtasks or []
+    parent = None
+    if request.parent_id is not None:
+        parent = load_parent(work, request.parent_id, levels=2 if below else 1)
+    values |= _place_new(change, request, parent, warnings)
+    row = change.create(values)
+    added = [reminders.add_reminder(work, row, spec) for spec in request.reminders or []]
+    made = add_subtasks(change, row, [_read_subtask(work, each, values, warnings) for each in below])
+    change.view(row, reminded=bool(added))
+    return row, made
 
 
 def _place_new(change: Change, request: CreateTask, parent: TaskRow | None, warnings: list[str]) -> NewTask:

@@ -1,36 +1,37 @@
 """What a file would bring, said first, and then taken in as one change."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any, TypeVar
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from events.consumer import savepoint
 from events.sql import WithoutIndex
 from todo.errors import TodoError
 from todo.record.changes import Change
-from todo.record.queries import TASK, load_any_tasks
+from todo.record.queries import TASK
 from todo.record.touched import Collected
 from todo.record.work import Work
 from todo.requests.fields import choose_list
-from todo.requests.schemas import CreateRecurringTask
+from todo.requests.schemas import CreateRecurringTask, CreateTask
 from todo.series.create import create_recurring_task
-from todo.tasks.tasks import create_task
+from todo.tasks.tasks import add_task
 from todo.text.search_words import fold_task
 from todo.transfer.detect import Found
 from todo.transfer.draft import Draft, Reading, Remark
 from todo.transfer.parents import DONE, HERE, MISSING, REFUSED, SERIES, plan_trees
 from todo.transfer.resolve import Call, ReadWords, resolve
 
-T = TypeVar("T")
 KIND = "import_tasks"
-BATCH = 40
-"""Tasks written in one transaction, so that other writes never wait for long."""
 MOST_SHOWN = 50
 _MOST_KEYS = 400
+_HERE = select(TASK.c.id, TASK.c.deleted_at).where(
+    TASK.c.id.in_(bindparam("ids", expanding=True)), WithoutIndex(TASK.c.user_id) == bindparam("user")
+)
 AGAIN = 20
 """How often a task that was deleted since can come in again."""
 
@@ -70,15 +71,33 @@ class Intake:
         return view
 
 
-def plan_intake(work: Work, found: Found, read_words: ReadWords) -> Intake:
+@dataclass(frozen=True, slots=True)
+class Here:
+    """What is here already: by the name of each draft its id and whether it is here, and the titles of open tasks.
+
+    `work` has read all that it has to, and outlives its transaction: the rest of a plan needs no database.
+    """
+
+    work: Work
+    ids: dict[str, tuple[str, bool]]
+    titles: set[str]
+
+
+def look_around(work: Work, found: Found) -> Here:
+    """Read what the plan of a file needs to know, with the caller's zone."""
+    here = Here(work, choose_ids(work, _name_drafts(found.name, found.reading.drafts)), _list_open_titles(work))
+    assert work.zone  # noqa: S101  # read here, since it is kept with the work
+    return here
+
+
+def plan_intake(here: Here, found: Found, read_words: ReadWords) -> Intake:
     """Return what a file of another product would bring; nothing is written."""
+    work, ids = here.work, here.ids
     reading = Reading(remarks=list(found.reading.remarks), refused=list(found.reading.refused))
     drafts = found.reading.drafts
     trees, order = plan_trees(drafts)
     intake = Intake(remarks=reading.remarks, refused=reading.refused)
     names = _name_drafts(found.name, drafts)
-    ids = choose_ids(work, names)
-    known = _list_open_titles(work)
     for place in order:
         draft, (task_id, is_here) = drafts[place], ids[names[place]]
         if draft.parent and draft.parent not in trees.titles:
@@ -99,7 +118,7 @@ def plan_intake(work: Work, found: Found, read_words: ReadWords) -> Intake:
         else:
             trees.open(draft, task_id, parent)
         intake.sorts["recurring" if recurs else "task" if call.completed_at is None else "done"] += 1
-        if call.completed_at is None and fold_task(call.request.title or "", "", [])[0] in known:
+        if call.completed_at is None and fold_task(call.request.title or "", "", [])[0] in here.titles:
             intake.near.append((draft.line, str(call.request.title)))
     for said in (reading.remarks, reading.refused):
         said.sort(key=lambda each: each.line)
@@ -112,22 +131,41 @@ def take_in(work: Work, calls: Sequence[tuple[Call, str]], into: str | None) -> 
     Ids follow from the file, so that what is here already stays as it is: a second call with the same tasks, also one
     at the same moment, has no effect.
     """
+    try:
+        # Most parts have nothing to refuse, and then need no savepoint for each task.
+        with savepoint(work.connection):
+            return _take(work, calls, into, nullcontext)
+    except TodoError:
+        return _take(work, calls, into, lambda: savepoint(work.connection))
+
+
+def _take(
+    work: Work,
+    calls: Sequence[tuple[Call, str]],
+    into: str | None,
+    apart: Callable[[], AbstractContextManager[None]],
+) -> tuple[str | None, list[Remark]]:
+    """Write some tasks, each in a context of its own that takes a refused one back; without one a refusal is raised."""
     change, refused = Change(work, KIND), []
-    here = load_any_tasks(work, [task_id for _, task_id in calls])
+    here = look_up(work, [task_id for _, task_id in calls])
+    drawn = _Drawn()
+    step = work.in_plan(Collected(), drawn)
     for call, task_id in calls:
         if task_id in here:
             continue
-        collected = Collected()
-        step = work.in_plan(collected, _Drawn(task_id))
+        step.collected = collected = Collected()
+        drawn.begin(task_id)
         try:
             # The list draws an id of its own, before the task draws the one that follows from the file.
             choose_list(change, call.request.list, [])
-            with savepoint(work.connection):
+            with apart():
                 if isinstance(call.request, CreateRecurringTask):
                     create_recurring_task(step, call.request)
                 else:
-                    create_task(step, call.request)
+                    _create(step, call.request)
         except TodoError as error:
+            if apart is nullcontext:
+                raise
             refused.append(Remark(call.draft.line, error.sentence))
             continue
         change.add(collected)
@@ -136,18 +174,23 @@ def take_in(work: Work, calls: Sequence[tuple[Call, str]], into: str | None) -> 
     return (into if change.is_empty else change.record(into).change_id), refused
 
 
-def cut_batches(tasks: Sequence[T]) -> Iterator[Sequence[T]]:
-    """Yield tasks in parts that are written one after another."""
-    for start in range(0, len(tasks), BATCH):
-        yield tasks[start : start + BATCH]
+def _create(step: Work, request: CreateTask) -> None:
+    """Create a task as a call would, without the answer, which is for people."""
+    part = Change(step, KIND)
+    add_task(part, request, [])
+    part.record()
 
 
 class _Drawn:
     """Draws a task's own id, then further ones that follow from it."""
 
-    def __init__(self, first: str) -> None:
-        self._first = first
+    def __init__(self) -> None:
+        self._first = ""
         self._count = 0
+
+    def begin(self, first: str) -> None:
+        """Go on with another task."""
+        self._first, self._count = first, 0
 
     def new(self) -> str:
         self._count += 1
@@ -182,30 +225,28 @@ def choose_ids(work: Work, names: Sequence[str], *, keeps_own: bool = False) -> 
     left = list(dict.fromkeys(names))
     for count in range(AGAIN):
         is_kept = keeps_own and count == 0
-        drawn = {name if is_kept else draw_id(work.who.user_id, name, str(count)): name for name in left}
-        found = dict(look_up(work, list(drawn)))
         # Of those that were deleted again and again, the last stays away like one that is here.
         is_last = count == AGAIN - 1
-        left = []
-        for task_id, name in drawn.items():
-            if found.get(task_id) is None or is_last:
-                chosen[name] = (task_id, task_id in found)
-            else:
-                left.append(name)
-        if not left:
+        again = []
+        for start in range(0, len(left), _MOST_KEYS):
+            part = left[start : start + _MOST_KEYS]
+            drawn = {name if is_kept else draw_id(work.who.user_id, name, str(count)): name for name in part}
+            found = look_up(work, list(drawn))
+            for task_id, name in drawn.items():
+                if found.get(task_id) is None or is_last:
+                    chosen[name] = (task_id, task_id in found)
+                else:
+                    again.append(name)
+        if not again:
             break
+        left = again
     return chosen
 
 
-def look_up(work: Work, task_ids: Sequence[str]) -> Iterator[tuple[str, str | None]]:
-    """Yield those of the ids that exist, each with when it was deleted."""
-    for start in range(0, len(task_ids), _MOST_KEYS):
-        part = task_ids[start : start + _MOST_KEYS]
-        statement = select(TASK.c.id, TASK.c.deleted_at).where(
-            TASK.c.id.in_(part), WithoutIndex(TASK.c.user_id) == work.who.user_id
-        )
-        for row in work.connection.execute(statement):
-            yield row.id, row.deleted_at
+def look_up(work: Work, task_ids: Sequence[str]) -> dict[str, str | None]:
+    """Return those of some ids that exist, each with when it was deleted."""
+    rows = work.connection.execute(_HERE, {"ids": list(task_ids), "user": work.who.user_id})
+    return {row.id: row.deleted_at for row in rows}
 
 
 def _list_open_titles(work: Work) -> set[str]:

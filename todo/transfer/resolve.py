@@ -58,6 +58,7 @@ def resolve(work: Work, draft: Draft, parent: Parent | None, reading: Reading, r
         "list": None if parent is not None else _fit_list(draft.list_name, remark),
         "reminders": None if done else _fit_reminders(work, draft, remark) or None,
     }
+    arguments = {name: value for name, value in arguments.items() if value is not None}
     try:
         if series is not None:
             return Call(draft, read_arguments(CreateRecurringTask, {**arguments, **series}).request, None)

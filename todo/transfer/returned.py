@@ -1,7 +1,7 @@
 """The rows of an export of ours, checked and written again with what they were."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Literal, TypeVar, cast
 
@@ -16,7 +16,7 @@ from todo.errors import InvalidTime, TodoError
 from todo.record.changes import Change
 from todo.record.lists import find_list, find_list_row, hold_lists, load_lists
 from todo.record.models import Reminder
-from todo.record.queries import find_task, load_any_tasks
+from todo.record.queries import find_task
 from todo.record.shapes import INSTANT, UUID, NewTask, RecurrenceColumns
 from todo.record.touched import Collected
 from todo.record.work import Work
@@ -27,7 +27,7 @@ from todo.series.series import insert_series
 from todo.subtasks.tree import MOST_CHILDREN, MOST_LEVELS
 from todo.text.when import read_duration, read_zone
 from todo.transfer.draft import Remark
-from todo.transfer.intake import KIND, Intake, choose_ids, draw_id
+from todo.transfer.intake import KIND, Intake, choose_ids, draw_id, look_up
 from todo.transfer.own import Rows
 from todo.transfer.parents import find_levels
 
@@ -183,12 +183,31 @@ class Return:
     intake: Intake
 
 
-def plan_return(work: Work, rows: Rows) -> Return:
-    """Return what an export of ours would bring; nothing is written."""
+@dataclass(slots=True)
+class Checked:
+    """The tasks of a file that are as they may be, each with its line."""
+
+    rows: Rows
+    tasks: list[tuple[int, KeptTask]]
+    intake: Intake
+
+
+def check_tasks(rows: Rows) -> Checked:
+    """Check the tasks of a file."""
     intake = Intake()
     tasks = [(line, row) for line, row in _check(rows, "task", KeptTask, intake) if row.deleted_at is None]
-    # Tasks of somebody else get ids of the caller's.
-    ids = choose_ids(work, [row.id for _, row in tasks], keeps_own=rows.person == work.who.user_id)
+    return Checked(rows, tasks, intake)
+
+
+def find_ids(work: Work, checked: Checked) -> dict[str, tuple[str, bool]]:
+    """Return for each task of a file the id that it gets, and whether it is here; those of others get new ones."""
+    keeps_own = checked.rows.person == work.who.user_id
+    return choose_ids(work, [row.id for _, row in checked.tasks], keeps_own=keeps_own)
+
+
+def plan_return(checked: Checked, ids: Mapping[str, tuple[str, bool]]) -> Return:
+    """Return what an export of ours would bring; nothing is read or written."""
+    rows, tasks, intake = checked.rows, checked.tasks, checked.intake
     recurrences = {row.task_id: row for _, row in _check(rows, "recurrence", KeptRecurrence, intake)}
     reminders: dict[str, list[KeptReminder]] = {}
     for _, reminder in _check(rows, "reminder", KeptReminder, intake):
@@ -268,7 +287,7 @@ def bring_lists(
 def bring_back(work: Work, units: Sequence[Unit], into: str | None) -> tuple[str | None, list[Remark]]:
     """Write some tasks again as a part of one change; return its id, and what was refused."""
     change, refused = Change(work, KIND), []
-    here = load_any_tasks(work, [unit.task_id for unit in units])
+    here = look_up(work, [unit.task_id for unit in units])
     for unit in units:
         if unit.task_id in here:
             continue

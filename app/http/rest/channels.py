@@ -24,9 +24,6 @@ from todo.record.work import Who
 from todo.requests.arguments import describe_model, read_arguments
 
 _ASKED = "A link was sent to this address. Open it within three days to confirm the address; nothing is sent before."
-_NOT_HERE = {
-    "email": "The operator sets TODO_SMTP_URL and TODO_SMTP_FROM.",
-}
 
 
 def build_channel_routes(service: Service, draw: Draw) -> APIRouter:
@@ -38,7 +35,9 @@ def build_channel_routes(service: Service, draw: Draw) -> APIRouter:
     async def show(request: Request) -> Response:
         found = await store.read(identify_rest(request), channels.list_channels)
         key = await service.outfit.find_public_key()
-        return write_json({"channels": found, "kinds": service.outfit.kinds, "vapid_public_key": key})
+        shown = {"channels": found, "kinds": service.outfit.kinds, "vapid_public_key": key}
+        targets = service.outfit.targets
+        return write_json({**shown, "targets": targets} if targets else shown)
 
     @router.post(
         "/channels",
@@ -198,7 +197,7 @@ def _read_change(kind: str, kept: Given, request: UpdateChannel) -> Given:
 async def _check(service: Service, kind: str, given: Given) -> None:
     carrier = await service.outfit.find(kind)
     if carrier is None:
-        raise InvalidArguments(f"This service has no {kind}.", _NOT_HERE.get(kind, "Take another kind."))
+        raise InvalidArguments(f"This service has no {kind}.", service.outfit.say_missing(kind))
     await carrier.check(given)
 
 

@@ -11,9 +11,9 @@ from app.http.rest.requests import read_body, read_repeated, read_scalars, refus
 from app.http.rest.tasks import PROBLEMS, write_json
 from app.identity import identify_rest
 from app.problems import HttpRefusal
-from todo.activity import history
+from todo.activity import forgetting, history
 from todo.record.scopes import CONFIRM, DELETE
-from todo.record.work import Store
+from todo.record.work import Store, Who
 from todo.requests import confirmations, idempotency
 
 _REQUESTS: dict[str, Any] = {
@@ -26,6 +26,19 @@ _REQUESTS: dict[str, Any] = {
         }
     ]
 }
+
+
+async def _forget_history(store: Store, who: Who, task_id: str, text: str | None) -> dict[str, Any]:
+    """Forget what happened to a task before a time, in steps that let other calls in between."""
+    if text is None:
+        raise HttpRefusal(422, "invalid_arguments", "Say before which time: ?before=2026-01-31.")
+    before = await store.read(who, lambda work: forgetting.read_before(work, text))
+    forgotten, more = 0, True
+    while more:
+        step = await store.write(who, lambda work: forgetting.forget_history(work, task_id, before))
+        forgotten, more = forgotten + step["forgotten"], step["more"]
+    words = f"{forgotten} changes are forgotten; the task is as it was." if forgotten else "Nothing is older."
+    return {"task_id": task_id, "forgotten": forgotten, "message": words}
 
 
 def build_safety_routes(store: Store) -> APIRouter:
@@ -47,6 +60,13 @@ def build_safety_routes(store: Store) -> APIRouter:
     @router.get("/tasks/{task_id}/history", operation_id="list_history")
     async def list_history(task_id: str, request: Request) -> Response:
         return write_json(await store.read(identify_rest(request), lambda work: history.list_history(work, task_id)))
+
+    before = {"name": "before", "in": "query", "required": True, "schema": {"type": "string"}}
+
+    @router.delete("/tasks/{task_id}/history", operation_id="forget_history", openapi_extra={"parameters": [before]})
+    async def forget_history(task_id: str, request: Request) -> Response:
+        who, query = identify_rest(request, DELETE), read_scalars(request, "before")
+        return write_json(await _forget_history(store, who, task_id, query.get("before")))
 
     @router.delete("/tasks/{task_id}/permanently", operation_id="erase_task")
     async def erase_task(task_id: str, request: Request) -> Response:

@@ -1,4 +1,5 @@
 // One turn of the conversation over the wire: a message goes out, events come back as they happen.
+import { readEvents } from "../data/event-stream.js";
 import { OWN, Problem, readAnswer } from "../data/service.js";
 
 /** Send a message and hand each event to `on(name, data)`; throws `Problem`, or `AbortError` when stopped. */
@@ -18,37 +19,4 @@ export async function sendMessage(body, on, signal) {
     on(name, data);
   }
   if (!ended) throw new Problem(0, "cut_off", "The answer was cut off. What it did until then is done.");
-}
-
-async function* readEvents(body, signal) {
-  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
-  let rest = "";
-  try {
-    for (;;) {
-      const { value, done } = await reader.read();
-      if (done) return;
-      const blocks = (rest + value).replaceAll("\r\n", "\n").split("\n\n");
-      rest = blocks.pop();
-      for (const block of blocks) {
-        const event = readBlock(block);
-        if (event) yield event;
-      }
-    }
-  } catch (error) {
-    if (signal.aborted) throw new DOMException("stopped", "AbortError");
-    if (error instanceof SyntaxError) throw new Problem(0, "bad_answer", "The answer cannot be read.");
-    throw new Problem(0, "cut_off", "The connection was lost. What was done until then is done.");
-  } finally {
-    reader.cancel().catch(() => {});
-  }
-}
-
-function readBlock(block) {
-  let name = "message";
-  const lines = [];
-  for (const line of block.split("\n")) {
-    if (line.startsWith("event:")) name = line.slice(6).trim();
-    else if (line.startsWith("data:")) lines.push(line.slice(5).replace(/^ /, ""));
-  }
-  return lines.length ? { name, data: JSON.parse(lines.join("\n")) } : null;
 }

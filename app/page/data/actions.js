@@ -222,6 +222,18 @@ export function doAgain() {
   });
 }
 
+/** Forget the changes of a task before a day, for good; return how many there were. */
+export async function forgetHistory(task, before) {
+  try {
+    const answer = await call("DELETE", address(`/api/tasks/${task.id}/history`, { before }));
+    state.say(answer.message);
+    return answer.forgotten;
+  } catch (problem) {
+    state.say(problem.message, true);
+    return 0;
+  }
+}
+
 /** Undo a change of any actor; undoing an undo is a redo. Returns the change that is undone by it, false if none is. */
 export async function undo(change) {
   if (!change) {

@@ -169,7 +169,7 @@ class TaskDetail extends HTMLElement {
           drawSteps(known, this.#more.steps, series),
         ),
       this.#notes.draw(this.#readWhole(known) ?? known, Boolean(this.#readWhole(known))),
-      this.#part("history", [this.#more.history], () => drawHistory(known, this.#more)),
+      this.#part("history", [this.#more.history], () => drawHistory(known, this.#more, () => this.#ask())),
     ];
     arrange(this, parts.filter(Boolean));
     if (parts[0].querySelector(".name")) grow(parts[0].querySelector(".name"));

@@ -10,6 +10,7 @@ const KINDS = {
   ntfy: ["ntfy topic", "the topic's address"],
   email: ["E-mail address", "me@example.org"],
   webhook: ["Webhook", "the program's address"],
+  apprise: ["Another service", ""],
 };
 
 class MyChannels extends HTMLElement {
@@ -22,7 +23,7 @@ class MyChannels extends HTMLElement {
   }
 
   async #load() {
-    const { channels, kinds, vapid_public_key: key } = await call("GET", "/api/channels");
+    const { channels, kinds, targets = [], vapid_public_key: key } = await call("GET", "/api/channels");
     const here = await readSubscription();
     this.replaceChildren(
       make("h3", {}, "Reminders on other devices"),
@@ -31,7 +32,7 @@ class MyChannels extends HTMLElement {
         : make("p", { class: "fact" }, "Nowhere but on this page yet."),
       ...(this.#made?.secret ? [this.#drawSecret()] : []),
       ...this.#drawHere(key, here, channels),
-      this.#drawForm(kinds.filter((kind) => kind in KINDS)),
+      this.#drawForm(kinds.filter((kind) => kind in KINDS), targets),
     );
   }
 
@@ -90,19 +91,25 @@ class MyChannels extends HTMLElement {
     return [make("div", { class: "acts" }, make("p", { class: "fact" }, said), button)];
   }
 
-  #drawForm(kinds) {
+  #drawForm(kinds, targets) {
     const kind = make("select", {}, ...kinds.map((each) => make("option", { value: each }, KINDS[each][0])));
-    const address = make("input", { required: true, autocomplete: "off", spellcheck: "false" });
-    const hint = () => address.setAttribute("placeholder", KINDS[kind.value][1]);
+    const typed = make("input", { required: true, autocomplete: "off", spellcheck: "false" });
+    // The operator has set where it may lead: a name is chosen, and no address is typed.
+    const chosen = make("select", {}, ...targets.map((name) => make("option", { value: name }, name)));
+    const at = make("label", {});
+    const pick = () => (kind.value === "apprise" ? chosen : typed);
+    const hint = () => {
+      at.replaceChildren("At", pick());
+      typed.setAttribute("placeholder", KINDS[kind.value][1]);
+    };
     kind.addEventListener("change", hint);
     hint();
     const submit = (event) => {
       event.preventDefault();
-      const body = { kind: kind.value, address: address.value.trim() };
+      const body = { kind: kind.value, address: pick().value.trim() };
       this.#add(() => call("POST", "/api/channels", { body }), "Added. A test shows whether it arrives.");
     };
-    const choose = make("label", {}, "Or by", kind);
-    return make("form", { submit }, choose, make("label", {}, "At", address), make("button", { type: "submit" }, "Add"));
+    return make("form", { submit }, make("label", {}, "Or by", kind), at, make("button", { type: "submit" }, "Add"));
   }
 
   #add(send, said) {

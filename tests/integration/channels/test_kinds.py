@@ -150,9 +150,20 @@ async def test_404_and_410_end_a_subscription_and_nothing_else_does(
         },
         {"p256dh": "A" * 10_000},
         {"auth": "short"},
+        {"auth": write64(b"a" * 17)},
         {"auth": "Ä" * 22},
     ],
-    ids=["empty", "nonsense", "off the curve", "compressed", "another curve", "10 kB", "short secret", "no base64"],
+    ids=[
+        "empty",
+        "nonsense",
+        "off the curve",
+        "compressed",
+        "another curve",
+        "10 kB",
+        "short secret",
+        "long secret",
+        "no base64",
+    ],
 )
 async def test_a_subscription_with_wrong_keys_is_refused(world: World, web: Web, keys: dict[str, str]) -> None:
     body = {"kind": "webpush", "subscription": Browser().subscription(**keys)}
@@ -223,12 +234,36 @@ async def test_a_server_that_is_busy_gets_the_mail_later(post: tuple[World, Mail
         "a b@x.example",
         "a\r\nRCPT TO:<b@x.example>@x.example",
         "x" * 300,
+        f"x@{'y' * 250}.example",
+        "a..b@x.example",
+        ".a@x.example",
+        "a.@x.example",
+        "a@x..example",
+        "a@.example",
     ],
 )
 async def test_what_is_no_mail_address_is_refused(post: tuple[World, Mailbox], address: str) -> None:
     world, _ = post
     refused = await world.rest.post("/channels", json={"kind": "email", "address": address})
     assert (refused.status_code, refused.json()["code"]) == (422, "invalid_arguments")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"token": "tk\r\nX-Evil: 1"},
+        {"token": "tk 1"},
+        {"token": "tk_\u00e4"},
+        {"address": "https://ntfy.example/"},
+        {"address": "https://ntfy.example/topic?auth=word"},
+    ],
+    ids=["a header", "a blank", "no ASCII", "no topic", "a query"],
+)
+async def test_what_is_no_topic_or_no_token_of_ntfy_is_refused(world: World, web: Web, given: dict[str, str]) -> None:
+    body = {"kind": "ntfy", "address": "https://ntfy.example/topic", **given}
+    refused = await world.rest.post("/channels", json=body)
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid_arguments")
+    assert not await world.query("SELECT 1 FROM channel")
 
 
 async def test_a_kind_that_is_not_set_up_says_who_can(world: World) -> None:

@@ -6,6 +6,7 @@ import pytest
 from tests.integration.access.house import House, Person
 from tests.integration.channels.receivers import Browser, Web, make, ring
 from tests.world import World
+from todo.channels.links import write_link
 
 PROMISES = ("channels-answered",)
 
@@ -105,6 +106,28 @@ async def test_a_tampered_link_and_a_wrong_button_do_nothing(world: World, web: 
         refused = await world.http.post(path, params={"do": action})
         assert (refused.status_code, refused.json()["code"]) == (422, "invalid_arguments")
     assert await status_of(world, task) == "open"
+
+
+async def test_what_rings_has_a_link_and_nothing_else_even_if_it_is_signed(world: World, web: Web) -> None:
+    await make(world, kind="webhook", address="https://hooks.example/x")
+    await make(world, kind="ntfy", address="https://ntfy.example/topic")
+    task = await ring(world)
+    link = next(each.headers["todo-link"] for each in web.asked if b"reminder.due" in each.content)
+    assert (await world.http.post(f"{link}?do=done")).status_code == 200
+    assert await status_of(world, task) == "completed"
+    await world.settle()
+    await world.send()
+    await world.rest.post(f"/tasks/{task['id']}/reopen")
+    rows = await world.query("SELECT number, id, what, event_type FROM channel_delivery")
+    key = await world.service.outfit.find_link_key()
+    kinds = {each["type"] for each in web.bodies("hooks.example")}
+    assert {"task.created", "reminder.due", "task.completed"} <= kinds
+    assert any(row.what.startswith("clear") for row in rows)
+    for row in rows:
+        if row.event_type != "reminder.due":
+            found = await world.http.get(f"/act/{write_link(key, row.number, row.id)}")
+            assert found.status_code == 404, row
+    assert sum("todo-link" in each.headers for each in web.asked) == 1
 
 
 @pytest.mark.on_both_databases

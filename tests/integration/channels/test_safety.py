@@ -45,6 +45,8 @@ INSIDE = (
     "64:ff9b::7f00:1",
     "2002:7f00:1::",
     "2001:0:4136:e378:8000:63bf:80ff:fffe",
+    "4000::1",
+    "nonsense",
 )
 BAD_ADDRESSES = (
     "http://hooks.example/x",
@@ -90,6 +92,12 @@ async def test_a_name_that_leads_inside_is_refused_when_it_is_given_and_when_it_
         assert tried == {"ok": False, "message": "Nothing arrived: the receiver is not at a public address."}
         await world.rest.delete(f"/channels/{made['id']}")
     assert not web.asked
+
+
+@pytest.mark.parametrize("place", ["64:ff9b::5db8:d822", "::ffff:93.184.216.34"])
+async def test_a_public_ipv4_address_in_an_ipv6_one_is_public(world: World, web: Web, place: str) -> None:
+    web.hosts["translated.example"] = place
+    assert (await make(world, "https://translated.example/x")).status_code == 201
 
 
 @pytest.mark.parametrize("number", ["2130706433", "0x7f.1", "127.1", "017700000001", "[::ffff:7f00:1]", "[::1]"])

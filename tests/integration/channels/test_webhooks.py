@@ -10,7 +10,7 @@ from standardwebhooks.webhooks import WebhookVerificationError
 from events.instants import read_instant
 from tests.integration.channels.receivers import Web, answer, verify
 from tests.world import World
-from todo.channels.queue import LEASE, WINDOW, take_due
+from todo.channels.queue import LEASE, WINDOW, Busy, take_due
 
 PROMISES = ("channels-deliver",)
 
@@ -267,7 +267,7 @@ async def test_what_a_killed_sender_took_goes_out_again_after_its_lease_under_th
     made = await make(world)
     await create(world)
     database, now = world.service.database, world.clock.now()
-    taken = await database.write(lambda connection: take_due(connection, now, 10, []))
+    taken = await database.write(lambda connection: take_due(connection, now, 10, Busy()))
     ((parcel,),) = taken  # and the process ends here: sent or not, it was not marked
     await world.send()
     assert not web.asked

@@ -1,7 +1,7 @@
 """A world in `dapr` mode without a sidecar: tests post deliveries to its routes."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,8 +30,9 @@ class Fragile:
 
     broken: bool = True
 
-    def __call__(self, connection: Connection, event: TaskEvent) -> None:
-        connection.execute(text("INSERT INTO lease VALUES (:name, 'x', 1, 1)"), {"name": event.event_id})
+    def __call__(self, connection: Connection, events: Sequence[TaskEvent]) -> None:
+        for event in events:
+            connection.execute(text("INSERT INTO lease VALUES (:name, 'x', 1, 1)"), {"name": event.event_id})
         if self.broken:
             raise ValueError("no such word")
 

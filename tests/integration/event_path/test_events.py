@@ -155,11 +155,12 @@ class Fragile:
         self.broken = True
         self.seen: list[tuple[str, int]] = []
 
-    def __call__(self, connection: Connection, event: TaskEvent) -> None:
-        connection.execute(text("INSERT INTO lease VALUES (:name, 'x', 1, 1)"), {"name": event.event_id})
-        if self.broken and event.task["title"].startswith("Bad"):
-            raise ValueError("no such word")
-        self.seen.append((event.task_id, event.version))
+    def __call__(self, connection: Connection, events: Sequence[TaskEvent]) -> None:
+        for event in events:
+            connection.execute(text("INSERT INTO lease VALUES (:name, 'x', 1, 1)"), {"name": event.event_id})
+            if self.broken and event.task["title"].startswith("Bad"):
+                raise ValueError("no such word")
+        self.seen += [(event.task_id, event.version) for event in events]
 
 
 async def test_a_failing_reaction_is_undone_retried_in_order_then_parked_and_replayed(world: World) -> None:
@@ -207,13 +208,15 @@ async def test_a_reaction_put_off_by_a_clock_that_was_ahead_comes_when_it_is_rig
 
 async def test_a_consumer_drops_what_it_does_not_know_and_reacts_once(world: World) -> None:
     seen: list[str] = []
-    consumer = Consumer("only", frozenset({EventType.TASK_CREATED}), lambda _c, event: seen.append(event.event_id))
+    consumer = Consumer(
+        "only", frozenset({EventType.TASK_CREATED}), lambda _c, events: seen.extend(each.event_id for each in events)
+    )
     await make_task(world)
     [envelope] = await world.events()
     event = TaskEvent.model_validate(envelope["data"])
     deleted = event.model_copy(update={"event_type": EventType.TASK_DELETED})
     answers = [
-        await world.service.database.write(partial(consumer.deliver, event=each, now="now"))
+        await world.service.database.write(partial(consumer.deliver, events=[each], now="now"))
         for each in (event, event, deleted)
     ]
     assert answers == [Answer.SUCCESS, Answer.SUCCESS, Answer.DROP]
@@ -221,7 +224,7 @@ async def test_a_consumer_drops_what_it_does_not_know_and_reacts_once(world: Wor
 
 
 async def test_statistics_do_not_depend_on_the_order_of_events(world: World) -> None:
-    from todo.activity.reactions import count_task
+    from todo.activity.reactions import count_tasks
 
     task = await make_task(world)
     await world.rest.post(f"/tasks/{task['id']}/complete")
@@ -229,7 +232,7 @@ async def test_statistics_do_not_depend_on_the_order_of_events(world: World) -> 
     await world.rest.post(f"/tasks/{task['id']}/complete")
     events = [TaskEvent.model_validate(each["data"]) for each in await world.events()]
     for event in [*events, *reversed(events)]:
-        await world.service.database.write(partial(count_task, event=event))
+        await world.service.database.write(partial(count_tasks, events=[event]))
     assert (await world.rest.get("/statistics")).json()["days"][-1] == {
         "day": "2026-11-23",
         "created": 1,

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+from collections.abc import Sequence
 
 import pytest
 from sqlalchemy import Connection
@@ -25,7 +26,7 @@ class Fragile:
     def __init__(self, losses: int, *, goes_on: bool) -> None:
         self.left, self.reacted, self._goes_on = losses, 0, goes_on
 
-    def __call__(self, connection: Connection, _event: TaskEvent) -> None:
+    def __call__(self, connection: Connection, _events: Sequence[TaskEvent]) -> None:
         if self.left:
             self.left -= 1
             with contextlib.suppress(*([SQLAlchemyError] if self._goes_on else [])):
@@ -86,7 +87,7 @@ async def test_x13_a_lost_connection_is_no_attempt_of_a_reaction(
 
 async def test_x13_a_reaction_that_fails_by_itself_still_counts(world: World) -> None:
     class Clumsy(Fragile):
-        def __call__(self, connection: Connection, _event: TaskEvent) -> None:
+        def __call__(self, connection: Connection, _events: Sequence[TaskEvent]) -> None:
             connection.exec_driver_sql("SELECT 1 FROM no_such_table")
 
     broker = await open_delivery(world, Clumsy(0, goes_on=False))

@@ -9,20 +9,31 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, create_engine, inspect, text
 
+from app import migrations
+from app.backup.file import back_up_file
+from app.backup.server import back_up_server
 from app.cli.keeping.backup import make_backup, restore_backup, verify_backup
 from app.migrations import HEAD
 from app.settings import Settings
+from app.storage.postgres import PostgresDatabase
 from events.embedded import EmbeddedBroker
 from tests.clock import MovableClock
 from tests.disks import mount_small_disk
 from tests.storage import STORAGE
 from tests.world import World, lay_out_settings, open_world
 from todo.errors import InvalidArguments, StorageUnavailable, TodoError
+from todo.record.models import NO_DEADLINE
 
 PROMISES = ("backup",)
 
 pytestmark = pytest.mark.anyio
+
+OLD, OLD_TASK = "0015", "01930000-0000-7000-8000-000000000001"
+"""A version from before there were lists, and a task of it."""
 
 
 async def put_back(settings: Settings, backup: Path) -> str:
@@ -194,8 +205,77 @@ async def test_what_is_no_sound_backup_is_refused_and_nothing_is_changed(tmp_pat
     assert names_in(settings.data_dir) == ["todo.db"]
 
 
+def migrate_to(connection: Connection, revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    config.set_main_option("recursive_version_locations", "true")
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+
+
+def insert_into(connection: Connection, table: str, **known: Any) -> None:
+    """Insert a row into a table as it was, with something plain in each column that needs a value."""
+    row = dict(known)
+    for column in inspect(connection).get_columns(table):
+        name, is_needed = column["name"], not column["nullable"] and column["default"] is None
+        if is_needed and name not in row and name != "number":
+            row[name] = column["type"].python_type()
+    names = ", ".join(row)
+    values = ", ".join(f":{name}" for name in row)
+    connection.execute(text(f"INSERT INTO {table} ({names}) VALUES ({values})"), row)  # noqa: S608  # no input in it
+
+
+def make_old(connection: Connection) -> None:
+    """Make a database as it was before there were lists, with one task."""
+    migrate_to(connection, OLD)
+    at = "2026-01-02T03:04:05.000000Z"
+    insert_into(connection, "person", id="local", zone="Europe/Berlin", day_start="09:00")
+    known = {"id": OLD_TASK, "user_id": "local", "kind": "task", "title": "from long ago", "status": "open"}
+    made = {"version": 1, "created_at": at, "updated_at": at, "tags": "[]", "unindexed": 1, "deadline": NO_DEADLINE}
+    insert_into(connection, "task", **known, **made, title_key="from long ago", words="from long ago")
+
+
+async def back_up_old(folder: Path, backup: Path) -> None:
+    """Make a backup as that version made it."""
+    if STORAGE.kind == "sqlite":
+        engine = create_engine(f"sqlite:///{folder / 'old.db'}")
+        with engine.begin() as connection:
+            make_old(connection)
+        engine.dispose()
+        await asyncio.to_thread(back_up_file, folder / "old.db", backup)
+        return
+    assert STORAGE.cluster is not None
+    url = await STORAGE.cluster.make("old_backup")
+    server = PostgresDatabase(url)
+    await server.open()
+    await server.write_apart(make_old)
+    await server.close()
+    await asyncio.to_thread(back_up_server, url, backup)
+
+
+@pytest.mark.on_both_databases
+async def test_a_backup_of_an_older_schema_is_put_back_and_brought_to_this_one(tmp_path: Path, storage: str) -> None:
+    backup = tmp_path / "backup"
+    await back_up_old(tmp_path, backup)
+    assert (verify_backup(backup).schema, verify_backup(backup).counts["task"]) == (OLD, 1)
+    async with open_world(tmp_path / "here") as world:
+        await add(world, "replaced")
+        settings = world.service.settings
+
+    words = await put_back(settings, backup)
+
+    assert ("The next start brings it to this version's schema." in words) == (storage == "sqlite")
+    async with open_world(tmp_path / "here") as world:
+        assert (await world.http.get("/readyz")).json()["schema"] == HEAD
+        assert await titles(world) == ["from long ago"]
+        await add(world, "new", list="Home")
+        done = await world.rest.post(f"/tasks/{OLD_TASK}/complete")
+        assert done.status_code == 200, done.text
+        assert await titles(world) == ["from long ago", "new"]
+
+
 @pytest.mark.database("sqlite")
-async def test_a_damaged_database_is_replaced_and_an_older_backup_is_brought_up_to_date(tmp_path: Path) -> None:
+async def test_a_damaged_database_is_replaced(tmp_path: Path) -> None:
     backup = tmp_path / "backup"
     async with open_world(tmp_path / "here") as world:
         await add(world, "kept")

@@ -1,15 +1,20 @@
 """Retention: what is old is removed in short steps, and no promise is cut short by it."""
 
 import os
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
-from app.retention import histories, walks
+from app.retention import sweeper as sweeping
+from app.retention import walks
+from app.retention.sweeper import LEAST, LONG, WINDOW, Rule, Sweeper
+from app.retention.walks import Stride
 from app.settings import BadSettings, load_settings
+from app.storage.pace import Pace
 from events import positions
 from tests.world import World, open_world
 from todo.operations import OPERATIONS
@@ -23,7 +28,7 @@ PROMISES = ("retention",)
 pytestmark = pytest.mark.anyio
 
 ME = Who("local", "person", "rest", "", "rest", scopes=EVERYTHING)
-LONG = pytest.mark.skipif(not os.environ.get("TODO_TEST_LONG"), reason="--long alone: a year takes a while")
+YEAR = pytest.mark.skipif(not os.environ.get("TODO_TEST_LONG"), reason="--long alone: a year takes a while")
 TABLES = ("outbox_entry", "delivery", "inbox_entry", "request_entry", "plan", "activity", "notification", "change")
 
 
@@ -38,8 +43,7 @@ async def count(world: World, *tables: str) -> dict[str, int]:
 @pytest.fixture(autouse=True)
 def few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the windows small and let go of the newest rows but three, so that a few rows show what many would."""
-    monkeypatch.setattr(walks, "WINDOW", 4)
-    monkeypatch.setattr(histories, "WINDOW", 4)
+    monkeypatch.setattr(sweeping, "WINDOW", 4)
     monkeypatch.setattr(positions, "MAY_COME_LATE", 3)
     monkeypatch.setattr("app.retention.sweeper.MAY_COME_LATE", 3)
     monkeypatch.setattr(walks, "MAY_COME_LATE", 3)
@@ -205,13 +209,12 @@ async def measure(world: World) -> tuple[int, int]:
 
 
 @pytest.mark.on_both_databases
-@pytest.mark.parametrize(("days", "a_day"), [(20, 1), pytest.param(329, 40, marks=LONG)])
+@pytest.mark.parametrize(("days", "a_day"), [(20, 1), pytest.param(329, 40, marks=YEAR)])
 async def test_a_year_takes_no_more_room_than_a_month(
     tmp_path: Path, days: int, a_day: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if a_day > 1:
-        for room in (walks, histories):
-            monkeypatch.setattr(room, "WINDOW", 50)
+        monkeypatch.setattr(sweeping, "WINDOW", WINDOW)
     async with open_world(tmp_path, retention_activity="30d") as world:
         await world.rest.patch("/me", json={"history_days": 30})
         tasks = [(await add(world, number))["id"] for number in range(min(4 * a_day, 50))]
@@ -221,6 +224,38 @@ async def test_a_year_takes_no_more_room_than_a_month(
         later, grown = await measure(world)
         assert later <= rows * 1.1, await count(world)
         assert grown <= size * 1.1 + 64 * 1024
+
+
+async def test_a_transaction_that_takes_long_is_followed_by_smaller_ones(world: World) -> None:
+    """By a timer that goes on with each row."""
+    took: list[float] = []
+    at, row_seconds = 0.0, 0.0001
+
+    def walk(_connection: Connection, after: int | None, _before: str, window: int) -> Stride:
+        nonlocal at
+        took.append(window * row_seconds)
+        at += took[-1]
+        return Stride(window, (after or 0) + window)
+
+    rules, pace = [Rule("rows", timedelta(0), walk)], Pace(WINDOW, LEAST, LONG, lambda: at)
+    sweeper = Sweeper(world.service.database, world.clock, rules, pace=pace)
+    for _ in range(12):
+        await sweeper.step()
+    assert round(took[-1] / row_seconds) == WINDOW, "quick ones grow to the most"
+    row_seconds = 0.001
+    for _ in range(12):
+        await sweeper.step()
+    slow = took[12:]
+    assert slow[0] > 2 * LONG, "nothing said so before"
+    assert [seconds for seconds in slow[3:] if seconds > LONG + row_seconds] == []
+    row_seconds = 0.01
+    for _ in range(6):
+        await sweeper.step()
+    assert round(took[-1] / row_seconds) == LEAST, "it goes on, however slow the database is"
+    row_seconds = 0.0001
+    for _ in range(16):
+        await sweeper.step()
+    assert round(took[-1] / row_seconds) == WINDOW
 
 
 @pytest.mark.parametrize(

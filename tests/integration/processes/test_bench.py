@@ -29,6 +29,12 @@ async def test_a_tiny_run_gives_well_formed_rows(capsys: pytest.CaptureFixture[s
         "apply_plan of 100",
         "undo of these 100",
         "of it the history",
+        "MCP create_task, traces at 5 %",
+        "scrape: p99",
+        "retention: longest transaction",
+        "import of 300 tasks",
+        "export",
+        "backup of",
         "serve, idle",
     ):
         assert any(name.startswith(part) for name in names), part

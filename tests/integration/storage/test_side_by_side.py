@@ -13,7 +13,7 @@ from events.catalog import TaskEvent
 from events.lease import Lease
 from events.sql import take_lock
 from tests.world import World
-from todo.activity.reactions import count_task
+from todo.activity.reactions import count_tasks
 from todo.errors import StorageUnavailable
 from todo.record.scopes import EVERYTHING
 from todo.record.shapes import Answer
@@ -324,12 +324,12 @@ async def test_events_of_one_task_that_come_at_the_same_moment_are_both_counted(
     started = asyncio.Event()
 
     def count_slowly(connection: Connection) -> None:
-        count_task(connection, created)
+        count_tasks(connection, [created])
         started.set()
         connection.exec_driver_sql("SELECT pg_sleep(0.2)")
 
     first = asyncio.create_task(world.service.database.write(count_slowly))
     await started.wait()
-    await second.service.database.write(lambda connection: count_task(connection, completed))
+    await second.service.database.write(lambda connection: count_tasks(connection, [completed]))
     await first
     assert await world.query("SELECT created, completed FROM day_count") == [(1, 1)]

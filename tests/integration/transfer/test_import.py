@@ -1,11 +1,21 @@
 """What people bring from other products: said first, taken in as one change, once."""
 
+import asyncio
+import io
+import itertools
+import json
+import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from app import transfer
+from app.cli.keeping.transfer import import_from
+from app.identity import LOCAL_PERSON
+from app.transfer import import_file
 from tests.integration.transfer import files
-from tests.world import World
+from tests.world import World, open_world
 from todo.transfer.parents import SERIES
 
 PROMISES = ("import",)
@@ -64,6 +74,116 @@ async def test_a_todoist_project_is_planned_then_taken_in_once_and_undone_at_onc
     back = await bring(world, files.TODOIST, apply="true")
     assert back["counts"]["tasks"] == 2
     assert len(await list_all(world)) == 4
+
+
+@pytest.mark.parametrize(("seconds", "sizes"), [(0.0, [10, 13, 17, 20]), (0.03, [10, *[5] * 10])])
+async def test_parts_of_a_long_file_are_as_large_as_others_can_wait_for(
+    world: World, seconds: float, sizes: list[int]
+) -> None:
+    """By a timer that goes on by so much in each part, and still as one change that one undo takes back."""
+    steps: list[tuple[int, int]] = []
+    times = itertools.count()
+
+    answer = await import_file(
+        world.service.store,
+        LOCAL_PERSON,
+        "\n".join(f"Line {number}" for number in range(60)).encode(),
+        None,
+        apply=True,
+        progress=lambda done, of: steps.append((done, of)),
+        timer=lambda: next(times) * seconds,
+    )
+
+    assert steps == [(done, 60) for done in itertools.accumulate(sizes)]
+    (change,) = (await world.rest.get("/changes")).json()["changes"]
+    assert change["change_id"] == answer["change_id"]
+    assert len(await world.events()) == 60
+    undone = await world.rest.post("/undo", json={"change_ids": [answer["change_id"]]})
+    assert undone.status_code == 200, undone.text
+    assert await list_all(world) == {}
+
+
+async def test_progress_of_a_long_file_is_told_as_it_comes_and_a_bad_one_refused_at_once(world: World) -> None:
+    lines = "\n".join(f"Line {number}" for number in range(60))
+    asked = {"accept": "text/event-stream"}
+    answer = await world.rest.post("/import?apply=true", content=lines, headers=asked)
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    blocks = [block.split("\n") for block in answer.text.strip().split("\n\n")]
+    steps = [(name.removeprefix("event: "), json.loads(data.removeprefix("data: "))) for name, data in blocks]
+    *parts, (last, done) = steps
+    assert {name for name, _ in parts} == {"progress"}
+    assert [data["done"] for _, data in parts] == sorted({data["done"] for _, data in parts})
+    assert parts[-1][1] == {"done": 60, "of": 60}
+    assert len(parts) > 1
+    assert (last, done["counts"]["tasks"], done["applied"]) == ("done", 60, True)
+    refused = await world.rest.post("/import?apply=true", content=b"", headers=asked)
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid_arguments")
+    undone = await world.rest.post("/undo", json={"change_ids": [done["change_id"]]})
+    assert undone.status_code == 200
+
+
+@pytest.mark.on_both_databases
+@pytest.mark.parametrize(
+    ("step", "content"), [("plan_intake", b"Milk\nBread\n"), ("check_tasks", b'{"evolution_todo_export":1}\n')]
+)
+async def test_other_calls_are_answered_while_a_file_is_planned(
+    world: World, monkeypatch: pytest.MonkeyPatch, step: str, content: bytes
+) -> None:
+    began, answered = threading.Event(), threading.Event()
+    work = getattr(transfer, step)
+
+    def work_slowly(*given: Any) -> Any:
+        began.set()
+        assert answered.wait(5), "a call is answered before"
+        return work(*given)
+
+    monkeypatch.setattr(transfer, step, work_slowly)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(bring(world, content))
+        assert await asyncio.to_thread(began.wait, 10)
+        assert (await world.rest.post("/tasks", json={"title": "beside it"})).status_code == 201
+        answered.set()
+
+
+@pytest.mark.on_both_databases
+async def test_what_is_refused_while_it_is_written_takes_nothing_else_of_its_part_along(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("todo.requests.fields.MOST_LISTS", 2)
+    tasks = [
+        {"uuid": f"u{number}", "description": f"Task {number}", "status": "pending", "project": project}
+        for number, project in enumerate(("Home", "Work", "Garden", "Home", "Garden", "Work"))
+    ]
+    answer = await bring(world, json.dumps(tasks).encode(), apply="true")
+    assert [each["text"] for each in answer["refused"]] == ["There are 2 lists; that is as many as there can be."] * 2
+    there = {title: task["list"]["name"] for title, task in (await list_all(world)).items()}
+    assert there == {"Task 0": "Home", "Task 1": "Work", "Task 3": "Home", "Task 5": "Work"}
+    assert len((await world.rest.get("/lists")).json()["lists"]) == 2
+    assert len(await world.events()) == 4
+    undone = await world.rest.post("/undo", json={"change_ids": [answer["change_id"]]})
+    assert undone.status_code == 200, undone.text
+    assert await list_all(world) == {}
+
+
+class Terminal(io.StringIO):
+    """Standard error on a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+async def test_the_terminal_shows_how_far_a_long_file_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with open_world(tmp_path) as world:
+        settings = world.service.settings
+    (tmp_path / "tasks.txt").write_text("\n".join(f"Line {number}" for number in range(60)), "utf-8")
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    answer = await import_from(settings, tmp_path / "tasks.txt", None, None, apply=True)
+    assert answer["counts"]["tasks"] == 60
+    shown = [int(part.removesuffix(" %")) for part in terminal.getvalue().strip().split("\r") if part]
+    assert shown == sorted(shown)
+    assert (len(shown) > 1, shown[-1]) == (True, 100)
+    assert terminal.getvalue().endswith("100 %\n")
 
 
 async def test_ticktick(world: World) -> None:

@@ -1,0 +1,1 @@
+"""What it costs to see a service, to keep it small and to move what it holds."""

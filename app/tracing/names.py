@@ -1,0 +1,41 @@
+"""The names in traces: OpenTelemetry's semantic conventions where there are some, else names of our own."""
+
+# General, HTTP and messaging: opentelemetry.io/docs/specs/semconv. Those on models are still in development.
+SCOPE = "evolution-todo"
+SERVICE = "evolution-todo"
+"""The service's name, unless OTEL_SERVICE_NAME or OTEL_RESOURCE_ATTRIBUTES gives another one."""
+
+CALL = "call"
+COMMIT = "commit"
+PUBLISH = "publish"
+DELIVER = "deliver"
+REACTION = "reaction"
+CHANNEL = "channel"
+MODEL = "chat"
+"""How the names of spans begin; what they are about follows, never a title, a person or an id."""
+
+ERROR_TYPE = "error.type"
+METHOD = "http.request.method"
+ROUTE = "http.route"
+STATUS = "http.response.status_code"
+
+SYSTEM = "messaging.system"
+DESTINATION = "messaging.destination.name"
+OPERATION = "messaging.operation.type"
+SEND = "send"
+PROCESS = "process"
+GROUP = "messaging.consumer.group.name"
+MESSAGE = "messaging.message.id"
+EMBEDDED = "embedded"
+DAPR = "dapr"
+
+MODEL_OPERATION = "gen_ai.operation.name"
+MODEL_REQUESTED = "gen_ai.request.model"
+TOKENS_IN = "gen_ai.usage.input_tokens"
+TOKENS_OUT = "gen_ai.usage.output_tokens"
+
+TOOL = "todo.operation"
+SURFACE = "todo.surface"
+CONSUMER = "todo.consumer"
+KIND = "todo.channel.kind"
+OUTCOME = "todo.outcome"
