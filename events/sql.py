@@ -110,7 +110,8 @@ class _Compiled(NamedTuple):
 
 def _compile(statement: ClauseElement, connection: Connection, names: Iterable[str] | None) -> _Compiled:
     compiled: Any = statement.compile(dialect=connection.dialect, column_keys=None if names is None else list(names))
-    return _Compiled(compiled.string, tuple((name, compiled.params[name]) for name in compiled.positiontup or ()))
+    order = tuple((name, compiled.params[name]) for name in compiled.positiontup or ())
+    return _Compiled(compiled.string, order)
 
 
 _VALUES = re.compile(r"VALUES \(([^()]*)\)")

@@ -1,8 +1,9 @@
 """The parts of a service with a span around what they do: calls, commits, publishing, reactions, channels, models."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import partial
 from types import TracebackType
 
 from opentelemetry.trace import Span, SpanKind, Tracer
@@ -11,7 +12,7 @@ from sqlalchemy import Connection
 from agent.messages import ChatModel, Finished, ModelFailed, ModelRequest, Piece
 from app.channels.carrier import Carrier, Outcome
 from app.tracing import names
-from app.tracing.spans import Entered, begin, begin_after, is_sampled, note_failure
+from app.tracing.spans import Entered, begin, begin_after, begin_below, end_all, is_sampled, note_failure
 from events.catalog import TaskEvent
 from events.cloudevent import Traced, find_trace
 from events.consumer import Answer, Consumer
@@ -85,22 +86,27 @@ class TracedPublisher:
 
 @dataclass(frozen=True, slots=True)
 class TracedConsumer(Consumer):
-    """A consumer with a span around each delivery whose event is traced, and one around the reaction in it."""
+    """A consumer with a span for each delivery whose event is traced, and one for the reaction in it.
+
+    Events that come together are delivered together, and so are their spans.
+    """
 
     tracer: Tracer
     system: str
 
     def deliver(self, connection: Connection, events: Sequence[TaskEvent], now: str) -> Answer:
-        """React once to each event, as the consumer does; where one is traced, to one after the other."""
-        if not any(event.traceparent for event in events):
+        """React once to each event, as the consumer does."""
+        spans = {each.event_id: span for each in events if (span := self._begin(each, now)) is not None}
+        if not spans:
             return Consumer.deliver(self, connection, events, now)
-        answers = {self._deliver_one(connection, event, now) for event in events}
-        return Answer.DROP if answers == {Answer.DROP} else Answer.SUCCESS
+        following = replace(self, react=partial(self._react_traced, spans))
+        with end_all(list(spans.values())):
+            return Consumer.deliver(following, connection, events, now)
 
-    def _deliver_one(self, connection: Connection, event: TaskEvent, now: str) -> Answer:
+    def _begin(self, event: TaskEvent, now: str) -> Span | None:
         traceparent = event.traceparent
         if traceparent is None or event.event_type not in self.types or not is_sampled(traceparent):
-            return Consumer.deliver(self, connection, [event], now)
+            return None
         attributes = {
             names.SYSTEM: self.system,
             names.OPERATION: names.PROCESS,
@@ -109,12 +115,12 @@ class TracedConsumer(Consumer):
             names.MESSAGE: event.event_id,
         }
         title, trace = f"{names.DELIVER} {event.event_type.value}", Traced(event.timestamp, traceparent)
-        with Entered(begin_after(self.tracer, title, SpanKind.CONSUMER, attributes, trace, now)):
-            return Consumer.deliver(replace(self, react=self._react_traced), connection, [event], now)
+        return begin_after(self.tracer, title, SpanKind.CONSUMER, attributes, trace, now)
 
-    def _react_traced(self, connection: Connection, events: Sequence[TaskEvent]) -> None:
-        attributes = {names.CONSUMER: self.name}
-        with Entered(begin(self.tracer, f"{names.REACTION} {self.name}", SpanKind.INTERNAL, attributes)):
+    def _react_traced(self, spans: Mapping[str, Span], connection: Connection, events: Sequence[TaskEvent]) -> None:
+        title, attributes = f"{names.REACTION} {self.name}", {names.CONSUMER: self.name}
+        below = [spans[each.event_id] for each in events if each.event_id in spans]
+        with end_all([begin_below(self.tracer, title, attributes, each) for each in below]):
             self.react(connection, events)
 
 

@@ -1,6 +1,7 @@
 """Spans: begun, made current, and ended with what became of them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import Token
 from datetime import timedelta
 from types import TracebackType
@@ -68,15 +69,17 @@ class Entered:
     def __enter__(self) -> Self:
         """Make the span the current one."""
         self._token = attach(set_span_in_context(self.span))
-        self._line = TRACE_ID.set(f"{self.span.get_span_context().trace_id:032x}")
+        if self.span.is_recording():
+            self._line = TRACE_ID.set(f"{self.span.get_span_context().trace_id:032x}")
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End the span."""
-        if self._line is not None and self._token is not None:
+        if self._line is not None:
             TRACE_ID.reset(self._line)
+        if self._token is not None:
             detach(self._token)
         if error is not None:
             note_failure(self.span, name_error(error))
@@ -112,3 +115,22 @@ def begin_after(
         return begin(tracer, name, kind, attributes, event.traceparent)
     links = [Link(read_parent(event.traceparent))]
     return tracer.start_span(name, Context(), kind, attributes, links, None, False, False)
+
+
+def begin_below(tracer: Tracer, name: str, attributes: Mapping[str, str], parent: Span) -> Span:
+    """Begin a span below another one."""
+    return tracer.start_span(name, set_span_in_context(parent, Context()), SpanKind.INTERNAL, attributes)
+
+
+@contextmanager
+def end_all(spans: Sequence[Span]) -> Iterator[None]:
+    """End spans with the context; its error is that of each."""
+    try:
+        yield
+    except BaseException as error:
+        for span in spans:
+            note_failure(span, name_error(error))
+        raise
+    finally:
+        for span in spans:
+            span.end()

@@ -126,6 +126,15 @@ def test_a_task_opens_beside_the_list_and_is_edited_there(page: Page, served: Se
     expect(foot(page)).to_contain_text("You renamed “Birthday party” to “Garden party”")
     task = served.find("Garden party")
     assert (task["notes"], task["priority"], task["tags"]) == ("<b>cake</b>", "high", ["home"])
+    # Long notes are cut in lists, and written on as a whole.
+    essay = served.add("Essay", notes="word " * 100 + "end")
+    open_detail(page, "Essay").get_by_role("button", name="Edit", exact=True).click()
+    page.get_by_role("textbox", name="Notes").press("Control+End")
+    page.keyboard.type(" of it")
+    page.keyboard.press("Control+Enter")
+    expect(foot(page)).to_contain_text("You changed “Essay”")
+    assert served.rest("GET", f"/tasks/{essay['id']}")["notes"] == "word " * 100 + "end of it"
+    open_detail(page, "Garden party")
     page.locator("task-detail").press("Escape")
     expect(page.locator("task-detail")).to_be_hidden()
     expect(page.locator(".talk")).to_be_visible()
@@ -149,8 +158,9 @@ def test_what_is_older_in_its_history_is_forgotten(page: Page, served: Served) -
     task = served.add("Letter", notes="a secret")
     for number in range(3):
         served.rest("PATCH", f"/tasks/{task['id']}", {"notes": f"version {number}"})
-    old = text("UPDATE change SET at = '2026-01-02T03:04:05.000000Z' WHERE seq < 4")
-    served.write(lambda connection: connection.execute(old).rowcount)
+    own = "SELECT change_id FROM change_item WHERE task_id = :task AND version < 4"
+    old = text(f"UPDATE change SET at = '2026-01-02T03:04:05.000000Z' WHERE id IN ({own})")  # noqa: S608  # ours
+    served.write(lambda connection: connection.execute(old, {"task": task["id"]}).rowcount)
     detail = open_detail(page, "Letter")
     entries = detail.locator(".history li")
     expect(entries).to_have_count(4)
@@ -316,6 +326,8 @@ def test_an_answer_leads_to_its_tasks_and_its_question_has_buttons(page: Page, s
     items = page.locator(".theirs li")
     expect(items).to_have_text(["Call mum", "شراء الحليب (2 لتر), due tomorrow"])
     assert items.nth(1).evaluate("each => getComputedStyle(each).direction") == "ltr"
+    # Each shows its number, by which it may be named next.
+    assert items.nth(1).evaluate("each => getComputedStyle(each, '::before').content") == '"2."'
     items.first.get_by_role("checkbox", name="Done: Call mum").click()
     expect(items.first.get_by_role("checkbox")).to_be_checked()
     expect(section(page, "No date").filter(has_text="Call mum")).to_have_count(0)

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from tests.browser.axe import find_axe, judge
 from tests.browser.conftest import Watch, Windows
 from tests.browser.served import Served
 from tests.browser.sheet import add, circle, edit, foot, open_menu, row, section
@@ -226,6 +227,7 @@ def test_a_file_is_said_brought_in_with_its_progress_and_taken_back(page: Page, 
     panel.get_by_role("button", name="Look at it").click()
     expect(panel.get_by_role("status")).to_contain_text("90 tasks and 0 recurring ones. Nothing is changed yet.")
     assert served.rest("GET", "/tasks")["total"] == 0
+    assert judge(page, find_axe(), "my-transfer") == []
     page.evaluate(
         """() => {
           window.seen = [];

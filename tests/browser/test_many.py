@@ -96,8 +96,12 @@ def test_nothing_is_cut_in_silence(browser: Browser, tmp_path: Path) -> None:
         # One more task is read alone, and is there at once.
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url))
-        served.add("Seen at once", due=served.local_day(), priority="high")
-        expect(page.locator("task-row", has_text="Seen at once")).to_be_visible()
+        seen = served.add("Seen at once", due=served.local_day(), priority="high", list="Home")
+        row = page.locator("task-row", has_text="Seen at once")
+        expect(row.locator(".in")).to_have_text("in Home")
+        # What it has no more is gone from its row.
+        served.rest("PATCH", f"/tasks/{seen['id']}", {"list": None})
+        expect(row.locator(".in")).to_have_count(0)
         assert not [url for url in asked if "/api/tasks?" in url]
         page.context.close()
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from opentelemetry.sdk import environment_variables
 
 from app.settings import Settings, load_settings
 from infra.judge.composition import COMPOSE, load_composition
@@ -112,6 +113,8 @@ def read_settings(project: Project, name: str, monkeypatch: pytest.MonkeyPatch) 
     files = {name: each["file"] for name, each in project["secrets"].items()}
     mounted = {f"/run/secrets/{each['source']}": files[each["source"]] for each in service["secrets"]}
     known = {str(field.validation_alias or f"TODO_{name.upper()}") for name, field in Settings.model_fields.items()}
+    # OpenTelemetry reads its own variables, of which only the endpoint is a setting too.
+    known |= {name for name in vars(environment_variables) if name.startswith("OTEL_")}
     assert service["environment"].keys() <= known
     for variable, value in service["environment"].items():
         monkeypatch.setenv(variable, mounted.get(value, value))
@@ -124,6 +127,7 @@ def test_the_product_takes_its_settings(
     alone = read_settings(load(), "todo", monkeypatch)
     assert (alone.role, alone.broker, alone.auth, alone.on_server) == ("all", "memory", "token", True)
     assert (alone.metrics_host, alone.metrics_port) == ("0.0.0.0", 9464)  # noqa: S104  # of the container
+    assert alone.traces_address is None
     api, worker = (read_settings(with_kafka, name, monkeypatch) for name in ("todo", "worker"))
     assert [(each.role, each.broker) for each in (api, worker)] == [("api", "dapr"), ("worker", "dapr")]
     assert api.sidecar_url == "http://worker:3500"

@@ -5,7 +5,7 @@ from typing import Any, cast
 from pydantic_core import to_json
 from sqlalchemy import bindparam, func, insert, select, update
 
-from events.sql import WithoutIndex, table_of, take_lock
+from events.sql import HotQuery, WithoutIndex, table_of, take_lock
 from todo.errors import TaskNotFound
 from todo.record.list_models import ChangeList, TaskList
 from todo.record.list_rows import ListColumns, ListRow
@@ -19,7 +19,7 @@ _ALIVE = LIST.c.deleted_at.is_(None)
 _BY_KEY = select(LIST).where(_OWNED, LIST.c.name_key == bindparam("key"), _ALIVE)
 _BY_ID = select(LIST).where(LIST.c.id == bindparam("key"), WithoutIndex(LIST.c.user_id) == bindparam("user"))
 _ALL = select(LIST).where(_OWNED, _ALIVE).order_by(LIST.c.position, LIST.c.id)
-_ARCHIVED = select(LIST.c.id).where(_OWNED, _ALIVE, LIST.c.archived.is_(True))
+_ARCHIVED = HotQuery(select(LIST.c.id).where(_OWNED, _ALIVE, LIST.c.archived.is_(True)))
 _LAST = select(func.max(LIST.c.position)).where(_OWNED, _ALIVE)
 _INSERT = insert(LIST)
 _UPDATE = update(LIST).where(LIST.c.id == bindparam("key"), WithoutIndex(LIST.c.user_id) == bindparam("owner"))
@@ -53,7 +53,7 @@ def load_lists(work: Work) -> list[ListRow]:
 
 def list_archived(work: Work) -> list[str]:
     """Return the ids of the caller's archived lists."""
-    return list(work.connection.execute(_ARCHIVED, {"user": work.who.user_id}).scalars())
+    return [row.id for row in _ARCHIVED.all(work.connection, {"user": work.who.user_id})]
 
 
 def hold_lists(work: Work) -> None:

@@ -45,6 +45,15 @@ _REMINDERS = HotQuery(
     .where(REMINDER.c.task_id == bindparam("task_id"), REMINDER.c.user_id == bindparam("user"))
     .order_by(REMINDER.c.remind_at, REMINDER.c.id)
 )
+# By the tasks' keys, as in `_is_own`.
+_REMINDERS_OF = (
+    select(REMINDER)
+    .where(
+        REMINDER.c.task_id.in_(bindparam("tasks", expanding=True)),
+        WithoutIndex(REMINDER.c.user_id) == bindparam("user"),
+    )
+    .order_by(REMINDER.c.remind_at, REMINDER.c.id)
+)
 _REMINDER_BY_ID = select(REMINDER).where(
     REMINDER.c.id == bindparam("reminder_id"), REMINDER.c.user_id == bindparam("user")
 )
@@ -234,12 +243,7 @@ def load_reminders_of(work: Work, task_ids: list[str]) -> dict[str, list[Reminde
     """Return the reminders of several tasks of the caller's, by task."""
     found: dict[str, list[ReminderRow]] = {}
     if task_ids:
-        statement = (
-            select(REMINDER)
-            .where(REMINDER.c.task_id.in_(task_ids), _is_own(REMINDER, work))
-            .order_by(REMINDER.c.remind_at, REMINDER.c.id)
-        )
-        for row in work.connection.execute(statement):
+        for row in work.connection.execute(_REMINDERS_OF, {"tasks": task_ids, "user": work.who.user_id}):
             found.setdefault(row.task_id, []).append(cast("ReminderRow", row._asdict()))
     return found
 

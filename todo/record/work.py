@@ -12,7 +12,7 @@ from sqlalchemy import Connection, bindparam, select
 
 from events.instants import write_instant
 from events.ports import Ids
-from events.sql import table_of
+from events.sql import HotQuery, table_of
 from todo.errors import Forbidden
 from todo.record.bounds import BoundConnection, Bounds, refuse_outside
 from todo.record.models import User
@@ -30,9 +30,10 @@ ActorKind = Literal["person", "agent", "scheduler"]
 Surface = Literal["rest", "mcp", "chat", "scheduler"]
 
 _U = table_of(User)
-_USER = select(_U.c.zone, _U.c.day_start).where(_U.c.id == bindparam("id"))
+_SETTINGS = select(_U.c.zone, _U.c.day_start).where(_U.c.id == bindparam("id"))
+_USER = HotQuery(_SETTINGS)
 # A writer locks the zone: a date-only task must not be saved with a deadline of the previous zone.
-_USER_HELD = _USER.with_for_update(read=True)
+_USER_HELD = HotQuery(_SETTINGS.with_for_update(read=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +180,7 @@ class Work:
         known = self.people.get(self.who.user_id)
         if known is None:
             statement = _USER if self.reads_only else _USER_HELD
-            row = self.connection.execute(statement, {"id": self.who.user_id}).one()
+            row = statement.first(self.connection, {"id": self.who.user_id})
             known = self.people[self.who.user_id] = (read_zone(row.zone), row.day_start)
         return known
 

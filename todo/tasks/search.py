@@ -110,8 +110,11 @@ def find_tasks(work: Work, request: FindTasks, besides: TaskFilter | None = None
     search = _search(work, request, lead, reach)
     if besides is not None:
         search.wide.append(_leave_out(work, besides, request.kind))
-    tasks, next_cursor = _fit_page(work, request, _read_rows(work, request, search, words))
-    total = _count(work, search)
+    found = _read_rows(work, request, search, words)
+    tasks, next_cursor = _fit_page(work, request, found)
+    # A first page that holds all of them has counted them.
+    is_whole = request.cursor is None and len(found) <= request.limit
+    total = len(found) if is_whole else _count(work, search)
     view: FindAnswer = {"tasks": tasks, "total": min(total, COUNTED)}
     if request.due_until and (upcoming := _find_upcoming(work, request, lead, reach)):
         view["upcoming"] = upcoming

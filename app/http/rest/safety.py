@@ -11,7 +11,7 @@ from app.http.rest.requests import read_body, read_repeated, read_scalars, refus
 from app.http.rest.tasks import PROBLEMS, write_json
 from app.identity import identify_rest
 from app.problems import HttpRefusal
-from todo.activity import forgetting, history
+from todo.activity import history, short_history
 from todo.record.scopes import CONFIRM, DELETE
 from todo.record.work import Store, Who
 from todo.requests import confirmations, idempotency
@@ -32,10 +32,10 @@ async def _forget_history(store: Store, who: Who, task_id: str, text: str | None
     """Forget what happened to a task before a time, in steps that let other calls in between."""
     if text is None:
         raise HttpRefusal(422, "invalid_arguments", "Say before which time: ?before=2026-01-31.")
-    before = await store.read(who, lambda work: forgetting.read_before(work, text))
+    before = await store.read(who, lambda work: short_history.read_before(work, text))
     forgotten, more = 0, True
     while more:
-        step = await store.write(who, lambda work: forgetting.forget_history(work, task_id, before))
+        step = await store.write(who, lambda work: short_history.forget_history(work, task_id, before))
         forgotten, more = forgotten + step["forgotten"], step["more"]
     words = f"{forgotten} changes are forgotten; the task is as it was." if forgotten else "Nothing is older."
     return {"task_id": task_id, "forgotten": forgotten, "message": words}

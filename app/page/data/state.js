@@ -141,7 +141,10 @@ class State extends EventTarget {
   replace(task) {
     const swap = (list) => {
       const at = list?.findIndex((each) => each.id === task.id) ?? -1;
-      return at < 0 ? list : list.with(at, { ...list[at], ...task, due: task.due });
+      if (at < 0) return list;
+      // The words of its rule come with lists alone; all else is as it is now, or is not there any more.
+      const { rule_text } = list[at];
+      return list.with(at, rule_text && task.recurring_id ? { rule_text, ...task } : task);
     };
     const open = task.status === "open";
     if (task.kind === "recurring") {

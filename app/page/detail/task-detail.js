@@ -112,6 +112,13 @@ class TaskDetail extends HTMLElement {
     }
   }
 
+  /** Return a task with its notes in full: lists cut long ones; null until they are there. */
+  #readWhole(task) {
+    if (!task.notes_cut) return task;
+    const { task: read } = this.#more;
+    return read?.id === task.id && read.version >= task.version ? read : null;
+  }
+
   /** A task that is gone gives its place to the next one of its series; else say so. Returns whether it is gone. */
   #lose() {
     this.#listed = false;
@@ -161,7 +168,7 @@ class TaskDetail extends HTMLElement {
         this.#part("steps", [known.subtasks, this.#more.steps, series?.recurrence?.subtasks], () =>
           drawSteps(known, this.#more.steps, series),
         ),
-      this.#notes.draw(known),
+      this.#notes.draw(this.#readWhole(known) ?? known, Boolean(this.#readWhole(known))),
       this.#part("history", [this.#more.history], () => drawHistory(known, this.#more, () => this.#ask())),
     ];
     arrange(this, parts.filter(Boolean));

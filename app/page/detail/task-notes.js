@@ -6,6 +6,7 @@ import { linkText } from "../text/links.js";
 
 export class TaskNotes {
   #task = null;
+  #isWhole = true;
   #shown = make("div", { class: "notes", dir: "auto" });
   #field = null;
   #write = makeButton("Write", () => this.#open(), { class: "quiet" });
@@ -22,8 +23,10 @@ export class TaskNotes {
     });
   }
 
-  /** Show the notes of a task; words that are being written stay. */
-  draw(task) {
+  /** Show the notes of a task; words that are being written stay. Only the whole of them can be written on. */
+  draw(task, isWhole = true) {
+    this.#isWhole = isWhole;
+    this.#write.disabled = !isWhole;
     const changed = this.#task?.notes !== task.notes;
     this.#task = task;
     if (this.#field) return this.#whole;
@@ -36,7 +39,7 @@ export class TaskNotes {
   }
 
   #open() {
-    if (this.#field) return;
+    if (this.#field || !this.#isWhole) return;
     const task = this.#task;
     const field = make("textarea", { "aria-label": "Notes", rows: 4, maxlength: 10_000, dir: "auto", class: "notes" });
     field.value = task.notes ?? "";

@@ -75,7 +75,8 @@ export function layOut(text, { titles = [], link = () => null, tick = () => null
       const named = findNamed(words, longest, true);
       const circle = named && tick(named[1]);
       // The item keeps the page's direction, and each title its own: a number and a date stay where they belong.
-      list.append(make("li", { class: circle ? "ticked" : null }, circle, make("span", {}, ...emphasise(words, true))));
+      const names = { class: circle ? "ticked" : null, value: item[1] ?? null };
+      list.append(make("li", names, circle, make("span", {}, ...emphasise(words, true))));
       continue;
     }
     if (!line.trim()) {

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.world import World
-from todo.activity import forgetting
+from todo.activity import short_history
 
 PROMISES = ("forgetting",)
 
@@ -40,7 +40,7 @@ async def list_changes(world: World, task_id: str) -> list[str]:
 async def test_what_is_older_is_gone_for_good_and_the_rest_goes_on(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(forgetting, "AT_ONCE", 2)
+    monkeypatch.setattr(short_history, "AT_ONCE", 2)
     made = await add(world, "Letter", notes="a secret of mine")
     task_id = made["task"]["id"]
     other = await add(world, "Another one")

@@ -20,7 +20,7 @@ from events.cloudevent import decode_event, find_trace
 from tests.architecture.ours import ROOT
 from tests.collector import Collector, Seen
 from tests.integration.channels.receivers import Web
-from tests.integration.event_path.dapr_worlds import open_dapr
+from tests.integration.event_path.dapr_worlds import Fragile, open_dapr
 from tests.world import World, make_settings, open_world
 from todo.activity.reactions import REACTIONS
 
@@ -192,6 +192,32 @@ async def test_what_comes_more_than_a_minute_later_has_a_trace_of_its_own_with_a
     assert len(late) == 1 + len(REACTED)
     for each in late:
         assert (each.parent, each.links, each.trace != trace) == ("", (commit,), True)
+
+
+async def test_events_that_are_delivered_together_keep_to_their_own_traces(traced: World, collector: Collector) -> None:
+    for number in (4, 5, 6):
+        parent = f"00-{str(number) * 32}-{SPAN}-0{number % 2}"
+        await traced.rest.post("/tasks", json={"title": f"task {number}"}, headers={"traceparent": parent})
+    await traced.settle()
+    await flush(traced)
+    assert collector.by_trace().keys() == {"5" * 32}, "the others are not wanted by their callers"
+    await traced.rest.post("/tasks", json={"title": "once more"}, headers={"traceparent": PARENT})
+    await traced.rest.post("/tasks", json={"title": "and again"}, headers={"traceparent": f"00-{'7' * 32}-{SPAN}-01"})
+    await traced.settle()
+    await flush(traced)
+    for trace in (TRACE, "5" * 32, "7" * 32):
+        names = name_all(collector.by_trace()[trace])
+        assert [name for name in names if name.startswith("reaction")] == sorted(f"reaction {each}" for each in REACTED)
+
+
+async def test_a_reaction_that_fails_shows_in_the_trace(tmp_path: Path, collector: Collector, fragile: Fragile) -> None:
+    async with open_world(tmp_path, **{ENDPOINT: collector.url}) as world:
+        await world.rest.post("/tasks", json={"title": "new"}, headers={"traceparent": PARENT})
+        await world.settle()
+        await flush(world)
+        failed = [each for each in collector.by_trace()[TRACE] if each.failed]
+        assert {each.name for each in failed} == {"deliver task.created", "reaction fragile"}
+        assert {each.attributes["error.type"] for each in failed} == {"ValueError"}
 
 
 async def test_a_webhook_carries_the_trace_and_the_attempt_belongs_to_it(traced: World, collector: Collector) -> None:
