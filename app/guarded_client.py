@@ -268,8 +268,7 @@ def is_public(text: str) -> bool:
 
 
 def _find_inner(address: IPv6Address) -> IPv4Address | None:
-    """Return the IPv4 address inside an IPv6 one: mapped, 6to4, Teredo or NAT64 (RFC 4291, 3056, 4380, 6052)."""
+    """Return the IPv4 address inside an IPv6 one: mapped, 6to4 or NAT64 (RFC 4291, 3056, 6052); Teredo is not public."""
     if address in _NAT64:
         return IPv4Address(int(address) & 0xFFFF_FFFF)
-    teredo = address.teredo
-    return address.ipv4_mapped or address.sixtofour or (teredo[1] if teredo else None)
+    return address.ipv4_mapped or address.sixtofour
