@@ -140,7 +140,13 @@ async def test_404_and_410_end_a_subscription_and_nothing_else_does(
         {"p256dh": ""},
         {"p256dh": "x" * 87},
         {"p256dh": write64(b"\x04" + b"\x01" * 64)},
-        {"p256dh": write64(b"\x02" + b"\x01" * 32)},
+        {
+            "p256dh": write64(
+                ec.generate_private_key(ec.SECP256R1())
+                .public_key()
+                .public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
+            )
+        },
         {
             "p256dh": write64(
                 ec.generate_private_key(ec.SECP256K1())
