@@ -142,7 +142,7 @@ async def test_every_date_comes_once_at_its_time_and_rings_once(tmp_path: Path, 
 
 
 async def check_subtasks(service: Service, wanted: dict[str, list[str]]) -> None:
-    """Every occurrence has the subtasks of its series, open, each told of once."""
+    """Every occurrence has the subtasks of its series, open, and one event for each."""
     below: dict[tuple[str, str], list[str]] = {}
     for rule, occurrence, title, status in await query(
         service,
@@ -154,12 +154,12 @@ async def check_subtasks(service: Service, wanted: dict[str, list[str]]) -> None
         assert status in (None, "open")
     assert all(titles == wanted[rule] for (rule, _), titles in below.items())
     made = sum(map(len, below.values()))
-    told = await query(
+    recorded = await query(
         service,
         "SELECT count(*), count(DISTINCT o.task_id) FROM outbox_entry o JOIN task t ON t.id = o.task_id "
         "WHERE t.parent_id > ''",
     )
-    assert [tuple(map(int, row)) for row in told] == [(made, made)]
+    assert [tuple(map(int, row)) for row in recorded] == [(made, made)]
 
 
 @pytest.mark.parametrize("zone", ZONES)

@@ -24,6 +24,7 @@ MARK = "zebra"
 """In every text of Ann's."""
 NOWHERE = "01930000-0000-7000-8000-ffffffffffff"
 SHARED = ("/readyz", "/healthz", "/openapi.json", "/docs", "/v1/models", "/api/session")
+QUERIES = {"forget_history": "?before=2026-01-01"}
 BODIES: dict[str, Any] = {
     "update_task": {"title": "Mine now"},
     "set_reminder": {"at": "2026-12-01T10:00"},
@@ -185,7 +186,7 @@ async def test_no_route_tells_a_foreign_id_from_a_missing_one_or_changes_anythin
 
 async def try_route(person: Person, route: Route, name: str, value: str) -> tuple[int, str]:
     method, body = route.method, BODIES.get(route.name)
-    filled = route.path.replace(f"{{{name}}}", value).removeprefix("/api")
+    filled = route.path.replace(f"{{{name}}}", value).removeprefix("/api") + QUERIES.get(route.name, "")
     if not route.path.startswith("/api"):
         headers = {"authorization": f"Bearer {person.token}", "origin": "http://127.0.0.1:8000"}
         response = await person.world.http.request(method, filled, headers=headers, json=body)
