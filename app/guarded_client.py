@@ -268,7 +268,7 @@ def is_public(text: str) -> bool:
 
 
 def _find_inner(address: IPv6Address) -> IPv4Address | None:
-    """Return the IPv4 address inside an IPv6 one: mapped, 6to4 or NAT64 (RFC 4291, 3056, 6052); Teredo is not public."""
+    """Return the IPv4 address inside an IPv6 one: mapped, 6to4 or NAT64 (RFC 4291, 3056, 6052); Teredo has none."""
     if address in _NAT64:
         return IPv4Address(int(address) & 0xFFFF_FFFF)
     return address.ipv4_mapped or address.sixtofour
