@@ -64,6 +64,7 @@ BAD_ADDRESSES = (
     "https://hooks.example:x/",
     "https://hooks.example/#part",
     "https://hooks.example\\@evil.example/",
+    "https://hooks.example\\.evil.example/",
     "https://hooks.example/a b",
     "https://hooks.example/\r\nHost: evil.example",
     "https://hooks.example/" + "x" * 2_000,
