@@ -1,7 +1,7 @@
 """Tokens for lists as they are made and used: what rings and is asked, sessions, conversations, the command, costs."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +13,8 @@ from typer.testing import CliRunner
 
 from app.access.credentials import Grant, Made, create_credential
 from app.system import draw_secret
+from events import sql as sql_module
+from events.sql import is_sqlite
 from tests.integration.access.house import House, give_bound
 from tests.integration.access.test_walls import NOWHERE
 
@@ -183,11 +185,20 @@ def note_statements() -> Iterator[list[str]]:
     def note(_c: Any, _cursor: Any, sql: str, *_more: Any) -> None:
         noted.append(sql)
 
+    straight = sql_module.fetch_raw
+
+    def note_straight(connection: Connection, sql: str, values: tuple[Any, ...]) -> Sequence[Any]:
+        if is_sqlite(connection):  # elsewhere it is listened to
+            noted.append(sql)
+        return straight(connection, sql, values)
+
+    sql_module.fetch_raw = note_straight
     event.listen(Engine, "before_cursor_execute", note)
     try:
         yield noted
     finally:
         event.remove(Engine, "before_cursor_execute", note)
+        sql_module.fetch_raw = straight
 
 
 async def test_a_token_for_all_lists_costs_no_statement_and_no_condition_more(house: House) -> None:
