@@ -187,10 +187,10 @@ def note_statements() -> Iterator[list[str]]:
 
     straight = sql_module.fetch_raw
 
-    def note_straight(connection: Connection, sql: str, values: tuple[Any, ...]) -> Sequence[Any]:
+    def note_straight(connection: Connection, sql: str, parameters: tuple[Any, ...]) -> Sequence[Any]:
         if is_sqlite(connection):  # elsewhere it is listened to
             noted.append(sql)
-        return straight(connection, sql, values)
+        return straight(connection, sql, parameters)
 
     sql_module.fetch_raw = note_straight
     event.listen(Engine, "before_cursor_execute", note)
