@@ -21,7 +21,7 @@ export function goTo(taskId) {
 /** Take back or do again, and lead to what is there by it: its row glows, and gets the keys unless they are elsewhere. */
 export async function leadBack(deed) {
   const change = await deed();
-  const [found] = change?.tasks.filter(({ task_id: id }) => state.tasks.some((task) => task.id === id)) ?? [];
+  const found = change && change.tasks.find(({ task_id: id }) => state.tasks.some((task) => task.id === id));
   if (!found) return;
   const list = document.querySelector("task-list");
   const active = document.activeElement;
