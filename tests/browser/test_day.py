@@ -134,6 +134,13 @@ def test_a_task_opens_beside_the_list_and_is_edited_there(page: Page, served: Se
     page.keyboard.press("Control+Enter")
     expect(foot(page)).to_contain_text("You changed “Essay”")
     assert served.rest("GET", f"/tasks/{essay['id']}")["notes"] == "word " * 100 + "end of it"
+    # Escape leaves a note, and loses nothing of it.
+    page.locator("task-detail").get_by_role("button", name="Edit", exact=True).click()
+    page.get_by_role("textbox", name="Notes").fill("A long thought")
+    page.keyboard.press("Escape")
+    expect(page.locator("task-detail div.notes")).to_have_text("A long thought")
+    expect(page.get_by_role("textbox", name="Notes")).to_have_count(0)
+    assert served.rest("GET", f"/tasks/{essay['id']}")["notes"] == "A long thought"
     open_detail(page, "Garden party")
     page.locator("task-detail").press("Escape")
     expect(page.locator("task-detail")).to_be_hidden()

@@ -35,9 +35,11 @@ class TaskDetail extends HTMLElement {
       event.preventDefault();
       event.stopPropagation();
       if (isWriting(event.target) && !event.target.matches("select")) {
-        // A field gives its words back first.
-        event.target.value = event.target.dataset.before ?? event.target.defaultValue;
-        event.target.dataset.left = "yes";
+        // A line gives its words back first. A note may be long: it is kept, and can be taken back like all changes.
+        if (!event.target.matches("textarea")) {
+          event.target.value = event.target.dataset.before ?? event.target.defaultValue;
+          event.target.dataset.left = "yes";
+        }
         this.querySelector(".close").focus();
       } else this.close();
     });
