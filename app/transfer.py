@@ -145,10 +145,8 @@ async def _write(store: DatabaseStore, who: Who, load: Load, progress: Progress,
 
 
 def _write_part(load: Load, part: Sequence[Any], into: str | None, pace: Pace, work: Work) -> Written:
-    began = pace.timer()
-    written = load.write(work, part, into)
-    pace.note(pace.timer() - began)
-    return written
+    with pace.watch():
+        return load.write(work, part, into)
 
 
 def read_words(text: str, now: datetime) -> tuple[str, str, str] | None:

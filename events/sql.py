@@ -1,4 +1,4 @@
-"""SQL helpers: Core tables, the inserts of the hot path, and expressions that differ between SQLite and PostgreSQL."""
+"""SQL helpers: Core tables, the statements of the hot path, and what differs between SQLite and PostgreSQL."""
 
 import re
 import sqlite3
@@ -136,7 +136,7 @@ class HotInsert:
     def run(self, connection: Connection, row: dict[str, Any]) -> int:
         """Insert one row, keyed by column names; return 1, or 0 if a conflict kept the existing row."""
         known = self._find(connection, row)
-        return execute_raw(connection, known.sql, tuple([row[name] for name, _ in known.order]))
+        return execute_raw(connection, known.sql, known.bind(row))
 
     def run_many(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
         """Insert several rows with the same columns in their order, in one call of the driver."""
@@ -144,7 +144,7 @@ class HotInsert:
             self.run(connection, rows[0])
         elif rows and is_sqlite(connection):
             known = self._find(connection, rows[0])
-            execute_many(connection, known.sql, [tuple([row[name] for name, _ in known.order]) for row in rows])
+            execute_many(connection, known.sql, [known.bind(row) for row in rows])
         elif rows:
             self._insert_columns(connection, rows)
 
@@ -246,8 +246,8 @@ class HotQuery:
 
     def scalar(self, connection: Connection, given: Mapping[str, Any] = NOTHING) -> Any:
         """Return the first column of the first row; None if there is none."""
-        rows = self.all(connection, given)
-        return rows[0][0] if rows else None
+        row = self.first(connection, given)
+        return None if row is None else row[0]
 
     def _find_conversions(self, connection: Connection) -> list[_Conversion]:
         dialect = connection.dialect

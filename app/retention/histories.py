@@ -3,13 +3,14 @@
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, select, tuple_, update
+from sqlalchemy import Connection, bindparam, delete, func, select, tuple_
 
 from app.retention.walks import Stride
 from events.instants import read_instant, write_instant
 from events.sql import WithoutIndex, table_of
+from todo.activity.short_history import GONE, SPENT
 from todo.record.list_models import ChangeList
-from todo.record.models import Change, ChangeItem, ChangeSeries, User
+from todo.record.models import Change, ChangeItem, User
 
 _C, _U = table_of(Change), table_of(User)
 _NEXT = (
@@ -27,16 +28,10 @@ _OLD = (
     .limit(bindparam("limit"))
 )
 _IDS: Any = bindparam("ids", expanding=True)
-_I, _S, _L = table_of(ChangeItem), table_of(ChangeSeries), table_of(ChangeList)
+_I, _L = table_of(ChangeItem), table_of(ChangeList)
 _ITEMS = select(_I.c.change_id, _I.c.task_id).where(_I.c.change_id.in_(_IDS)).limit(bindparam("limit"))
 # By the ids: the owner's index would lead through all that they ever changed.
-_OWNER = WithoutIndex(_C.c.user_id) == bindparam("user")
-_SPENT = update(_C).where(_OWNER, _C.c.id.in_(_IDS), _C.c.undone_by.is_(None)).values(undone_by=_C.c.id)
-_PARTS = (
-    delete(_S).where(_S.c.change_id.in_(_IDS)),
-    delete(_L).where(WithoutIndex(_L.c.user_id) == bindparam("user"), _L.c.change_id.in_(_IDS)),
-    delete(_C).where(_OWNER, _C.c.id.in_(_IDS)),
-)
+_PARTS = (delete(_L).where(WithoutIndex(_L.c.user_id) == bindparam("user"), _L.c.change_id.in_(_IDS)), *GONE)
 
 
 def walk_histories(connection: Connection, after: Any, now: str, window: int) -> Stride:
@@ -49,7 +44,7 @@ def walk_histories(connection: Connection, after: Any, now: str, window: int) ->
     if not ids:
         return Stride(0, person.id)
     # A change of very many tasks goes item by item; from the first one on it cannot be undone any more.
-    connection.execute(_SPENT, {"user": person.id, "ids": ids})
+    connection.execute(SPENT, {"user": person.id, "ids": ids})
     items = [tuple(item) for item in connection.execute(_ITEMS, {"ids": ids, "limit": window})]
     if items:
         connection.execute(delete(_I).where(tuple_(_I.c.change_id, _I.c.task_id).in_(items)))

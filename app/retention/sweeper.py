@@ -98,7 +98,5 @@ class Sweeper:
         return int(self._at > 0 or self._after is not None)
 
     def _walk(self, rule: Rule, before: str, connection: Connection) -> Stride:
-        began = self.pace.timer()
-        stride = rule.walk(connection, self._after, before, self.pace.rows)
-        self.pace.note(self.pace.timer() - began)
-        return stride
+        with self.pace.watch():
+            return rule.walk(connection, self._after, before, self.pace.rows)

@@ -1,6 +1,7 @@
 """How many rows one transaction of a long work touches: fewer after one that took long, so that others hardly wait."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -24,6 +25,13 @@ class Pace:
     def __post_init__(self) -> None:
         self.least = min(self.least, self.most)
         self.rows = min(self.rows, self.most)
+
+    @contextmanager
+    def watch(self) -> Iterator[None]:
+        """Time the work of one transaction, and note what it took unless it fails."""
+        began = self.timer()
+        yield
+        self.note(self.timer() - began)
 
     def note(self, seconds: float) -> None:
         """Note what a transaction took: halve the rows after a long one, add a quarter after a quick one."""

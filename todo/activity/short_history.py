@@ -32,7 +32,10 @@ _OLD = (
     .order_by(_I.c.version)
     .limit(bindparam("limit"))
 )
-_SPENT = update(_C).where(_OWNER, _C.c.id.in_(_IDS), _C.c.undone_by.is_(None)).values(undone_by=_C.c.id)
+SPENT = update(_C).where(_OWNER, _C.c.id.in_(_IDS), _C.c.undone_by.is_(None)).values(undone_by=_C.c.id)
+"""Lets some changes be undone no more."""
+GONE = (delete(_S).where(_S.c.change_id.in_(_IDS)), delete(_C).where(_OWNER, _C.c.id.in_(_IDS)))
+"""Removes some changes of which nothing is left, with how far series were."""
 _FORGET = delete(_I).where(_I.c.task_id == bindparam("task"), _I.c.change_id.in_(_IDS))
 # The newest number stays: SQLite would give it to the next change once more.
 _NEWEST = select(func.max(_C.c.seq)).where(_C.c.user_id == bindparam("user"))
@@ -80,10 +83,10 @@ def forget_history(work: Work, task_id: str, before: str) -> Forgotten:
     key = {"task": task_id, "user": user, "before": before, "limit": AT_ONCE}
     ids = list(run(_OLD, key).scalars())
     if ids:
-        run(_SPENT, {"user": user, "ids": ids})
+        run(SPENT, {"user": user, "ids": ids})
         run(_FORGET, {"task": task_id, "ids": ids})
         newest = run(_NEWEST, {"user": user}).scalar_one()
         if empty := list(run(_EMPTY, {"user": user, "ids": ids, "newest": newest}).scalars()):
-            run(delete(_S).where(_S.c.change_id.in_(empty)))
-            run(delete(_C).where(_OWNER, _C.c.id.in_(empty)), {"user": user})
+            for gone in GONE:
+                run(gone, {"user": user, "ids": empty})
     return {"task_id": task_id, "forgotten": len(ids), "more": len(ids) == AT_ONCE}

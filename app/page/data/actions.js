@@ -1,7 +1,7 @@
 // The actions on tasks: shown at once, sent, and visibly reverted when they are refused.
 import { load, loadNews, loadSoon } from "./loading.js";
 import { readWaiting, wait } from "./kept.js";
-import { address, call, findAnswers, makeKey } from "./service.js";
+import { address, call, findAnswers, makeKey, sendTask } from "./service.js";
 import { state } from "./state.js";
 import { tellProblem } from "../text/change-sentences.js";
 
@@ -176,7 +176,7 @@ export async function add(fields) {
 
 async function sendNew(key, fields) {
   try {
-    return await call("POST", fields.rule ? "/api/recurring-tasks" : "/api/tasks", { body: fields, key });
+    return await sendTask(key, fields);
   } catch (problem) {
     // The answer alone may be lost: the service knows what became of the call.
     const found = problem.unreachable ? await findAnswers([key]).catch(() => new Map()) : new Map();

@@ -1,5 +1,5 @@
 // What this browser keeps for the time without a service: the last known list, and tasks that wait to be added.
-import { Problem, call, findAnswers } from "./service.js";
+import { Problem, findAnswers, sendTask } from "./service.js";
 
 const KEPT = "kept";
 const LIST = "/kept/list";
@@ -67,7 +67,7 @@ export async function sendWaiting() {
   const [changes, problems] = [[], []];
   for (const { key, fields } of await readWaiting()) {
     try {
-      changes.push((await call("POST", fields.rule ? "/api/recurring-tasks" : "/api/tasks", { body: fields, key })).change_id);
+      changes.push((await sendTask(key, fields)).change_id);
     } catch (problem) {
       if (!(problem instanceof Problem) || problem.unreachable || problem.status >= 500) break;
       problems.push(`“${fields.title}” could not be added: ${problem.message}`);

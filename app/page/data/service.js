@@ -70,6 +70,11 @@ export function address(path, query) {
   return `${path}?${words}`;
 }
 
+/** Send a new task, or a new series where it has a rule, under its key. */
+export function sendTask(key, fields) {
+  return call("POST", fields.rule ? "/api/recurring-tasks" : "/api/tasks", { body: fields, key });
+}
+
 const ASKED = 50;
 
 /** Return the answers of those writes that were carried out, by their keys: an answer may be lost on its way. */
