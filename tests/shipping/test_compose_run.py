@@ -128,8 +128,10 @@ def test_with_kafka_tasks_reach_the_consumer_of_another_team(image: str, composi
         wait_for(lambda: player.check_health("consumer") == 0, "the consumer's own check")
         assert player.run("worker", "evolution-todo", "doctor") == 0, player.read("worker", "evolution-todo", "doctor")
         assert player.run("todo", "evolution-todo", "doctor") == 0
-        status, feed = todo.ask("GET", "/api/activity", token=token)
-        assert (status, len(feed["activity"])) == (200, 3), "the product's own reactions came back over Kafka too"
+        wait_for(
+            lambda: len(todo.ask("GET", "/api/activity", token=token)[1]["entries"]) == 3,
+            "the product's own reactions, whose events come back over Kafka too",
+        )
 
 
 def ask_prometheus(port: int, path: str, **query: str) -> Any:
