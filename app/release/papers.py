@@ -17,6 +17,8 @@ from app.testing.service import open_todo
 from infra.judge.registry import ENTRY, provide_entry_schema
 from infra.live.programs import LiveError, ToolsMissing
 
+LOCK = REPOSITORY / "requirements.lock"
+
 
 def make_openapi(folder: Path, version: str, _say: Say) -> Artefact:
     """Write the description of REST as a running service of several people gives it."""
@@ -59,16 +61,20 @@ def make_entry(folder: Path, version: str, say: Say) -> Artefact:
 
 def make_bill(folder: Path, version: str, say: Say) -> Artefact:
     """Write the bill of materials (CycloneDX) of what the lock installs."""
-    path, lock = folder / "sbom.cdx.json", REPOSITORY / "requirements.lock"
-    project = ("--pyproject", REPOSITORY / "pyproject.toml")
-    options = ("requirements", "--sv", "1.6", "--output-reproducible", *project, "-o", path, lock)
+    path, project = folder / "sbom.cdx.json", ("--pyproject", REPOSITORY / "pyproject.toml")
+    options = ("requirements", "--sv", "1.6", "--output-reproducible", *project, "-o", path, LOCK)
     run(provide_tools(say), "-m", "cyclonedx_py", *options)
     bill = json.loads(path.read_text("utf-8"))
-    listed = {each["name"].lower() for each in bill["components"]}
-    locked = {name.lower() for name in re.findall(r"^([A-Za-z0-9._-]+)==", lock.read_text("utf-8"), re.MULTILINE)}
+    listed, locked = {each["name"].lower() for each in bill["components"]}, read_lock().keys()
     require(listed == locked, f"the bill of materials differs from the lock: {sorted(listed ^ locked)}")
     require(bill["metadata"]["component"]["version"] == version, "the bill of materials names another version")
     return Artefact((path,), "the lock")
+
+
+def read_lock() -> dict[str, str]:
+    """Return the version of each package of the lock, by its name in lower case."""
+    lines = re.findall(r"^([A-Za-z0-9._-]+)==(\S+)", LOCK.read_text("utf-8"), re.MULTILINE)
+    return {name.lower(): version for name, version in lines}
 
 
 def make_news(folder: Path, version: str, _say: Say) -> Artefact:

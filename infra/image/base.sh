@@ -12,11 +12,11 @@ clean() {
   rm -rf "$folder"
 }
 trap clean EXIT
-# Without manuals and translations, as slim images are; the licences stay.
-slim=()
-for each in doc info locale man; do slim+=(--dpkgopt="path-exclude=/usr/share/$each/*"); done
-mmdebstrap --quiet --variant=minbase "${slim[@]}" --dpkgopt='path-include=/usr/share/doc/*/copyright' \
+# Without manuals and translations, as slim images are; the licences stay. They go at the end, since to leave them out
+# package by package takes minutes, and some packages want their folders.
+mmdebstrap --quiet --variant=minbase \
   --essential-hook='mkdir -p "$1/etc/postgresql-common"; echo "create_main_cluster = false" > "$1/etc/postgresql-common/createcluster.conf"' \
+  --customize-hook='cd "$1/usr/share" && rm -rf info/* locale/* man/* && find doc -type f ! -name copyright -delete' \
   --include="$(IFS=,; echo "${packages[*]}")" trixie "$folder/base.tar"
 container="$(buildah from scratch)"
 buildah add --quiet "$container" "$folder/base.tar" / > /dev/null

@@ -3,6 +3,7 @@
 #   ENGINE=buildah   chooses one of them
 #   BASE=IMAGE       another base; a release names one by digest
 #   CA=FILE          the certificates of a network that has its own, lent to the build and left out of the image
+#   PLATFORM=arm64   for another processor than this one's, where the engine can run its programs (binfmt)
 #   UV_DEFAULT_INDEX another package index
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -18,6 +19,7 @@ done
 
 words=(--file infra/image/Containerfile --tag "$tag" --build-arg "VERSION=$version" --build-arg "REVISION=$revision")
 [ -z "${BASE:-}" ] || words+=(--build-arg "BASE=$BASE")
+[ -z "${PLATFORM:-}" ] || words+=(--platform "linux/$PLATFORM")
 [ -z "${UV_DEFAULT_INDEX:-}" ] || words+=(--build-arg "UV_DEFAULT_INDEX=$UV_DEFAULT_INDEX")
 [ -z "${CA:-}" ] || [ "$engine" = docker ] || words+=(--volume "$CA:/etc/ssl/certs/ca-certificates.crt:ro")
 case "$engine" in

@@ -19,16 +19,16 @@ _SOURCE = Path(__file__).with_name("compose")
 _SECONDS = 30.0
 
 
-def load_composition(file: Path, profiles: Sequence[str], settings: dict[str, str], say: Say) -> dict[str, Any]:
-    """Return the project of a Compose file with these profiles and variables.
+def load_composition(options: Sequence[str | Path], settings: dict[str, str], say: Say) -> dict[str, Any]:
+    """Return the project that docker compose sees with these options (`-f`, `--env-file`, `--profile`) and variables.
 
     Raises `LiveError` with the parser's reason: a key that it does not know, a service that is missing.
     """
     command: Command = [shutil.which("env") or "env", "-i", f"HOME={os.environ.get('HOME', '/')}"]
     command += [f"{name}={value}" for name, value in settings.items()]
-    said = run_program([*command, provide_parser(say), file, *profiles], _SECONDS)
+    said = run_program([*command, provide_parser(say), *options], _SECONDS)
     if said.exit_code:
-        raise LiveError(f"{file.name} cannot be read: {said.errors.strip()}")
+        raise LiveError(f"the Compose file cannot be read: {said.errors.strip()}")
     loaded: dict[str, Any] = json.loads(said.output)
     return loaded
 

@@ -15,12 +15,18 @@ from infra.live.provision import download_module, fetch_jars
 from infra.live.versions import JAVA_OF_STRIMZI, RUNS, SUMS
 
 _POM = Path(__file__).with_name("strimzi-pom.xml")
+_OPERATOR = "example/prometheus-operator-crd/monitoring.coreos.com_"
 _MODULES = {
-    "dapr": ("github.com/dapr/dapr", "charts/dapr/crds"),
-    "keda": ("github.com/kedacore/keda/v2", "config/crd/bases"),
-    "gateway_api": ("sigs.k8s.io/gateway-api", "config/crd/standard"),
+    "dapr": ("github.com/dapr/dapr", "charts/dapr/crds/*.yaml"),
+    "keda": ("github.com/kedacore/keda/v2", "config/crd/bases/*.yaml"),
+    "gateway_api": ("sigs.k8s.io/gateway-api", "config/crd/standard/*.yaml"),
+    "prometheus_operator": (
+        "github.com/prometheus-operator/prometheus-operator",
+        f"{_OPERATOR}podmonitors.yaml",
+        f"{_OPERATOR}prometheusrules.yaml",
+    ),
 }
-"""Go modules that hold their definitions as files: the module's path, and the folder in it."""
+"""Go modules that hold their definitions as files: the module's path, and where they are in it."""
 _STRIMZI = ("kafka.Kafka", "nodepool.KafkaNodePool", "topic.KafkaTopic", "user.KafkaUser")
 """Strimzi's classes, each of which makes one definition."""
 _GENERATOR = [
@@ -31,8 +37,9 @@ _SECONDS = 120.0
 
 
 def provide_definitions(say: Say) -> list[dict[str, Any]]:
-    """Return the definitions of Dapr's, Strimzi's, KEDA's and Gateway API's resources, fetched on the first call.
+    """Return the definitions of the custom resources, fetched on the first call.
 
+    They are Dapr's, Strimzi's, KEDA's, Gateway API's and the Prometheus Operator's.
     Conversions between versions are left out: they are calls to operators, which do not run here.
     """
     folders = [_provide_module(name, say) for name in _MODULES]
@@ -42,9 +49,9 @@ def provide_definitions(say: Say) -> list[dict[str, Any]]:
 
 def _provide_module(name: str, say: Say) -> Path:
     def copy(draft: Path) -> None:
-        path, folder = _MODULES[name]
+        path, *places = _MODULES[name]
         module = download_module(find_judging_go(), draft, path, RUNS[name], SUMS[name])
-        for file in sorted((module / folder).glob("*.yaml")):
+        for file in sorted(file for place in places for file in module.glob(place)):
             (draft / file.name).write_bytes(file.read_bytes())
 
     return provide(f"definitions-{name}-{RUNS[name]}", copy, say)

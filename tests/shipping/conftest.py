@@ -1,6 +1,8 @@
 """What is shipped, as its judges see it; without their programs these tests are skipped, or fail with `CI=true`."""
 
 import os
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 from infra.judge.manifests import KUBERNETES, OVERLAYS, Manifest, render_overlay
 from infra.live.cache import Say
 from infra.live.programs import ToolsMissing
+from tests.architecture.ours import ROOT
 from tests.shipping.containers import (
     UID,
     Container,
@@ -67,6 +70,22 @@ def overlays(render: Callable[[Path], list[Manifest]]) -> Overlays:
 def overlay(request: pytest.FixtureRequest, overlays: Overlays) -> list[Manifest]:
     """The objects of one overlay, for each in turn."""
     return overlays[request.param]
+
+
+OF_COMPOSE = ("infra/compose.yaml", "infra/compose/*.*", "infra/dapr", "infra/observe", "examples/consumer")
+
+
+@pytest.fixture(scope="session")
+def composition(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the Compose file and all that it mounts, in their places, with secrets as the script makes them."""
+    folder = tmp_path_factory.mktemp("composition")
+    for pattern in OF_COMPOSE:
+        for path in ROOT.glob(pattern):
+            place = folder / path.relative_to(ROOT)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            (shutil.copytree if path.is_dir() else shutil.copy2)(path, place)
+    subprocess.run(["bash", folder / "infra/compose/secrets.sh"], check=True, capture_output=True)
+    return folder
 
 
 @pytest.fixture(scope="session")

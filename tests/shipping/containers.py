@@ -24,9 +24,11 @@ from tests.architecture.ours import PACKAGES, ROOT, list_files
 UID = 10001
 """The user of the image."""
 BASE = "localhost/evolution-todo-base:trixie"
-TOOLS = ("buildah", "mmdebstrap", "podman", "runc")
-RUN = ("--cgroup-manager", "cgroupfs", "--events-backend", "file", "--runtime", "runc")
-"""Debian 12's crun cannot run where control groups are mixed; without systemd there is no journal."""
+TOOLS = ("buildah", "iptables", "mmdebstrap", "podman", "runc")
+RESOLVER = Path("/usr/lib/podman/aardvark-dns")
+RUN = ("--cgroup-manager", "cgroupfs", "--events-backend", "file", "--runtime", "runc", "--network-backend", "netavark")
+"""Debian 12's crun cannot run where control groups are mixed; without systemd there is no journal. Netavark has a
+resolver for the names of services."""
 LIMITS = ("--memory=512m", "--ulimit=nofile=20000:20000", "--ulimit=nproc=20000:20000")
 TIGHT = ("--read-only", "--tmpfs=/tmp", "--cap-drop=all", "--security-opt=no-new-privileges", *LIMITS)
 """As an operator runs it: read-only, without capabilities, and with seccomp, which podman adds by itself."""
@@ -50,6 +52,7 @@ def draw_name() -> str:
 def require_tools() -> None:
     """Raise `ToolsMissing` unless images can be built and run here."""
     missing = [name for name in TOOLS if shutil.which(name) is None]
+    missing += [] if RESOLVER.exists() else ["netavark", RESOLVER.name]
     if missing:
         raise ToolsMissing(f"Images are built and run by {', '.join(missing)}: `apt install {' '.join(missing)}`.")
     if os.geteuid() != 0:

@@ -5,32 +5,12 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from infra.live.cache import Say, find_cache, take_turn
-from infra.live.versions import RUNS
-from tests.architecture.ours import ROOT
-from tests.shipping.containers import LIMITS, RUN, call, draw_name, must, read_log, remove_container, require_tools
+from tests.shipping.containers import LIMITS, RUN, call, draw_name, must, read_log, remove_container
 
 Service = dict[str, Any]
-HERE = Path(__file__).parent / "stand_in"
-NETWORK = "10.89.{}.0/24"
 SECONDS = 120.0
-
-
-def build_postgres(say: Say) -> str:
-    """Build the stand-in for PostgreSQL's image of Debian's packages, once per content; return its tag."""
-    require_tools()
-    version = RUNS["postgresql"]
-    base, tag = f"localhost/evolution-todo-base:postgresql-{version}", f"localhost/evolution-todo-postgres:{version}"
-    with take_turn(find_cache() / "image.lock", lambda: say("another test builds an image; waiting ...")):
-        if call("buildah", "inspect", "--type=image", base).returncode:
-            say("the stand-in for PostgreSQL: making it once of Debian's packages, a minute")
-            must("bash", ROOT / "infra/image/base.sh", base, f"postgresql-{version}", seconds=1_200)
-        words = ("--isolation", "chroot", "--quiet", "--build-arg", f"BASE={base}", "--tag", tag, HERE)
-        must("buildah", "bud", "--format", "docker", *words, seconds=600)
-    return tag
 
 
 @dataclass
@@ -39,9 +19,8 @@ class Player:
 
     project: dict[str, Any]
     images: Mapping[str, str]
-    """Stand-ins, by the images that the file names."""
+    """What runs, by the images that the file names."""
     network: str
-    number: int
     names: dict[str, str] = field(default_factory=dict)
     volumes: dict[str, str] = field(default_factory=dict)
 
@@ -71,15 +50,11 @@ class Player:
             ordered += free
         return ordered
 
-    def find_address(self, name: str) -> str:
-        """Return the address of a service: the names are in each container's hosts file, as no resolver runs here."""
-        return f"10.89.{self.number}.{10 + list(self.project['services']).index(name)}"
-
     def start(self, name: str) -> None:
         service: Service = self.project["services"][name]
         self.names[name] = container = draw_name()
-        hosts = [f"--add-host={each}:{self.find_address(each)}" for each in self.project["services"]]
-        words = [f"--name={container}", f"--network={self.network}", f"--ip={self.find_address(name)}", *hosts, *LIMITS]
+        words = [f"--name={container}", *self.join_network(name), *LIMITS]
+        words += [f"--restart={service['restart']}"] if "restart" in service else []
         words += ["--read-only"] if service.get("read_only") else []
         words += [f"--cap-drop={each}" for each in service.get("cap_drop", ())]
         words += [f"--cap-add={each}" for each in service.get("cap_add", ())]
@@ -98,6 +73,14 @@ class Player:
             words.append(f"--entrypoint={json.dumps(service['entrypoint'])}")
         image = self.images[service["image"]]
         must("podman", *RUN, "run", "--detach", *words, image, *(service.get("command") or ()))
+
+    def join_network(self, name: str) -> list[str]:
+        """Return the options by which a service is found under its name, or shares another one's network."""
+        kind, _, other = self.project["services"][name].get("network_mode", "").partition(":")
+        if kind == "service":
+            return [f"--network=container:{self.names[other]}"]
+        assert not kind, f"{name}: the player does not know the network {kind}"
+        return [f"--network={self.network}", f"--network-alias={name}"]
 
     def find_volume(self, name: str) -> str:
         if name not in self.volumes:
@@ -126,16 +109,20 @@ class Player:
         """Return the exit code of a command inside a service."""
         return call("podman", *RUN, "exec", self.names[name], *words).returncode
 
+    def read(self, name: str, *words: str) -> str:
+        """Return what a command inside a service prints."""
+        return must("podman", *RUN, "exec", self.names[name], *words)
+
 
 @contextmanager
-def play(project: dict[str, Any], images: Mapping[str, str], number: int) -> Iterator[Player]:
+def play(project: dict[str, Any], images: Mapping[str, str]) -> Iterator[Player]:
     """Lend a player of a project on a network of its own; all that it made is removed."""
-    player = Player(project, images, draw_name(), number)
-    must("podman", *RUN, "network", "create", f"--subnet={NETWORK.format(number)}", player.network)
+    player = Player(project, images, draw_name())
+    must("podman", *RUN, "network", "create", player.network)
     try:
         yield player
     finally:
-        for container in player.names.values():
+        for container in reversed(player.names.values()):
             remove_container(container)
         for volume in player.volumes.values():
             call("podman", *RUN, "volume", "rm", "--force", volume)

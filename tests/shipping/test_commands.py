@@ -1,8 +1,9 @@
 """Every command of the operator's guide is one that the tests here run or know, or says that it was not run."""
 
+import itertools
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,12 @@ from typer.testing import CliRunner
 
 from app.cli.main import cli
 from app.release.__main__ import release
+from app.settings import Settings
+from infra.judge.composition import COMPOSE, load_composition
+from infra.live.cache import Say
 from tests.architecture.ours import ROOT, list_files
+from tests.shipping.conftest import Overlays, needing_tools
+from tests.shipping.manifests import find_values, list_pods
 
 PROMISES = ("operating-commands",)
 
@@ -104,11 +110,21 @@ def list_ours() -> list[Command]:
     return [each for each in [*COMMANDS, *inside] if is_ours(each)]
 
 
+def read_fences(page: str) -> list[str]:
+    """Return the language of each block of code."""
+    return re.findall(r"^```(\S*)$", (ROOT / page).read_text("utf-8"), re.MULTILINE)[::2]
+
+
 def test_the_guide_has_commands() -> None:
     assert len(COMMANDS) > 60
     assert {each.page for each in COMMANDS} >= {
         f"docs/operating/{name}.md" for name in ("compose", "kubernetes", "image")
     }
+
+
+@pytest.mark.parametrize("page", GUIDE)
+def test_each_block_says_what_it_is_so_that_no_command_is_overlooked(page: str) -> None:
+    assert "" not in read_fences(page)
 
 
 @pytest.mark.parametrize("page", GUIDE)
@@ -158,6 +174,98 @@ def test_a_command_of_ours_is_taken_with_its_options(command: Command) -> None:
     words = command.words[1 if command.program == "evolution-todo" else 2 :]
     kept = ABSENT.sub("", " ".join(words)).split()
     assert is_known(tuple(kept or ["serve"]))
+
+
+def test_each_file_that_a_command_names_is_there() -> None:
+    words = {word for each in COMMANDS for word in each.words if re.match(r"(infra|docs|examples|tests|\.ci)/", word)}
+    assert len(words) > 5
+    assert [word for word in sorted(words) if not (ROOT / word).exists()] == []
+
+
+def test_each_setting_that_a_page_names_is_one() -> None:
+    known = {str(field.validation_alias or f"TODO_{name.upper()}") for name, field in Settings.model_fields.items()}
+    variables = COMPOSE.read_text("utf-8") + (ROOT / "infra/image/build.sh").read_text("utf-8")
+    known |= set(re.findall(r"\$\{(\w+):-", variables)) | {"TODO_KAFKA_BROKERS"}
+    for page in GUIDE:
+        named = set(re.findall(r"\bTODO_[A-Z_]+[A-Z](?![A-Z_…])", (ROOT / page).read_text("utf-8")))
+        assert {name for name in named if name.removesuffix("_FILE") not in known} == set(), page
+
+
+# Compose and Kubernetes
+
+
+def split_options(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the options of `docker compose` itself, and its subcommand with what follows."""
+    options: list[str] = []
+    rest = list(words)
+    while rest and rest[0] in ("-f", "--env-file", "--profile"):
+        options += rest[:2]
+        rest = rest[2:]
+    return options, rest
+
+
+def find_service(rest: Sequence[str]) -> str:
+    """Return the service that a subcommand names; "" for those that are about all."""
+    named = [word for word in rest[1:] if not word.startswith("-")]
+    return named[0] if named else ""
+
+
+COMPOSED = [each for each in COMMANDS if each.words[:2] == ("docker", "compose")]
+
+
+@pytest.mark.parametrize("command", COMPOSED, ids=lambda each: " ".join(each.words[2:])[:120])
+def test_docker_compose_finds_what_a_command_names(composition: Path, say: Say, command: Command) -> None:
+    options, rest = split_options(command.words[2:])
+    assert rest[0] in {"up", "exec", "logs"}
+    placed = [str(composition / word) if word.startswith("infra/") else word for word in options]
+    with needing_tools():
+        services = load_composition(placed, {}, say)["services"]
+    assert find_service(rest) in {"", *services}, "a service of the profiles that the command names"
+
+
+def test_a_service_of_another_profile_would_be_seen(composition: Path, say: Say) -> None:
+    with needing_tools():
+        assert "worker" not in load_composition(["-f", composition / "infra/compose.yaml"], {}, say)["services"]
+    assert find_service(["exec", "worker", "evolution-todo", "doctor"]) == "worker"
+
+
+ASKED = [each for each in COMMANDS if each.program == "kubectl"]
+NAMESPACES = {"evolution-todo", "dapr-system"}
+INJECTED = "daprd"
+
+
+def read_kubectl(words: Sequence[str]) -> dict[str, str]:
+    """Return what a command of kubectl names, each by the word or the option before it."""
+    named = {}
+    for before, word in itertools.pairwise(words[: words.index("--")] if "--" in words else words):
+        if before in ("-n", "-c", "-k", "job", "generic", "namespace"):
+            named[before] = word
+        if "/" in word and word.split("/")[0] in ("job", "deploy"):
+            named[word.split("/")[0]] = word.split("/")[1]
+    return named
+
+
+@pytest.mark.parametrize("command", ASKED, ids=lambda each: " ".join(each.words[1:])[:120])
+def test_kubectl_would_find_what_a_command_names(overlays: Overlays, command: Command) -> None:
+    named = read_kubectl(command.words)
+    pods, keys = list_pods(overlays["single"]), dict[str, set[str]]()
+    for pod in pods.values():
+        for secret in find_values(pod, "secret"):
+            name = secret.get("name") or secret["secretName"]
+            keys.setdefault(name, set()).update(each["key"] for each in secret["items"])
+        for reference in find_values(pod, "secretKeyRef"):
+            keys.setdefault(reference["name"], set()).add(reference["key"])
+    assert {named.get("-n", "evolution-todo"), named.get("namespace", "evolution-todo")} <= NAMESPACES
+    if "-k" in named:
+        assert (ROOT / named["-k"] / "kustomization.yaml").exists()
+    for kind in ("job", "deploy"):
+        assert named.get(kind, "evolution-todo-api") in pods
+    if "-c" in named:
+        containers = {each["name"] for each in pods[named["deploy"]]["spec"]["containers"]}
+        assert named["-c"] in containers | {INJECTED}
+    if "generic" in named:
+        given = {word.split("=")[1] for word in command.words if word.startswith("--from-literal=")}
+        assert given == keys[named["generic"]]
 
 
 @pytest.mark.parametrize("words", ["doctr", "person ad anna", "events tail --folow", "release --onlly wheel"])

@@ -17,7 +17,7 @@ from infra.judge.composition import COMPOSE, load_composition
 from infra.live.cache import Say
 from infra.live.ports import PortBook
 from infra.live.programs import LiveError
-from infra.live.resources import DAPR, PRODUCT
+from infra.live.resources import CONSUMER, DAPR, PRODUCT
 from infra.live.sidecar import App, lay_out_daprd
 from infra.live.topics import MOST_BYTES, PARTITIONS, list_topics, name_dead_letters
 from infra.live.versions import RUNS
@@ -27,40 +27,34 @@ from tests.shipping.conftest import needing_tools
 PROMISES = ("compose",)
 
 Project = dict[str, Any]
-FOLDER = COMPOSE.parent / "compose"
 DEFAULT, KAFKA = {"todo", "migrate", "postgres"}, {"worker", "daprd", "kafka", "topics"}
-WATCH = {"prometheus", "grafana"}
-
-
-def read_variables(file: Path) -> dict[str, str]:
-    lines = (line for line in file.read_text("utf-8").splitlines() if line and not line.startswith("#"))
-    return dict(line.split("=", 1) for line in lines)
+WATCH, EXAMPLE = {"prometheus", "grafana", "collector"}, {"consumer", "consumer-daprd"}
 
 
 @pytest.fixture(scope="module")
-def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The files of Compose in a folder of their own, with secrets as the script makes them."""
-    folder = tmp_path_factory.mktemp("infra")
-    (folder / "compose").mkdir()
-    for name in ("compose.yaml", "compose/secrets.sh", "compose/kafka.env"):
-        (folder / name).write_bytes((COMPOSE.parent / name).read_bytes())
-    subprocess.run(["bash", folder / "compose/secrets.sh"], check=True, capture_output=True)
-    return folder
+def repository(composition: Path) -> Path:
+    """The folder of the Compose file."""
+    return composition / "infra"
 
 
 @pytest.fixture(scope="module")
 def load(repository: Path, say: Say) -> Callable[..., Project]:
-    def load_file(*profiles: str, file: Path = repository / "compose.yaml", **settings: str) -> Project:
+    def load_file(*options: str, file: Path = repository / "compose.yaml", **settings: str) -> Project:
         with needing_tools():
-            return load_composition(file, profiles, settings, say)
+            return load_composition(["-f", file, *options], settings, say)
 
     return load_file
 
 
 @pytest.fixture(scope="module")
 def with_kafka(load: Callable[..., Project], repository: Path) -> Project:
-    variables = read_variables(repository / "compose/kafka.env")
-    return load(variables["COMPOSE_PROFILES"], **variables)
+    return load("--env-file", str(repository / "compose/kafka.env"))
+
+
+@pytest.fixture(scope="module")
+def with_example(load: Callable[..., Project], repository: Path) -> Project:
+    words = ("--env-file", str(repository / "compose/kafka.env"), "--profile", "kafka", "--profile", "example")
+    return load(*words)
 
 
 def test_by_default_it_is_the_product_and_postgresql(load: Callable[..., Project]) -> None:
@@ -71,11 +65,30 @@ def test_with_the_profile_kafka_it_is_the_whole_chain(with_kafka: Project) -> No
     assert with_kafka["services"].keys() == DEFAULT | KAFKA
 
 
-def test_with_the_profile_watch_it_is_scraped_and_shown(load: Callable[..., Project]) -> None:
-    project = load("watch")
+def test_with_the_example_another_team_follows(with_example: Project) -> None:
+    assert with_example["services"].keys() == DEFAULT | KAFKA | EXAMPLE
+
+
+def test_of_two_files_with_profiles_the_last_alone_counts_and_named_ones_count_both(
+    load: Callable[..., Project], repository: Path
+) -> None:
+    files = [word for name in ("kafka", "watch") for word in ("--env-file", str(repository / f"compose/{name}.env"))]
+    assert load(*files)["services"].keys() == DEFAULT | WATCH
+    both = load(*files, "--profile", "kafka", "--profile", "watch")
+    assert both["services"].keys() == DEFAULT | KAFKA | WATCH
+    settings = both["services"]["worker"]["environment"]
+    assert (settings["TODO_BROKER"], settings["OTEL_EXPORTER_OTLP_ENDPOINT"]) == ("dapr", "http://collector:4318")
+
+
+def test_with_the_profile_watch_it_is_scraped_shown_and_followed(
+    load: Callable[..., Project], repository: Path
+) -> None:
+    project = load("--env-file", str(repository / "compose/watch.env"))
     services = project["services"]
     assert services.keys() == DEFAULT | WATCH
-    assert all(each["host_ip"] == "127.0.0.1" for name in WATCH for each in services[name]["ports"])
+    assert all(each["host_ip"] == "127.0.0.1" for name in WATCH for each in services[name].get("ports", ()))
+    assert services["todo"]["environment"]["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://collector:4318"
+    assert services["collector"]["environment"]["TRACES_EXPORTER"] == "debug", "what comes is counted, until it is sent"
     for name in WATCH:
         assert services[name]["cap_drop"] == ["ALL"], name
         assert services[name]["read_only"], name
@@ -147,10 +160,10 @@ def test_the_secrets_are_made_once_and_kept_from_other_accounts(repository: Path
     assert all(len(content) >= 48 for content in made.values())
 
 
-def test_no_secret_is_in_an_environment_but_daprs(with_kafka: Project, repository: Path) -> None:
+def test_no_secret_is_in_an_environment_but_daprs_and_the_examples(with_example: Project, repository: Path) -> None:
     secrets = {path.read_text("utf-8") for path in (repository / "compose/secrets").iterdir()}
-    for name, service in with_kafka["services"].items():
-        if name != "daprd":
+    for name, service in with_example["services"].items():
+        if name not in ("daprd", *EXAMPLE):
             assert not secrets & set(map(str, service.get("environment", {}).values())), name
     ignored = (COMPOSE.parents[1] / ".gitignore").read_text("utf-8")
     assert "infra/compose/secrets/" in ignored
@@ -162,14 +175,14 @@ def test_only_the_product_is_reached_and_only_from_this_machine(with_kafka: Proj
     assert [(each["host_ip"], each["target"]) for each in ports["todo"]] == [("127.0.0.1", 8000)]
 
 
-def test_every_service_runs_with_as_little_as_it_can(with_kafka: Project) -> None:
-    for name, service in with_kafka["services"].items():
+def test_every_service_runs_with_as_little_as_it_can(with_example: Project) -> None:
+    for name, service in with_example["services"].items():
         assert service["cap_drop"] == ["ALL"], name
         assert service["security_opt"] == ["no-new-privileges:true"], name
         assert not service.get("privileged"), name
-    writing = {name for name, each in with_kafka["services"].items() if not each.get("read_only")}
+    writing = {name for name, each in with_example["services"].items() if not each.get("read_only")}
     assert writing == {"kafka"}
-    assert {name for name, each in with_kafka["services"].items() if each.get("cap_add")} == {"postgres"}
+    assert {name for name, each in with_example["services"].items() if each.get("cap_add")} == {"postgres"}
 
 
 def test_nothing_starts_before_what_it_needs(with_kafka: Project) -> None:
@@ -185,27 +198,36 @@ def test_nothing_starts_before_what_it_needs(with_kafka: Project) -> None:
     assert all("healthcheck" in with_kafka["services"][each] for each in healthy)
 
 
-def test_daprd_is_started_as_on_one_machine(with_kafka: Project, tmp_path: Path) -> None:
+SHARED = {"pubsub.yaml": "components/pubsub.yaml", "resiliency.yaml": "resiliency.yaml"}
+SIDECARS = {
+    "daprd": (PRODUCT, "worker", SHARED | {"cron.yaml": "components/cron.yaml"}),
+    "consumer-daprd": (CONSUMER, "consumer", SHARED | {"tasks.yaml": "subscriptions/tasks.yaml"}),
+}
+"""Each daprd with its application, whose network it shares, and its resources."""
+
+
+@pytest.mark.parametrize("name", SIDECARS)
+def test_daprd_is_started_as_on_one_machine(with_example: Project, tmp_path: Path, name: str) -> None:
+    app_id, beside, resources = SIDECARS[name]
     with closing(PortBook()) as book:
-        ours = lay_out_daprd(Path("daprd"), tmp_path, book, App(PRODUCT, 8001), "", tmp_path).program.command
+        ours = lay_out_daprd(Path("daprd"), tmp_path, book, App(app_id, 8001), "", tmp_path).program.command
     local = ("dapr-", "metrics-", "profile-", "resources-path", "config", "log-level")
     wanted = {str(word) for word in ours[1:] if not str(word).lstrip("-").startswith(local)}
-    daprd = with_kafka["services"]["daprd"]
+    daprd = with_example["services"][name]
     assert wanted <= set(daprd["command"])
-    assert daprd["network_mode"] == "service:worker"
+    assert daprd["network_mode"] == f"service:{beside}"
     mounted = {each["target"]: Path(each["source"]) for each in daprd["volumes"]}
-    names = {"/resources/pubsub.yaml": "components/pubsub.yaml", "/resources/cron.yaml": "components/cron.yaml"}
-    names |= {"/resources/resiliency.yaml": "resiliency.yaml", "/config.yaml": "config.yaml"}
+    names = {f"/resources/{target}": place for target, place in resources.items()} | {"/config.yaml": "config.yaml"}
     assert mounted.keys() == names.keys()
-    for target, name in names.items():
-        assert mounted[target].parts[-len(Path(name).parts) :] == Path(name).parts
-        assert (DAPR / name).exists()
+    for target, place in names.items():
+        assert mounted[target].parts[-len(Path(place).parts) :] == Path(place).parts
+        assert (DAPR / place).exists()
     assert daprd["environment"]["TODO_KAFKA_BROKERS"] == "kafka:9092"
 
 
 def test_the_topics_are_those_of_the_catalogue(with_kafka: Project) -> None:
     (script,) = with_kafka["services"]["topics"]["command"]
-    recorded = script.replace("/opt/kafka/bin/kafka-topics.sh", "echo").replace("$$", "$")
+    recorded = script.replace("/opt/kafka/bin/kafka-topics.sh", "echo")
     said = subprocess.run(["bash", "-ec", recorded], check=True, capture_output=True, text=True).stdout
     made = [line.split() for line in said.splitlines()]
     topics = list_topics(["type"])

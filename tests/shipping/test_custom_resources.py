@@ -88,6 +88,16 @@ HOSTILE: dict[str, tuple[str, Change, str]] = {
         lambda each: each["spec"]["rules"][0]["timeouts"].update(request="1s", backendRequest="2s"),
         "backendRequest timeout cannot be longer than request timeout",
     ),
+    "a monitor of misspelt endpoints": (
+        "PodMonitor",
+        lambda each: each["spec"].update(podMetricEndpoints=each["spec"].pop("podMetricsEndpoints")),
+        "unknown field",
+    ),
+    "an alert on nothing": (
+        "PrometheusRule",
+        lambda each: each["spec"]["groups"][0]["rules"][0].pop("expr"),
+        "Required value",
+    ),
     "scaling of nothing": ("ScaledObject", lambda each: each["spec"].pop("scaleTargetRef"), "Required value"),
 }
 

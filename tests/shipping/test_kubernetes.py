@@ -1,6 +1,7 @@
 """Every overlay is made of valid objects that fit together, to the product and to the catalogue of events."""
 
 import copy
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,13 @@ import pytest
 import yaml
 
 from app.settings import Settings, load_settings
-from infra.judge.manifests import Manifest, judge_core, judge_practice
+from infra.judge.manifests import OVERLAYS, Manifest, judge_core, judge_practice
 from infra.live.cache import Say
 from infra.live.programs import LiveError
 from infra.live.topics import list_topics
+from tests.architecture.ours import ROOT, list_files
 from tests.shipping.conftest import Overlays, needing_tools
-from tests.shipping.manifests import find_one, find_values, list_kind, list_pods, read_settings_map
+from tests.shipping.manifests import choose_pods, find_one, find_values, list_kind, list_pods, read_settings_map
 
 PROMISES = ("kubernetes",)
 
@@ -27,7 +29,6 @@ OF_OPERATOR = {
 }
 OF_STRIMZI = {"evolution-todo", "events-cluster-ca-cert"}
 """Secrets: those that an operator makes, as docs/operating/kubernetes.md says, and those of KafkaUser and Kafka."""
-ROOT = Path(__file__).parents[2]
 
 
 def test_every_object_is_valid(overlay: list[Manifest], tmp_path: Path, say: Say) -> None:
@@ -200,6 +201,38 @@ def test_from_the_route_to_the_container_the_ports_meet(overlay: list[Manifest])
     assert settings["TODO_PUBLIC_URL"] == f"https://{route['spec']['hostnames'][0]}"
 
 
+def test_prometheus_alone_reaches_the_metrics_of_api_and_worker(overlay: list[Manifest]) -> None:
+    settings = read_settings_map(overlay)
+    ports = {
+        name: port["containerPort"]
+        for name, pod in list_pods(overlay).items()
+        for port in pod["spec"]["containers"][0].get("ports", ())
+        if port["name"] == "metrics"
+    }
+    assert ports.keys() == {"evolution-todo-api", "evolution-todo-worker"}
+    assert {str(port) for port in ports.values()} == {settings["TODO_METRICS_PORT"]}
+    assert settings["TODO_METRICS_HOST"] == settings["TODO_HOST"]
+    policy = find_one(overlay, "NetworkPolicy", "prometheus-to-metrics")["spec"]
+    (rule,) = policy["ingress"]
+    (scraper,) = rule["from"]
+    assert scraper.keys() == {"namespaceSelector", "podSelector"}, "no other pod of that namespace"
+    assert [str(each["port"]) for each in rule["ports"]] == [settings["TODO_METRICS_PORT"]]
+    chosen = choose_pods(overlay, policy["podSelector"]["matchLabels"])
+    assert all(list_pods(overlay)[name] in chosen for name in ports)
+
+
+def test_with_the_prometheus_operator_they_are_scraped(overlays: Overlays) -> None:
+    (monitor,) = list_kind(overlays["example"], "PodMonitor")
+    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+    chosen = choose_pods(overlays["example"], monitor["spec"]["selector"]["matchLabels"])
+    found = [
+        pod
+        for pod in chosen
+        if endpoint["port"] in [each["name"] for each in pod["spec"]["containers"][0].get("ports", ())]
+    ]
+    assert {pod["metadata"]["labels"]["app.kubernetes.io/component"] for pod in found} == {"api", "worker"}
+
+
 def test_nothing_may_come_in_or_go_out_that_is_not_named(overlay: list[Manifest]) -> None:
     policies = list_kind(overlay, "NetworkPolicy")
     incoming, outgoing = (find_one(overlay, "NetworkPolicy", f"deny-{way}") for way in ("incoming", "outgoing"))
@@ -251,6 +284,21 @@ def find_loose(spec: dict[str, Any]) -> list[str]:
 
 def test_every_pod_keeps_to_the_strictest_standard(overlay: list[Manifest]) -> None:
     assert {name: loose for name, pod in list_pods(overlay).items() if (loose := find_loose(pod["spec"]))} == {}
+
+
+def test_the_place_of_the_image_stands_in_one_file(render: Callable[[Path], list[Manifest]], tmp_path: Path) -> None:
+    """An installation changes one line of a copy, and every pod of every overlay takes its image from there."""
+    place = yaml.safe_load((ROOT / "infra/k8s/image/kustomization.yaml").read_text("utf-8"))["images"][0]["newName"]
+    named = [name for name in list_files() if place in (ROOT / name).read_bytes().decode("utf-8", "ignore")]
+    assert named == ["infra/k8s/image/kustomization.yaml"]
+    for folder in ("infra/k8s", "infra/dapr", "examples/consumer"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    file = tmp_path / "infra/k8s/image/kustomization.yaml"
+    file.write_text(file.read_text("utf-8").replace(place, "r.example/mine"), "utf-8")
+    for name in OVERLAYS:
+        pods = list_pods(render(tmp_path / "infra/k8s/overlays" / name))
+        images = {each["image"].rpartition(":")[0] for pod in pods.values() for each in pod["spec"]["containers"]}
+        assert images - {"docker.io/library/postgres"} == {"r.example/mine"}, name
 
 
 def test_every_folder_of_overlays_is_judged() -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import subprocess
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,14 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.watch.advice import ADVICE
+from infra.judge.collector import provide_collector
 from infra.judge.composition import COMPOSE
+from infra.judge.manifests import KUBERNETES
+from infra.live.cache import Say
+from infra.live.versions import RUNS
+from tests.architecture.ours import ROOT
 from tests.observe import OBSERVE, run_promtool
+from tests.shipping.conftest import needing_tools
 from tests.world import World
 
 PROMISES = ("dashboard",)
@@ -80,15 +87,16 @@ def test_the_panels_have_places_of_their_own_and_one_source() -> None:
     assert [each["name"] for each in BOARD["templating"]["list"]] == ["source"]
 
 
-def test_what_compose_mounts_is_where_prometheus_and_grafana_look() -> None:
+def test_what_compose_mounts_is_where_each_program_looks() -> None:
     services = yaml.safe_load(COMPOSE.read_text("utf-8"))["services"]
     mounted = {
         name: {target: source for source, target, *_ in (each.split(":") for each in services[name]["volumes"])}
-        for name in ("prometheus", "grafana")
+        for name in ("prometheus", "grafana", "collector")
     }
-    for each in (*mounted["prometheus"].items(), *mounted["grafana"].items()):
-        if each[1].startswith("."):
-            assert (COMPOSE.parent / each[1]).is_file(), each
+    for name, places in mounted.items():
+        for source in places.values():
+            assert not source.startswith(".") or (COMPOSE.parent / source).is_file(), f"{name}: {source}"
+    assert services["collector"]["command"] == [f"--config={next(iter(mounted['collector']))}"]
     settings = yaml.safe_load((OBSERVE / "prometheus.yaml").read_text("utf-8"))
     assert set(settings["rule_files"]) <= mounted["prometheus"].keys()
     assert (
@@ -104,6 +112,48 @@ def test_what_compose_mounts_is_where_prometheus_and_grafana_look() -> None:
     assert f"{provider['options']['path']}/dashboard.json" in mounted["grafana"]
     (source,) = yaml.safe_load((OBSERVE / "grafana/source.yaml").read_text("utf-8"))["datasources"]
     assert source["url"] == "http://prometheus:9090"
+
+
+def test_in_a_cluster_the_rules_are_the_same() -> None:
+    rules, there = (
+        yaml.safe_load(path.read_text("utf-8")) for path in (OBSERVE / "rules.yaml", KUBERNETES / "watch/rules.yaml")
+    )
+    assert there["spec"] == rules
+
+
+WRONG_COLLECTORS = (
+    ("limit_mib", "limit_mb"),
+    ("receivers: [otlp]", "receivers: [oltp]"),
+    ("verbosity: basic", "verbosity: loud"),
+)
+
+
+@LONG
+def test_the_collector_reads_its_settings_and_refuses_others(tmp_path: Path, say: Say) -> None:
+    with needing_tools():
+        collector = provide_collector(say)
+    given = yaml.safe_load(COMPOSE.read_text("utf-8"))["services"]["collector"]["environment"]
+    variables = {name: value.partition(":-")[2].rstrip("}") for name, value in given.items()}
+
+    def validate(path: Path, **settings: str) -> str:
+        command = [collector, "validate", f"--config={path}"]
+        done = subprocess.run(command, env={**variables, **settings}, capture_output=True, text=True, check=False)
+        assert (done.returncode == 0) == (done.stderr == ""), done.stderr
+        return done.stderr
+
+    kept = OBSERVE / "collector.yaml"
+    assert validate(kept) == ""
+    assert validate(kept, TRACES_EXPORTER="otlp_http", TRACES_ENDPOINT="https://traces.example") == ""
+    assert "elsewhere" in validate(kept, TRACES_EXPORTER="elsewhere")
+    for right, wrong in WRONG_COLLECTORS:
+        (tmp_path / "wrong.yaml").write_text(kept.read_text("utf-8").replace(right, wrong), "utf-8")
+        assert validate(tmp_path / "wrong.yaml"), wrong
+
+
+def test_the_collector_is_built_of_the_modules_of_its_image() -> None:
+    modules = (ROOT / "infra/judge/otelcol/go.mod").read_text("utf-8")
+    named = set(re.findall(r"go\.opentelemetry\.io/collector/\S+ v(0\.\d+\.\d+)", modules))
+    assert named == {RUNS["collector"]}
 
 
 @LONG

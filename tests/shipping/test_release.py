@@ -1,10 +1,14 @@
 """A release holds what it says, twice the same bytes, and a wrong part is seen."""
 
 import copy
+import gzip
+import hashlib
+import io
 import json
 import os
 import re
 import subprocess
+import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,9 +18,10 @@ import anyio
 import pytest
 from mcp import Client, StdioServerParameters
 
-from app.release.artefact import ReleaseFailed
+from app.release.artefact import Lacking, ReleaseFailed
 from app.release.bundle import BUNDLE, PLUGIN, check_plugin, find_faults, read_constraints
-from app.release.papers import cut_section
+from app.release.image import MOST_BYTES, check_image, pin_base, read_base
+from app.release.papers import cut_section, read_lock
 from app.release.plan import PARTS, SUMS, make_release
 from app.release.wheel import ENTRIES, NEEDED, check_wheel
 from app.release.workshop import find_uv
@@ -156,6 +161,85 @@ def test_what_fails_or_lacks_makes_no_good_release(tmp_path: Path, monkeypatch: 
     assert (tmp_path / "mine/letter.txt").exists()
 
 
+Change = Callable[[Manifest, Manifest], object]
+LABEL = "org.opencontainers.image."
+
+
+def write_image(path: Path, base: str, change: Change = lambda *_: None) -> Path:
+    """Write an archive of an image as buildah does, of two layers, after a change to its settings and its bill."""
+    said = {"version": VERSION, "licenses": "MIT", "base.name": base, "revision": "a" * 40}
+    labels = {f"{LABEL}{name}": value for name, value in said.items()}
+    config = {"User": "10001:10001", "Volumes": {"/data": {}}, "Entrypoint": ["evolution-todo"], "Labels": labels}
+    packages = read_lock() | {"evolution-todo": VERSION}
+    bill: Manifest = {"components": [{"name": name, "version": version} for name, version in packages.items()]}
+    change(config, bill)
+    blobs: dict[str, bytes] = {}
+
+    def keep(content: bytes) -> Manifest:
+        digest = hashlib.sha256(content).hexdigest()
+        blobs[f"blobs/sha256/{digest}"] = content
+        return {"digest": f"sha256:{digest}"}
+
+    files = ({"usr/share/evolution-todo/sbom.cdx.json": json.dumps(bill).encode()}, {"data": b""})
+    layers = [keep(gzip.compress(write_tar(each))) for each in files]
+    manifest = keep(json.dumps({"config": keep(json.dumps({"config": config}).encode()), "layers": layers}).encode())
+    path.write_bytes(write_tar({"index.json": json.dumps({"manifests": [manifest]}).encode(), **blobs}))
+    return path
+
+
+def write_tar(files: dict[str, bytes]) -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return stream.getvalue()
+
+
+IMAGE_HARMS: dict[str, tuple[Change, str]] = {
+    "another version": (lambda config, _: config["Labels"].update({f"{LABEL}version": "9"}), "calls itself"),
+    "no revision": (lambda config, _: config["Labels"].pop(f"{LABEL}revision"), "names no revision"),
+    "root": (lambda config, _: config.pop("User"), "runs as root"),
+    "no volume": (lambda config, _: config.pop("Volumes"), "keeps its data elsewhere"),
+    "a shell": (lambda config, _: config.update(Entrypoint=["sh"]), "starts something else"),
+    "a package of its own": (
+        lambda _, bill: bill["components"].append({"name": "left-pad", "version": "1"}),
+        "does not name: left-pad",
+    ),
+    "an older package": (lambda _, bill: bill["components"][0].update(version="0.0.1"), "does not name"),
+    "a bill with gaps": (lambda _, bill: bill.update(components=bill["components"][10:]), "lacks packages"),
+}
+
+
+def test_a_wrong_image_is_seen(tmp_path: Path) -> None:
+    base = f"r.example/python@sha256:{'0' * 64}"
+    check_image(write_image(tmp_path / "good.tar", base), VERSION, base)
+    for harm, said in IMAGE_HARMS.values():
+        with pytest.raises(ReleaseFailed, match=said):
+            check_image(write_image(tmp_path / "bad.tar", base, harm), VERSION, base)
+    with pytest.raises(ReleaseFailed, match="calls itself"):
+        check_image(tmp_path / "good.tar", VERSION, f"r.example/other@sha256:{'0' * 64}")
+    (tmp_path / "large.tar").write_bytes(b"")
+    os.truncate(tmp_path / "large.tar", MOST_BYTES + 1)
+    with pytest.raises(ReleaseFailed, match="weighs 130 MB"):
+        check_image(tmp_path / "large.tar", VERSION, base)
+
+
+def test_a_base_is_taken_by_its_digest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stand-in for buildah says which digest a name has now."""
+    (tmp_path / "buildah").write_text(f"#!/bin/sh\n[ $1 = pull ] || echo sha256:{'1' * 64}\n", "utf-8")
+    (tmp_path / "buildah").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert pin_base(read_base()) == f"docker.io/library/python@sha256:{'1' * 64}"
+    assert pin_base("localhost:5000/base") == f"localhost:5000/base@sha256:{'1' * 64}"
+    pinned = f"docker.io/library/python:3.13-slim@sha256:{'2' * 64}"
+    assert pin_base(pinned) == pinned
+    (tmp_path / "buildah").write_text("#!/bin/sh\necho no network >&2; exit 1\n", "utf-8")
+    with pytest.raises(Lacking, match="cannot be had; BASE names another"):
+        pin_base(read_base())
+
+
 @LONG
 def test_the_whole_release_is_twice_the_same_and_its_bundle_serves(tmp_path: Path, say: Say) -> None:
     parts = [name for name in PARTS if name != "image"]
@@ -164,7 +248,7 @@ def test_the_whole_release_is_twice_the_same_and_its_bundle_serves(tmp_path: Pat
     assert (tmp_path / "one" / SUMS).read_bytes() == (tmp_path / "two" / SUMS).read_bytes()
     home = tmp_path / "bundle"
     with zipfile.ZipFile(tmp_path / "one" / f"evolution-todo-{VERSION}.mcpb") as archive:
-        archive.extractall(home)
+        archive.extractall(home)  # noqa: S202  # a zip archive, whose names stay inside
     manifest = json.loads((home / "manifest.json").read_text("utf-8"))
     words = [each.replace("${__dirname}", str(home)) for each in manifest["server"]["mcp_config"]["args"]]
     # A host leaves the fields empty that a person left empty.

@@ -21,6 +21,8 @@ NAMED = {
     "gateway_api": r"Gateway API v?|gateway-api/releases/download/v",
     "prometheus": r"prom/prometheus:",
     "grafana": r"grafana/grafana:",
+    "collector": r"otel/opentelemetry-collector:",
+    "prometheus_operator": r"Prometheus Operator ",
     "python": r"python:(?=\d)|PYTHON=",
 }
 """What stands before the version of each program, wherever a file names one."""

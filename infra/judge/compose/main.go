@@ -1,10 +1,12 @@
 // Loads a Compose file with the parser of docker compose, strictly, and prints the project as JSON.
+// It takes docker compose's own options, and treats them as docker compose does:
 //
-//	compose FILE [PROFILE ...]
+//	compose -f FILE [--env-file FILE ...] [--profile NAME ...]
 package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 
@@ -12,11 +14,18 @@ import (
 )
 
 func main() {
+	var files, variables, profiles []string
+	take("f", &files)
+	take("env-file", &variables)
+	take("profile", &profiles)
+	flag.Parse()
 	options, err := cli.NewProjectOptions(
-		os.Args[1:2],
+		files,
 		cli.WithOsEnv,
+		cli.WithEnvFiles(variables...),
+		cli.WithDotEnv,
+		cli.WithDefaultProfiles(profiles...),
 		cli.WithResolvedPaths(true),
-		cli.WithProfiles(os.Args[2:]),
 		cli.WithName("evolution-todo"),
 	)
 	if err != nil {
@@ -31,6 +40,13 @@ func main() {
 		end(err)
 	}
 	fmt.Println(string(text))
+}
+
+func take(name string, into *[]string) {
+	flag.Func(name, "may be given several times", func(word string) error {
+		*into = append(*into, word)
+		return nil
+	})
 }
 
 func end(err error) {
