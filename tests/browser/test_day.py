@@ -223,6 +223,7 @@ def test_views_show_what_they_say_and_a_day_is_moved_by_keys_and_by_drag(page: P
     served.add("Report", due=f"{served.local_day()}T23:59")
     served.add("Passport", due=served.local_day(30))
     served.add("Tyres", start=served.local_day(3))
+    section(page, "Not yet").locator("summary").click()
     expect(section(page, "Not yet")).to_contain_text("Tyres")
     served.rest("POST", f"/tasks/{served.add('Old thing')['id']}/complete")
     rail = page.locator("place-rail")
@@ -287,7 +288,7 @@ def test_several_rows_are_one_sentence_one_change_and_one_undo(page: Page, serve
     assert served.find("Chore 00")["due"] == due
     bar.get_by_role("button", name="Do it").click()
     expect(bar).to_be_hidden()
-    expect(foot(page)).to_contain_text("10 tasks are changed.")
+    expect(foot(page)).to_contain_text("10 tasks moved to Monday")
     assert served.find("Chore 09")["due"] > due
     page.keyboard.press("z")
     expect(section(page, "Today")).to_contain_text("Chore 09")
