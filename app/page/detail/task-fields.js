@@ -4,7 +4,7 @@ import { listLists } from "../data/places.js";
 import { make, makeButton, quote } from "../text/elements.js";
 import { state } from "../data/state.js";
 import { addDays, nextMonday, sayHeading, sayLead, sayShort, toLocal } from "../text/when.js";
-import { drawLeads, readTags, writeTags } from "../list/task-menu.js";
+import { drawLeads, isAhead, readTags, writeTags } from "../list/task-menu.js";
 import { makeDueField, makeRemindField, makeWordField } from "./word-field.js";
 
 /** Return one part under its name. */
@@ -85,7 +85,7 @@ export function drawReminders(task) {
   return part(
     "Reminders",
     rows.length ? make("ul", { class: "plain" }, ...rows) : null,
-    makeRemindField(Boolean(task.due), (reminder) => remind(now(task), reminder)),
+    makeRemindField(isAhead(task), (reminder) => remind(now(task), reminder)),
     task.due && drawLeads(task, before),
   );
 }

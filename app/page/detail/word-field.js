@@ -74,11 +74,11 @@ export function makeDueField(local, save, button) {
   });
 }
 
-/** Return the field of one more reminder; it is saved as `{at}` or `{before}`. */
-export function makeRemindField(hasDue, save) {
+/** Return the field of one more reminder, which is saved as `{at}` or `{before}`; `isAhead` says whether its due is still to come. */
+export function makeRemindField(isAhead, save) {
   return makeWordField({
     label: "Remind",
-    placeholder: hasDue ? "30 min before" : "tomorrow 9:00",
+    placeholder: isAhead ? "30 min before" : "tomorrow 9:00",
     button: "Remind",
     // A distance needs a due to count from, whether or not the task has one.
     write: (words) => (/\b(before|ahead|earlier)$/i.test(words) ? `"x" tomorrow at noon remind me ${words}` : `"x" remind me ${words}`),

@@ -36,11 +36,12 @@ export function chooseNone() {
 class ChosenBar extends HTMLElement {
   #said = make("p", { role: "status" });
   #deeds = make("div", { class: "acts", role: "group", "aria-label": "For all that are chosen" });
+  #none = makeButton("×", chooseNone, { class: "quiet", "aria-label": "Let all go", title: "Let all go (Esc)" });
   #planned = null;
   #drawn = "";
 
   connectedCallback() {
-    this.append(this.#said, this.#deeds);
+    this.append(this.#said, this.#none, this.#deeds);
     state.addEventListener("change", () => this.#draw());
   }
 
@@ -86,7 +87,6 @@ class ChosenBar extends HTMLElement {
       list,
       level,
       makeButton("Delete", () => this.#ask(on("delete_task"), "Delete", "deleted"), { class: "quiet danger" }),
-      makeButton("×", chooseNone, { class: "quiet", "aria-label": "Let all go", title: "Let all go (Esc)" }),
     );
   }
 

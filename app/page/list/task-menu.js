@@ -179,7 +179,7 @@ function drawReminders(task) {
     "Remind",
     ...armed,
     task.due && drawLeads(task, before),
-    makeRemindField(Boolean(task.due), (reminder) => act(remind(task, reminder))),
+    makeRemindField(isAhead(task), (reminder) => act(remind(task, reminder))),
   );
 }
 
@@ -308,6 +308,11 @@ function readNow() {
 export function isOver(due, lead) {
   const at = due.length > 10 ? due.slice(0, 16) : `${due}T${state.me.day_start}`;
   return goBack(at, lead) <= readNow();
+}
+
+/** Return whether a reminder some time before the due of a task is still to come. */
+export function isAhead(task) {
+  return Boolean(task.due) && !isOver(task.due_local ?? task.due, LEADS["30 min before"]);
 }
 
 /** Return the buttons for reminders ahead of a due, those whose time is over switched off; `before(text, span)` makes one. */

@@ -55,7 +55,7 @@ export function sayCount(count) {
 /** Return a field for a time of day, in the 24 hours in which the page says times; on a phone its own wheels. */
 export function makeTimeField(attributes = {}) {
   const own = matchMedia("(hover: none)").matches;
-  const typed = { placeholder: "17:00", pattern: "([01][0-9]|2[0-3]):[0-5][0-9]", maxlength: 5, size: 5, autocomplete: "off", title: "Such as 17:00" };
+  const typed = { placeholder: "hh:mm", pattern: "([01][0-9]|2[0-3]):[0-5][0-9]", maxlength: 5, size: 5, autocomplete: "off", title: "Such as 17:00" };
   return make("input", { ...(own ? { type: "time" } : { type: "text", ...typed }), ...attributes });
 }
 
