@@ -142,7 +142,7 @@ class TaskList extends HTMLElement {
       parts.push(more);
     }
     const isWhole = place.name === "all" || place.name === "today";
-    const done = isWhole ? state.view(state.done).filter((task) => !state.isWished(task.id) && !state.lingering.has(task.id)) : [];
+    const done = isWhole ? listDone() : [];
     const series = place.name === "all" ? state.view(state.series).filter((task) => task.status === "open") : [];
     const isFree = place.name === "today" && sections.every(([name]) => name === "Not yet");
     if (!parts.length || isFree) {
@@ -319,6 +319,13 @@ class TaskList extends HTMLElement {
     row?.classList.add("glows");
     setTimeout(() => row?.classList.remove("glows"), 1_200);
   }
+}
+
+/** Return what was done today; what was done with the task above it is seen there. */
+function listDone() {
+  const done = state.view(state.done).filter((task) => !state.isWished(task.id) && !state.lingering.has(task.id));
+  const ids = new Set(done.map((task) => task.id));
+  return done.filter((task) => !ids.has(task.parent?.id));
 }
 
 /** Lines that can be added as they are, for those who see the page for the first time. */

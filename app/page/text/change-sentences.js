@@ -30,7 +30,7 @@ export function tellChange(change, changes, { zone, today }) {
 }
 
 const MINUTE = 60_000;
-const ALONE = new Set(["undo", "make_instances"]);
+const ALONE = new Set(["undo", "make_instances", ...Object.keys(LISTS)]);
 
 /** Return changes in groups, newest first: what one actor did of one kind within a minute is one group. */
 export function groupChanges(changes) {
@@ -54,7 +54,8 @@ export function tellGroup(group, changes, where) {
   if (group.length === 1) return tellChange(group[0], changes, where);
   const [{ actor, kind }] = group;
   const count = new Set(group.flatMap((change) => change.tasks.map((task) => task.task_id))).size;
-  return [`${tellWho(actor)} ${SAID[kind] ?? "changed"} ${count} ${count === 1 ? "task" : "tasks"}`];
+  const deed = `${tellWho(actor)} ${SAID[kind] ?? "changed"} `;
+  return count === 1 ? [deed, ...nameTasks(group[0])] : [`${deed}${count} tasks`];
 }
 
 const FIELDS = { notes: "the notes", tags: "the tags", priority: "the priority", reminders: "the reminders" };
