@@ -1,6 +1,5 @@
 """The page with many open tasks: it says how many there are, and stays as quick with two thousand as with twenty."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +17,7 @@ from tests.browser.served import Served
 
 PROMISES = ("page-day",)
 
-pytestmark = pytest.mark.skipif(not os.environ.get("TODO_TEST_LONG"), reason="--long alone: many tasks take a while")
+pytestmark = pytest.mark.long("many tasks take a while")
 OPEN = 2_000
 SEVERAL = 400
 FEW = 20
