@@ -57,14 +57,17 @@ def serve_many(folder: Path, count: int) -> Iterator[Served]:
 
 
 def count_shown(served: Served) -> int:
-    """Return how many open tasks the list has as rows: a subtask without a due is seen in the task above it."""
-    shown, cursor = 0, ""
+    """Return how many open tasks the list has as rows: a subtask without a due is seen in an open task above it."""
+    tasks: list[dict[str, Any]] = []
+    cursor = ""
     while True:
         answer = served.rest("GET", f"/tasks?limit=50{cursor}")
-        shown += sum("parent" not in task or "due" in task for task in answer["tasks"])
+        tasks += answer["tasks"]
         if "next_cursor" not in answer:
-            return shown
+            break
         cursor = f"&cursor={quote(answer['next_cursor'])}"
+    above = {task["id"] for task in tasks}
+    return sum("due" in task or task.get("parent", {}).get("id") not in above for task in tasks)
 
 
 def open_page(browser: Browser, served: Served) -> Page:
