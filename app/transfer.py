@@ -28,8 +28,10 @@ Progress = Callable[[int, int], None]
 """Is given how many tasks are written, and of how many."""
 Written = tuple[str | None, list[Remark]]
 """The change into which a part of an import was written, and what was refused of it."""
-MOST, LEAST, LONG = 200, 5, 0.02
-"""Tasks written in one transaction at most and at least, and the seconds from which on it was too long for others."""
+MOST, LEAST, LONG = 200, 10, 0.02
+"""Tasks written in one transaction at most and at least, and the seconds from which on it was too long for others.
+
+With fewer than ten each commit would cost more than what it holds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,14 @@
 import re
 import sqlite3
 from collections import namedtuple
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from hashlib import sha256
 from types import MappingProxyType
 from typing import Any, NamedTuple, cast
 
 from sqlalchemy import (
     BigInteger,
+    BindParameter,
     ClauseElement,
     ColumnElement,
     Connection,
@@ -22,6 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DBAPIError, PendingRollbackError
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql import visitors
 from sqlalchemy.sql.functions import GenericFunction
 from sqlmodel import SQLModel
 
@@ -31,6 +33,8 @@ RowNumber = BigInteger().with_variant(Integer(), "sqlite")
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 """The parameters of a statement that takes none."""
 Conflict = Callable[[Any], Any]
+MOST_KEYS = 100
+"""Most values of a list in a hot query: as many as a page has rows, and as many ways as it is compiled in."""
 READS_NUMBERS = "reads_numbers"
 """The execution option of a statement that reads row numbers and nothing of the rows."""
 
@@ -51,32 +55,53 @@ def is_sqlite(connection: Connection) -> bool:
 
 
 def execute_raw(connection: Connection, sql: str, parameters: tuple[Any, ...] = ()) -> int:
-    """Execute one statement verbatim, on SQLite straight through the driver; return how many rows it touched.
+    """Execute one statement verbatim, straight through the driver; return how many rows it touched.
 
-    Measured per insert of twenty columns: 19 µs through `Connection.execute`, 6 µs through `exec_driver_sql`, 2.4 µs
-    this way.
+    Measured per insert of twenty columns on SQLite: 19 µs through `Connection.execute`, 6 µs through `exec_driver_sql`,
+    2.4 µs this way. On PostgreSQL 156 µs of processor through `exec_driver_sql`, 51 µs this way.
     """
+    driver = _driver_of(connection)
+    if driver is None:
+        return connection.exec_driver_sql(sql, parameters).rowcount
     if connection.dialect.name == "sqlite":
-        driver: Any = connection.connection.driver_connection
         return int(driver.execute(sql, parameters).rowcount)
-    return connection.exec_driver_sql(sql, parameters).rowcount
+    # The command's tag ends in the number of rows, if it has one (PostgreSQL, "Message Formats", CommandComplete).
+    rows = _wait(connection, lambda direct: direct.execute(sql, *parameters)).rpartition(" ")[2]
+    return int(rows) if rows.isdigit() else -1
 
 
 def execute_many(connection: Connection, sql: str, parameters: list[tuple[Any, ...]]) -> None:
     """Execute one statement verbatim once for each of several parameters."""
-    if connection.dialect.name == "sqlite":
-        driver: Any = connection.connection.driver_connection
+    driver = _driver_of(connection)
+    if driver is None:
+        connection.exec_driver_sql(sql, parameters)
+    elif connection.dialect.name == "sqlite":
         driver.executemany(sql, parameters)
     else:
-        connection.exec_driver_sql(sql, parameters)
+        _wait(connection, lambda direct: direct.executemany(sql, parameters))
 
 
 def fetch_raw(connection: Connection, sql: str, parameters: tuple[Any, ...]) -> Sequence[Any]:
-    """Return the rows of one query taken verbatim, on SQLite straight through the driver."""
+    """Return the rows of one query taken verbatim, straight through the driver."""
+    driver = _driver_of(connection)
+    if driver is None:
+        return connection.exec_driver_sql(sql, parameters).all()
     if connection.dialect.name == "sqlite":
-        driver: Any = connection.connection.driver_connection
         return cast("list[Any]", driver.execute(sql, parameters).fetchall())
-    return connection.exec_driver_sql(sql, parameters).all()
+    return cast("list[Any]", _wait(connection, lambda direct: direct.fetch(sql, *parameters)))
+
+
+def _driver_of(connection: Connection) -> Any:
+    """Return the driver's own connection; None while SQLAlchemy has yet to begin its transaction there."""
+    driver: Any = connection.connection.driver_connection
+    if connection.dialect.name == "sqlite" or driver.is_in_transaction():
+        return driver
+    return None  # on PostgreSQL it begins with the first statement that passes through it
+
+
+def _wait(connection: Connection, ask: Callable[[Any], Awaitable[Any]]) -> Any:
+    """Return what the driver of PostgreSQL answers."""
+    return cast("Any", connection.connection.dbapi_connection).run_async(ask)
 
 
 _OWN_FAULTS = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError, sqlite3.InterfaceError)
@@ -210,31 +235,33 @@ _Conversion = tuple[int, Callable[[Any], Any]]
 
 
 class HotQuery:
-    """A SELECT that is compiled once per dialect and goes straight to the driver; no parameter stands for a list.
+    """A SELECT that is compiled once per dialect and goes straight to the driver.
 
-    A connection that narrows what it is given narrows it too. A listener to a connection's statements does not hear of
-    it.
+    A parameter that stands for a list (`expanding`) makes it compiled once for each length of the list; one that is
+    longer than `MOST_KEYS` goes the usual way. A connection that narrows what it is given narrows it too. A listener to
+    a connection's statements does not hear of it.
     """
 
     def __init__(self, statement: Select[Any]) -> None:
         self.statement = statement
         names = statement.selected_columns.keys()
         self._make_row: Callable[[Iterable[Any]], Any] = cast("Any", namedtuple)("HotRow", names, rename=True)._make  # noqa: PYI024  # its fields are the columns
-        self._compiled: dict[str, tuple[_Compiled, list[_Conversion]]] = {}
+        parameters = (each for each in visitors.iterate(statement) if isinstance(each, BindParameter))
+        self._lists = tuple(each.key for each in parameters if each.expanding)
+        self._compiled: dict[tuple[Any, ...], tuple[_Compiled, list[_Conversion]]] = {}
 
     def all(self, connection: Connection, given: Mapping[str, Any] = NOTHING) -> list[Any]:
         """Return all rows as named tuples."""
-        if type(connection) is not Connection:
+        sizes = [len(given[name]) for name in self._lists]
+        if type(connection) is not Connection or any(size > MOST_KEYS for size in sizes):
             return list(connection.execute(self.statement, dict(given)))
-        name = connection.dialect.name
-        known = self._compiled.get(name)
+        key = (connection.dialect.name, *sizes)
+        known = self._compiled.get(key)
         if known is None:
-            known = self._compiled[name] = (
-                _compile(self.statement, connection, None),
-                self._find_conversions(connection),
-            )
+            known = self._compiled[key] = (self._compile(connection, given), self._find_conversions(connection))
         compiled, conversions = known
-        rows = fetch_raw(connection, compiled.sql, compiled.bind(given))
+        values = {**given, **self._spread(given)} if sizes else given
+        rows = fetch_raw(connection, compiled.sql, compiled.bind(values))
         if not conversions:
             return [self._make_row(row) for row in rows]
         return [self._convert(row, conversions) for row in rows]
@@ -248,6 +275,19 @@ class HotQuery:
         """Return the first column of the first row; None if there is none."""
         row = self.first(connection, given)
         return None if row is None else row[0]
+
+    def _compile(self, connection: Connection, given: Mapping[str, Any]) -> _Compiled:
+        if not self._lists:
+            return _compile(self.statement, connection, None)
+        compiled: Any = self.statement.compile(dialect=connection.dialect)
+        expanded = compiled.construct_expanded_state(dict(given))
+        # Each value of a list has a name of its own.
+        order = tuple((name, compiled.params.get(name)) for name in expanded.positiontup)
+        return _Compiled(expanded.statement, order)
+
+    def _spread(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the values of the lists by the names that SQLAlchemy gives them."""
+        return {f"{name}_{place}": value for name in self._lists for place, value in enumerate(given[name], 1)}
 
     def _find_conversions(self, connection: Connection) -> list[_Conversion]:
         dialect = connection.dialect

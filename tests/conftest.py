@@ -13,6 +13,7 @@ from xdist.remote import Producer  # type: ignore[import-untyped]  # it ships no
 
 from infra.live.guard import PR_SET_PDEATHSIG
 from infra.live.programs import ToolsMissing
+from tests.long import skip_long
 from tests.ownership import UNOWNED, judge_hot_statements, watch_statements
 from tests.plans import WALKS, watch_plans
 from tests.postgres import Cluster
@@ -39,6 +40,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ModuleS
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     put_live_first(items)
+    skip_long(items)
 
 
 def pytest_collection_finish() -> None:

@@ -123,11 +123,12 @@ def next_action(request: ModelRequest, language: Language) -> Action:
 
 
 def say_examples(language: Language) -> str:
-    """Return all example sentences by group, under a heading."""
-    lines = [language.say("all_examples")]
-    for group, examples in language.list_examples().items():
-        lines.append(f"{group}: " + "; ".join(f"“{example}”" for example in examples))
-    return "\n".join(lines)
+    """Return all example sentences, one a line below the name of their group."""
+    parts = [language.say("all_examples")]
+    first = language.say("first_examples")
+    for group, examples in sorted(language.list_examples().items(), key=lambda each: each[0] != first):
+        parts.append("\n".join([f"**{group}**", *(f"- “{example}”" for example in examples)]))
+    return "\n\n".join(parts)
 
 
 class Responder:

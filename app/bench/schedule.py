@@ -72,8 +72,8 @@ async def measure_scheduling(folder: Path, waiting: int, burst: int, series: int
         said = child.said
     return [
         *rows,
-        hold(f"{series:,} series due: slowest create meanwhile", max(said["writes"]) * 1e3, "ms", at_most=50),
-        hold(f"{series:,} series due: slowest find meanwhile", max(said["reads"]) * 1e3, "ms", at_most=50),
+        hold(f"{series:,} series due: slowest create beside them", max(said["writes"]) * 1e3, "ms", at_most=50),
+        hold(f"{series:,} series due: slowest find beside them", max(said["reads"]) * 1e3, "ms", at_most=50),
         hold(f"{series:,} series due: instances made", said["made"] / said["seconds"], "/s"),
     ]
 

@@ -142,19 +142,18 @@ def _write_message(parcel: Parcel, link: str) -> dict[str, Any]:
     }
 
 
-def _read_keys(secrets: Any) -> tuple[bytes, bytes]:
+def _read_keys(secrets: Any) -> tuple[ec.EllipticCurvePublicKey, bytes]:
     """Return the browser's public key and its shared secret; raises `ValueError`."""
     return _read_pair(secrets.get("p256dh", ""), secrets.get("auth", ""))
 
 
 @lru_cache(maxsize=1_024)
-def _read_pair(public_text: str, secret_text: str) -> tuple[bytes, bytes]:
+def _read_pair(public_text: str, secret_text: str) -> tuple[ec.EllipticCurvePublicKey, bytes]:
     public, secret = _read64(public_text), _read64(secret_text)
     if len(public) != 65 or len(secret) != 16:
         raise ValueError("not of their length")
     # A point that is not on the curve is refused here.
-    ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), public)
-    return public, secret
+    return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), public), secret
 
 
 def _read64(text: str) -> bytes:

@@ -50,6 +50,8 @@ class Replica:
     program: Program
     daprd: Daprd
     role: str = "all"
+    said: str = "nothing yet"
+    """The last answer of `/readyz`, for the message of a wait that was in vain."""
 
     def begin(self) -> None:
         """Start both, without waiting."""
@@ -62,16 +64,20 @@ class Replica:
 
     def read_readiness(self) -> dict[str, Any] | None:
         """Return the body of `/readyz`; None unless it answers 200."""
-        with suppress(httpx2.TransportError):
+        try:
             response = httpx2.get(f"{self.url}/readyz", timeout=3, trust_env=False)
-            if response.status_code == 200:
-                body: dict[str, Any] = response.json()
-                return body
-        return None
+        except httpx2.TransportError as error:
+            self.said = type(error).__name__
+            return None
+        self.said = f"{response.status_code} {response.text}"
+        return dict(response.json()) if response.status_code == 200 else None
 
     def wait_ready(self, seconds: float = START_SECONDS) -> None:
         """Wait until it serves."""
-        wait_until(self.is_ready, seconds, f"{self.url} serves; {self.program.read_end()}")
+        try:
+            wait_until(self.is_ready, seconds, f"{self.url} serves")
+        except LiveError as error:
+            raise LiveError(f"{error} /readyz: {self.said}; {self.program.read_end()}") from None
 
 
 class Arena:

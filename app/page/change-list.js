@@ -62,7 +62,7 @@ function drawGroup(group) {
     title: group.length > 1 ? "Take all of it back" : "Take it back",
   });
   const open = tasks.length === 1 && makeButton("Open", () => goTo(tasks[0].task_id), { class: "quiet", "aria-label": `Open: ${words}` });
-  const titles = group.length > 1 ? make("span", { class: "fact" }, ...quoteAll(tasks)) : null;
+  const titles = group.length > 1 && tasks.length > 1 ? make("span", { class: "fact" }, ...quoteAll(tasks)) : null;
   return make(
     "li",
     { class: undone ? "undone" : null },

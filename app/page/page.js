@@ -1,7 +1,7 @@
 // The page as a whole: its panels, its keys, and the mark that it is ready.
 import { doAgain, edit, takeBack } from "./data/actions.js";
 import { goTo, leadBack, openTask } from "./data/opening.js";
-import { namePlace, readPlace } from "./data/places.js";
+import { listLists, namePlace, readPlace } from "./data/places.js";
 import { isComposing, isWriting } from "./text/elements.js";
 import { keepFresh, load } from "./data/loading.js";
 import { installWorker, watchPresence } from "./data/push.js";
@@ -12,7 +12,8 @@ import "./detail/task-detail.js";
 import "./list/add-task.js";
 import { choose, chooseNone } from "./list/chosen-bar.js";
 import "./list/place-rail.js";
-import { moveBy, moveTo } from "./list/week-board.js";
+import { makeListButton } from "./list/list-menu.js";
+import { moveBy, moveTo, turnWeek } from "./list/week-board.js";
 import "./command-field.js";
 import "./conversation/conversation-view.js";
 import "./foot-line.js";
@@ -107,9 +108,21 @@ function openRail(wanted) {
 }
 
 const list = () => find("task-list");
-const current = () => list().current?.task;
-const shift = (days) => current() && moveBy(current(), days);
-const send = (date) => current() && moveTo(current().id, date);
+const current = () => list().current?.task ?? (find("task-detail").contains(document.activeElement) && find("task-detail").task);
+
+/** Return the task that the keys are on; of a recurring one say why a single date's keys do nothing there. */
+function pick() {
+  const task = current();
+  if (task?.kind !== "recurring" && !document.activeElement?.closest?.("series-row")) return task;
+  state.say("This is all of a recurring task: Enter opens it. Its next date has a row of its own, to be chosen and moved.");
+  return null;
+}
+
+/** Return the deed of a key on the task that the keys are on. */
+const on = (deed) => () => {
+  const task = pick();
+  if (task) deed(task);
+};
 const KEYS = {
   "/": () => {
     if (document.body.classList.contains("folded")) fold(false, readPlace().name !== "week");
@@ -127,18 +140,25 @@ const KEYS = {
   ArrowUp: () => list().step(-1),
   J: () => list().step(1, { choose: true }),
   K: () => list().step(-1, { choose: true }),
-  x: () => current() && choose(current().id),
+  x: on((task) => choose(task.id)),
   o: () => list().currentId && openTask(list().currentId),
-  e: () => (list().current ? list().current.edit() : KEYS.o()),
-  m: () => list().current?.querySelector(".more")?.click(),
-  t: () => send(state.today),
-  w: () => send(nextMonday(state.today)),
-  H: () => shift(-1),
-  L: () => shift(1),
-  1: () => current() && edit(current(), { priority: "high" }),
-  2: () => current() && edit(current(), { priority: "medium" }),
-  3: () => current() && edit(current(), { priority: "low" }),
-  4: () => current() && edit(current(), { priority: "none" }),
+  e: () => {
+    if (list().current) list().current.edit();
+    else if (find("task-detail").contains(document.activeElement)) find("task-detail .name")?.focus();
+    else KEYS.o();
+  },
+  F2: () => KEYS.e(),
+  m: () => (list().current ? list().current.querySelector(".more")?.click() : pick()),
+  t: on((task) => moveTo(task.id, state.today)),
+  w: on((task) => moveTo(task.id, nextMonday(state.today))),
+  H: on((task) => moveBy(task, -1)),
+  L: on((task) => moveBy(task, 1)),
+  1: on((task) => edit(task, { priority: "high" })),
+  2: on((task) => edit(task, { priority: "medium" })),
+  3: on((task) => edit(task, { priority: "low" })),
+  4: on((task) => edit(task, { priority: "none" })),
+  "<": () => turnWeek(-1),
+  ">": () => turnWeek(1),
   z: () => leadBack(takeBack),
   u: () => find("change-list").toggle(),
   Z: () => leadBack(doAgain),
@@ -160,7 +180,7 @@ const PARTS = [
   "place-rail a",
   "task-list",
   "add-task .words",
-  "task-detail .name",
+  "task-detail",
   "conversation-view textarea",
   "foot-line button",
 ];
@@ -226,7 +246,7 @@ function installKeys() {
     if (event.key === "Escape" && event.target.closest?.(".panel") && !isComposing(event)) return leavePanel(event);
     if (event.ctrlKey || event.metaKey || event.altKey || isWriting(event.target)) return;
     if (event.target.closest?.(".menu") || event.defaultPrevented) return;
-    if (event.key.startsWith("Arrow") && event.target.closest?.(".log, pre")) return;
+    if (event.key.startsWith("Arrow") && event.target.closest?.(".log, pre, task-detail")) return;
     if (event.repeat && !HELD.has(event.key)) {
       // One press is one deed: a key that is held does not go on to the next row.
       if (event.key === " " || event.key === "Enter") event.preventDefault();
@@ -247,13 +267,17 @@ function installKeys() {
 /** Where there is no room for a day in full. */
 const small = matchMedia("(max-width: 760px), (max-height: 480px)");
 
+const findList = () => listLists().find((each) => each.id === readPlace().list);
+const listMenu = makeListButton(findList, "More for this list");
+
 function drawDate() {
   const place = readPlace();
   const day = small.matches ? `${sayColumn(state.today).slice(0, 3)} ${sayDate(state.today)}` : sayHeading(state.today);
-  const week = `Week · ${sayDate(state.today)} to ${sayDate(addDays(state.today, 6))}`;
+  const week = place.from && `Week · ${sayDate(place.from)} to ${sayDate(addDays(place.from, 6))}`;
   const headings = { all: day, today: `Today · ${day}`, week };
   const heading = state.loaded ? (headings[place.name] ?? namePlace(place)) : "";
   if (find("#today").textContent !== heading) find("#today").textContent = heading;
+  listMenu.hidden = !findList();
 }
 
 /** Open the task that the address names, or a notification that was clicked. */
@@ -274,6 +298,7 @@ async function begin() {
     return;
   }
   state.addEventListener("change", watchDoor);
+  find("#today").after(listMenu);
   installPanels();
   installLook();
   installKeys();

@@ -35,6 +35,9 @@ log = logging.getLogger(__name__)
 CONNECTIONS = 10
 """Concurrent transactions of one process; further ones queue."""
 
+STATEMENTS = 500
+"""Statements that one connection keeps prepared, of each way to the driver."""
+
 TRIES = 10
 """Attempts at a transaction that fails by conflicts with others."""
 
@@ -183,7 +186,11 @@ class PostgresDatabase:
         async def connect() -> Any:
             try:
                 return await asyncpg.connect(
-                    address.dsn, timeout=patience, server_settings=settings, connection_class=WalledConnection
+                    address.dsn,
+                    timeout=patience,
+                    server_settings=settings,
+                    connection_class=WalledConnection,
+                    statement_cache_size=STATEMENTS,
                 )
             except MISCONFIGURED as error:
                 if (refusal := refuse_configuration(error)) is None:
@@ -195,7 +202,7 @@ class PostgresDatabase:
             pool_size=CONNECTIONS,
             max_overflow=0,
             pool_timeout=wait_limit,
-            connect_args={"async_creator_fn": connect, "prepared_statement_cache_size": 500},
+            connect_args={"async_creator_fn": connect, "prepared_statement_cache_size": STATEMENTS},
         )
         event.listen(engine.sync_engine, "before_cursor_execute", self._note_statement)
         event.listen(engine.sync_engine, "commit", self._refuse_commit)
@@ -288,10 +295,11 @@ class PostgresDatabase:
             connection = await engine.connect()
         inner = connection.sync_connection
         assert inner is not None  # noqa: S101  # it is open
-        driver: Any = inner.connection.driver_connection
+        driver = _driver_of(inner)
         driver.after_begin = preface
         watch = _Watch(driver, limit + 2 * GRACE_SECONDS)
         self._watches[id(inner)] = watch
+        driver.note_statement, driver.has_failed = watch.note_statement, False
         try:
             return await connection.run_sync(transact)
         except FAULTS as error:
@@ -316,7 +324,7 @@ class PostgresDatabase:
         transaction = connection.begin()
         try:
             value = self._run_inside(connection, partial(self._check_and_run, use_case))
-            if id(connection) in self._failed:
+            if id(connection) in self._failed or _driver_of(connection).has_failed:
                 # A statement failed and the use case continued. Unless it rolled back to a savepoint, COMMIT would roll
                 # everything back and report success; this statement raises instead.
                 connection.exec_driver_sql("SELECT 1")
@@ -348,8 +356,16 @@ class PostgresDatabase:
         self._inside.add(key)
         try:
             return function(connection)
+        except FAULTS as error:
+            if is_gone(error):  # of a statement of the hot path SQLAlchemy would not know
+                connection.invalidate(error)
+            raise
         finally:
             self._inside.discard(key)
+
+
+def _driver_of(connection: Connection) -> Any:
+    return connection.connection.driver_connection
 
 
 def _run_long(function: Callable[[Connection], T], connection: Connection) -> T:

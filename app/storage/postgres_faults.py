@@ -38,6 +38,8 @@ _SENTENCES = {
     "XX": _IO,
 }
 _UNSTORABLE = ("A text holds a character that cannot be stored, such as NUL.", "Leave it out.")
+_CLOSED = "connection is closed"
+"""What asyncpg says of a statement after the loss; it has no class of its own for it."""
 GONE = ("08", "57P", "25P03")
 
 MISCONFIGURED = (
@@ -88,6 +90,8 @@ def is_gone(error: BaseException) -> bool:
         return True
     if isinstance(error, PendingRollbackError | ConnectionResetError | BrokenPipeError):
         return True  # the first: a statement after the one that met the loss
+    if isinstance(error, asyncpg.InterfaceError) and _CLOSED in str(error):
+        return True
     return sqlstate_of(error).startswith(GONE)
 
 

@@ -1,10 +1,13 @@
 """The second wall as a connection meets it: for whom a transaction runs, said to PostgreSQL together with BEGIN."""
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg  # type: ignore[import-untyped]  # it ships no types
 from sqlalchemy import Connection
+
+T = TypeVar("T")
 
 SETTING = "app.user"
 """The setting that names the person of a transaction; the policies of all tables read it."""
@@ -70,16 +73,40 @@ def _name(person: str) -> str:
 
 
 class WalledConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg ships no types
-    """A connection that says for whom it runs in the round trip of BEGIN itself."""
+    """A connection that says for whom it runs in the round trip of BEGIN itself.
+
+    `note_statement` is called before each statement of the hot path, which SQLAlchemy does not hear of; `has_failed`
+    says whether one of them has failed.
+    """
 
     after_begin = ""
+    has_failed = False
+
+    def note_statement(self) -> None:
+        """Do nothing, until somebody wants to know."""
 
     async def execute(self, query: str, *arguments: Any, timeout: float | None = None) -> str:  # noqa: ASYNC109  # as asyncpg has it
         """Run a statement; BEGIN is followed by `after_begin`."""
         if not (self.after_begin and query.startswith("BEGIN")):
-            return str(await super().execute(query, *arguments, timeout=timeout))
+            return str(await self._follow(super().execute(query, *arguments, timeout=timeout)))
         try:
             return str(await super().execute(f"{query}{self.after_begin}", timeout=timeout))
         except BaseException:
             self.terminate()  # half begun: nothing may run on it
+            raise
+
+    async def executemany(self, command: str, args: Any, *, timeout: float | None = None) -> Any:  # noqa: ASYNC109
+        """Run a statement once for each of several arguments."""
+        return await self._follow(super().executemany(command, args, timeout=timeout))
+
+    async def fetch(self, query: str, *args: Any, **options: Any) -> Any:
+        """Return the rows of a query."""
+        return await self._follow(super().fetch(query, *args, **options))
+
+    async def _follow(self, work: Awaitable[T]) -> T:
+        self.note_statement()
+        try:
+            return await work
+        except BaseException:
+            self.has_failed = True
             raise

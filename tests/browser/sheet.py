@@ -31,7 +31,12 @@ def foot(page: Page) -> Locator:
     return page.locator("foot-line")
 
 
+def begin_edit(page: Page, title: str) -> None:
+    circle(page, title).focus()
+    page.keyboard.press("e")
+
+
 def edit(page: Page, title: str, new: str) -> None:
-    row(page, title).locator("button.title").click()
+    begin_edit(page, title)
     page.get_by_role("textbox", name="Title").fill(new)
     page.keyboard.press("Enter")

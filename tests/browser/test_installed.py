@@ -176,6 +176,7 @@ class Device:
     """A browser without an open page: only the service worker is left."""
 
     context: BrowserContext
+    blank: Page
     cdp: CDPSession
     worker: Worker
     registrations: list[str]
@@ -191,7 +192,7 @@ class Device:
             found: list[dict[str, Any]] = self.worker.evaluate(SHOWN)
             if len(found) == count:
                 return found
-            self.context.pages[0].wait_for_timeout(25)
+            self.blank.wait_for_timeout(25)
         raise AssertionError(f"{found} and not {count}")
 
 
@@ -204,13 +205,15 @@ def close_page(page: Page, url: str) -> Device:
     found: list[str] = []
     cdp.on("ServiceWorker.workerRegistrationUpdated", lambda event: found.extend(_ids(event)))
     cdp.send("ServiceWorker.enable")
-    page.close(run_before_unload=True)
+    # Such a close does not wait for its end, and what follows has to be sure of it.
+    with page.expect_event("close"):
+        page.close(run_before_unload=True)
     for _ in range(200):
         if found:
             break
         blank.wait_for_timeout(25)
     [worker] = context.service_workers
-    return Device(context, cdp, worker, found, f"{url}/")
+    return Device(context, blank, cdp, worker, found, f"{url}/")
 
 
 def _ids(event: dict[str, Any]) -> list[str]:
@@ -246,7 +249,7 @@ def test_a_button_that_does_not_work_says_so(page: Page, served: Served) -> None
     for _ in range(200):
         if (found := device.shown(1))[0]["body"]:
             break
-        device.context.pages[0].wait_for_timeout(25)
+        device.blank.wait_for_timeout(25)
     assert "not one of ours" in found[0]["body"]
 
 

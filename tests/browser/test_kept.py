@@ -8,7 +8,7 @@ from playwright.sync_api import Page, Route, expect
 from tests.browser.axe import find_axe, judge
 from tests.browser.conftest import Watch, Windows
 from tests.browser.served import Served
-from tests.browser.sheet import add, circle, edit, foot, open_menu, row, section
+from tests.browser.sheet import add, begin_edit, circle, edit, foot, open_menu, row, section
 from tests.browser.spoken import Spoken, say
 
 PROMISES = ("page-complete",)
@@ -113,7 +113,7 @@ def test_t11_a_typed_title_is_saved_beside_other_changes_and_never_lost(
     expect(foot(page)).to_contain_text("Another app has changed its title meanwhile. You wrote: “My words”.")
     page.unroute("**/api/tasks?**")
     expect(circle(page, "Letter")).to_be_visible()
-    row(page, "Letter").locator("button.title").click()
+    begin_edit(page, "Letter")
     expect(page.get_by_role("textbox", name="Title")).to_have_value("My words")
     page.keyboard.press("Enter")
     expect(row(page, "My words")).to_be_visible()
@@ -185,7 +185,7 @@ def test_t28_enter_that_ends_a_composition_sends_nothing(page: Page, served: Ser
     message.fill("にほん")
     message.evaluate(press)
     add(page, "Buy milk")
-    row(page, "Buy milk").locator("button.title").click()
+    begin_edit(page, "Buy milk")
     title = page.get_by_role("textbox", name="Title")
     title.fill("ぎゅうにゅう")
     title.evaluate(press)

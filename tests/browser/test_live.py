@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Watch, Windows, wait_ready
 from tests.browser.served import Served
-from tests.browser.sheet import add, circle, edit, foot, open_menu, row, section
+from tests.browser.sheet import add, begin_edit, circle, edit, foot, open_menu, row, section
 
 PROMISES = ("page-complete",)
 
@@ -52,7 +52,7 @@ def test_what_cannot_be_taken_back_is_told_in_a_sentence(page: Page, served: Ser
 
 def test_what_is_being_edited_stays_when_something_else_changes(page: Page, served: Served) -> None:
     task = served.add("Call mum")
-    row(page, "Call mum").locator("button.title").click()
+    begin_edit(page, "Call mum")
     field = page.get_by_role("textbox", name="Title")
     field.fill("Call my")
     served.rest("PATCH", f"/tasks/{task['id']}", {"priority": "high"})

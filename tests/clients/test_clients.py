@@ -18,9 +18,7 @@ from tests.clients.environments import NoClient, find_node, find_python, need_pr
 from tests.contracts.test_tools import NAMES
 from tests.integration.processes.test_ended import start, wait_for
 
-pytestmark = pytest.mark.skipif(
-    not os.environ.get("TODO_TEST_LONG"), reason="minutes, and hundreds of packages: only with `test --long`"
-)
+pytestmark = pytest.mark.long("minutes, and hundreds of packages")
 
 PROGRAMS = Path(__file__).parent / "programs"
 ROOT = Path(__file__).parents[2]

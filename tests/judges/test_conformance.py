@@ -1,7 +1,6 @@
 """The protocol's own conformance suite judges the service in `token` mode, for both revisions: nothing may fail."""
 
 import json
-import os
 import re
 import subprocess
 from collections import Counter
@@ -21,9 +20,7 @@ from tests.judges.served import Judged, serve_judged
 
 PROMISES = ("conformance",)
 
-pytestmark = pytest.mark.skipif(
-    not os.environ.get("TODO_TEST_LONG"), reason="minutes, and packages of others: only with `test --long`"
-)
+pytestmark = pytest.mark.long("minutes, and packages of others")
 
 ALSO = {"2026-07-28": ("http-header-validation",), "2025-11-25": ()}
 """Scenarios that a revision does not require yet."""

@@ -1,7 +1,6 @@
 """The MCP Inspector's command line at a service of several people: each token sees and may do its own."""
 
 import json
-import os
 import subprocess
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -14,9 +13,7 @@ from tests.judges.served import Judged, serve_judged
 
 PROMISES = ("inspector",)
 
-pytestmark = pytest.mark.skipif(
-    not os.environ.get("TODO_TEST_LONG"), reason="packages of others: only with `test --long`"
-)
+pytestmark = pytest.mark.long("packages of others")
 
 Inspect = Callable[..., tuple[int, str]]
 

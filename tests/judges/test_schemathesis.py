@@ -15,9 +15,7 @@ from todo.operations import OPERATIONS
 
 PROMISES = ("rest-judged",)
 
-pytestmark = pytest.mark.skipif(
-    not os.environ.get("TODO_TEST_LONG"), reason="minutes, and packages of others: only with `test --long`"
-)
+pytestmark = pytest.mark.long("minutes, and packages of others")
 
 SEED = "20261130"
 EXAMPLES = os.environ.get("TODO_TEST_EXAMPLES", "25")

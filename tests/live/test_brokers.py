@@ -1,6 +1,5 @@
 """Three brokers: with one down, records on two are kept; with two down, nothing is acknowledged."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -12,7 +11,7 @@ from infra.live.resources import PRODUCT
 from infra.live.sidecar import App
 from tests.live.publishing import make_envelope, publish, read_topic
 
-pytestmark = pytest.mark.skipif(not os.environ.get("TODO_TEST_LONG"), reason="a minute: only with `test --long`")
+pytestmark = pytest.mark.long("a minute")
 
 TOPIC = "task.created"
 

@@ -14,6 +14,7 @@ from infra.live.cache import find_cache
 from infra.live.chain import LiveChain
 from infra.live.guard import list_tree
 from infra.live.programs import wait_until
+from tests.long import LONG
 
 PROMISES = ("no-process-left",)
 
@@ -54,7 +55,7 @@ def private_cache(tmp_path: Path) -> dict[str, str]:
     return {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
 
 
-@pytest.mark.parametrize("state", ["paused", *(["running"] if os.environ.get("TODO_TEST_LONG") else [])])
+@pytest.mark.parametrize("state", ["paused", *(["running"] if LONG else [])])
 def test_a_killed_test_run_leaves_no_process_and_the_next_one_clears_its_files(state: str) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", OWNER, state], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

@@ -9,6 +9,7 @@ from app.faults.arena import Arena
 from app.faults.rounds import play
 from app.faults.strikes import FAULTS, Fault
 from app.system import Chance
+from tests.long import LONG
 
 PROMISES = ("faults",)
 
@@ -44,7 +45,7 @@ def test_every_fault_is_in_a_group() -> None:
     assert sorted(name for names in groups for name in names) == sorted(fault.name for fault in FAULTS)
 
 
-@pytest.mark.parametrize("group", [*GROUPS, *(LONG_GROUPS if os.environ.get("TODO_TEST_LONG") else ())])
+@pytest.mark.parametrize("group", [*GROUPS, *(LONG_GROUPS if LONG else ())])
 def test_nothing_is_lost_and_nothing_done_twice(arena: Arena, group: str) -> None:
     by_name = {fault.name: fault for fault in FAULTS}
     chance = Chance(SEED)

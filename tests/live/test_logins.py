@@ -118,7 +118,7 @@ def test_each_login_reads_the_topics_however_they_are_compressed_and_tells_no_se
         assert PASSWORD not in done.stdout + done.stderr
 
 
-@pytest.mark.skipif(not os.environ.get("TODO_TEST_LONG"), reason="15 s: only with `test --long`")
+@pytest.mark.long("15 s")
 def test_what_is_wrong_with_a_login_is_told_in_a_sentence(guarded: Guarded) -> None:
     login = {"USERNAME": "todo", "PASSWORD": PASSWORD, "MECHANISM": "SHA-512", "CA_FILE": str(guarded.ca)}
     changes = {

@@ -7,7 +7,7 @@ import pytest
 from app.faults.soak import soak_product, write_soak
 from infra.live.chain import LiveChain
 
-pytestmark = pytest.mark.skipif(not os.environ.get("TODO_TEST_LONG"), reason="two minutes: only with `test --long`")
+pytestmark = pytest.mark.long("two minutes")
 
 
 def test_two_minutes_at_twice_the_load(chain: LiveChain) -> None:

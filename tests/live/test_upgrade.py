@@ -11,8 +11,9 @@ from app.system import Chance
 from infra.live.chain import LiveChain, Plan
 from tests.live.publishing import TopicReader
 
+PROMISES = ("rolling-upgrade",)
 ROUNDS = int(os.environ.get("TODO_UPGRADE_ROUNDS", "10"))
-pytestmark = pytest.mark.skipif(not os.environ.get("TODO_TEST_LONG"), reason="minutes: only with `test --long`")
+pytestmark = pytest.mark.long("minutes")
 
 
 def test_no_call_fails_while_each_process_is_replaced_in_turn(chain: LiveChain) -> None:

@@ -1,7 +1,6 @@
 """The Compose file at work: its services run as it says on stand-in images, with every profile that can be had here."""
 
 import json
-import os
 import time
 import urllib.parse
 import urllib.request
@@ -25,7 +24,7 @@ from tests.shipping.stand_ins import STANDS_FOR, build_stand_in
 
 PROMISES = ("compose",)
 
-pytestmark = pytest.mark.skipif(not os.environ.get("TODO_TEST_LONG"), reason="--long alone: it builds and runs images")
+pytestmark = pytest.mark.long("it builds and runs images")
 
 Project = dict[str, Any]
 SECONDS = 90.0

@@ -1,7 +1,6 @@
 """The API server's own code takes every custom resource of every overlay, and refuses what is not right."""
 
 import copy
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,9 +15,7 @@ from tests.shipping.manifests import list_kind
 
 PROMISES = ("kubernetes",)
 
-pytestmark = pytest.mark.skipif(
-    not os.environ.get("TODO_TEST_LONG"), reason="--long alone: the API server's first build takes minutes"
-)
+pytestmark = pytest.mark.long("the API server's first build takes minutes")
 
 
 @pytest.fixture(scope="module")

@@ -36,7 +36,7 @@ from tests.shipping.containers import (
 
 PROMISES = ("image",)
 
-pytestmark = pytest.mark.skipif(not os.environ.get("TODO_TEST_LONG"), reason="--long alone: it builds the image")
+pytestmark = pytest.mark.long("it builds the image")
 
 READY_SECONDS, END_SECONDS = 5.0, 2.0
 """To be ready, in processor time, which does not grow when others use the machine; and to end."""

@@ -12,7 +12,7 @@ from tests.shipping.containers import UID, call, draw_name, draw_port, must, rem
 
 PROMISES = ("image",)
 
-pytestmark = pytest.mark.skipif(not os.environ.get("TODO_TEST_LONG"), reason="--long alone: it builds the image")
+pytestmark = pytest.mark.long("it builds the image")
 
 
 def no_one_s(volume: Path) -> None:

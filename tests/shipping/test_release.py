@@ -34,7 +34,7 @@ from tests.shipping.conftest import needing_tools
 PROMISES = ("release",)
 
 VERSION = PYPROJECT["project"]["version"]
-LONG = pytest.mark.skipif(not os.environ.get("TODO_TEST_LONG"), reason="--long alone: it builds what is shipped")
+LONG = pytest.mark.long("it builds what is shipped")
 Manifest = dict[str, Any]
 
 

@@ -20,7 +20,7 @@ from tests.shipping.conftest import refuse
 PROMISES = ("wheel",)
 
 VERSION = PYPROJECT["project"]["version"]
-LONG = pytest.mark.skipif(not os.environ.get("TODO_TEST_LONG"), reason="--long alone: it builds and installs the wheel")
+LONG = pytest.mark.long("it builds and installs the wheel")
 
 
 def lay_out_site(folder: Path) -> Path:

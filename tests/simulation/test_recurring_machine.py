@@ -1,6 +1,5 @@
 """Series against a small model: any order of completions, skips, moves, changes, pauses, ticks, subtasks and undo."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
@@ -24,6 +23,7 @@ from hypothesis.stateful import (
 from app.identity import SCHEDULER
 from app.service import open_service
 from tests.clock import CountedIds, MovableClock
+from tests.long import LONG
 from tests.simulation.recurring_model import Model
 from tests.simulation.recurring_plan import Plan, list_days
 from tests.simulation.recurring_trees import STEPS, TreeHarness
@@ -36,7 +36,6 @@ from todo.tasks import tasks
 
 PROMISES = ("occurrence-once",)
 
-LONG = bool(os.environ.get("TODO_TEST_LONG"))
 ZONES = ("Europe/Berlin", "America/New_York", "Asia/Kathmandu")
 
 DAYS = st.sampled_from(range(7))

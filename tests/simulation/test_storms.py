@@ -1,6 +1,5 @@
 """Seeded runs of calls, crashes, restarts and an unreliable broker, after which the books must agree."""
 
-import os
 from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
@@ -14,6 +13,7 @@ from app.identity import SCHEDULER
 from events.ports import Outcome, Outgoing, Publisher
 from events.relay import Relay
 from tests.clock import MONDAY
+from tests.long import LONG
 from tests.world import World, open_world
 from todo.scheduler import step
 
@@ -21,7 +21,6 @@ PROMISES = ("storms",)
 
 pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
 
-LONG = bool(os.environ.get("TODO_TEST_LONG"))
 SEEDS = range(400 if LONG else 12)
 STEPS = 60
 

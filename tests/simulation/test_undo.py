@@ -1,6 +1,5 @@
 """Undo as a property: changes are undone in reverse and redone, and consumers follow."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,11 @@ from hypothesis import strategies as st
 
 from app.service import open_service
 from tests.clock import CountedIds, MovableClock
+from tests.long import LONG
 from tests.simulation.undo_harness import MINE, THEIRS, Stage, assert_same
 from tests.world import make_settings
 from todo.errors import UndoConflict
 
-LONG = bool(os.environ.get("TODO_TEST_LONG"))
 RUNS = settings(
     max_examples=1_500 if LONG else 25,
     deadline=None,

@@ -11,7 +11,7 @@ from typing_extensions import TypedDict
 from events.sql import table_of
 from todo.calendars.feed import Filter
 from todo.errors import InvalidArguments
-from todo.record.lists import find_list, name_list
+from todo.record.lists import find_list, name_lists
 from todo.record.models import Calendar, User
 from todo.record.shapes import ListRef, Texts
 from todo.record.work import Work
@@ -117,5 +117,5 @@ def _view(work: Work, row: Mapping[str, Any]) -> CalendarView:
     done, tags = bool(row["done"]), from_json(row["tags"])
     view: CalendarView = {"id": row["id"], "name": row["name"], "tags": tags, "done": done, "created_at": made}
     if row["list_id"] is not None:
-        view["list"] = {"id": row["list_id"], "name": name_list(work, row["list_id"])}
+        view["list"] = {"id": row["list_id"], "name": name_lists(work, [row["list_id"]])[row["list_id"]]}
     return view

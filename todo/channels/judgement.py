@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, select
 
 from events.catalog import TaskEvent
 from events.instants import read_instant, write_instant
-from events.sql import WithoutIndex, table_of
+from events.sql import HotQuery, WithoutIndex, table_of
 from todo.channels.models import Presence
 from todo.channels.quiet import find_quiet_end
 from todo.channels.words import say_ring
@@ -22,7 +22,7 @@ _SAID_FROM = timedelta(seconds=90)
 """From this delay on a message says when its reminder rang."""
 
 _U, _P, _R, _T, _N = (table_of(each) for each in (User, Presence, Reminder, Task, Notification))
-_PERSON = (
+_PERSON = HotQuery(
     select(_U.c.zone, _U.c.quiet_from, _U.c.quiet_until, _U.c.disabled_at, _P.c.seen_until)
     .outerjoin(_P, _P.c.user_id == _U.c.id)
     .where(_U.c.id == bindparam("user"))
@@ -116,7 +116,7 @@ class Judge:
 
     def _find_person(self, user_id: str) -> Any:
         if user_id not in self._people:
-            self._people[user_id] = self.connection.execute(_PERSON, {"user": user_id}).one_or_none()
+            self._people[user_id] = _PERSON.first(self.connection, {"user": user_id})
         return self._people[user_id]
 
     def _find_answer(self, row: Any, event: TaskEvent) -> str:

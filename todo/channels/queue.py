@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic_core import from_json
-from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from events.cloudevent import decode_event
 from events.instants import read_instant, write_instant
 from events.outbox import OutboxEntry
-from events.sql import HotUpdate, table_of
+from events.sql import HotQuery, HotUpdate, table_of
 from todo.channels.endings import NOTICE, read_notice, tell_ended
 from todo.channels.judgement import Judge, Verdict
 from todo.channels.models import AT_ONCE, BEHIND, WAITING, Channel, ChannelDelivery
@@ -20,7 +20,7 @@ from todo.channels.reaction import FOR_PROGRAMS
 
 LEASE = timedelta(seconds=25)
 """How long deliveries that were taken belong to their taker."""
-BATCH = 16
+BATCH = 50
 """Deliveries of one channel that are taken together. They are sent one after the other, each marked before the next
 one goes, so that a killed process leaves at most one of them sent and not marked."""
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=1)
@@ -47,33 +47,33 @@ _READY = (
     .limit(bindparam("limit"))
     .with_for_update(skip_locked=True)
 )
-_HELD = select(_C).where(_C.c.id == bindparam("key")).with_for_update()
+_HELD = HotQuery(select(_C).where(_C.c.id == bindparam("key")).with_for_update())
 _WAITING = (_D.c.channel_id == bindparam("channel")) & (_D.c.state == WAITING)
 _ROWS = select(_D, _O.c.payload).outerjoin(_O, _O.c.event_id == _D.c.event_id)
 _BY_TIME = (_D.c.next_at, _D.c.number)
-_AGAIN_DUE = (
+_AGAIN_DUE = HotQuery(
     _ROWS.where(_WAITING, _D.c.next_at > AT_ONCE, _D.c.next_at <= bindparam("now"))
     .order_by(*_BY_TIME)
     .limit(bindparam("limit"))
 )
-_NEW = _ROWS.where(_WAITING, _D.c.next_at <= AT_ONCE).order_by(*_BY_TIME).limit(bindparam("limit"))
+_NEW = HotQuery(_ROWS.where(_WAITING, _D.c.next_at <= AT_ONCE).order_by(*_BY_TIME).limit(bindparam("limit")))
 _HEADS = (
     select(_D.c.task_id, func.min(_D.c.number).label("number"))
     .where(_WAITING, _D.c.task_id.in_(bindparam("tasks", expanding=True)))
     .group_by(_D.c.task_id)
 )
 _NEXT_OF_TASK = select(func.min(_D.c.number)).where(_WAITING, _D.c.task_id == bindparam("task"))
-_WAKE_NEXT = (
+_WAKE_NEXT = HotUpdate(
     update(_D)
     .where(_D.c.number == _NEXT_OF_TASK.scalar_subquery(), _D.c.next_at == BEHIND)
     .values(next_at=bindparam("at"))
 )
-_SOONEST = select(func.min(_D.c.next_at)).where(_WAITING, _D.c.next_at < BEHIND)
+_SOONEST = HotQuery(select(func.min(_D.c.next_at)).where(_WAITING, _D.c.next_at < BEHIND))
 _SET = update(_D).where(_D.c.number == bindparam("key"))
 _PUT_OFF = _SET.values(next_at=bindparam("at"))
 _HOLD = _SET.values(next_at=bindparam("at"), expires_at=bindparam("until"))
 _TAKE = HotUpdate(_SET.values(next_at=bindparam("at"), attempts=_D.c.attempts + 1))
-_GIVE_BACK = _SET.where(_D.c.state == WAITING).values(next_at=bindparam("at"), attempts=_D.c.attempts - 1)
+_GIVE_BACK = HotUpdate(_SET.where(_D.c.state == WAITING).values(next_at=bindparam("at"), attempts=_D.c.attempts - 1))
 _END = _SET.where(_D.c.state == WAITING).values(
     state=bindparam("state_is"), reason=bindparam("why"), done_at=bindparam("at")
 )
@@ -95,6 +95,12 @@ _FORGET = delete(_D).where(
     _D.c.number.in_(select(_OLDEST.c.number)), _D.c.state != WAITING, _D.c.made_at < bindparam("before")
 )
 _CHANNEL = update(_C).where(_C.c.id == bindparam("key"))
+_WELL = HotUpdate(_CHANNEL.values(failures=0, failing_since=None, paused_until=None, last_success_at=bindparam("at")))
+_SCHEDULE = HotUpdate(
+    _CHANNEL.where(_C.c.enabled.is_(True), _C.c.next_at.is_distinct_from(bindparam("soonest"))).values(
+        next_at=bindparam("soonest")
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,11 +178,11 @@ def take_due(connection: Connection, now: datetime, limit: int, busy: Busy) -> l
 def give_back(connection: Connection, parcels: Sequence[Parcel], now: datetime) -> None:
     """Give back what was taken and not attempted, because the one before it failed or the lease is nearly over."""
     at = write_instant(now)
-    channel = connection.execute(_HELD, {"key": parcels[0].channel_id}).one_or_none()
+    channel = _HELD.first(connection, {"key": parcels[0].channel_id})
     if channel is None:
         return
     for parcel in parcels:
-        connection.execute(_GIVE_BACK, {"key": parcel.number, "at": at})
+        _GIVE_BACK.run(connection, {"key": parcel.number, "at": at})
     schedule(connection, channel.id, channel.paused_until, at)
 
 
@@ -198,9 +204,9 @@ def _take_of(connection: Connection, channel: Any, judge: Judge) -> list[Parcel]
 
 def _load_due(connection: Connection, channel_id: str, at: str) -> list[Any]:
     """Return a window of rows that are due: what has a time first, so that what failed is not overtaken for ever."""
-    rows = list(connection.execute(_AGAIN_DUE, {"channel": channel_id, "now": at, "limit": WINDOW}))
+    rows = _AGAIN_DUE.all(connection, {"channel": channel_id, "now": at, "limit": WINDOW})
     if left := WINDOW - len(rows):
-        rows += connection.execute(_NEW, {"channel": channel_id, "limit": left})
+        rows += _NEW.all(connection, {"channel": channel_id, "limit": left})
     return rows
 
 
@@ -273,7 +279,7 @@ def _pack(channel: Any, row: Any, title: str, text: str) -> Parcel:
 def mark_sent(connection: Connection, parcel: Parcel, now: datetime) -> None:
     """Mark a delivery as sent; the next one of its task may go. The channel itself is marked after its batch."""
     at = write_instant(now)
-    if parcel.kind in FOR_PROGRAMS and connection.execute(_HELD, {"key": parcel.channel_id}).first() is None:
+    if parcel.kind in FOR_PROGRAMS and _HELD.first(connection, {"key": parcel.channel_id}) is None:
         return
     _SENT.run(connection, {"key": parcel.number, "at": at})
     if parcel.kind in FOR_PROGRAMS:
@@ -283,17 +289,16 @@ def mark_sent(connection: Connection, parcel: Parcel, now: datetime) -> None:
 def mark_well(connection: Connection, channel_id: str, now: datetime) -> None:
     """Note on a channel that something has arrived there."""
     at = write_instant(now)
-    if connection.execute(_HELD, {"key": channel_id}).first() is None:
+    if _HELD.first(connection, {"key": channel_id}) is None:
         return
-    well = {"failures": 0, "failing_since": None, "paused_until": None, "last_success_at": at}
-    connection.execute(_CHANNEL.values(**well), {"key": channel_id})
+    _WELL.run(connection, {"key": channel_id, "at": at})
     schedule(connection, channel_id, None, at)
 
 
 def mark_failed(connection: Connection, parcel: Parcel, why: str, now: datetime, *, for_good: bool = False) -> None:
     """Note a failed attempt in words; the next one is later, or it is given up. The channel rests if it fails on."""
     at = write_instant(now)
-    channel = connection.execute(_HELD, {"key": parcel.channel_id}).one_or_none()
+    channel = _HELD.first(connection, {"key": parcel.channel_id})
     if channel is None:
         return
     since = channel.failing_since or at
@@ -328,7 +333,7 @@ def _retry_later(connection: Connection, parcel: Parcel, why: str, now: datetime
 
 def end_channel(connection: Connection, channel_id: str, why: str, at: str) -> None:
     """Switch a channel off for a reason that its person hears; `give_up` then ends what waits for it."""
-    channel = connection.execute(_HELD, {"key": channel_id}).one_or_none()
+    channel = _HELD.first(connection, {"key": channel_id})
     if channel is None or not channel.enabled:
         return
     tell_ended(connection, channel, why, at)
@@ -341,7 +346,7 @@ def give_up(connection: Connection, channel_id: str, why: str, now: datetime) ->
 
     To be called until it returns 0: one transaction over everything would hold up all others.
     """
-    channel = connection.execute(_HELD, {"key": channel_id}).one_or_none()
+    channel = _HELD.first(connection, {"key": channel_id})
     if channel is None:
         return 0
     at = write_instant(now)
@@ -377,16 +382,15 @@ def end_delivery(
 
 
 def _wake_next(connection: Connection, channel_id: str, task_id: str, at: str) -> None:
-    connection.execute(_WAKE_NEXT, {"channel": channel_id, "task": task_id, "at": at})
+    _WAKE_NEXT.run(connection, {"channel": channel_id, "task": task_id, "at": at})
 
 
 def schedule(connection: Connection, channel_id: str, paused_until: str | None, at: str) -> None:
     """Note on a channel when it has something to send next; not before its rest is over."""
-    soonest = connection.execute(_SOONEST, {"channel": channel_id}).scalar_one()
+    soonest = _SOONEST.scalar(connection, {"channel": channel_id})
     if soonest is not None and paused_until is not None and paused_until > at:
         soonest = max(soonest, paused_until)
-    statement = _CHANNEL.where(_C.c.enabled.is_(True), or_(_C.c.next_at.is_distinct_from(bindparam("soonest"))))
-    connection.execute(statement.values(next_at=bindparam("soonest")), {"key": channel_id, "soonest": soonest})
+    _SCHEDULE.run(connection, {"key": channel_id, "soonest": soonest})
 
 
 def _pause(attempts: int) -> timedelta:

@@ -1,5 +1,6 @@
 """Lists as rows: read, found by name, and written with what history and undo need of them."""
 
+from collections.abc import Iterable
 from typing import Any, cast
 
 from pydantic_core import to_json
@@ -16,8 +17,10 @@ LIST = table_of(TaskList)
 _PART = table_of(ChangeList)
 _OWNED = LIST.c.user_id == bindparam("user")
 _ALIVE = LIST.c.deleted_at.is_(None)
-_BY_KEY = select(LIST).where(_OWNED, LIST.c.name_key == bindparam("key"), _ALIVE)
-_BY_ID = select(LIST).where(LIST.c.id == bindparam("key"), WithoutIndex(LIST.c.user_id) == bindparam("user"))
+_BY_KEY = HotQuery(select(LIST).where(_OWNED, LIST.c.name_key == bindparam("key"), _ALIVE))
+_IS_OWN = WithoutIndex(LIST.c.user_id) == bindparam("user")
+_BY_ID = HotQuery(select(LIST).where(LIST.c.id == bindparam("key"), _IS_OWN))
+_NAMES = HotQuery(select(LIST.c.id, LIST.c.name).where(LIST.c.id.in_(bindparam("keys", expanding=True)), _IS_OWN))
 _ALL = select(LIST).where(_OWNED, _ALIVE).order_by(LIST.c.position, LIST.c.id)
 _ARCHIVED = HotQuery(select(LIST.c.id).where(_OWNED, _ALIVE, LIST.c.archived.is_(True)))
 _LAST = select(func.max(LIST.c.position)).where(_OWNED, _ALIVE)
@@ -61,12 +64,12 @@ def hold_lists(work: Work) -> None:
     take_lock(work.connection, "lists", work.who.user_id)
 
 
-def name_list(work: Work, list_id: str) -> str:
-    """Return the name of a list of the caller's."""
-    known = work.list_names.get(list_id)
-    if known is None:
-        row = find_list_row(work, list_id)
-        known = work.list_names[list_id] = "" if row is None else row["name"]
+def name_lists(work: Work, list_ids: Iterable[str]) -> dict[str, str]:
+    """Return the names of lists of the caller's, and perhaps of more, by id; "" for one that they cannot see."""
+    known = work.list_names
+    if unknown := sorted({*list_ids} - known.keys()):
+        rows = _NAMES.all(work.connection, {"keys": unknown, "user": work.who.user_id})
+        known.update({**dict.fromkeys(unknown, ""), **{row.id: row.name for row in rows}})
     return known
 
 
@@ -117,8 +120,8 @@ def load_list_parts(work: Work, change_ids: list[str]) -> list[Any]:
     return list(work.connection.execute(_PARTS.where(own), {"keys": change_ids})) if change_ids else []
 
 
-def _first(work: Work, statement: Any, key: str) -> ListRow | None:
-    row = work.connection.execute(statement, {"user": work.who.user_id, "key": key}).one_or_none()
+def _first(work: Work, statement: HotQuery, key: str) -> ListRow | None:
+    row = statement.first(work.connection, {"user": work.who.user_id, "key": key})
     return None if row is None else _read(row)
 
 

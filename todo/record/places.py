@@ -5,17 +5,17 @@ from dataclasses import dataclass
 
 from sqlalchemy import bindparam, case, func, select
 
-from events.sql import WithoutIndex, table_of
-from todo.record.lists import name_list
+from events.sql import HotQuery, WithoutIndex, table_of
+from todo.record.lists import name_lists
 from todo.record.models import Task
 from todo.record.shapes import TaskRow
 from todo.record.work import Work
 
 _T = table_of(Task)
 _OWN = WithoutIndex(_T.c.user_id) == bindparam("user")
-_TITLES = select(_T.c.id, _T.c.title).where(_T.c.id.in_(bindparam("keys", expanding=True)), _OWN)
+_TITLES = HotQuery(select(_T.c.id, _T.c.title).where(_T.c.id.in_(bindparam("keys", expanding=True)), _OWN))
 _OPEN = func.sum(case((_T.c.status == "open", 1), else_=0))
-_COUNTS = (
+_COUNTS = HotQuery(
     select(_T.c.parent_id, _OPEN.label("open"), func.count().label("total"))
     .where(_T.c.parent_id.in_(bindparam("keys", expanding=True)), _OWN, _T.c.deleted_at.is_(None))
     .group_by(_T.c.parent_id)
@@ -44,7 +44,7 @@ def load_place(work: Work, row: TaskRow, parent: TaskRow | None = None) -> Place
     if not row["has_subtasks"] and (parent is not None or not has_parent):
         if list_id is None and not has_parent:
             return NOWHERE
-        name = None if list_id is None else name_list(work, list_id)
+        name = None if list_id is None else name_lists(work, [list_id])[list_id]
         return Place(name, parent["title"] if has_parent and parent is not None else None)
     titles = {} if parent is None else {parent["id"]: parent["title"]}
     return _read(work, [row], titles)[row["id"]]
@@ -59,15 +59,16 @@ def _read(work: Work, rows: Sequence[TaskRow], titles: dict[str, str]) -> dict[s
     user = work.who.user_id
     parents = {row["parent_id"] for row in rows if row["parent_id"] is not None} - titles.keys()
     if parents:
-        found = work.connection.execute(_TITLES, {"keys": sorted(parents), "user": user})
+        found = _TITLES.all(work.connection, {"keys": sorted(parents), "user": user})
         titles = {**titles, **{each.id: each.title for each in found}}
     counts: dict[str, tuple[int, int]] = {}
     if above := [row["id"] for row in rows if row["has_subtasks"]]:
-        found = work.connection.execute(_COUNTS, {"keys": above, "user": user})
+        found = _COUNTS.all(work.connection, {"keys": above, "user": user})
         counts = {each.parent_id: (int(each.open), int(each.total)) for each in found}
+    names = name_lists(work, (row["list_id"] for row in rows if row["list_id"] is not None))
     return {
         row["id"]: Place(
-            None if row["list_id"] is None else name_list(work, row["list_id"]),
+            None if row["list_id"] is None else names[row["list_id"]],
             None if row["parent_id"] is None else titles.get(row["parent_id"], ""),
             *counts.get(row["id"], (0, 0)),
         )

@@ -46,7 +46,7 @@ _REMINDERS = HotQuery(
     .order_by(REMINDER.c.remind_at, REMINDER.c.id)
 )
 # By the tasks' keys, as in `_is_own`.
-_REMINDERS_OF = (
+_REMINDERS_OF = HotQuery(
     select(REMINDER)
     .where(
         REMINDER.c.task_id.in_(bindparam("tasks", expanding=True)),
@@ -64,6 +64,12 @@ _OWN_RECURRENCE = select(RECURRENCE).where(
     RECURRENCE.c.task_id == bindparam("task_id"), RECURRENCE.c.user_id == bindparam("user")
 )
 _RECURRENCE = HotQuery(_OWN_RECURRENCE)
+_RECURRENCES_OF = HotQuery(
+    select(RECURRENCE).where(
+        RECURRENCE.c.task_id.in_(bindparam("tasks", expanding=True)),
+        WithoutIndex(RECURRENCE.c.user_id) == bindparam("user"),
+    )
+)
 # The row of a recurrence is the lock for advancing its series.
 _RECURRENCE_HELD = HotQuery(_OWN_RECURRENCE.with_for_update())
 _INSTANCES = select(TASK).where(TASK.c.recurring_id == bindparam("series"), _OWNED, _ALIVE)
@@ -172,8 +178,8 @@ def load_recurrences_of(work: Work, task_ids: list[str]) -> dict[str, Recurrence
     """Return the recurrences of several series of the caller's, by id."""
     if not task_ids:
         return {}
-    statement = select(RECURRENCE).where(RECURRENCE.c.task_id.in_(task_ids), _is_own(RECURRENCE, work))
-    return {row.task_id: cast("RecurrenceRow", row._asdict()) for row in work.connection.execute(statement)}
+    rows = _RECURRENCES_OF.all(work.connection, {"tasks": task_ids, "user": work.who.user_id})
+    return {row.task_id: cast("RecurrenceRow", row._asdict()) for row in rows}
 
 
 def load_any_tasks(work: Work, task_ids: list[str]) -> dict[str, TaskRow]:
@@ -243,7 +249,7 @@ def load_reminders_of(work: Work, task_ids: list[str]) -> dict[str, list[Reminde
     """Return the reminders of several tasks of the caller's, by task."""
     found: dict[str, list[ReminderRow]] = {}
     if task_ids:
-        for row in work.connection.execute(_REMINDERS_OF, {"tasks": task_ids, "user": work.who.user_id}):
+        for row in _REMINDERS_OF.all(work.connection, {"tasks": task_ids, "user": work.who.user_id}):
             found.setdefault(row.task_id, []).append(cast("ReminderRow", row._asdict()))
     return found
 

@@ -98,12 +98,17 @@ def refuse_recurring(task: TaskRow) -> None:
 
 
 def replace_templates(change: Change, instance: TaskRow, was: list[str], titles: list[str]) -> list[str]:
-    """Give an open instance the new subtasks of its series; return a warning if its own were changed and stay."""
+    """Give an open instance the new subtasks of its series; return a warning if its own were changed on it and stay."""
     children = load_children(change.work, [instance["id"]])
     untouched = all(each["version"] == 1 and not each["has_subtasks"] for each in children)
-    if not untouched or sorted(each["title"] for each in children) != sorted(was):
+    here = sorted(each["title"] for each in children)
+    if not untouched or here != sorted(was):
+        if here == sorted(titles):
+            # Those that it has are the ones that come each time.
+            return []
         due = f" of {say_due(instance['due'], change.work.zone)}" if instance["due"] else ""
-        return [f"The subtasks of the occurrence{due} were changed on it and stay as they are."]
+        kept = f"The occurrence{due} keeps its own subtasks, which were changed on it"
+        return [f"{kept}; each later one begins with the new ones."]
     wanted = list(titles)
     for each in children:
         if each["title"] in wanted:

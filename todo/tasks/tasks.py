@@ -68,16 +68,7 @@ def create_task(work: Work, request: CreateTask) -> WriteAnswer:
 def add_task(change: Change, request: CreateTask, warnings: list[str]) -> tuple[TaskRow, list[TaskRow]]:
     """Write a new task into a change, with its reminders and subtasks; return its row and theirs."""
     work = change.work
-    values: NewTask = {"title": request.title, "notes": request.notes or "", "tags": clean_tags(request.tags or [])}
-    if request.priority is not None:
-        values["priority"] = PRIORITIES.index(request.priority)
-    if request.due is not None:
-        due = _read_due(work, request.due, request.zone, warnings)
-        values["due"], values["zone"] = due["due"], due["zone"]
-    if request.start is not None:
-        zone = work.zone if request.zone is None else when.read_zone(request.zone)
-        values["start"] = read_start(work, request.start, values.get("due"), zone, warnings)
-        check_start(work, values["start"], values.get("due"))
+    values = read_new(work, request, warnings)
     below = request.subtasks or []
     parent = None
     if request.parent_id is not None:
@@ -88,6 +79,21 @@ def add_task(change: Change, request: CreateTask, warnings: list[str]) -> tuple[
     made = add_subtasks(change, row, [_read_subtask(work, each, values, warnings) for each in below])
     change.view(row, reminded=bool(added))
     return row, made
+
+
+def read_new(work: Work, request: CreateTask, warnings: list[str]) -> NewTask:
+    """Return the columns with which a new task begins, without those that say where it stands."""
+    values: NewTask = {"title": request.title, "notes": request.notes or "", "tags": clean_tags(request.tags or [])}
+    if request.priority is not None:
+        values["priority"] = PRIORITIES.index(request.priority)
+    if request.due is not None:
+        due = _read_due(work, request.due, request.zone, warnings)
+        values["due"], values["zone"] = due["due"], due["zone"]
+    if request.start is not None:
+        zone = work.zone if request.zone is None else when.read_zone(request.zone)
+        values["start"] = read_start(work, request.start, values.get("due"), zone, warnings)
+        check_start(work, values["start"], values.get("due"))
+    return values
 
 
 def _place_new(change: Change, request: CreateTask, parent: TaskRow | None, warnings: list[str]) -> NewTask:

@@ -1,7 +1,7 @@
 """What a file would bring, said first, and then taken in as one change."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -14,12 +14,14 @@ from events.sql import WithoutIndex
 from todo.errors import TodoError
 from todo.record.changes import Change
 from todo.record.queries import TASK
-from todo.record.touched import Collected
+from todo.record.rows import insert_tasks
+from todo.record.shapes import NewTask, TaskColumns
+from todo.record.touched import Collected, Touched
 from todo.record.work import Work
 from todo.requests.fields import choose_list
 from todo.requests.schemas import CreateRecurringTask, CreateTask
 from todo.series.create import create_recurring_task
-from todo.tasks.tasks import add_task
+from todo.tasks.tasks import add_task, read_new
 from todo.text.search_words import fold_task
 from todo.transfer.detect import Found
 from todo.transfer.draft import Draft, Reading, Remark
@@ -150,13 +152,17 @@ def _take(
     here = look_up(work, [task_id for _, task_id in calls])
     drawn = _Drawn()
     step = work.in_plan(Collected(), drawn)
+    alike = _Alike(change)
     for call, task_id in calls:
         if task_id in here:
             continue
+        # The list draws an id of its own, before the task draws the one that follows from the file.
+        if apart is nullcontext and alike.take(call, task_id):
+            continue
+        alike.write()
         step.collected = collected = Collected()
         drawn.begin(task_id)
         try:
-            # The list draws an id of its own, before the task draws the one that follows from the file.
             choose_list(change, call.request.list, [])
             with apart():
                 if isinstance(call.request, CreateRecurringTask):
@@ -171,7 +177,45 @@ def _take(
         change.add(collected)
         if call.completed_at is not None:
             change.begin_with(task_id, {"status": "completed", "completed_at": call.completed_at})
+    alike.write()
     return (into if change.is_empty else change.record(into).change_id), refused
+
+
+@dataclass(slots=True)
+class _Alike:
+    """Tasks that follow one another and stand by themselves: they are written together, which takes half as long."""
+
+    change: Change
+    _ids: list[str] = field(default_factory=list)
+    _values: list[NewTask] = field(default_factory=list)
+    _lists: dict[str, TaskColumns] = field(default_factory=dict)
+
+    def take(self, call: Call, task_id: str) -> bool:
+        """Take a task to be written, unless it has to be written alone; raises what creating it would raise."""
+        work, request = self.change.work, call.request
+        if isinstance(request, CreateRecurringTask) or call.completed_at is not None or work.who.bounds is not None:
+            return False
+        if request.parent_id is not None or request.reminders or request.subtasks:
+            return False
+        values = read_new(work, request, [])
+        if request.list is not None:
+            if request.list not in self._lists:
+                self._lists[request.list] = choose_list(self.change, request.list, [])
+            values["list_id"] = self._lists[request.list].get("list_id")
+        self._ids.append(task_id)
+        self._values.append(values)
+        return True
+
+    def write(self) -> None:
+        """Write what was taken, so that what comes after can stand below it."""
+        if not self._ids:
+            return
+        rows = insert_tasks(self.change.work.in_plan(Collected(), _Given(iter(self._ids))), self._values)
+        self.change.add(Collected({row["id"]: Touched(None, row) for row in rows}))
+        for row in rows:
+            self.change.view(row, reminded=False)
+        self._ids.clear()
+        self._values.clear()
 
 
 def _create(step: Work, request: CreateTask) -> None:
@@ -179,6 +223,16 @@ def _create(step: Work, request: CreateTask) -> None:
     part = Change(step, KIND)
     add_task(part, request, [])
     part.record()
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """Ids that are known already, in their order."""
+
+    ids: Iterator[str]
+
+    def new(self) -> str:
+        return next(self.ids)
 
 
 class _Drawn:

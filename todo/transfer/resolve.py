@@ -78,7 +78,9 @@ def _fit_texts(draft: Draft, remark: Callable[[str], None]) -> Draft:
     kept = [tag.strip()[:MOST_TAG] for tag in tags if tag.strip()][:MOST_TAGS]
     if len(tags) > len(kept):
         remark(f"Only {MOST_TAGS} tags are kept.")
-    draft = replace(draft, title=title, tags=tuple(kept), notes=draft.notes.replace("\0", ""))
+    notes = draft.notes.replace("\0", "")
+    if (title, tuple(kept), notes) != (draft.title, draft.tags, draft.notes):
+        draft = replace(draft, title=title, tags=tuple(kept), notes=notes)
     if len(title) > MOST_TITLE:
         remark("Its title is longer than 200 characters; the whole of it is in the notes.")
         draft = replace(draft.with_note(title), title=title[: MOST_TITLE - 1].rstrip() + "…")

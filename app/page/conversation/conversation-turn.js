@@ -46,7 +46,7 @@ class ConversationTurn extends HTMLElement {
       taken.set(title, (taken.get(title) ?? 0) + 1);
       return id && make("button", { type: "button", class: "named", click: () => goTo(id) }, quote(title));
     };
-    this.#text.replaceChildren(...layOut(this.#said, { titles: [...tasks.keys()], link, tick, example: this.#example }));
+    this.#text.replaceChildren(...layOut(cutZone(this.#said), { titles: [...tasks.keys()], link, tick, example: this.#example }));
     this.#offer();
   }
 
@@ -167,6 +167,11 @@ class ConversationTurn extends HTMLElement {
     this.#waiting?.remove();
     this.#waiting = null;
   }
+}
+
+/** Return a text without the person's own zone after its times: the whole page is in it. */
+function cutZone(text) {
+  return text.replaceAll(` ${state.me.zone}`, (zone, at) => (/\d\d:\d\d$/.test(text.slice(0, at)) ? "" : zone));
 }
 
 /** Return whether an answer ends with a question that a yes or a no settles. */

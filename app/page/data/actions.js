@@ -31,11 +31,16 @@ async function attempt(task, patch, send) {
 
 const completions = new Map();
 
-/** Complete an open task, or open a completed one again; for an occurrence that takes back its successor too. */
-export function toggle(task) {
+/**
+ * Complete an open task, or open a completed one again; for an occurrence that takes back its successor too. `rests` says
+ * that the pointer is on its row: then its next date does not come under it.
+ */
+export function toggle(task, { rests = false } = {}) {
   if (task.status === "completed") state.lingering.delete(task.id);
   if (task.status === "completed") return attempt(task, { status: "open" }, () => reopen(task));
-  state.linger(task.id);
+  if (task.recurring_id || !matchMedia("(prefers-reduced-motion: reduce)").matches) {
+    state.linger(task.id, rests && Boolean(task.recurring_id));
+  }
   const done = attempt(task, { status: "completed" }, () => call("POST", `/api/tasks/${task.id}/complete`));
   completions.set(
     task.id,
@@ -318,11 +323,24 @@ export async function addStep(parent, title) {
 
 /** Make a list; returns its id, null where it was refused. */
 export async function addList(name) {
+  const answer = await tryOnLists(() => call("POST", "/api/lists", { body: { name } }));
+  return answer?.list.id ?? null;
+}
+
+/** Change a list, or delete it where there are no `fields`: `tasks` says whether to `keep` its tasks or `delete` them. */
+export function changeList(list, fields, tasks) {
+  const path = `/api/lists/${list.id}`;
+  return tryOnLists(() =>
+    fields ? call("PATCH", path, { body: fields }) : call("DELETE", address(path, { tasks })),
+  );
+}
+
+async function tryOnLists(send) {
   try {
-    const answer = await call("POST", "/api/lists", { body: { name } });
+    const answer = await send();
     state.accept(answer.change_id);
     await load();
-    return answer.list.id;
+    return answer;
   } catch (problem) {
     state.say(problem.message, true);
     return null;

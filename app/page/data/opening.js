@@ -8,6 +8,11 @@ export function openTask(taskId) {
   state.show();
 }
 
+/** Close the task that is open beside the list; what had the keys gets them back. */
+export function closeTask() {
+  document.querySelector("task-detail").close();
+}
+
 /** Go to a task from words that name it: its row glows, and it opens. */
 export function goTo(taskId) {
   document.body.dataset.tab = "tasks";

@@ -1,5 +1,5 @@
 // The views of the tasks: which tasks a view shows, in which sections, and how many there are.
-import { addDays, localDue } from "../text/when.js";
+import { addDays, localDue, toLocal } from "../text/when.js";
 import { state } from "./state.js";
 
 /** The views that are always there: name in the address, words, key. */
@@ -11,12 +11,17 @@ export const VIEWS = [
 ];
 const dates = new WeakMap();
 
-/** Return the view that the address names: `{name, list?}`. */
+/** Return the view that the address names: `{name, list?, from?}`; a week has its first day, today where it names none. */
 export function readPlace() {
   const [name, value] = location.hash.slice(1).split("=");
   if (name === "list" && value) return { name, list: decodeURIComponent(value) };
+  if (name === "week") return { name, from: isDate(value) ? value : state.today };
   if (name === "inbox" || VIEWS.some(([known]) => known === name)) return { name };
   return { name: "all" };
+}
+
+function isDate(text) {
+  return /^\d{4}-\d\d-\d\d$/.test(text ?? "") && !Number.isNaN(Date.parse(`${text}T00:00:00Z`));
 }
 
 /** Return what a view is called. */
@@ -94,8 +99,9 @@ export function sectionsOf(place) {
   const lists = Object.fromEntries(names.map((name) => [name, []]));
   const moment = readMoment();
   const shown = place.name === "today" ? new Set(["Overdue", "Today", "Not yet"]) : null;
+  const parents = readParents();
   for (const task of state.openTasks()) {
-    if (!isOf(task, place)) continue;
+    if (!isOf(task, place, parents)) continue;
     const name = nameSection(task, moment);
     if (!shown || shown.has(name)) lists[name].push(task);
   }
@@ -103,39 +109,52 @@ export function sectionsOf(place) {
   return Object.entries(lists).filter(([, list]) => list.length);
 }
 
-function isOf(task, place) {
-  if (place.name === "list") return task.list?.id === place.list;
-  if (place.name === "inbox") return !task.list;
-  // A subtask is seen in its parent, and where its own day is.
-  return place.name !== "all" || !task.parent || Boolean(task.due);
+function isOf(task, place, parents) {
+  if (place.name === "list" && task.list?.id !== place.list) return false;
+  if (place.name === "inbox" && task.list) return false;
+  // A subtask is seen in the task above it while that is open, and where its own day is.
+  return place.name === "today" || !task.parent || Boolean(task.due) || !parents.has(task.parent.id);
 }
 
-/** Return the week that begins today: `[{date, tasks}]`, and what is overdue. */
-export function weekOf() {
+/** Return the tasks in which their subtasks are seen; while not all are loaded, each is taken to be among them. */
+function readParents() {
+  return state.unseen ? { has: () => true } : new Set(state.tasks.map((task) => task.id));
+}
+
+/**
+ * Return a week from a date on: `{days: [{date, tasks}], overdue}`. What is overdue stands apart in the week of today, and
+ * on its day in others; `done` are completed tasks, which stand below the others on the day on which they were done.
+ */
+export function weekOf(from, done = []) {
   const moment = readMoment();
-  const { today } = moment;
-  const days = Array.from({ length: 7 }, (_, ahead) => ({ date: addDays(today, ahead), tasks: [] }));
+  const days = Array.from({ length: 7 }, (_, ahead) => ({ date: addDays(from, ahead), tasks: [] }));
+  const found = new Map(days.map((day) => [day.date, day]));
   const overdue = [];
   for (const task of state.openTasks()) {
     const date = readDay(task, moment);
     if (!date) continue;
-    if (nameSection({ ...task, start: null }, moment) === "Overdue") overdue.push(task);
-    else days.find((day) => day.date === date)?.tasks.push(task);
+    const isApart = found.has(moment.today) && nameSection({ ...task, start: null }, moment) === "Overdue";
+    (isApart ? overdue : found.get(date)?.tasks)?.push(task);
   }
   for (const day of days) day.tasks.sort(byDue);
+  for (const task of done) found.get(toLocal(task.completed_at, state.me.zone).slice(0, 10))?.tasks.push(task);
   return { days, overdue: overdue.sort(byDue) };
 }
 
-/** Return how many open tasks each view has. */
+/** Return how many open tasks each view has, and each list in `lists`, by its id. */
 export function countPlaces() {
   const moment = readMoment();
   const { today } = moment;
   const last = addDays(today, 6);
-  const counts = { all: 0, today: 0, week: 0, inbox: 0 };
+  const counts = { all: 0, today: 0, week: 0, inbox: 0, lists: new Map() };
+  const parents = readParents();
   for (const task of state.openTasks()) {
     if (task.status !== "open") continue;
-    if (isOf(task, { name: "all" })) counts.all += 1;
-    if (!task.list) counts.inbox += 1;
+    if (isOf(task, { name: "all" }, parents)) {
+      counts.all += 1;
+      if (task.list) counts.lists.set(task.list.id, (counts.lists.get(task.list.id) ?? 0) + 1);
+      else counts.inbox += 1;
+    }
     const name = nameSection(task, moment);
     if (name === "Overdue" || name === "Today") counts.today += 1;
     const day = readDay(task, moment);

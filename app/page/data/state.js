@@ -46,6 +46,9 @@ class State extends EventTarget {
   #made = new Set();
   #newest = null;
   #ahead = 0;
+  /** The ticked task on whose row the pointer rests, and the timer that lets the ticked ones go. */
+  #rested = null;
+  #settling = null;
   #day = {};
   #waiting = false;
 
@@ -155,14 +158,17 @@ class State extends EventTarget {
       this.tasks = known || !open ? swap(this.tasks).filter((each) => each.status === "open") : [...this.tasks, task];
       this.done = this.done.filter((each) => each.id !== task.id);
       if (!open) this.done = [task, ...this.done];
+      // The open subtasks of a task are completed with it.
+      if (!open) this.tasks = without(this.tasks, task.id);
     }
     this.found = swap(this.found ?? undefined) ?? null;
     this.show();
   }
 
-  /** Forget a task that is no more, of a series its open tasks too. */
+  /** Forget a task that is no more with its subtasks, of a series its open tasks too. */
   forget(taskId) {
-    this.tasks = this.tasks.filter((task) => task.id !== taskId && task.recurring_id !== taskId);
+    const ids = this.tasks.filter((task) => task.recurring_id === taskId).map((task) => task.id);
+    this.tasks = without(this.tasks, taskId, ...ids).filter((task) => task.id !== taskId && task.recurring_id !== taskId);
     this.done = this.done.filter((task) => task.id !== taskId);
     this.series = this.series.filter((task) => task.id !== taskId);
     this.found = this.found?.filter((task) => task.id !== taskId) ?? null;
@@ -195,12 +201,28 @@ class State extends EventTarget {
     return [...seen.filter((task) => task.status === "open" || task.waiting || this.lingering.has(task.id)), ...waiting];
   }
 
-  /** Keep a task that was just ticked in its place for a moment, so that no other row comes under the pointer. */
-  linger(taskId) {
-    if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+  /**
+   * Keep a task that was just ticked in its place for a moment, so that no other row comes under the pointer. With `rests`
+   * it stays as long as the pointer rests on it.
+   */
+  linger(taskId, rests) {
     this.lingering.add(taskId);
-    setTimeout(() => {
-      this.lingering.delete(taskId);
+    if (rests) this.#rested = taskId;
+    this.#settle();
+  }
+
+  /** The pointer has left the row of a ticked task; without an id, of whichever it was on. */
+  leave(taskId = this.#rested) {
+    if (taskId === null || taskId !== this.#rested) return;
+    this.#rested = null;
+    this.#settle();
+  }
+
+  /** Let all ticked tasks go that the pointer does not rest on; while one after the other is ticked, all of them stay. */
+  #settle() {
+    clearTimeout(this.#settling);
+    this.#settling = setTimeout(() => {
+      for (const taskId of this.lingering) if (taskId !== this.#rested) this.lingering.delete(taskId);
       this.show();
     }, LINGERS);
   }
@@ -232,6 +254,17 @@ class State extends EventTarget {
     const turned = this.changes.find((other) => other.undone_by === change.change_id);
     return turned?.kind === "undo" && !this.#isRedo(turned);
   }
+}
+
+/** Return the tasks without those that stand below these. */
+function without(tasks, ...taskIds) {
+  const gone = new Set(taskIds);
+  // Each round finds one level more.
+  for (let size = 0; size !== gone.size; ) {
+    size = gone.size;
+    for (const task of tasks) if (gone.has(task.parent?.id)) gone.add(task.id);
+  }
+  return tasks.filter((task) => !gone.has(task.parent?.id));
 }
 
 export const state = new State();

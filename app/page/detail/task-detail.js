@@ -1,5 +1,5 @@
 // One task beside the list: everything that it holds, each part edited in its place.
-import { edit, toggle } from "../data/actions.js";
+import { edit, remove, toggle } from "../data/actions.js";
 import { call } from "../data/service.js";
 import { arrange, isComposing, isWriting, make, makeButton } from "../text/elements.js";
 import { state } from "../data/state.js";
@@ -29,6 +29,7 @@ class TaskDetail extends HTMLElement {
     this.hidden = true;
     this.setAttribute("role", "region");
     this.setAttribute("aria-label", "Task");
+    this.tabIndex = -1;
     state.addEventListener("change", () => this.#id && this.#draw());
     this.addEventListener("keydown", (event) => {
       if (event.key !== "Escape" || event.defaultPrevented || isComposing(event)) return;
@@ -49,7 +50,7 @@ class TaskDetail extends HTMLElement {
     return this.#task;
   }
 
-  /** Open a task; the keys go to its title. */
+  /** Open a task; the keys go there, to no field: a letter is a key, and E writes its title. */
   async open(taskId, { quietly = false } = {}) {
     if (!this.contains(document.activeElement)) this.#back = document.activeElement;
     if (this.#id !== taskId) {
@@ -67,7 +68,7 @@ class TaskDetail extends HTMLElement {
     document.body.classList.add("detailed");
     this.#draw();
     if (!this.#task) await this.#ask();
-    if (!quietly) this.querySelector(".name")?.focus({ preventScroll: true });
+    if (!quietly) this.focus({ preventScroll: true });
   }
 
   /** Close it; the keys go back to where they were. */
@@ -172,6 +173,7 @@ class TaskDetail extends HTMLElement {
         ),
       this.#notes.draw(this.#readWhole(known) ?? known, Boolean(this.#readWhole(known))),
       this.#part("history", [this.#more.history], () => drawHistory(known, this.#more, () => this.#ask())),
+      !isSeries && this.#part("end", [], () => this.#end()),
     ];
     arrange(this, parts.filter(Boolean));
     if (parts[0].querySelector(".name")) grow(parts[0].querySelector(".name"));
@@ -197,6 +199,15 @@ class TaskDetail extends HTMLElement {
 
   #closer() {
     return makeButton("×", () => this.close(), { class: "quiet close", "aria-label": "Close the task", title: "Close (Esc)" });
+  }
+
+  #end() {
+    const drop = () => {
+      const task = this.#task;
+      this.close();
+      remove(task);
+    };
+    return make("section", { class: "field", "aria-label": "End" }, makeButton("Delete the task", drop, { class: "quiet danger" }));
   }
 
   #head() {

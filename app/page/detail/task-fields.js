@@ -4,8 +4,8 @@ import { listLists } from "../data/places.js";
 import { make, makeButton, quote } from "../text/elements.js";
 import { state } from "../data/state.js";
 import { addDays, nextMonday, sayHeading, sayLead, sayShort, toLocal } from "../text/when.js";
-import { drawLeads, readTags, writeTags } from "../list/task-menu.js";
-import { makeWordField } from "./word-field.js";
+import { drawLeads, isAhead, readTags, writeTags } from "../list/task-menu.js";
+import { makeDueField, makeRemindField, makeWordField } from "./word-field.js";
 
 /** Return one part under its name. */
 export function part(name, ...children) {
@@ -27,15 +27,7 @@ export function drawDue(task) {
   const local = task.due_local ?? task.due;
   return part(
     "Due",
-    makeWordField({
-      label: "Due",
-      value: local ? sayShort(local, today) : "",
-      placeholder: "friday 5pm",
-      write: (words) => `"x" ${words}`,
-      take: (reading) => (reading.due && reading.title === "x" ? { due: reading.due } : null),
-      save: (fields) => edit(now(task), fields),
-      empty: { due: null },
-    }),
+    makeDueField(local, (fields) => edit(now(task), fields)),
     make(
       "div",
       { class: "choices" },
@@ -93,15 +85,7 @@ export function drawReminders(task) {
   return part(
     "Reminders",
     rows.length ? make("ul", { class: "plain" }, ...rows) : null,
-    makeWordField({
-      label: "Remind",
-      placeholder: task.due ? "30 min before" : "tomorrow 9:00",
-      button: "Remind",
-      // A distance needs a due to count from, whether or not the task has one.
-      write: (words) => (/\b(before|ahead|earlier)$/i.test(words) ? `"x" tomorrow at noon remind me ${words}` : `"x" remind me ${words}`),
-      take: (reading) => (reading.reminders?.length === 1 ? { reminders: reading.reminders } : null),
-      save: ({ reminders: [each] }) => remind(now(task), each.includes("T") ? { at: each } : { before: each }),
-    }),
+    makeRemindField(isAhead(task), (reminder) => remind(now(task), reminder)),
     task.due && drawLeads(task, before),
   );
 }

@@ -47,7 +47,13 @@ function drawTemplates(series, steps, total) {
   const titles = [...steps].sort((one, other) => (one.id < other.id ? -1 : 1)).map((step) => step.title);
   const same = [...kept].sort().join("\n") === [...titles].sort().join("\n");
   const said = kept.length ? ["Each time: ", ...kept.flatMap((title, index) => [index ? ", " : "", quote(title)])] : [];
-  const keep = makeButton("Each time these", () => editSeries(series, { subtasks: titles }), {
+  const change = async () => {
+    const answer = await editSeries(series, { subtasks: titles });
+    if (!answer || answer.warnings?.length) return;
+    const begins = titles.length ? `begins with ${titles.join(", ")}` : "begins without subtasks";
+    state.say(`Every later “${series.title}” ${begins}. Undo (z) takes it back.`);
+  };
+  const keep = makeButton("Each time these", change, {
     class: "quiet",
     title: "Every later occurrence begins with these subtasks, open",
   });

@@ -60,6 +60,33 @@ export function makeWordField({ label, value = "", placeholder, write, take, sav
   return make("form", { class: "worded", submit }, make("div", { class: "line" }, field, send), said);
 }
 
+/** Return the field of a due, `local` as it is now; it is saved as `{due}`. */
+export function makeDueField(local, save, button) {
+  return makeWordField({
+    label: "Due",
+    value: local ? sayShort(local, state.today) : "",
+    placeholder: "friday 5pm",
+    write: (words) => `"x" ${words}`,
+    take: (reading) => (reading.due && reading.title === "x" ? { due: reading.due } : null),
+    save,
+    empty: { due: null },
+    button,
+  });
+}
+
+/** Return the field of one more reminder, which is saved as `{at}` or `{before}`; `isAhead` says whether its due is still to come. */
+export function makeRemindField(isAhead, save) {
+  return makeWordField({
+    label: "Remind",
+    placeholder: isAhead ? "30 min before" : "tomorrow 9:00",
+    button: "Remind",
+    // A distance needs a due to count from, whether or not the task has one.
+    write: (words) => (/\b(before|ahead|earlier)$/i.test(words) ? `"x" tomorrow at noon remind me ${words}` : `"x" remind me ${words}`),
+    take: (reading) => (reading.reminders?.length === 1 ? { reminders: reading.reminders } : null),
+    save: ({ reminders: [each] }) => save(each.includes("T") ? { at: each } : { before: each }),
+  });
+}
+
 function sayRead(fields, reading) {
   if (fields.rule) {
     const dates = (reading.occurrences ?? []).map((each) => sayShort(each.due_local, state.today));

@@ -1,7 +1,7 @@
 // The line where a task is added: what is read of its words shows as chips, each of which can be taken off.
 import { add } from "../data/actions.js";
 import { readPlace, listLists } from "../data/places.js";
-import { drawSign, isComposing, make, makeButton, quote } from "../text/elements.js";
+import { drawSign, isComposing, make, makeButton, makeTimeField, quote } from "../text/elements.js";
 import { state } from "../data/state.js";
 import { sayLead, sayShort } from "../text/when.js";
 import { askForLines, cutLines } from "./pasted-lines.js";
@@ -37,7 +37,7 @@ class AddTask extends HTMLElement {
     });
     this.#said.id = "typed";
     const day = make("input", { type: "date", "aria-label": "Due date" });
-    const time = make("input", { type: "time", "aria-label": "Due time" });
+    const time = makeTimeField({ "aria-label": "Due time" });
     const choices = {
       "": "no reminder",
       "0m": "remind at due",
@@ -70,7 +70,7 @@ class AddTask extends HTMLElement {
       if (event.target === this.#title) this.#look(PAUSE);
       if (time.value && !day.value) day.value = state.today;
       reminder.disabled = !day.value;
-      const due = time.value ? `${day.value}T${time.value}` : day.value;
+      const due = time.value && time.validity.valid ? `${day.value}T${time.value}` : day.value;
       // What could only be refused is not there to be chosen.
       for (const choice of reminder.options) choice.disabled = Boolean(day.value && choice.value && isOver(due, choice.value));
       if (reminder.disabled || reminder.selectedOptions[0]?.disabled) reminder.value = "";
@@ -213,6 +213,8 @@ class AddTask extends HTMLElement {
     this.#more.hidden = !wanted;
     this.querySelector(".unfold").setAttribute("aria-expanded", String(wanted));
     if (wanted) this.#more.querySelector("input").focus();
+    // What is half written there would hold the line up, and nobody would see why.
+    else for (const field of this.#more.querySelectorAll("input:invalid")) field.value = "";
   }
 
   /** First the fields close, then the words go, then the keys. */

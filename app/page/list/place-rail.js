@@ -1,11 +1,14 @@
-// The rail of views and lists at the side, with how many open tasks each has.
+// The rail of views and lists at the side, with how many open tasks each has, and the menu of each list.
 import { VIEWS, countPlaces, listLists, readPlace } from "../data/places.js";
 import { addList } from "../data/actions.js";
+import { makeListButton } from "./list-menu.js";
 import { arrange, isComposing, make, makeButton, quote, sayCount, setText } from "../text/elements.js";
 import { state } from "../data/state.js";
 
 class PlaceRail extends HTMLElement {
   #links = new Map();
+  /** The boxes of the lists: the link, and the button of the menu. */
+  #boxes = new Map();
   #lists = make("div", { role: "group", "aria-label": "Lists", class: "lists" });
   #adds = makeButton("+ list", () => this.#write(), { class: "quiet", hidden: true });
   #field = null;
@@ -34,15 +37,28 @@ class PlaceRail extends HTMLElement {
     const lists = listLists().filter((each) => !each.archived);
     const links = [this.#link("#inbox", "Inbox")];
     this.#show("#inbox", place.name === "inbox", counts.inbox);
-    for (const { id, name, open } of lists) {
+    for (const list of lists) {
+      const { id, name } = list;
       const address = `#list=${encodeURIComponent(id)}`;
       const link = this.#link(address, name);
-      if (link.firstChild.textContent !== name) link.firstChild.textContent = name;
-      this.#show(address, place.list === id, open);
-      links.push(link);
+      setText(link.firstChild, name);
+      // The service counts subtasks too, which are seen in the tasks above them.
+      this.#show(address, place.list === id, state.unseen ? list.open : (counts.lists.get(id) ?? 0));
+      links.push(this.#box(list, link));
     }
     arrange(this.#lists, links);
     this.#adds.hidden = Boolean(this.#field);
+  }
+
+  #box(list, link) {
+    if (!this.#boxes.has(list.id)) {
+      const button = makeListButton(() => listLists().find((each) => each.id === list.id) ?? list, "");
+      this.#boxes.set(list.id, make("div", { class: "listed" }, link, button));
+    }
+    const box = this.#boxes.get(list.id);
+    const label = `More for the list ${list.name}`;
+    if (box.lastChild.ariaLabel !== label) box.lastChild.setAttribute("aria-label", label);
+    return box;
   }
 
   #show(address, current, count) {

@@ -1,6 +1,8 @@
 // Search by words; the results replace the sections. The keys go from the words into the hits and back.
 import { make, quote } from "../text/elements.js";
+import { findLine, findWords, fold } from "../text/found-words.js";
 import { loadPages } from "../data/loading.js";
+import { call } from "../data/service.js";
 import { state } from "../data/state.js";
 
 const PAUSE = 120;
@@ -62,8 +64,9 @@ class SearchField extends HTMLElement {
     }
     try {
       const { tasks, total, minimum, more, near } = await loadPages({ text, status: "all" }, this.#wanted);
+      const found = await Promise.all(tasks.map((task) => addLine(task, readWords(text))));
       if (turn !== this.#turn) return;
-      state.found = tasks;
+      state.found = found;
       state.hits = { total, minimum, more };
       this.#offer(near);
       state.show();
@@ -91,9 +94,10 @@ class SearchField extends HTMLElement {
   #mark() {
     if (!window.Highlight) return;
     CSS.highlights.delete("found");
-    const words = fold(this.#words.value).split(/\s+/).filter(Boolean);
+    const words = readWords(this.#words.value);
     if (!state.found || !words.length) return;
-    const ranges = [...document.querySelectorAll("task-list .title bdi")].flatMap((title) => findWords(title, words));
+    const texts = document.querySelectorAll("task-list :is(.title, .found-line) bdi");
+    const ranges = [...texts].flatMap((text) => findRanges(text, words));
     CSS.highlights.set("found", new Highlight(...ranges));
   }
 
@@ -129,27 +133,27 @@ class SearchField extends HTMLElement {
   }
 }
 
-/** Return a text without case and accents, of the same length where that can be. */
-function fold(text) {
-  return Array.from(text, (mark) => mark.normalize("NFD")[0].toLowerCase()).join("");
+function readWords(text) {
+  return fold(text).split(/\s+/).filter(Boolean);
 }
 
-/** Return the ranges of a title where one of the words begins a word of it. */
-function findWords(title, words) {
-  const node = title.firstChild;
-  const folded = fold(node?.data ?? "");
-  if (!node || folded.length !== node.data.length) return [];
-  const ranges = [];
-  for (const word of words) {
-    for (let at = folded.indexOf(word); at >= 0; at = folded.indexOf(word, at + word.length)) {
-      if (at && /[\p{L}\p{N}]/u.test(folded[at - 1])) continue;
-      const range = document.createRange();
-      range.setStart(node, at);
-      range.setEnd(node, at + word.length);
-      ranges.push(range);
-    }
-  }
-  return ranges;
+/** Return a hit with the line of its notes that was found; a list cuts long notes, so that they may have to be read. */
+async function addLine(task, words) {
+  const line = findLine(task, words);
+  if (line !== "" || !task.notes_cut) return { ...task, line };
+  const whole = await call("GET", `/api/tasks/${task.id}`).catch(() => task);
+  return { ...task, line: findLine(whole, words) };
+}
+
+/** Return the ranges of an element's text where one of the words begins a word of it. */
+function findRanges(element, words) {
+  const node = element.firstChild;
+  return findWords(node?.data ?? "", words).map(([from, to]) => {
+    const range = document.createRange();
+    range.setStart(node, from);
+    range.setEnd(node, to);
+    return range;
+  });
 }
 
 customElements.define("search-field", SearchField);

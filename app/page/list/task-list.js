@@ -1,8 +1,9 @@
 // The tasks of a view in sections; recurring tasks and those done today are folded below.
 import { arrange, make, makeButton, sayCount, seeFrame, setText } from "../text/elements.js";
 import { loadMore } from "../data/loading.js";
-import { readPlace, sectionsOf } from "../data/places.js";
+import { isWaiting, readPlace, sectionsOf } from "../data/places.js";
 import { state } from "../data/state.js";
+import { chooseAll } from "./chosen-bar.js";
 import "./done-list.js";
 import "./series-row.js";
 import "./task-row.js";
@@ -31,6 +32,7 @@ class TaskList extends HTMLElement {
   #parts = new Map();
   #limits = new Map();
   #place = "";
+  #view = "";
   /** How many rows may be built at once, so that no frame is long. */
   #budget = FIRST;
   #built = 0;
@@ -53,7 +55,10 @@ class TaskList extends HTMLElement {
     const place = readPlace();
     if (this.#place !== location.hash) {
       this.#place = location.hash;
-      this.#parts.clear();
+      // From one week to the next the board stays, and with it what has the keys.
+      if (this.#view !== "week" || place.name !== "week") this.#parts.clear();
+      this.#view = place.name;
+      state.leave();
       this.#limits.clear();
       this.#budget = FIRST;
       this.parentElement.scrollTop = 0;
@@ -126,7 +131,10 @@ class TaskList extends HTMLElement {
     if (state.found) return this.#listFound();
     if (place.name === "week") return [this.#show("week", "week-board")];
     if (place.name === "done") return [this.#show("done", "done-list")];
-    const parts = sectionsOf(place).map(([name, tasks]) => this.#fill(name, name, tasks, "task-row"));
+    const sections = sectionsOf(place);
+    const parts = sections.map(([name, tasks]) =>
+      name === "Not yet" ? this.#fold(name, tasks, "task-row") : this.#fill(name, name, tasks, "task-row"),
+    );
     if (state.unseen) {
       const more = this.#part("more", () => makeButton("", loadMore, { class: "quiet" }));
       const [shown, total] = [state.tasks.length, state.tasks.length + state.unseen].map(sayCount);
@@ -134,12 +142,13 @@ class TaskList extends HTMLElement {
       parts.push(more);
     }
     const isWhole = place.name === "all" || place.name === "today";
-    const done = isWhole ? state.view(state.done).filter((task) => !state.isWished(task.id) && !state.lingering.has(task.id)) : [];
+    const done = isWhole ? listDone() : [];
     const series = place.name === "all" ? state.view(state.series).filter((task) => task.status === "open") : [];
-    if (!parts.length) {
+    const isFree = place.name === "today" && sections.every(([name]) => name === "Not yet");
+    if (!parts.length || isFree) {
       const empty = this.#part("empty", () => make("p", { class: "nothing" }));
       setText(empty, sayNothing(place, done.length));
-      parts.push(empty);
+      parts.unshift(empty);
       if (place.name === "all" && !series.length && !done.length) parts.push(this.#part("starters", drawExamples));
     }
     if (series.length) parts.push(this.#fold("Recurring", series, "series-row"));
@@ -169,10 +178,14 @@ class TaskList extends HTMLElement {
   #fill(key, name, tasks, kind, limit) {
     const section = this.#part(key, () => {
       const id = `section-${key.toLowerCase().replace(" ", "-")}`;
+      const all = () => chooseAll([...section.querySelectorAll("task-row")].map((row) => row.key));
+      const label = `Choose all: ${key === "found" ? "what was found" : name}`;
+      const names = { class: "quiet choose", "aria-label": label, title: "To change them together" };
+      const chooser = makeButton("Choose all", all, names);
       return make(
         "section",
         { class: "part", "aria-labelledby": id },
-        make("div", { class: "head" }, make("h3", { id }), make("span", { class: "count" })),
+        make("div", { class: "head" }, make("h3", { id }), make("span", { class: "count" }), chooser),
         make("div", { role: "list", class: "rows" }),
       );
     });
@@ -186,11 +199,10 @@ class TaskList extends HTMLElement {
   #fold(name, tasks, kind) {
     const fold = this.#part(name, () => {
       const kept = `open ${name}`;
-      const toggle = (event) => {
-        localStorage.setItem(kept, event.target.open ? "yes" : "no");
-        if (event.target.open) this.#draw();
-      };
-      const heading = make("summary", {}, make("h3", {}, name), make("span", { class: "count" }));
+      const toggle = (event) => event.target.open && this.#draw();
+      // What the person chose is remembered, not what was opened to show a row. It is not turned yet.
+      const click = () => localStorage.setItem(kept, fold.open ? "no" : "yes");
+      const heading = make("summary", { click }, make("h3", {}, name), make("span", { class: "count" }));
       return make(
         "details",
         { class: "part", open: localStorage.getItem(kept) === "yes", toggle },
@@ -292,6 +304,8 @@ class TaskList extends HTMLElement {
    * With `keys` these go there.
    */
   glow(taskId, { frames = PATIENT, keys = false } = {}) {
+    const task = state.find(taskId);
+    if (task && isWaiting(task)) this.#parts.get("Not yet")?.setAttribute("open", "");
     const row = this.#find(taskId);
     if (!row && frames) {
       this.#shownId = taskId;
@@ -305,6 +319,13 @@ class TaskList extends HTMLElement {
     row?.classList.add("glows");
     setTimeout(() => row?.classList.remove("glows"), 1_200);
   }
+}
+
+/** Return what was done today; what was done with the task above it is seen there. */
+function listDone() {
+  const done = state.view(state.done).filter((task) => !state.isWished(task.id) && !state.lingering.has(task.id));
+  const ids = new Set(done.map((task) => task.id));
+  return done.filter((task) => !ids.has(task.parent?.id));
 }
 
 /** Lines that can be added as they are, for those who see the page for the first time. */

@@ -1,10 +1,13 @@
-// The one small menu of a row: move, remind, snooze, repeat, tags and priority, delete.
+// The one small menu of a row: open, rename, choose, move, remind, snooze, repeat, tags and priority, delete.
 import { edit, editSeries, remind, remove, repeat, snooze, unremind } from "../data/actions.js";
 import { arrange, drawSign, make, makeButton, quote } from "../text/elements.js";
+import { makeDueField, makeRemindField } from "../detail/word-field.js";
 import { openTask } from "../data/opening.js";
+import { choose } from "./chosen-bar.js";
+import { makeFloating, openBeside } from "./floating.js";
 import { call } from "../data/service.js";
 import { state } from "../data/state.js";
-import { addDays, goBack, nextHour, nextMonday, sayHeading, sayShort, toLocal } from "../text/when.js";
+import { addDays, goBack, nextMonday, sayHeading, sayShort, toLocal } from "../text/when.js";
 
 const RULES = {
   "every day": "FREQ=DAILY",
@@ -29,38 +32,24 @@ export function openMenu(task, button) {
   menu.dataset.id = task.id;
   groups = new Map();
   draw();
-  menu.showPopover();
-  place(button);
+  openBeside(menu, button);
   menu.querySelector("button").focus();
 }
 
 function build() {
-  const made = make("div", { class: "menu", popover: "auto", role: "dialog", "aria-label": "Change the task" });
-  document.body.append(made);
+  const made = makeFloating("Change the task", () => close(false));
   state.addEventListener("change", () => made.matches(":popover-open") && draw());
-  made.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") event.stopPropagation();
-  });
-  made.addEventListener("focusout", ({ relatedTarget }) => {
-    // It does not stay open behind the keys.
-    if (relatedTarget && !made.contains(relatedTarget)) close(false);
-  });
   return made;
 }
 
 function close(back = true) {
   if (!menu?.matches(":popover-open")) return;
   menu.hidePopover();
-  const row = document.querySelector(`task-row[data-id="${CSS.escape(menu.dataset.id)}"]`);
-  if (back) (row?.querySelector(".more") ?? opener)?.focus();
+  if (back) (findRow(menu.dataset.id)?.querySelector(".more") ?? opener)?.focus();
 }
 
-function place(button) {
-  const { right, bottom, top } = button.getBoundingClientRect();
-  const { offsetWidth: width, offsetHeight: height } = menu;
-  const below = bottom + height + 8 < innerHeight;
-  menu.style.left = `${Math.max(8, Math.min(right - width, innerWidth - width - 8))}px`;
-  menu.style.top = `${Math.max(8, below ? bottom + 4 : Math.min(top - height - 4, innerHeight - height - 8))}px`;
+function findRow(taskId) {
+  return document.querySelector(`task-row[data-id="${CSS.escape(taskId)}"]`);
 }
 
 function draw() {
@@ -78,6 +67,7 @@ function draw() {
     menu,
     [
       keep("of", [task.title], () => make("p", { class: "of" }, quote(task.title))),
+      keep("first", [task.id], () => drawFirst(task)),
       keep("moves", [task.due, state.today], () => drawMoves(task)),
       keep("reminders", [task.reminders, task.due], () => drawReminders(task)),
       task.recurring_id
@@ -115,18 +105,22 @@ function findBase(task, names) {
   return isSame ? now : task;
 }
 
-function drawEnds(task) {
+function drawFirst(task) {
+  const later = (deed) => () => {
+    close();
+    deed();
+  };
   return make(
     "div",
     { class: "choices" },
-    makeButton("Open", () => openAt(task)),
-    makeButton("Delete", () => act(remove(task)), { class: "danger" }),
+    makeButton("Open", later(() => openTask(task.id))),
+    makeButton("Rename", later(() => findRow(task.id)?.edit()), { title: "Or two clicks on its title (e)" }),
+    makeButton("Choose", later(() => choose(task.id)), { title: "To change it together with others (x)" }),
   );
 }
 
-function openAt(task) {
-  close();
-  openTask(task.id);
+function drawEnds(task) {
+  return make("div", { class: "choices" }, makeButton("Delete", () => act(remove(task)), { class: "danger" }));
 }
 
 function act(deed) {
@@ -143,12 +137,6 @@ function drawMoves(task) {
   const time = task.due_local?.slice(11, 16) ?? "";
   const move = (date) => act(edit(task, { due: time ? `${date}T${time}` : date }));
   const to = (text, date) => makeButton(text, () => move(date), { title: sayHeading(date) });
-  const day = make("input", { type: "date", "aria-label": "Date", value: task.due_local?.slice(0, 10) ?? today });
-  const clock = make("input", { type: "time", "aria-label": "Time, may be empty", value: time });
-  const submit = (event) => {
-    event.preventDefault();
-    if (day.value) act(edit(task, { due: clock.value ? `${day.value}T${clock.value}` : day.value }));
-  };
   return group(
     "Move to",
     make(
@@ -159,8 +147,16 @@ function drawMoves(task) {
       to("Next week", nextMonday(today)),
       task.due && makeButton("No date", () => act(edit(task, { due: null }))),
     ),
-    make("form", { class: "line", submit }, day, clock, make("button", { type: "submit" }, "Move")),
+    make("div", { class: "line" }, makeDueField(task.due_local ?? task.due, (fields) => act(edit(task, fields)), "Move"), makePicker(task.due_local?.slice(0, 10) ?? today, move)),
   );
+}
+
+/** Return the button that shows the browser's own calendar; nothing is typed there, so that no half of a date is taken. */
+function makePicker(value, pick) {
+  const day = make("input", { type: "date", "aria-label": "Date", tabindex: "-1", value });
+  day.addEventListener("change", () => day.value && pick(day.value));
+  const show = makeButton(drawSign("day"), () => day.showPicker(), { class: "quiet", "aria-label": "Pick a day", title: "Pick a day" });
+  return make("span", { class: "picker" }, show, day);
 }
 
 function drawReminders(task) {
@@ -178,22 +174,12 @@ function drawReminders(task) {
         : makeButton("×", () => act(unremind(task, each.id)), { "aria-label": `Cancel the reminder ${said}` });
       return make("div", { class: "choices" }, make("span", { class: "fact" }, drawSign("bell"), said), ...later, stop);
     });
-  const at = make("input", {
-    type: "datetime-local",
-    "aria-label": "Reminder at",
-    value: proposeTime(),
-    min: readNow(),
-  });
-  const submit = (event) => {
-    event.preventDefault();
-    if (at.value) act(remind(task, { at: at.value.slice(0, 16) }));
-  };
   const before = (text, span) => makeButton(text, () => act(remind(task, { before: span })));
   return group(
     "Remind",
     ...armed,
     task.due && drawLeads(task, before),
-    make("form", { class: "line", submit }, at, make("button", { type: "submit" }, "Remind")),
+    makeRemindField(isAhead(task), (reminder) => act(remind(task, reminder))),
   );
 }
 
@@ -318,16 +304,15 @@ function readNow() {
   return toLocal(state.now, state.me.zone);
 }
 
-/** Return the time that a reminder is proposed for: the beginning of today, or the next full hour where that is over. */
-function proposeTime() {
-  const begins = `${state.today}T${state.me.day_start}`;
-  return begins > readNow() ? begins : nextHour(readNow());
-}
-
 /** Return whether a reminder so long before a due could only be refused; `due` is local, a date or a time. */
 export function isOver(due, lead) {
   const at = due.length > 10 ? due.slice(0, 16) : `${due}T${state.me.day_start}`;
   return goBack(at, lead) <= readNow();
+}
+
+/** Return whether a reminder some time before the due of a task is still to come. */
+export function isAhead(task) {
+  return Boolean(task.due) && !isOver(task.due_local ?? task.due, LEADS["30 min before"]);
 }
 
 /** Return the buttons for reminders ahead of a due, those whose time is over switched off; `before(text, span)` makes one. */

@@ -3,7 +3,7 @@ import { edit, toggle } from "../data/actions.js";
 import { drawSign, isComposing, make, quote, whisper } from "../text/elements.js";
 import { isLate, isWaiting, readPlace } from "../data/places.js";
 import { state } from "../data/state.js";
-import { openTask } from "../data/opening.js";
+import { closeTask, openTask } from "../data/opening.js";
 import { choose } from "./chosen-bar.js";
 import { linkText } from "../text/links.js";
 import { openMenu } from "./task-menu.js";
@@ -29,13 +29,18 @@ class TaskRow extends HTMLElement {
     this.addEventListener("keydown", (event) => !this.#editing && walkRow(this, event));
   }
 
-  /** A click beside the buttons opens the task; with Shift or Ctrl it chooses it. */
+  /** A click opens the task, two edit its title; with Shift or Ctrl, or while others are chosen, it chooses the task. */
   #click(event) {
     if (event.defaultPrevented || this.#editing || this.#task.unsent) return;
     if (event.shiftKey || event.ctrlKey || event.metaKey) {
       event.preventDefault();
       choose(this.#task.id, event.shiftKey);
-    } else if (!event.target.closest("button, input, a")) openTask(this.#task.id);
+    } else if (event.target.closest("button:not(.title), input, a")) return;
+    else if (state.chosen.size) choose(this.#task.id);
+    else if (event.detail === 2) {
+      closeTask();
+      this.edit();
+    } else openTask(this.#task.id);
   }
 
   /** On the circle Enter opens and Space ticks, once however long they are held. */
@@ -77,7 +82,7 @@ class TaskRow extends HTMLElement {
     if (state.chosen.has(task.id)) states.push("chosen");
     if (state.opened === task.id) states.push("opened");
     this.className = ["row", ...states].filter(Boolean).join(" ");
-    this.replaceChildren(this.#makeCircle(), this.#makeTitle(), this.#makeFacts(section), this.#makeMore());
+    this.replaceChildren(this.#makeCircle(), this.#makeTitle(), this.#makeFacts(section), this.#makeMore(), this.#makeLine());
     if (had) this.querySelector(`.${had.split(" ")[0]}`)?.focus({ preventScroll: true });
   }
 
@@ -94,7 +99,9 @@ class TaskRow extends HTMLElement {
       if (event.shiftKey || event.ctrlKey || event.metaKey) return;
       // Only the first of two quick clicks is for this row.
       event.preventDefault();
-      toggle(this.#task);
+      const rests = event.detail > 0 && event.pointerType !== "touch";
+      if (rests) rest(this);
+      toggle(this.#task, { rests });
     };
     const chosen = state.chosen.has(this.#task.id) ? ", chosen" : "";
     return make("button", { ...names, "aria-label": `Done: ${this.#task.title}${chosen}`, click });
@@ -102,12 +109,8 @@ class TaskRow extends HTMLElement {
 
   #makeTitle() {
     if (this.#task.unsent) return make("span", { class: "title" }, quote(this.#task.title));
-    const click = (event) => {
-      if (event.shiftKey || event.ctrlKey || event.metaKey) return;
-      this.edit();
-    };
-    const names = { class: "title", type: "button", tabindex: "-1", "aria-label": `${this.#task.title}, edit` };
-    const title = make("button", { ...names, click }, quote(this.#task.title));
+    const names = { class: "title", type: "button", tabindex: "-1", "aria-label": `${this.#task.title}, open` };
+    const title = make("button", names, quote(this.#task.title));
     if (!this.#task.notes) return title;
     title.setAttribute("title", this.#task.notes);
     return title;
@@ -173,11 +176,17 @@ class TaskRow extends HTMLElement {
     return make("time", { class: `due${late}`, datetime: task.due, title: exact }, short, whisper(`due ${exact}`));
   }
 
+  /** Show the line of the notes that was found, if the title has not all of the words. */
+  #makeLine() {
+    const { line } = this.#task;
+    return line ? make("p", { class: "found-line" }, quote(line)) : "";
+  }
+
   #makeMore() {
     if (this.#task.unsent) return "";
     const icon = drawSign("dots");
     const name = `More for ${this.#task.title}`;
-    const names = { class: "more", type: "button", tabindex: "-1", "aria-label": name, title: "Move, remind, repeat, delete" };
+    const names = { class: "more", type: "button", tabindex: "-1", "aria-label": name, title: "Open, rename, move, remind, repeat, delete" };
     return make(
       "button",
       { ...names, "aria-haspopup": "dialog", click: (event) => openMenu(this.#task, event.currentTarget) },
@@ -244,6 +253,18 @@ class TaskRow extends HTMLElement {
     this.querySelector(".circle").focus();
     this.scrollIntoView({ block: "nearest" });
   }
+}
+
+/** The pointer rests on a row whose circle it has just pressed: until it moves, nothing that comes under it looks ticked. */
+function rest(row) {
+  const move = ({ target }) => {
+    document.body.classList.remove("still");
+    if (row.isConnected && row.contains(target)) return;
+    removeEventListener("pointermove", move);
+    state.leave(row.key);
+  };
+  document.body.classList.add("still");
+  addEventListener("pointermove", move);
 }
 
 /** Left and right go through a row's buttons: the list is one stop for Tab, and each row has its parts. */

@@ -1,15 +1,18 @@
-// Seven days side by side, from today on; a task goes to another day by drag or by H and L.
+// Seven days side by side, from today or another day on; a task goes to another day by drag or by H and L.
 import { edit } from "../data/actions.js";
-import { nameDayField, readDay, readPlaceInTime, weekOf } from "../data/places.js";
+import { nameDayField, readDay, readPlace, readPlaceInTime, weekOf } from "../data/places.js";
 import { address, call } from "../data/service.js";
 import { arrange, drawSign, make, makeButton, quote, whisper } from "../text/elements.js";
 import { state } from "../data/state.js";
+import { loadPages } from "../data/loading.js";
 import { addDays, countDays, localDue, sayColumn, sayHeading } from "../text/when.js";
 import "./task-row.js";
 
 const MOST = 60;
 /** What is overdue leaves the room to the days. */
 const MOST_LATE = 3;
+/** Completed tasks of past days that are shown. */
+const MOST_DONE = 200;
 
 class WeekBoard extends HTMLElement {
   #days = new Map();
@@ -17,14 +20,30 @@ class WeekBoard extends HTMLElement {
   #limits = new Map();
   /** Dates of recurring tasks that have no task yet. */
   #coming = [];
+  /** What was done in a week that is not all ahead. */
+  #done = [];
   #asked = "";
+  #looked = "";
+  #here = makeButton("This week", () => goToWeek(state.today), { class: "quiet" });
+  #turn = make(
+    "div",
+    { class: "turn", role: "group", "aria-label": "Weeks" },
+    this.#here,
+    makeButton("‹", () => turnWeek(-1), { class: "quiet", "aria-label": "The week before", title: "The week before (<)" }),
+    makeButton("›", () => turnWeek(1), { class: "quiet", "aria-label": "The week after", title: "The week after (>)" }),
+  );
 
   draw() {
-    const { days, overdue } = weekOf();
-    this.#ask(days[6].date);
+    const { from } = readPlace();
+    const until = addDays(from, 6);
+    this.#ask(from, until);
+    this.#look(from, until);
+    const done = state.view(this.#done).filter((task) => task.status === "completed" && !state.lingering.has(task.id));
+    const { days, overdue } = weekOf(from, done);
     const columns = days.map(({ date, tasks }) => this.#day(date, tasks));
     this.#drawLate(overdue);
-    arrange(this, [...(overdue.length ? [this.#late] : []), boxOf(this, columns)]);
+    this.#here.hidden = from === state.today;
+    arrange(this, [this.#turn, ...(overdue.length ? [this.#late] : []), boxOf(this, columns)]);
   }
 
   #drawLate(tasks) {
@@ -95,13 +114,30 @@ class WeekBoard extends HTMLElement {
   }
 
   /** Ask for the dates of recurring tasks that are still to come in this week, once for each state of the series. */
-  async #ask(until) {
-    const asked = until + JSON.stringify(state.series.map((each) => [each.id, each.version]));
+  async #ask(from, until) {
+    const asked = from + JSON.stringify(state.series.map((each) => [each.id, each.version]));
     if (asked === this.#asked) return;
     this.#asked = asked;
-    const answer = await call("GET", address("/api/tasks", { due_until: until, limit: 1 })).catch(() => ({}));
+    const answer = await call("GET", address("/api/tasks", { due_from: from, due_until: until, limit: 1 })).catch(() => ({}));
+    if (this.#asked !== asked) return;
     this.#coming = answer.upcoming ?? [];
     if (this.isConnected && this.#coming.length) this.draw();
+  }
+
+  /** Ask for what was done on the days that are over, again with each change. */
+  async #look(from, until) {
+    const asked = from < state.today ? `${from} ${state.changes[0]?.change_id}` : "";
+    if (asked === this.#looked) return;
+    this.#looked = asked;
+    if (!asked) {
+      this.#done = [];
+      return;
+    }
+    const query = { status: "completed", completed_from: from, completed_until: until, sort: "completed" };
+    const found = await loadPages(query, MOST_DONE).catch((problem) => state.say(problem.message, true));
+    if (this.#looked !== asked || !found) return;
+    this.#done = found.tasks;
+    if (this.isConnected) this.draw();
   }
 }
 
@@ -110,6 +146,16 @@ function boxOf(board, columns) {
   const box = board.querySelector(".days") ?? make("div", { class: "days" });
   arrange(box, columns);
   return box;
+}
+
+/** Go some weeks on or back. */
+export function turnWeek(by) {
+  const { name, from } = readPlace();
+  if (name === "week") goToWeek(addDays(from, 7 * by));
+}
+
+function goToWeek(from) {
+  location.hash = from === state.today ? "week" : `week=${from}`;
 }
 
 /** Give a task another day: of its due, or of its start where it has no due. Its time of day stays. */

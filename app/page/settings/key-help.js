@@ -1,38 +1,54 @@
-// The keys, all of them, for who asks with a question mark.
+// The keys, all of them and what the mouse does, in groups, for who asks with a question mark.
 import { make } from "../text/elements.js";
 
-const KEYS = [
-  ["/", "write in the conversation"],
-  ["n", "new task"],
-  ["j k ↓ ↑", "next task, the one before"],
-  ["Space", "complete it"],
-  ["Enter", "open it; Esc closes"],
-  ["e", "edit its title"],
-  ["m", "its menu"],
-  ["t w", "move it to today, to next week"],
-  ["H L", "a day earlier, a day later"],
-  ["1 2 3 4", "priority high, medium, low, none"],
-  ["x", "choose it"],
-  ["J K", "choose on, also Shift ↓ ↑"],
-  ["[", "fold the conversation"],
-  ["z", "take the last change back"],
-  ["Shift Z", "do it again"],
-  ["u", "the last changes"],
-  ["s", "search"],
-  ["Ctrl K", "go to anything, do anything; on a Mac ⌘ K"],
-  ["F6", "next part of the page"],
-  ["← →", "along a row"],
-  ["?", "these keys"],
-];
+const GROUPS = {
+  Go: [
+    ["j k ↓ ↑", "next task, the one before"],
+    ["← →", "along a row"],
+    ["Enter", "open; Esc closes"],
+    ["s", "search"],
+    ["< >", "the week before, after"],
+    ["F6", "next part of the page"],
+  ],
+  Do: [
+    ["n", "new task"],
+    ["Space", "complete"],
+    ["e F2", "rename; or two clicks"],
+    ["t w", "to today, to next week"],
+    ["H L", "a day earlier, later"],
+    ["1 2 3 4", "priority high … none"],
+    ["m", "the menu of the task"],
+  ],
+  "Several at once": [
+    ["x", "choose; or Shift-click"],
+    ["J K", "choose on; or Shift ↓ ↑"],
+    ["Esc", "let all go"],
+  ],
+  Everywhere: [
+    ["z", "take the last change back"],
+    ["Shift Z", "do it again"],
+    ["u", "the last changes"],
+    ["/", "write in the conversation"],
+    ["[", "fold the conversation"],
+    ["Ctrl K", "go anywhere, do anything (Mac: ⌘ K)"],
+    ["?", "these keys"],
+  ],
+};
 
 class KeyHelp extends HTMLElement {
   connectedCallback() {
-    const lines = KEYS.flatMap(([keys, said]) => [
-      make("dt", {}, ...keys.split(/(?<!Shift|Ctrl) /).map((key) => make("kbd", {}, key))),
-      make("dd", {}, said),
-    ]);
-    this.append(make("dl", {}, ...lines));
+    for (const [name, keys] of Object.entries(GROUPS)) {
+      const id = `keys-${name.toLowerCase().replaceAll(" ", "-")}`;
+      this.append(make("section", { "aria-labelledby": id }, make("h3", { id }, name), make("dl", {}, ...keys.flatMap(drawKey))));
+    }
   }
+}
+
+function drawKey([keys, said]) {
+  return [
+    make("dt", {}, ...keys.split(/(?<!Shift|Ctrl) /).map((key) => make("kbd", {}, key))),
+    make("dd", {}, said),
+  ];
 }
 
 customElements.define("key-help", KeyHelp);

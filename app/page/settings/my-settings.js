@@ -1,8 +1,9 @@
 // The person's settings: zone, start of the day and quiet hours; and the offer to take the browser's zone.
-import { make, makeButton } from "../text/elements.js";
+import { make, makeButton, makeTimeField } from "../text/elements.js";
 import { load } from "../data/loading.js";
 import { call } from "../data/service.js";
 import { state } from "../data/state.js";
+import { isSameZone } from "../text/when.js";
 
 const KEPT = "zone kept";
 
@@ -28,8 +29,8 @@ class MySettings extends HTMLElement {
       spellcheck: "false",
       required: true,
     });
-    const start = make("input", { type: "time", value: state.me.day_start, required: true });
-    const quiet = [state.me.quiet_from, state.me.quiet_until].map((value) => make("input", { type: "time", value }));
+    const start = makeTimeField({ value: state.me.day_start, required: true });
+    const quiet = [state.me.quiet_from, state.me.quiet_until].map((value) => makeTimeField({ value }));
     const history = make("input", { type: "number", min: 30, max: 36500, value: state.me.history_days ?? "" });
     const submit = (event) => {
       event.preventDefault();
@@ -57,6 +58,8 @@ class MySettings extends HTMLElement {
 
 class ZoneOffer extends HTMLElement {
   #here = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  /** The zone that was compared with that of the browser, and whether they are the same. */
+  #known = { zone: null, same: false };
 
   connectedCallback() {
     this.hidden = true;
@@ -65,8 +68,10 @@ class ZoneOffer extends HTMLElement {
 
   #draw() {
     const here = this.#here;
+    const { zone } = state.me;
+    if (state.loaded && here && zone !== this.#known.zone) this.#known = { zone, same: isSameZone(here, zone, state.now) };
     this.hidden =
-      !state.loaded || !here || here === state.me.zone || localStorage.getItem(KEPT) === `${here} ${state.me.zone}`;
+      !state.loaded || !here || this.#known.same || localStorage.getItem(KEPT) === `${here} ${state.me.zone}`;
     if (this.hidden || this.firstChild) return;
     const keep = () => {
       localStorage.setItem(KEPT, `${here} ${state.me.zone}`);

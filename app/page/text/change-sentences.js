@@ -15,7 +15,7 @@ export const SAID = {
   update_recurring_task: "changed all of",
 };
 
-const LISTS = { create_list: "made a list", update_list: "changed a list", delete_list: "deleted a list" };
+const LISTS = { create_list: "made", update_list: "changed", delete_list: "deleted" };
 
 /** Return a change as parts of a sentence, titles as elements of their own. */
 export function tellChange(change, changes, { zone, today }) {
@@ -30,7 +30,7 @@ export function tellChange(change, changes, { zone, today }) {
 }
 
 const MINUTE = 60_000;
-const ALONE = new Set(["undo", "make_instances"]);
+const ALONE = new Set(["undo", "make_instances", ...Object.keys(LISTS)]);
 
 /** Return changes in groups, newest first: what one actor did of one kind within a minute is one group. */
 export function groupChanges(changes) {
@@ -54,7 +54,8 @@ export function tellGroup(group, changes, where) {
   if (group.length === 1) return tellChange(group[0], changes, where);
   const [{ actor, kind }] = group;
   const count = new Set(group.flatMap((change) => change.tasks.map((task) => task.task_id))).size;
-  return [`${tellWho(actor)} ${SAID[kind] ?? "changed"} ${count} ${count === 1 ? "task" : "tasks"}`];
+  const deed = `${tellWho(actor)} ${SAID[kind] ?? "changed"} `;
+  return count === 1 ? [deed, ...nameTasks(group[0])] : [`${deed}${count} tasks`];
 }
 
 const FIELDS = { notes: "the notes", tags: "the tags", priority: "the priority", reminders: "the reminders" };
@@ -97,9 +98,10 @@ function tellWho(actor) {
 }
 
 function tellWhat(change, zone, today) {
-  if (!change.tasks.length && LISTS[change.kind]) return [LISTS[change.kind]];
+  if (LISTS[change.kind]) return tellList(change);
   const [first] = change.tasks;
   const differs = first?.changes ?? {};
+  if (change.tasks.length > 1 && ["update_task", "apply_plan"].includes(change.kind)) return tellSeveral(change, zone, today);
   if (change.tasks.length === 1 && change.kind === "update_task") {
     if ("due" in differs) {
       const due = differs.due[1];
@@ -111,9 +113,34 @@ function tellWhat(change, zone, today) {
   return [`${SAID[change.kind] ?? "changed"} `, ...nameTasks(change)];
 }
 
+function tellList(change) {
+  const [list] = change.lists ?? [];
+  if (!list) return [`${LISTS[change.kind]} a list`];
+  if (/ was renamed from /.test(list.text ?? "")) return ["renamed a list to “", quote(list.name), "”"];
+  return [`${LISTS[change.kind]} the list “`, quote(list.name), "”"];
+}
+
+/** Say what was done to several tasks: in one word if it is the same for those that are named. */
+function tellSeveral(change, zone, today) {
+  const shared = (name) => {
+    const values = new Set(change.tasks.map(({ changes = {} }) => JSON.stringify(changes[name]?.[1] ?? null)));
+    const isOfAll = change.tasks.every(({ changes = {} }) => name in changes);
+    return isOfAll && values.size === 1 ? { value: JSON.parse([...values][0]) } : null;
+  };
+  const named = nameTasks(change);
+  if (shared("status")?.value === "completed") return ["completed ", ...named];
+  if (shared("deleted_at")?.value) return ["deleted ", ...named];
+  const days = new Set(change.tasks.map(({ changes = {} }) => changes.due?.[1] && localDue(changes.due[1], zone).slice(0, 10)));
+  const [day] = days;
+  if (days.size === 1 && day) return ["moved ", ...named, ` to ${sayShort(day, today)}`];
+  const priority = shared("priority");
+  if (priority) return ["set ", ...named, ` to ${priority.value ?? "no"} priority`];
+  return ["changed ", ...named];
+}
+
 function nameTasks(change) {
   const titles = [...new Set(change.tasks.map((task) => task.title))];
-  if (titles.length === 0) return ["a task"];
+  if (titles.length === 0) return change.lists?.length ? ["the list “", quote(change.lists[0].name), "”"] : ["a task"];
   // A change names its first tasks, and its own sentence how many there are beside them.
   const unnamed = Number(/ and (\d+) more [\w ]+ by /.exec(change.text ?? "")?.[1] ?? 0);
   const others = titles.length - 1 + unnamed;

@@ -22,10 +22,11 @@ export function makeButton(text, onClick, attributes = {}) {
 const SIGNS = {
   bell: "M10 3.2a4.6 4.6 0 0 0-4.6 4.6c0 4-1.6 5-1.6 5h12.4s-1.6-1-1.6-5A4.6 4.6 0 0 0 10 3.2zM8.6 15.6a1.5 1.5 0 0 0 2.8 0",
   again: "M4 9.2a6 6 0 0 1 10.6-3.1l1.6 1.7M16.3 4v3.9h-3.9M16 10.8a6 6 0 0 1-10.6 3.1l-1.6-1.7M3.7 16v-3.9h3.9",
+  day: "M4 5.5h12v11H4zM4 9h12M7.5 3.5v3M12.5 3.5v3",
   dots: "M5 10h.01M10 10h.01M15 10h.01",
 };
 
-/** Return a small icon: `bell`, `again` or `dots`; its meaning must be in words beside it. */
+/** Return a small icon: `bell`, `again`, `day` or `dots`; its meaning must be in words beside it. */
 export function drawSign(name) {
   const box = { viewBox: "0 0 20 20", "aria-hidden": "true", class: `sign sign-${name}` };
   return make("svg:svg", box, make("svg:path", { d: SIGNS[name] }));
@@ -49,6 +50,13 @@ export function setText(element, text) {
 /** Return a number as it is read, `2,000`: the browser's own words for it take a millisecond each. */
 export function sayCount(count) {
   return String(count).replace(/\B(?=(\d{3})+$)/g, ",");
+}
+
+/** Return a field for a time of day, in the 24 hours in which the page says times; on a phone its own wheels. */
+export function makeTimeField(attributes = {}) {
+  const own = matchMedia("(hover: none)").matches;
+  const typed = { placeholder: "hh:mm", pattern: "([01][0-9]|2[0-3]):[0-5][0-9]", maxlength: 5, size: 5, autocomplete: "off", title: "Such as 17:00" };
+  return make("input", { ...(own ? { type: "time" } : { type: "text", ...typed }), ...attributes });
 }
 
 /** Put `wanted` elements in this order into `parent`, moving only misplaced ones, so that the focus stays. */

@@ -18,7 +18,11 @@ export function layOut(text, { titles = [], link = () => null, tick = () => null
   const written = longest.filter((title) => MARKS.test(title));
   const emphasise = (line, isItem) => {
     const named = findNamed(line, longest, isItem);
-    if (!named) return emphasiseAround(line, written).flatMap((part) => offerExamples(part, example));
+    if (!named) {
+      const isExample = isItem && /^“[^”]+”$/.test(line);
+      if (isExample) return [example(line.slice(1, -1)) ?? line];
+      return emphasiseAround(line, written).flatMap((part) => offerExamples(part, example));
+    }
     const [at, title] = named;
     const before = line.slice(0, at);
     const rest = emphasise(line.slice(at + title.length), false);

@@ -28,6 +28,13 @@ export function toLocal(instant, zone) {
   return `${parts.year.padStart(4, "0")}-${parts.month}-${parts.day}T${parts.hour}:${parts.minute}`;
 }
 
+/** Return whether two zones show the same time all year round from a moment on, such as UTC and Etc/UTC. */
+export function isSameZone(one, other, from) {
+  if (one === other) return true;
+  const weeks = Array.from({ length: 53 }, (_, week) => new Date(from.getTime() + week * 7 * 86_400_000));
+  return weeks.every((at) => toLocal(at, one) === toLocal(at, other));
+}
+
 /** Return a date some days later. */
 export function addDays(date, days) {
   const moved = new Date(`${date}T00:00:00Z`);
@@ -52,11 +59,6 @@ export function goBack(local, before) {
   const parts = [...before.matchAll(/(\d+)([mhdw])/g)];
   const minutes = parts.reduce((sum, [, count, unit]) => sum + Number(count) * MINUTES[unit], 0);
   return new Date(Date.parse(`${local}Z`) - minutes * 60_000).toISOString().slice(0, 16);
-}
-
-/** Return the next full hour after a local time. */
-export function nextHour(local) {
-  return new Date(Date.parse(`${local.slice(0, 13)}:00Z`) + 3_600_000).toISOString().slice(0, 16);
 }
 
 /** Return a date as a heading: `Monday 23 November`. */

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.axe import find_axe, judge
 from tests.browser.conftest import Watch, wait_ready
 from tests.browser.served import Served, open_served
-from tests.browser.sheet import add, circle, foot, open_menu, row
+from tests.browser.sheet import add, begin_edit, circle, foot, open_menu, row
 
 PROMISES = ("page-manners",)
 SAID = """async (given) => {
@@ -73,7 +73,7 @@ def test_a_refusal_speaks_to_the_person(page: Page, served: Served, watch: Watch
     ]
     # Words that were being written are not lost with their task.
     task = served.add("Fleeting")
-    row(page, "Fleeting").locator("button.title").click()
+    begin_edit(page, "Fleeting")
     page.get_by_role("textbox", name="Title").fill("Fleeting thought")
     served.rest("DELETE", f"/tasks/{task['id']}")
     expect(foot(page)).to_contain_text("You wrote: “Fleeting thought”.")
@@ -150,7 +150,7 @@ def test_the_keys_know_where_they_are(page: Page, served: Served) -> None:
     expect(last).to_be_in_viewport()
     expect(last.get_by_role("link")).to_have_attribute("href", "https://example.org/a")
     box = last.bounding_box()
-    last.locator("button.title").click()
+    begin_edit(page, title)
     field = page.get_by_role("textbox", name="Title").bounding_box()
     assert field is not None
     assert box is not None
@@ -160,7 +160,7 @@ def test_the_keys_know_where_they_are(page: Page, served: Served) -> None:
     assert page.locator("task-list .rows").first.locator("[tabindex='0']").count() == 1
     circle(page, "Row 00").focus()
     page.keyboard.press("ArrowRight")
-    assert page.evaluate(FOCUSED) == "Row 00, edit"
+    assert page.evaluate(FOCUSED) == "Row 00, open"
     page.keyboard.press("ArrowRight")
     assert page.evaluate(FOCUSED) == "More for Row 00"
     page.keyboard.press("F6")

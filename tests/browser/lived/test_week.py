@@ -189,7 +189,7 @@ def move_ten(life: Life) -> None:
     bar.get_by_role("button", name="Next week").click()
     expect(bar).to_contain_text("Move to Monday 30 November: “Box 01”, “Box 02”, “Box 03” and 7 more?")
     page.keyboard.press("Enter")
-    expect(foot(page)).to_contain_text("10 tasks are changed.")
+    expect(foot(page)).to_contain_text("10 tasks moved to Monday 30 November. Undo (z) takes all of it back.")
     assert life.ask(list="Attic", due_until=day) == []
     life.hear(*(f"{kind} {title}" for title in BOXES for kind in ("created", "updated")))
 

@@ -1,7 +1,6 @@
 """A crowd of connections: ten thousand that say nothing and a thousand that are slow cost little and delay little."""
 
 import json
-import os
 import resource
 import socket
 import time
@@ -26,7 +25,7 @@ PROMISES = ("crowds",)
 pytestmark = [
     pytest.mark.anyio,
     pytest.mark.database("sqlite"),
-    pytest.mark.skipif(not os.environ.get("TODO_TEST_LONG"), reason="thousands of sockets: only with `test --long`"),
+    pytest.mark.long("thousands of sockets"),
 ]
 
 IDLE, SLOW = 10_000, 1_000

@@ -1,7 +1,6 @@
 """Two people make 200 calls at once through one process, again and again: nothing of one ever reaches the other."""
 
 import asyncio
-import os
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -10,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from tests.integration.access.house import House, Person, open_house
+from tests.long import LONG
 
 PROMISES = ("never-meet",)
 
 pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
 
 AT_ONCE = 200
-SECONDS = 60.0 if os.environ.get("TODO_TEST_LONG") else 0.0
+SECONDS = 60.0 if LONG else 0.0
 """How long the calls go on; one round in any case."""
 BUSY = 503
 """A database that cannot take more in its time says so; on a slow machine 200 calls at once reach that."""

@@ -1,6 +1,5 @@
 """The alerts that matter fire on a real scrape when the fault is played, and end with it."""
 
-import os
 import shutil
 from pathlib import Path
 from typing import NamedTuple
@@ -9,6 +8,7 @@ import pytest
 
 from events.lease import Lease
 from tests.integration.channels.receivers import Web, answer, make
+from tests.long import LONG
 from tests.observe import Scrapes, run_promtool
 from tests.world import World
 from todo.errors import StorageUnavailable
@@ -39,7 +39,7 @@ async def scrapes(world: World) -> Scrapes:
 def judge(scrapes: Scrapes, firing: str, folder: Path) -> None:
     """Expect one alert to fire and no other; with `--long` ask promtool as well."""
     assert scrapes.list_firing() == [firing]
-    if os.environ.get("TODO_TEST_LONG"):
+    if LONG:
         run_promtool("test", "rules", scrapes.write_test(folder, firing))
 
 

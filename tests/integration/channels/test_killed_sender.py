@@ -13,7 +13,8 @@ import pytest
 from pydantic_core import from_json
 
 from infra.live.ports import find_free_port
-from tests.integration.processes.test_processes import LONG, kill_leader, running_serve
+from tests.integration.processes.test_processes import kill_leader, running_serve
+from tests.long import LONG
 from tests.storage import STORAGE
 
 PROMISES = ("channels-deliver",)

@@ -1,6 +1,5 @@
 """Retention: what is old is removed in short steps, and no promise is cut short by it."""
 
-import os
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -28,7 +27,7 @@ PROMISES = ("retention",)
 pytestmark = pytest.mark.anyio
 
 ME = Who("local", "person", "rest", "", "rest", scopes=EVERYTHING)
-YEAR = pytest.mark.skipif(not os.environ.get("TODO_TEST_LONG"), reason="--long alone: a year takes a while")
+YEAR = pytest.mark.long("a year takes a while")
 TABLES = ("outbox_entry", "delivery", "inbox_entry", "request_entry", "plan", "activity", "notification", "change")
 
 

@@ -1,7 +1,5 @@
 """A tiny bench run prints every row well formed; its figures are not judged."""
 
-import os
-
 import pytest
 
 from app.bench.rows import compare, hold, show_rows
@@ -10,7 +8,7 @@ from app.bench.run import Plan, measure_all
 pytestmark = pytest.mark.anyio
 
 
-@pytest.mark.skipif(not os.environ.get("TODO_TEST_LONG"), reason="minutes: only with `test --long`")
+@pytest.mark.long("minutes")
 async def test_a_tiny_run_gives_well_formed_rows(capsys: pytest.CaptureFixture[str]) -> None:
     plan = Plan(quick=True, tiny=True)
 

@@ -18,13 +18,13 @@ import pytest
 from mcp import Client, StdioServerParameters
 
 from infra.live.ports import find_free_port
+from tests.long import LONG
 from tests.storage import STORAGE
 
 PROMISES = ("nothing-lost",)
 
 pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
 
-LONG = bool(os.environ.get("TODO_TEST_LONG"))
 SECONDS = 60.0 if LONG else 8.0
 KILLS = 10 if LONG else 2
 STDIO_SERVERS = 4

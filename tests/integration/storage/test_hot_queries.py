@@ -1,12 +1,13 @@
 """A query that goes straight to the driver returns what it returns through SQLAlchemy."""
 
 import sys
+from functools import partial
 
 import pytest
 from sqlalchemy import Connection
 
 from events.embedded import redeliver
-from events.sql import HotQuery
+from events.sql import MOST_KEYS, HotQuery
 from tests.world import World
 
 pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
@@ -34,21 +35,46 @@ async def test_each_query_returns_the_same_rows_both_ways(world: World) -> None:
     channel = await world.rest.post(
         "/channels", json={"kind": "webhook", "name": "Hook", "address": "https://1.1.1.1/"}
     )
-    assert {each.status_code for each in (made, series, channel)} == {201}, (made.text, series.text, channel.text)
+    listed = await world.rest.post("/tasks", json={"title": "Dig", "list": "Garden", "subtasks": ["Find the spade"]})
+    answers = (made, series, channel, listed)
+    assert {each.status_code for each in answers} == {201}, [each.text for each in answers]
     task, event = made.json()["task"]["id"], (await world.events())[0]["id"]
     await world.service.database.write(lambda connection: redeliver(connection, [("activity", event, task)]))
     person = (await world.query("SELECT user_id FROM task LIMIT 1"))[0].user_id
-    given = {"key": person, "user": person, "limit": 10, "now": LATE, "latest": LATE, "id": person}
+    series_id, parent = series.json()["task"]["recurring_id"], listed.json()["task"]
+    keys = [task, series_id, parent["id"], parent["list"]["id"]]
+    given = {"user": person, "limit": 10, "now": LATE, "latest": LATE, "id": person, "keys": keys, "tasks": keys}
+    ways = [(task, person), (series_id, parent["list"]["id"]), (task, "garden")]
 
     def compare(connection: Connection) -> set[str]:
         filled: set[str] = set()
-        for task_id in (task, series.json()["task"]["recurring_id"]):
+        for task_id, key in ways:
             for name, query in list_queries().items():
-                quick = query.all(connection, {**given, "task_id": task_id})
-                slow = connection.execute(query.statement, {**given, "task_id": task_id}).all()
+                asked = {**given, "task_id": task_id, "key": key}
+                quick = query.all(connection, asked)
+                slow = connection.execute(query.statement, asked).all()
                 assert [tuple(row) for row in slow] == [tuple(row) for row in quick], name
                 assert [list(map(type, row)) for row in slow] == [list(map(type, row)) for row in quick], name
                 filled |= {name} if quick else set()
         return filled
 
     assert await world.service.database.write(compare) == set(list_queries()) - SELDOM
+
+
+async def test_a_query_by_keys_takes_any_number_of_them(world: World) -> None:
+    made = [(await world.rest.post("/tasks", json={"title": f"Task {number}"})).json()["task"] for number in range(3)]
+    await world.rest.post(f"/tasks/{made[1]['id']}/reminders", json={"at": "2030-01-01T09:00"})
+    person = (await world.query("SELECT user_id FROM task LIMIT 1"))[0].user_id
+    query = list_queries()["todo.record.queries._REMINDERS_OF"]
+
+    def find(keys: list[str], connection: Connection) -> list[str]:
+        return [row.task_id for row in query.all(connection, {"tasks": keys, "user": person})]
+
+    for keys, found in (
+        ([], []),
+        ([made[0]["id"]], []),
+        ([each["id"] for each in made], [made[1]["id"]]),
+        ([made[1]["id"]], [made[1]["id"]]),
+        ([f"{number}" for number in range(MOST_KEYS)] + [made[1]["id"]], [made[1]["id"]]),
+    ):
+        assert await world.service.database.read(partial(find, keys)) == found

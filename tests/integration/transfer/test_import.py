@@ -76,7 +76,7 @@ async def test_a_todoist_project_is_planned_then_taken_in_once_and_undone_at_onc
     assert len(await list_all(world)) == 4
 
 
-@pytest.mark.parametrize(("seconds", "sizes"), [(0.0, [10, 13, 17, 20]), (0.03, [10, *[5] * 10])])
+@pytest.mark.parametrize(("seconds", "sizes"), [(0.0, [10, 13, 17, 20]), (0.03, [10] * 6)])
 async def test_parts_of_a_long_file_are_as_large_as_others_can_wait_for(
     world: World, seconds: float, sizes: list[int]
 ) -> None:

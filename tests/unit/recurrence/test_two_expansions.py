@@ -1,7 +1,6 @@
 """Rules against a second expansion that walks the calendar by days and minutes, without dateutil."""
 
 import calendar
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -12,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from events.instants import read_instant, shorten_instant, write_instant
+from tests.long import LONG
 from todo.errors import RuleNeverOccurs, RuleTooFrequent
 from todo.recurrence import expansion as rules
 from todo.recurrence.expansion import Rule
@@ -20,7 +20,6 @@ from todo.text.when import is_date
 PROMISES = ("recurrence-rules",)
 
 ZONES = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Africa/Casablanca", "Asia/Kathmandu")
-LONG = bool(os.environ.get("TODO_TEST_LONG"))
 CHUNKS, CHUNK = (100, 100) if LONG else (6, 50)
 DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 QUARTER = timedelta(minutes=15)
