@@ -192,4 +192,4 @@ def read_log(name: str) -> str:
 
 def remove_container(name: str) -> None:
     with suppress(subprocess.TimeoutExpired):
-        call("podman", *RUN, "rm", "--force", "--time=0", name)
+        call("podman", *RUN, "rm", "--force", "--volumes", "--time=0", name)
