@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic_core import from_json
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from events.cloudevent import decode_event
 from events.instants import read_instant, write_instant
@@ -34,8 +34,6 @@ MOST_ENDED = 500
 MOST_OF_RECEIVER = 32
 """Channels of one receiver that are sent to at once, so that one that hangs leaves room for all others."""
 STATES = ("sent", "waiting", "given_up", "dropped")
-KEPT_FOR = timedelta(days=30)
-"""How long a delivery that has ended can be looked at."""
 
 _C, _D, _O = table_of(Channel), table_of(ChannelDelivery), table_of(OutboxEntry)
 _NOT_BUSY = _C.c.id.not_in(bindparam("busy", expanding=True)) & _C.c.receiver.not_in(bindparam("full", expanding=True))
@@ -92,10 +90,6 @@ _COUNTED = (
     .where(_C.c.kind.in_(FOR_PROGRAMS))
     .group_by(_C.c.id, _C.c.name, _D.c.state)
     .order_by(_C.c.id)
-)
-_OLDEST = select(_D.c.number).order_by(_D.c.number).limit(bindparam("limit")).subquery()
-_FORGET = delete(_D).where(
-    _D.c.number.in_(select(_OLDEST.c.number)), _D.c.state != WAITING, _D.c.made_at < bindparam("before")
 )
 _CHANNEL = update(_C).where(_C.c.id == bindparam("key"))
 _WELL = HotUpdate(_CHANNEL.values(failures=0, failing_since=None, paused_until=None, last_success_at=bindparam("at")))
@@ -374,11 +368,6 @@ def count_webhooks(connection: Connection) -> list[dict[str, Any]]:
         if row.state is not None:
             counts[row.state] = row.many
     return list(found.values())
-
-
-def forget_old(connection: Connection, now: datetime, limit: int) -> int:
-    """Remove those that ended long ago of the oldest deliveries, at most `limit`; return how many."""
-    return connection.execute(_FORGET, {"before": write_instant(now - KEPT_FOR), "limit": limit}).rowcount
 
 
 def end_delivery(

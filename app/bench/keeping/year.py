@@ -1,5 +1,5 @@
 """A year of use beside a month of it, by a clock that is moved: what the same tasks cost after each."""
-# It takes long, and so is no part of `bench`: python -m app.bench.keeping.year FOLDER 329 1000 sqlite|postgresql
+# It takes long, so that `bench` leaves it out: python -m app.bench.keeping.year FOLDER 329 1000 sqlite|postgresql
 
 import asyncio
 import sys
@@ -51,7 +51,7 @@ class Life:
     service: Service
     clock: _Clock
     vacuum: Callable[[], Awaitable[Any]] | None = None
-    """Does what PostgreSQL does by itself, by a clock that nobody moves."""
+    """Does what PostgreSQL does by itself, by the time of day."""
     tasks: list[str] = field(default_factory=list)
     changes: int = 0
 
