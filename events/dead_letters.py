@@ -9,7 +9,7 @@ from sqlmodel import Field, SQLModel
 from events.catalog import TaskEvent
 from events.embedded import park_delivery
 from events.outbox import find_recorded
-from events.sql import RowNumber, table_of
+from events.sql import HotQuery, RowNumber, table_of
 
 MOST_KEPT = 64 << 10
 """Most bytes kept of an unreadable record."""
@@ -29,6 +29,7 @@ class DeadLetter(SQLModel, table=True):
 
 _T = table_of(DeadLetter)
 _INSERT = insert(_T)
+_COUNT = HotQuery(select(func.count()).select_from(_T))
 
 
 def park_event(connection: Connection, consumers: Sequence[str], event: TaskEvent, now: str) -> bool:
@@ -52,7 +53,7 @@ def store_unreadable(connection: Connection, topic: str, body: bytes, reason: st
 
 def count_unreadable(connection: Connection) -> int:
     """Return how many unreadable records are stored."""
-    return int(connection.execute(select(func.count()).select_from(_T)).scalar_one())
+    return int(_COUNT.scalar(connection))
 
 
 def list_unreadable(connection: Connection, limit: int = 50) -> list[dict[str, Any]]:

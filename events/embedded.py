@@ -62,6 +62,8 @@ _REACTED = select(_I.c.event_id).where(_I.c.consumer == bindparam("consumer"), _
 _PARKED = _T.c.parked_at.is_not(None) & ~exists().where(
     _I.c.consumer == _T.c.consumer, _I.c.event_id == _T.c.event_id
 ).correlate(_T)
+_COUNT = select(func.count()).select_from(_T)
+_COUNT_OPEN, _COUNT_PARKED = HotQuery(_COUNT.where(_OPEN)), HotQuery(_COUNT.where(_PARKED))
 _ANY_OPEN = HotQuery(select(_T.c.id).where(_OPEN).limit(1))
 _INSERT = HotInsert(lambda insert: insert(_T).on_conflict_do_nothing(index_elements=["event_id", "consumer"]))
 _LATER = (_T.c.next_attempt_at > bindparam("now")) & (_T.c.next_attempt_at <= bindparam("latest"))
@@ -247,11 +249,7 @@ def has_open(connection: Connection) -> bool:
 
 def count_deliveries(connection: Connection) -> tuple[int, int]:
     """Return how many deliveries are (open, parked)."""
-    count = select(func.count()).select_from(_T)
-    return (
-        connection.execute(count.where(_OPEN)).scalar_one(),
-        connection.execute(count.where(_PARKED)).scalar_one(),
-    )
+    return _COUNT_OPEN.scalar(connection), _COUNT_PARKED.scalar(connection)
 
 
 def list_parked(connection: Connection, user_id: str, limit: int = 50) -> list[dict[str, object]]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import BigInteger, Connection, bindparam, case, func, select, update
 from sqlmodel import Field, SQLModel
 
-from events.sql import HotInsert, table_of
+from events.sql import HotInsert, HotQuery, table_of
 
 
 class LeaseRow(SQLModel, table=True):
@@ -22,7 +22,7 @@ class LeaseRow(SQLModel, table=True):
 _T = table_of(LeaseRow)
 # The database's clock, so that processes whose clocks disagree still agree on expiry.
 _NOW = func.now_ms()
-_SELECT = select(_T.c.holder, _T.c.expires_ms, _NOW.label("now")).where(_T.c.name == bindparam("key"))
+_SELECT = HotQuery(select(_T.c.holder, _T.c.expires_ms, _NOW.label("now")).where(_T.c.name == bindparam("key")))
 # One statement tests and takes: of two processes that try at once, the second sees the row that the first wrote.
 _TAKE = (
     update(_T)
@@ -46,12 +46,12 @@ class Lease:
 
     def is_free(self, connection: Connection) -> bool:
         """Return whether this holder could take the lease now; reads only."""
-        row = connection.execute(_SELECT, {"key": self.name}).one_or_none()
+        row = _SELECT.first(connection, {"key": self.name})
         return row is None or row.holder == self.holder or row.expires_ms <= row.now
 
     def is_held(self, connection: Connection) -> bool:
         """Return whether any process holds the lease now."""
-        row = connection.execute(_SELECT, {"key": self.name}).one_or_none()
+        row = _SELECT.first(connection, {"key": self.name})
         return row is not None and row.expires_ms > row.now
 
     def acquire(self, connection: Connection) -> bool:

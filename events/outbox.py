@@ -75,6 +75,9 @@ _RECORDED = select(_T.c.event_type, _T.c.user_id, _T.c.task_id, _T.c.version, _T
     _T.c.event_id == bindparam("key")
 )
 _ANY_PENDING = HotQuery(select(_T.c.seq).where(_PENDING).limit(1))
+_COUNT = select(func.count()).select_from(_T)
+_COUNT_PENDING, _COUNT_PARKED = HotQuery(_COUNT.where(_PENDING)), HotQuery(_COUNT.where(_T.c.parked_at.is_not(None)))
+_OLDEST_WAITING = HotQuery(select(_T.c.recorded_at).where(_WAITING).order_by(_T.c.seq).limit(1))
 _MARK = HotUpdate(
     update(_T)
     .where(_T.c.event_id == bindparam("key"), _T.c.published_at.is_(None))
@@ -244,15 +247,13 @@ def has_pending(connection: Connection) -> bool:
 
 def count_backlog(connection: Connection) -> tuple[int, int]:
     """Return (pending, parked): events still to be published, and events refused for good."""
-    pending = connection.execute(select(func.count()).select_from(_T).where(_PENDING)).scalar_one()
-    parked = connection.execute(select(func.count()).select_from(_T).where(_T.c.parked_at.is_not(None))).scalar_one()
-    return pending, parked
+    return _COUNT_PENDING.scalar(connection), _COUNT_PARKED.scalar(connection)
 
 
 def find_oldest_waiting(connection: Connection) -> str | None:
     """Return when the oldest pending event was recorded, leaving out tasks with a parked event; None if none waits."""
-    oldest = select(_T.c.recorded_at).where(_WAITING).order_by(_T.c.seq).limit(1)
-    return connection.execute(oldest).scalar_one_or_none()
+    found: str | None = _OLDEST_WAITING.scalar(connection)
+    return found
 
 
 def resume_parked(connection: Connection) -> int:

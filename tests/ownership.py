@@ -72,6 +72,7 @@ FREE: dict[str, dict[str, str]] = {
     "todo/channels/mailboxes.py": {"find_mailboxes": "whose mailbox an address is, to send them a link"},
     "todo/channels/links.py": {"find_link": "the owner is what it looks for, by a signed number"},
     "todo/channels/queue.py": {"*": "the sender serves everybody"},
+    "todo/channels/past.py": {"forget_old": "what is old goes, whosever it is"},
     "todo/calendars/calendars.py": {
         "find_calendar": "the owner is what it looks for, by the hash of a secret",
     },

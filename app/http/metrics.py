@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
-from prometheus_client import exposition
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.http.stream_limit import opens_stream
@@ -34,8 +34,8 @@ def build_metrics_routes(service: Service) -> APIRouter:
 async def write_metrics(service: Service) -> Response:
     """Return the process's metrics in Prometheus' text format."""
     await service.state.refresh()
-    content = exposition.generate_latest(service.metrics.registry)
-    return Response(content, headers={"Content-Type": exposition.CONTENT_TYPE_LATEST, "Cache-Control": "no-store"})
+    content = service.metrics.page.write()
+    return Response(content, headers={"Content-Type": CONTENT_TYPE_LATEST, "Cache-Control": "no-store"})
 
 
 class MetricsPort:

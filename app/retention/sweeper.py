@@ -19,7 +19,7 @@ from events.instants import read_instant, write_instant
 from events.ports import Clock
 from events.positions import MAY_COME_LATE
 from events.sql import table_of
-from todo.channels.queue import forget_old
+from todo.channels.past import forget_old
 from todo.record.models import Activity, Confirmation, Notification, Plan, RequestEntry
 from todo.requests.idempotency import KEPT as KEPT_REQUESTS
 

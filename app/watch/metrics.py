@@ -7,6 +7,7 @@ from types import TracebackType
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.metrics import MetricWrapperBase
 
+from app.watch.page import Page
 from events.ports import Outcome, Outgoing, Publisher
 from todo.errors import StorageUnavailable, TodoError
 
@@ -58,6 +59,7 @@ class Metrics:
             for each in vars(self).values()
             if isinstance(each, MetricWrapperBase)
         }
+        self.page = Page(registry)
         self._bound: dict[tuple[str, str, str], tuple[Counter, Histogram]] = {}
 
     def note_call(self, tool: str, surface: str, outcome: str, seconds: float) -> None:

@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any, cast
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
-from sqlalchemy import ColumnElement, Connection, func, literal_column, select
+from sqlalchemy import ColumnElement, Connection, Select, func, literal_column, select
 
 from app.storage.port import Database
 from events.dead_letters import count_unreadable
@@ -17,7 +18,7 @@ from events.instants import read_instant
 from events.lease import LeaseRow
 from events.outbox import count_backlog, find_oldest_waiting
 from events.ports import Clock
-from events.sql import is_sqlite, table_of
+from events.sql import HotQuery, is_sqlite, table_of
 from todo.channels.models import WAITING, ChannelDelivery
 from todo.errors import StorageUnavailable
 from todo.record.models import Recurrence, Reminder
@@ -47,10 +48,11 @@ GAUGES = {
 _R, _S, _D, _L = table_of(Reminder), table_of(Recurrence), table_of(ChannelDelivery), table_of(LeaseRow)
 # Written into the statement: a partial index is not used for a value that is learned later.
 _SCHEDULED: ColumnElement[str] = literal_column("'scheduled'")
-_OLDEST_REMINDER = select(func.min(_R.c.remind_at)).where(_R.c.status == _SCHEDULED)
-_OLDEST_SERIES = select(func.min(_S.c.next_at)).where(_S.c.next_at.is_not(None))
-_WAITING = select(func.count(), func.min(_D.c.made_at)).where(_D.c.state == WAITING)
-_LEASE = select(func.max(_L.c.epoch))
+_OLDEST_REMINDER = HotQuery(select(func.min(_R.c.remind_at)).where(_R.c.status == _SCHEDULED))
+_OLDEST_SERIES = HotQuery(select(func.min(_S.c.next_at)).where(_S.c.next_at.is_not(None)))
+_COUNTED = cast("Select[Any]", select(func.count(), func.min(_D.c.made_at)))
+_WAITING = HotQuery(_COUNTED.where(_D.c.state == WAITING))
+_LEASE = HotQuery(select(func.max(_L.c.epoch)))
 
 
 def read_size(connection: Connection) -> int:
@@ -65,9 +67,8 @@ def read_state(connection: Connection, now: datetime, *, is_held: bool) -> dict[
     """Return the gauges that the database knows."""
     pending, parked = count_backlog(connection)
     open_, failed = count_deliveries(connection)
-    waiting, made_at = connection.execute(_WAITING).one()
-    reminder = connection.execute(_OLDEST_REMINDER).scalar()
-    series = connection.execute(_OLDEST_SERIES).scalar()
+    waiting, made_at = _WAITING.first(connection)
+    reminder, series = _OLDEST_REMINDER.scalar(connection), _OLDEST_SERIES.scalar(connection)
     return {
         "todo_database_up": 1,
         "todo_outbox_events": pending,
@@ -81,7 +82,7 @@ def read_state(connection: Connection, now: datetime, *, is_held: bool) -> dict[
         "todo_channel_deliveries_waiting": waiting,
         "todo_channel_oldest_seconds": _age(made_at, now),
         "todo_lease_held": is_held,
-        "todo_lease_epoch": connection.execute(_LEASE).scalar() or 0,
+        "todo_lease_epoch": _LEASE.scalar(connection) or 0,
     }
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic_core import from_json
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from events.cloudevent import decode_event
 from events.instants import read_instant, write_instant
@@ -34,12 +34,13 @@ MOST_ENDED = 500
 MOST_OF_RECEIVER = 32
 """Channels of one receiver that are sent to at once, so that one that hangs leaves room for all others."""
 STATES = ("sent", "waiting", "given_up", "dropped")
-KEPT_FOR = timedelta(days=30)
-"""How long a delivery that has ended can be looked at."""
 
 _C, _D, _O = table_of(Channel), table_of(ChannelDelivery), table_of(OutboxEntry)
 _NOT_BUSY = _C.c.id.not_in(bindparam("busy", expanding=True)) & _C.c.receiver.not_in(bindparam("full", expanding=True))
 _NEXT_AT = select(func.min(_C.c.next_at)).where(_C.c.next_at.is_not(None), _NOT_BUSY)
+_FIRST = HotQuery(
+    select(_C.c.next_at, _C.c.id).where(_C.c.next_at.is_not(None)).order_by(_C.c.next_at).limit(bindparam("limit"))
+)
 _READY = (
     select(_C)
     .where(_C.c.next_at <= bindparam("now"), _NOT_BUSY)
@@ -89,10 +90,6 @@ _COUNTED = (
     .where(_C.c.kind.in_(FOR_PROGRAMS))
     .group_by(_C.c.id, _C.c.name, _D.c.state)
     .order_by(_C.c.id)
-)
-_OLDEST = select(_D.c.number).order_by(_D.c.number).limit(bindparam("limit")).subquery()
-_FORGET = delete(_D).where(
-    _D.c.number.in_(select(_OLDEST.c.number)), _D.c.state != WAITING, _D.c.made_at < bindparam("before")
 )
 _CHANNEL = update(_C).where(_C.c.id == bindparam("key"))
 _WELL = HotUpdate(_CHANNEL.values(failures=0, failing_since=None, paused_until=None, last_success_at=bindparam("at")))
@@ -152,8 +149,13 @@ class Busy:
 
 def find_next(connection: Connection, busy: Busy) -> str | None:
     """Return when something is to be sent next that need not wait for what is under way; None if nothing waits."""
-    found: str | None = connection.execute(_NEXT_AT, busy.write()).scalar_one()
-    return found
+    waits = busy.write()
+    if waits["full"]:
+        # Any number of channels may wait for a place at a receiver: the index passes over them.
+        found: str | None = connection.execute(_NEXT_AT, waits).scalar_one()
+        return found
+    first = _FIRST.all(connection, {"limit": len(busy.receivers) + 1})
+    return next((row.next_at for row in first if row.id not in busy.receivers), None)
 
 
 def take_due(connection: Connection, now: datetime, limit: int, busy: Busy) -> list[list[Parcel]]:
@@ -366,11 +368,6 @@ def count_webhooks(connection: Connection) -> list[dict[str, Any]]:
         if row.state is not None:
             counts[row.state] = row.many
     return list(found.values())
-
-
-def forget_old(connection: Connection, now: datetime, limit: int) -> int:
-    """Remove those that ended long ago of the oldest deliveries, at most `limit`; return how many."""
-    return connection.execute(_FORGET, {"before": write_instant(now - KEPT_FOR), "limit": limit}).rowcount
 
 
 def end_delivery(

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.http.server import PortTaken, bind, bind_all
@@ -70,6 +71,16 @@ async def test_the_state_is_read_at_most_once_a_second_and_a_database_that_is_aw
     answer = await world.http.get("/metrics")
     assert "todo_outbox_events 0.0" in answer.text
     assert (await scrape(world))["todo_outbox_events",] == 1
+
+
+async def test_the_page_is_what_the_library_writes_whatever_the_labels_hold(world: World) -> None:
+    metrics = world.service.metrics
+    for model in ("plain", 'quoted "\\" twice', "two\nlines", "one\u2028more\x0b\x85", "a blank ", ""):
+        for _ in range(2):
+            metrics.model_calls.labels(model, "ok").inc(0.1)
+            metrics.model_seconds.labels(model).observe(0.3)
+            page = await world.http.get("/metrics")
+            assert page.content == generate_latest(metrics.registry)
 
 
 async def test_only_an_admin_reads_metrics_where_several_people_are(tmp_path: Path) -> None:
