@@ -54,7 +54,7 @@ class Task(SQLModel, table=True):
 
     __tablename__ = "task"
     __table_args__ = (
-        Index("ix_task_due", "user_id", "kind", "status", "deadline", "id", **only_where(_ALIVE)),
+        Index("ix_task_due", "user_id", "kind", "status", "deadline", "id", "starts_at", **only_where(_ALIVE)),
         Index("ix_task_all", "user_id", "kind", "deadline", "id", **only_where(_ALIVE)),
         Index("ix_task_list", "user_id", "kind", "list_id", "status", "deadline", "id", **only_where(_ALIVE)),
         Index("ix_task_title", "user_id", "title_key", **only_where(_ALIVE)),
