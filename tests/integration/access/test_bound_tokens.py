@@ -188,7 +188,9 @@ def note_statements() -> Iterator[list[str]]:
     straight = sql_module.fetch_raw
 
     def note_straight(connection: Connection, sql: str, parameters: tuple[Any, ...]) -> Sequence[Any]:
-        if is_sqlite(connection):  # elsewhere it is listened to
+        driver: Any = connection.connection.driver_connection
+        # The first statement of a transaction on PostgreSQL is listened to.
+        if is_sqlite(connection) or driver.is_in_transaction():
             noted.append(sql)
         return straight(connection, sql, parameters)
 
