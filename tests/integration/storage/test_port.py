@@ -230,7 +230,7 @@ async def test_x14_calls_run_in_the_order_in_which_they_came(db: Database) -> No
                 await asyncio.sleep(0)
             await db.write(partial(note, next(came)))
 
-    # Opening a connection takes as long as many transactions, and whoever waits for it is passed by them.
+    # Opening a connection takes as long as many transactions, and the call that waits for it is passed by them.
     await asyncio.gather(*(db.write(partial(note, number)) for number in range(80)))
     ran.clear()
     await asyncio.gather(*(call_again_and_again() for _ in range(80)))
