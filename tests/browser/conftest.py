@@ -56,6 +56,14 @@ def expected_complaints() -> list[str]:
     return []
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory, default_storage: None) -> Iterator[Served]:
+    """One service for all tests of a module that takes it as its `served`: each test has tasks of its own."""
+    with open_served(tmp_path_factory.mktemp("shared")) as server:
+        server.rest("POST", "/read", {"text": "x"})
+        yield server
+
+
 @pytest.fixture
 def served(tmp_path: Path, empty_data: Path, settings: dict[str, Any]) -> Iterator[Served]:
     shutil.copytree(empty_data, tmp_path / "data")

@@ -1,7 +1,6 @@
 """The page through a day: a line that is read while it is typed, a task beside the list, the views, several at once."""
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,7 +9,7 @@ from sqlalchemy import text
 
 from tests.browser.axe import find_axe, judge
 from tests.browser.conftest import PHONE, Watch, Windows
-from tests.browser.served import Served, open_served
+from tests.browser.served import Served
 from tests.browser.sheet import circle, foot, row, section
 from tests.browser.spoken import Event, Spoken
 
@@ -18,11 +17,8 @@ PROMISES = ("page-day",)
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory, default_storage: None) -> Iterator[Served]:
-    """One service for all tests of the module: each has tasks of its own."""
-    with open_served(tmp_path_factory.mktemp("day")) as server:
-        server.rest("POST", "/read", {"text": "x"})
-        yield server
+def served(shared: Served) -> Served:
+    return shared
 
 
 def line(page: Page) -> Locator:

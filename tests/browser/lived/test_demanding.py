@@ -1,13 +1,11 @@
 """What a demanding eye found on the page: words that are kept, keys that know where they were, agents in one line."""
 
-from collections.abc import Iterator
-
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.axe import find_axe, judge
 from tests.browser.conftest import Watch, wait_ready
-from tests.browser.served import Served, open_served
+from tests.browser.served import Served
 from tests.browser.sheet import add, begin_edit, circle, foot, open_menu, row
 
 PROMISES = ("page-manners",)
@@ -20,11 +18,8 @@ FOCUSED = "document.activeElement.ariaLabel ?? document.activeElement.textConten
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory, default_storage: None) -> Iterator[Served]:
-    """One service for all tests of the module: each has tasks of its own."""
-    with open_served(tmp_path_factory.mktemp("demanding")) as server:
-        server.rest("POST", "/read", {"text": "x"})
-        yield server
+def served(shared: Served) -> Served:
+    return shared
 
 
 def test_what_an_agent_did_is_one_line_with_one_way_back(page: Page, served: Served) -> None:

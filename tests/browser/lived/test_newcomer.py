@@ -1,25 +1,21 @@
 """What somebody meets who sees the page for the first time: clicks lead where one expects, the foot says each deed."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.axe import find_axe, judge
 from tests.browser.conftest import PHONE, Windows, wait_ready
-from tests.browser.served import Served, open_served
+from tests.browser.served import Served
 from tests.browser.sheet import begin_edit, circle, foot, open_menu, row, section
 
 PROMISES = ("page-day",)
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory, default_storage: None) -> Iterator[Served]:
-    """One service for all tests of the module: each has tasks of its own."""
-    with open_served(tmp_path_factory.mktemp("newcomer")) as server:
-        server.rest("POST", "/read", {"text": "x"})
-        yield server
+def served(shared: Served) -> Served:
+    return shared
 
 
 def go(page: Page, view: str) -> None:

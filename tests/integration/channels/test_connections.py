@@ -8,13 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 
 from app.guarded_client import GuardedClient, Unreachable
+from tests.certificates import make_certificate
 
 PROMISES = ("channels-safe",)
 
@@ -53,9 +49,9 @@ class Keeping:
 
 
 async def test_a_kept_connection_serves_its_own_name_alone_though_it_goes_to_a_number(tmp_path: Path) -> None:
-    write_certificate("hooks.example", tmp_path)
-    ours, theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context(cafile=tmp_path / "own.pem")
-    ours.load_cert_chain(tmp_path / "own.pem", tmp_path / "own.key")
+    certificate = make_certificate(tmp_path, "hooks.example", datetime(2020, 1, 1, tzinfo=UTC), 25_000)
+    ours, theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context(cafile=certificate)
+    ours.load_cert_chain(certificate)
     keeping = Keeping()
     server = await asyncio.start_server(keeping.serve, "127.0.0.1", 0, ssl=ours)
     port = server.sockets[0].getsockname()[1]
@@ -160,26 +156,6 @@ async def test_an_answer_whose_head_has_no_end_is_left(head: str) -> None:
         await client.close()
         server.close()
         await server.wait_closed()
-
-
-def write_certificate(name: str, folder: Path) -> None:
-    """Write a certificate for a host name, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
-        .not_valid_after(datetime(2090, 1, 1, tzinfo=UTC))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, SHA256())
-    )
-    (folder / "own.pem").write_bytes(made.public_bytes(Encoding.PEM))
-    (folder / "own.key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
 
 
 async def _lead_inside(_host: str, _port: int) -> list[str]:

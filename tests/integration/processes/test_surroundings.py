@@ -5,46 +5,21 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from app.cli.doctor import examine
 from app.cli.surroundings import LEAST_FREE, check_certificate, check_disk
 from app.settings import Settings
 from app.system import SystemClock
 from infra.live.ports import find_free_port
+from tests.certificates import make_certificate
 from tests.clock import MovableClock
 from tests.world import make_settings
 
 HOST = "localhost"
-
-
-def make_certificate(folder: Path, begin: datetime, days: int) -> Path:
-    """Write a certificate that signs itself, with its key; return its path."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(begin)
-        .not_valid_after(begin + timedelta(days=days))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(HOST)]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    path = folder / "certificate.pem"
-    private = serialization.PrivateFormat.PKCS8
-    secret = key.private_bytes(serialization.Encoding.PEM, private, serialization.NoEncryption())
-    path.write_bytes(made.public_bytes(serialization.Encoding.PEM) + secret)
-    return path
 
 
 @contextmanager
@@ -79,7 +54,7 @@ def public(folder: Path, port: int) -> Settings:
 @pytest.mark.parametrize(("left", "well"), [(60, True), (14, True), (13, False), (0, False)])
 def test_a_certificate_that_ends_soon_is_named(tmp_path: Path, left: int, well: bool) -> None:
     now = SystemClock().now()  # the handshake itself goes by the machine's clock
-    certificate = make_certificate(tmp_path, now - timedelta(days=1), 100)
+    certificate = make_certificate(tmp_path, HOST, now - timedelta(days=1), 100)
     trust = ssl.create_default_context(cafile=str(certificate))
     clock = MovableClock(now + timedelta(days=99 - left, seconds=-60))
     with serving(certificate) as port:
@@ -91,7 +66,7 @@ def test_a_certificate_that_ends_soon_is_named(tmp_path: Path, left: int, well: 
 
 def test_a_certificate_that_browsers_refuse_is_named(tmp_path: Path) -> None:
     now = SystemClock().now()
-    with serving(make_certificate(tmp_path, now, 100)) as port:
+    with serving(make_certificate(tmp_path, HOST, now, 100)) as port:
         _, ok, detail = check_certificate(public(tmp_path, port), MovableClock(now))
     assert not ok
     assert "browsers refuse" in detail
@@ -116,7 +91,7 @@ def test_a_disk_needs_room_for_the_file_and_its_copy(tmp_path: Path, free: int, 
 @pytest.mark.anyio
 @pytest.mark.database("sqlite")
 async def test_the_doctor_asks_for_both_where_they_are(tmp_path: Path) -> None:
-    with serving(make_certificate(tmp_path, SystemClock().now(), 100)) as port:
+    with serving(make_certificate(tmp_path, HOST, SystemClock().now(), 100)) as port:
         checks = {each["check"] for each in await examine(public(tmp_path, port))}
     assert {"disk", "certificate"} <= checks
     alone = {each["check"] for each in await examine(make_settings(tmp_path))}
