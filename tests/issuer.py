@@ -155,7 +155,7 @@ def serve_issuer(now: Callable[[], datetime], **settings: Any) -> Iterator[Outsi
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         issuer = OutsideIssuer(f"http://127.0.0.1:{server.server_port}{PATH}", now, **settings)
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         try:
             yield issuer
         finally:

@@ -8,7 +8,9 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-NAMES = ("chromium", "chromium-headless-shell", "google-chrome")
+SHELL = "chromium-headless-shell"
+"""The same engine without a browser around it: a window takes half the time. It has no push and no notifications."""
+NAMES = ("chromium", "google-chrome")
 MISSING = f"No Chromium is in PATH ({', '.join(NAMES)}); Debian has it as `apt-get install chromium`."
 
 
@@ -19,15 +21,16 @@ def do_without(why: str) -> None:
     pytest.skip(why)
 
 
-def find_chromium() -> str | None:
-    """Return the path of a Chromium; None if there is none."""
-    return next((path for name in NAMES if (path := shutil.which(name)) is not None), None)
+def find_chromium(*, whole: bool) -> str | None:
+    """Return the path of a Chromium, if need be a whole browser; None if there is none."""
+    names = NAMES if whole else (SHELL, *NAMES)
+    return next((path for name in names if (path := shutil.which(name)) is not None), None)
 
 
 @contextmanager
-def run_chromium() -> Iterator[Browser]:
+def run_chromium(*, whole: bool = False) -> Iterator[Browser]:
     """Run a Chromium; raises `FileNotFoundError` if there is none."""
-    path = find_chromium()
+    path = find_chromium(whole=whole)
     if path is None:
         raise FileNotFoundError(MISSING)
     flags = ["--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]

@@ -22,10 +22,11 @@ expect.set_options(timeout=8_000)
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
+    """The engine alone; a whole browser for a module that says `WHOLE_BROWSER = True`."""
     # Per module, not per session: while its driver runs, no other event loop can run in this thread.
     try:
-        running = run_chromium()
+        running = run_chromium(whole=getattr(request.module, "WHOLE_BROWSER", False))
         opened = running.__enter__()
     except FileNotFoundError as why:
         do_without(str(why))

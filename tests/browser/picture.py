@@ -89,7 +89,7 @@ def take(page: Page, path: Path) -> None:
 
 
 def main(path: Path) -> None:
-    with tempfile.TemporaryDirectory() as folder, run_chromium() as browser:
+    with tempfile.TemporaryDirectory() as folder, run_chromium(whole=True) as browser:
         served = Served(Path(folder))
         served.start()
         try:

@@ -20,6 +20,7 @@ from tests.browser.served import Served
 from tests.browser.test_people import invite
 
 PROMISES = ("oauth-page",)
+WHOLE_BROWSER = True
 
 CALLBACK = "https://claude.example/api/callback"
 LOCAL = "http://127.0.0.1:9/callback"
@@ -95,7 +96,7 @@ def serve_frame(address: str) -> Iterator[str]:
             """Say nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Evil) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
 

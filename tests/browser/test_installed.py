@@ -20,6 +20,7 @@ from tests.contracts.test_client_config import read_link
 from tests.integration.channels.receivers import Browser
 
 PROMISES = ("page-offline", "page-push")
+WHOLE_BROWSER = True
 
 ACTIVE = "navigator.serviceWorker.ready.then((worker) => worker.active.state === 'activated')"
 SHOWN = """self.registration.getNotifications().then((all) => all.map(
@@ -162,7 +163,7 @@ def run_push_service(status: int = 201) -> Iterator[PushService]:
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         service.port = server.server_address[1]
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         thread.start()
         try:
             yield service

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.axe import find_axe, judge
 from tests.browser.conftest import Watch, Windows
@@ -56,22 +56,28 @@ def test_t8_an_unread_reminder_stays_and_says_how_late_it_is(windows: Windows, s
     expect(lines).to_have_count(0)
 
 
+def save(page: Page, menu: Locator) -> None:
+    """Save the open dialog and wait for the answer: the next change waits for it too."""
+    with page.expect_response(lambda response: response.request.method == "PATCH"):
+        menu.get_by_role("button", name="Save").click()
+
+
 def test_t9_a_tag_with_a_blank_stays_whole(page: Page, served: Served) -> None:
     served.add("Tagged", tags=["home office"])
     sent: list[str | None] = []
     page.on("request", lambda request: sent.append(request.post_data) if request.method == "PATCH" else None)
     menu = open_menu(page, "Tagged")
     menu.get_by_label("Priority").select_option("high")
-    menu.get_by_role("button", name="Save").click()
+    save(page, menu)
     expect(row(page, "Tagged").locator(".priority")).to_contain_text("high")
     assert sent == ['{"priority":"high"}']
     menu = open_menu(page, "Tagged")
     menu.get_by_label("Tags").fill("home office #urgent")
-    menu.get_by_role("button", name="Save").click()
+    save(page, menu)
     expect(row(page, "Tagged").locator(".tag")).to_have_text(["#home office", "#urgent"])
     menu = open_menu(page, "Tagged")
     menu.get_by_label("Tags").fill("home office, two words")
-    menu.get_by_role("button", name="Save").click()
+    save(page, menu)
     expect(row(page, "Tagged").locator(".tag")).to_have_text(["#home office", "#two words"])
     assert served.find("Tagged")["priority"] == "high"
     open_menu(page, "Tagged").get_by_role("button", name="Save").click()

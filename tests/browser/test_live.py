@@ -11,6 +11,7 @@ from tests.browser.served import Served
 from tests.browser.sheet import add, begin_edit, circle, edit, foot, open_menu, row, section
 
 PROMISES = ("page-complete",)
+WHOLE_BROWSER = True
 
 
 def soon(served: Served, seconds: float) -> str:

@@ -19,6 +19,7 @@ from tests.browser.test_installed import PRESS, close_page, run_push_service
 from tests.browser.test_people import come_in, invite
 
 PROMISES = ("page-push", "channels-answered")
+WHOLE_BROWSER = True
 
 
 @pytest.fixture(scope="module")
