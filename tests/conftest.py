@@ -13,7 +13,7 @@ from xdist.remote import Producer  # type: ignore[import-untyped]  # it ships no
 
 from infra.live.guard import PR_SET_PDEATHSIG
 from infra.live.programs import ToolsMissing
-from tests.long import skip_long
+from tests.long import also_long, skip_long
 from tests.ownership import UNOWNED, judge_hot_statements, watch_statements
 from tests.plans import WALKS, watch_plans
 from tests.postgres import Cluster
@@ -50,10 +50,17 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run the tests marked `on_both_databases` on each, unless the whole run is moved to PostgreSQL."""
-    is_marked = any(metafunc.definition.iter_markers("on_both_databases"))
-    if is_marked and "storage" in metafunc.fixturenames and DEFAULT == "sqlite":
-        metafunc.parametrize("storage", ["sqlite", "postgresql"], indirect=True)
+    """Run the tests marked `on_both_databases` on each, unless the whole run is moved to PostgreSQL.
+
+    `long="postgresql"` leaves that half to the long run, where nothing but the surface above the storage is tested, or
+    where it takes half a minute more.
+    """
+    mark = metafunc.definition.get_closest_marker("on_both_databases")
+    if mark and "storage" in metafunc.fixturenames and DEFAULT == "sqlite":
+        later = [mark.kwargs["long"]] if "long" in mark.kwargs else []
+        always = [kind for kind in ("sqlite", "postgresql") if kind not in later]
+        kinds = also_long(always, later, "the same again on the other database")
+        metafunc.parametrize("storage", kinds, indirect=True)
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,8 @@
 """The long run (`python3 run.py test --long`): tests marked `long`, and the fuller measure of others."""
 
 import os
+from collections.abc import Iterable
+from typing import Any
 
 import pytest
 
@@ -14,3 +16,8 @@ def skip_long(items: list[pytest.Item]) -> None:
         marker = item.get_closest_marker("long")
         if marker is not None and not LONG:
             item.add_marker(pytest.mark.skip(reason=f"--long alone: {marker.args[0]}"))
+
+
+def also_long(always: Iterable[Any], more: Iterable[Any], why: str) -> list[Any]:
+    """Return the values of a parameter: some for every run, and more of the same kind for the long one."""
+    return [*always, *(pytest.param(value, marks=pytest.mark.long(why)) for value in more)]

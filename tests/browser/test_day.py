@@ -12,6 +12,7 @@ from tests.browser.conftest import PHONE, Watch, Windows
 from tests.browser.served import Served
 from tests.browser.sheet import circle, foot, row, section
 from tests.browser.spoken import Event, Spoken
+from tests.long import also_long
 
 PROMISES = ("page-day",)
 
@@ -344,7 +345,7 @@ def test_an_answer_leads_to_its_tasks_and_its_question_has_buttons(page: Page, s
     assert served.find("Call mum")["status"] == "completed"
 
 
-@pytest.mark.parametrize("look", ["light", "dark", "phone"])
+@pytest.mark.parametrize("look", also_long(["light", "phone"], ["dark"], "6 s; other tests look in the dark"))
 def test_every_view_is_accessible(windows: Windows, served: Served, look: str) -> None:
     served.add(f"Seen in {look}", due=served.local_day(1), tags=["home"], priority="high", notes="https://example.org")
     looks: dict[str, Any] = {"viewport": PHONE} if look == "phone" else {"color_scheme": look}

@@ -15,6 +15,7 @@ from tests.browser.picture import answer, fill
 from tests.browser.served import Served
 from tests.browser.sheet import add, circle, foot, open_menu, row, section
 from tests.browser.spoken import Spoken, say
+from tests.long import also_long
 
 PROMISES = ("page-manners",)
 
@@ -111,7 +112,7 @@ def test_a_row_says_to_a_screen_reader_what_matters(page: Page, served: Served) 
     expect(page.locator("foot-line [role=status]")).to_have_attribute("aria-live", "polite")
 
 
-@pytest.mark.parametrize("look", ["light", "dark", "phone"])
+@pytest.mark.parametrize("look", also_long(["dark", "phone"], ["light"], "10 s; other tests look in the light"))
 def test_it_is_accessible_and_looks_as_the_pictures_show(
     windows: Windows, served: Served, spoken: Spoken, axe: str, artefacts: Path, look: str
 ) -> None:

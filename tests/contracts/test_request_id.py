@@ -10,7 +10,7 @@ from tests.world import World
 
 PROMISES = ("request-id",)
 
-pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
+pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases(long="postgresql")]
 
 MILK = {"title": "Buy milk"}
 AGAIN = "Already done at 10:00; nothing new was saved."

@@ -31,7 +31,7 @@ async def make(world: World) -> Any:
     return (await world.rest.post("/tasks", json={"title": "Milk"})).json()["task"]
 
 
-@pytest.mark.on_both_databases
+@pytest.mark.on_both_databases(long="postgresql")
 @pytest.mark.parametrize(
     ("method", "path"),
     [

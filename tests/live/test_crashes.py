@@ -19,6 +19,7 @@ from app.faults.arena import Arena
 from app.system import Chance, SystemClock
 from events.instants import write_instant
 from infra.live.programs import wait_until
+from tests.long import also_long
 
 PROMISES = ("faults",)
 
@@ -130,7 +131,7 @@ def test_two_relays_at_rest_publish_each_event_once(arena: Arena) -> None:
     assert_whole(arena)
 
 
-@pytest.mark.parametrize("way", ["killed", "hung", "stopped"])
+@pytest.mark.parametrize("way", also_long(["killed", "hung"], ["stopped"], "a third way to end"))
 def test_a_leader_that_ends_is_followed_within_two_seconds(arena: Arena, way: str) -> None:
     for replica in arena.replicas:
         replica.wait_ready()
@@ -165,6 +166,7 @@ def test_a_leader_that_ends_is_followed_within_two_seconds(arena: Arena, way: st
     assert_whole(arena)
 
 
+@pytest.mark.long("20 s; in memory there are storms of it")
 def test_two_schedulers_and_two_crons_ring_and_make_each_thing_once(arena: Arena) -> None:
     for replica in arena.replicas:
         replica.wait_ready()

@@ -127,6 +127,7 @@ def call(environment: dict[str, str], *words: str) -> subprocess.CompletedProces
     )
 
 
+@pytest.mark.long("40 s, with a chain of its own")
 def test_a_killed_live_up_leaves_nothing_and_the_next_one_tells_its_settings_until_it_is_down(
     up: int, private_cache: dict[str, str]
 ) -> None:

@@ -101,6 +101,7 @@ def fill(chain: LiveChain) -> None:
         assert producer.flush(30) == 0
 
 
+@pytest.mark.long("30 s, with a broker of its own")
 def test_each_login_reads_the_topics_however_they_are_compressed_and_tells_no_secret(guarded: Guarded) -> None:
     fill(guarded.chain)
     login = {"USERNAME": "todo", "PASSWORD": PASSWORD}

@@ -292,16 +292,18 @@ def check_traces(collector: Collector, product: Product, consumer: ExampleConsum
     assert below == {commit}
 
 
+ONE_MORE = "17 s; in one process all surfaces are compared in every run"
+
+
 # Each topic style and each role is covered once along the way: the result is always the same.
 @pytest.mark.parametrize(
     ("surface", "style", "roles"),
     [
-        ("http auto", "type", ["all"]),
-        ("stdio auto", "type", ["all"]),
-        ("http legacy", "convention", ["all"]),
-        ("rest", "single", ["api", "worker", "worker"]),
+        pytest.param("http auto", "type", ["all"], id="mcp"),
+        pytest.param("stdio auto", "type", ["all"], id="stdio", marks=pytest.mark.long(ONE_MORE)),
+        pytest.param("http legacy", "convention", ["all"], id="older-mcp-convention", marks=pytest.mark.long(ONE_MORE)),
+        pytest.param("rest", "single", ["api", "worker", "worker"], id="rest-single-roles-apart"),
     ],
-    ids=["mcp", "stdio", "older-mcp-convention", "rest-single-roles-apart"],
 )
 def test_every_surface_gives_a_third_party_the_same(
     chain: LiveChain, consumer: ExampleConsumer, expected: Played, surface: str, style: TopicStyle, roles: list[str]

@@ -156,6 +156,7 @@ def test_what_waits_in_the_outbox_is_told_and_no_fault(own: LiveChain, tmp_path:
     assert report["ok"]
 
 
+@pytest.mark.long("the styles have tests of their own on the chain")
 @pytest.mark.parametrize("style", ["convention", "single"])
 def test_the_other_styles_are_read_too(own: LiveChain, tmp_path: Path, style: TopicStyle) -> None:
     report = prepare(own, tmp_path, style).report()
@@ -164,6 +165,7 @@ def test_the_other_styles_are_read_too(own: LiveChain, tmp_path: Path, style: To
     assert len(report["topics"]) == len({name_topic(kind, style) for kind in EventType})
 
 
+@pytest.mark.long("10 s")
 def test_a_true_duplicate_is_counted_and_no_fault(verified: Verified) -> None:
     record = verified.find(verified.tasks[0], EventType.TASK_CREATED)
     verified.write("task.created", record.key, record.value, record.partition)
@@ -214,6 +216,7 @@ def test_what_is_marked_as_published_and_is_not_there_is_missing(verified: Verif
     assert next(each for each in report["tasks"] if each["task_id"] == lost)["findings"][0]["kind"] == "missing"
 
 
+@pytest.mark.long("20 s")
 def test_where_nobody_answers_or_a_topic_is_missing_one_sentence_says_so(verified: Verified) -> None:
     done = verified.run("--brokers", "127.0.0.1:9")
     assert done.returncode == 1

@@ -20,7 +20,7 @@ from tests.integration.access.test_walls import NOWHERE
 
 PROMISES = ("bounds",)
 
-pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
+pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases(long="postgresql")]
 
 REFUSED = (403, "forbidden")
 

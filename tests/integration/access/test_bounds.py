@@ -30,7 +30,7 @@ from tools.catalog import TOOLS
 
 PROMISES = ("bounds",)
 
-pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
+pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases(long="postgresql")]
 
 REFUSED = (403, "forbidden")
 

@@ -6,7 +6,7 @@ from tests.integration.access.house import PAGE, House
 
 PROMISES = ("door",)
 
-pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
+pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases(long="postgresql")]
 
 CLOSED = (
     ("GET", "/api/tasks"),

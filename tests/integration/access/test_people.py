@@ -13,7 +13,7 @@ from tests.world import URL
 
 PROMISES = ("people",)
 
-pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
+pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases(long="postgresql")]
 
 
 async def test_an_invitation_opens_one_session(house: House) -> None:

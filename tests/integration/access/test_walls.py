@@ -18,7 +18,7 @@ from tools.tool import ToolSpec
 
 PROMISES = ("walls",)
 
-pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
+pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases(long="postgresql")]
 
 MARK = "zebra"
 """In every text of Ann's."""

@@ -8,6 +8,7 @@ import pytest
 
 from tests.integration.calendars.feeds import expand, expand_in_node, fetch, subscribe
 from tests.integration.recurrence.series_calls import complete, create, delete, send
+from tests.long import also_long
 from tests.world import World
 from todo.recurrence import expansion
 
@@ -52,7 +53,7 @@ def is_plain(due: str, zone: str) -> bool:
     return len({(day + timedelta(hours=hour)).replace(tzinfo=local.tzinfo).utcoffset() for hour in (0, 24)}) == 1
 
 
-@pytest.mark.parametrize("zone", ZONES)
+@pytest.mark.parametrize("zone", also_long(ZONES[:3], ZONES[3:], "zones whose clocks never change"))
 async def test_the_dates_of_a_rule_are_those_of_two_other_expanders(world: World, zone: str) -> None:
     world.clock.at = SINCE
     path = await subscribe(world)

@@ -19,7 +19,7 @@ from tests.storage import STORAGE
 
 PROMISES = ("channels-deliver",)
 
-pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
+pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases(long="postgresql")]
 
 KILLS = 3 if LONG else 1
 TASKS = 30

@@ -13,7 +13,7 @@ from tests.integration.conversation.talking import names_of, open_talk, say, str
 
 PROMISES = ("honest-agent",)
 
-pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
+pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases(long="postgresql")]
 
 
 async def test_a_message_becomes_calls_and_an_answer(tmp_path: Path) -> None:

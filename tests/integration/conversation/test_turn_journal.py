@@ -20,7 +20,7 @@ from todo.errors import StorageUnavailable
 
 PROMISES = ("turn-journal",)
 
-pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
+pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases(long="postgresql")]
 
 TALKER = LOCAL.make_who("person", "chat", "test")
 

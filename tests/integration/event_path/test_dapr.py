@@ -150,7 +150,7 @@ FORGERIES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.on_both_databases
+@pytest.mark.on_both_databases(long="postgresql")
 @pytest.mark.parametrize("change", FORGERIES.values(), ids=FORGERIES)
 async def test_x2_what_can_never_succeed_is_dropped_and_kept_as_a_dead_letter(
     dapr: World, change: dict[str, Any]

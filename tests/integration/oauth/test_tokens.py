@@ -13,7 +13,7 @@ from tests.integration.oauth.hall import RESOURCE, Browser, Hall, Kept, Program
 
 PROMISES = ("oauth-tokens",)
 
-pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
+pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases(long="postgresql")]
 
 
 async def get_code(hall: Hall, program: Program, browser: Browser | None = None) -> tuple[Browser, str]:

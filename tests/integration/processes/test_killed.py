@@ -11,12 +11,13 @@ from pydantic_core import to_json
 
 from tests.integration.processes.test_processes import environment
 from tests.integration.recurrence.series_calls import send
+from tests.long import also_long
 from tests.world import World, open_world
 
-pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
+pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases(long="postgresql")]
 
 MANY = 100
-POINTS = ["90", "300", "answered"]
+POINTS = also_long(["300", "answered"], ["90"], "the same at another moment")
 
 
 def run_and_kill(folder: Path, path: str, key: str, at: str, body: dict[str, Any]) -> None:

@@ -259,6 +259,7 @@ def check_effects(folder: Path, tally: Tally) -> None:
     assert read(folder, "SELECT created FROM day_count") == [(len(stored),)]
 
 
+@pytest.mark.on_both_databases(long="postgresql")
 async def test_five_processes_write_at_once(tmp_path: Path) -> None:
     tally, _ = await run_writers(tmp_path, kills=0)
     check_effects(tmp_path, tally)

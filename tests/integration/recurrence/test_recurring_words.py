@@ -8,7 +8,7 @@ from tests.integration.recurrence.series_calls import complete, create, instance
 from tests.integration.safety.agent_calls import do
 from tests.world import World
 
-pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
+pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases(long="postgresql")]
 
 
 async def test_missed_dates_are_listed_when_a_late_one_is_done(world: World) -> None:

@@ -8,7 +8,7 @@ import pytest
 from tests.integration.safety.agent_calls import do, excepting, fail, make
 from tests.world import World
 
-pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
+pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases(long="postgresql")]
 
 
 def step(tool: str, **arguments: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from tests.integration.safety.agent_calls import delete_up_to_the_limit, do, fai
 from tests.world import URL, World
 from todo.text.display import quote_title, show_text
 
-pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
+pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases(long="postgresql")]
 
 HIDDEN = "\x07\x1b\x85\xad\u061c\u180e\u200b\u200e\u2028\u202a\u202e\u2066\u2067\u2069\ufeff\U000e0041"
 NASTY = f'Pay{HIDDEN}rent", "Everything'

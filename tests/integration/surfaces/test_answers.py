@@ -7,7 +7,7 @@ import pytest
 from tests.integration.safety.agent_calls import do, fail
 from tests.world import World
 
-pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
+pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases(long="postgresql")]
 
 MOST_CHARACTERS = 100_000
 """25,000 tokens, text and structure together."""

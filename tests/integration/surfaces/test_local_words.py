@@ -9,7 +9,7 @@ import pytest
 from tests.integration.safety.agent_calls import do, fail
 from tests.world import World
 
-pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
+pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases(long="postgresql")]
 
 SECONDS = re.compile(r"\d\d:\d\d:\d\d(?![\d.]*Z)")
 

@@ -9,7 +9,7 @@ from tests.integration.safety.agent_calls import do, fail
 from tests.scenario import FOR_AGENTS
 from tests.world import World
 
-pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
+pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases(long="postgresql")]
 
 TOKYO: dict[str, Any] = {"title": "Call Kenji", "due": "2026-11-27T09:00", "zone": "Asia/Tokyo"}
 BOTH = "Fri 27 Nov 2026, 01:00 Europe/Berlin (09:00 Asia/Tokyo)"

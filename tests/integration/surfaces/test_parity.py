@@ -14,7 +14,7 @@ from tests.world import open_world
 
 PROMISES = ("parity",)
 
-pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
+pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases(long="postgresql")]
 
 # A step is the seconds that pass first, the tool and its arguments; {n} is the n-th task, {rn} its first reminder.
 SCENARIO: Scenario = (

@@ -7,7 +7,7 @@ from tests.world import World
 
 PROMISES = ("starts",)
 
-pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
+pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases(long="postgresql")]
 
 
 async def test_a_start_is_a_date_a_time_or_a_duration_before_the_due(world: World) -> None:

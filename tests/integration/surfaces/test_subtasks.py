@@ -10,7 +10,7 @@ from tests.world import World
 
 PROMISES = ("subtasks",)
 
-pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
+pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases(long="postgresql")]
 
 
 async def plant(world: World, **fields: Any) -> tuple[dict[str, Any], dict[str, str]]:
