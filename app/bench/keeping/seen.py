@@ -53,20 +53,23 @@ async def measure_seen(root: Path, rounds: int, seconds: float) -> list[Row]:
     with open_sink() as sink:
         async with AsyncExitStack() as stack:
             children: dict[str, Child] = {}
+            traced = AsyncExitStack()
             for name, share in lanes.items():
                 folder = root / f"traces{share}"
                 settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": sink if share else "", "OTEL_TRACES_SAMPLER_ARG": share}
                 settings["OTEL_TRACES_SAMPLER"] = "parentbased_traceidratio"
                 started = start_child("app.bench.servers", "whole", folder=folder, settings=settings)
-                children[name] = await stack.enter_async_context(started)
-            taken: dict[str, list[float]] = {name: [] for name in lanes}
-            for number in range(rounds + 1):
-                for name, child in children.items():
-                    before = child.read_cpu()
-                    done = await run_round(child.port, repeat_tool("create_task"), seconds if number else 0.5)
-                    await asyncio.sleep(0.2)  # the last calls' reactions are their cost too
-                    if number:
-                        taken[name].append((child.read_cpu() - before) / len(done.latencies) * 1e6)
+                children[name] = await (traced if share else stack).enter_async_context(started)
+            async with traced:
+                taken: dict[str, list[float]] = {name: [] for name in lanes}
+                for number in range(rounds + 1):
+                    for name, child in children.items():
+                        before = child.read_cpu()
+                        done = await run_round(child.port, repeat_tool("create_task"), seconds if number else 0.5)
+                        await asyncio.sleep(0.2)  # the last calls' reactions are their cost too
+                        if number:
+                            taken[name].append((child.read_cpu() - before) / len(done.latencies) * 1e6)
+            # The two others, which would go on with their reactions, are gone.
             scrapes = await _scrape(children["off"], seconds)
     base = median(taken["off"])
     metrics = _time_metrics()
