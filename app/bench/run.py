@@ -8,6 +8,7 @@ from pathlib import Path
 
 from app.bench.callers.alone import measure_callers
 from app.bench.callers.postgres import measure_on_postgres
+from app.bench.callers.several import measure_several
 from app.bench.calls import measure_calls
 from app.bench.chat import measure_chatting
 from app.bench.doors import measure_doors
@@ -90,6 +91,9 @@ async def measure_all(plan: Plan) -> list[Row]:
         _say("PostgreSQL")
         try:
             rows += await measure_on_postgres(root / "postgres", plan.rounds, plan.seconds)
+            _say("several processes")
+            rows += await measure_several(root / "several", plan.rounds, plan.seconds)
+            _say("row-level security")
             rows += await measure_second_wall(root / "second-wall", plan.few, plan.rounds, plan.repeats)
         except ToolsMissing as missing:
             _say(f"left out: {missing}")

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, insert
 from app.access.credentials import create_credential
 from app.access.grants import read_token
 from app.access.people import add_person
+from app.bench.callers.own_postgres import run_postgres
 from app.bench.doors import Call, make_call
 from app.bench.full_file import COMMON_WORD, RARE_WORD, make_rows
 from app.bench.rows import Row, compare
@@ -21,8 +22,7 @@ from app.service import migrate_database, open_service
 from app.settings import load_settings
 from app.system import SystemClock, SystemIds, draw_secret
 from events.sql import table_of
-from infra.live.ports import PortBook
-from infra.live.postgres import Postgres, lay_out_postgres
+from infra.live.postgres import Postgres
 from todo.record.models import TaskTag
 from todo.record.queries import REMINDER, TASK
 
@@ -36,16 +36,8 @@ async def measure_second_wall(folder: Path, tasks: int, rounds: int, calls: int)
 
     Each of ten people has `tasks` tasks. Raises `ToolsMissing` if PostgreSQL is not installed.
     """
-    ports = PortBook()
-    try:
-        server = lay_out_postgres(folder / "postgres", ports)
-        await asyncio.to_thread(server.start)
-        try:
-            return await _measure(server, folder, tasks, rounds, calls)
-        finally:
-            await asyncio.to_thread(server.stop)
-    finally:
-        ports.close()
+    async with run_postgres(folder / "postgres") as server:
+        return await _measure(server, folder, tasks, rounds, calls)
 
 
 async def _measure(server: Postgres, folder: Path, tasks: int, rounds: int, calls: int) -> list[Row]:

@@ -5,14 +5,13 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from statistics import median
 
+from app.bench.callers.own_postgres import run_postgres
 from app.bench.load import run_round
 from app.bench.processes import start_child
 from app.bench.rows import Row, compare, hold
 from app.bench.wire import repeat_tool
 from app.service import migrate_database
 from app.settings import load_settings
-from infra.live.ports import PortBook
-from infra.live.postgres import lay_out_postgres
 
 LEAST = {1: None, 16: 0.30}
 """What a create reaches of the no-op tool's rate, by the number of callers."""
@@ -20,16 +19,8 @@ LEAST = {1: None, 16: 0.30}
 
 async def measure_on_postgres(root: Path, rounds: int, seconds: float) -> list[Row]:
     """Measure on a new database, with relay and reactions on, in turns; raises `ToolsMissing` without PostgreSQL."""
-    ports = PortBook()
-    try:
-        server = lay_out_postgres(root / "server", ports)
-        await asyncio.to_thread(server.start)
-        try:
-            return await _measure(await asyncio.to_thread(server.create_database, "callers"), root, rounds, seconds)
-        finally:
-            await asyncio.to_thread(server.stop)
-    finally:
-        ports.close()
+    async with run_postgres(root / "server") as server:
+        return await _measure(await asyncio.to_thread(server.create_database, "callers"), root, rounds, seconds)
 
 
 async def _measure(url: str, root: Path, rounds: int, seconds: float) -> list[Row]:

@@ -13,14 +13,13 @@ from statistics import median
 from time import perf_counter, process_time
 from typing import Any
 
+from app.bench.callers.own_postgres import run_postgres
 from app.bench.rows import Row, compare, hold, show_rows
 from app.identity import LOCAL_PERSON, SCHEDULER
 from app.runtime import calm_collector, run_program
 from app.service import Service, migrate_database, open_service
 from app.settings import load_settings
 from app.watch.state import read_size
-from infra.live.ports import PortBook
-from infra.live.postgres import lay_out_postgres
 from todo.activity.feeds import list_activity, update_me
 from todo.operations import OPERATIONS
 from todo.requests.operation import read_call, run_call
@@ -186,17 +185,9 @@ async def _connect(stack: AsyncExitStack, url: str) -> Callable[[], Awaitable[An
 
 async def measure_year_on_postgres(root: Path, days: int, a_day: int, rounds: int) -> list[Row]:
     """Do the same on a server of its own; raises `ToolsMissing` without PostgreSQL."""
-    ports = PortBook()
-    try:
-        server = lay_out_postgres(root / "server", ports)
-        await asyncio.to_thread(server.start)
-        try:
-            names = [await asyncio.to_thread(server.create_database, name) for name in ("month", "year")]
-            return await measure_year(root, days, a_day, rounds, (names[0], names[1]))
-        finally:
-            await asyncio.to_thread(server.stop)
-    finally:
-        ports.close()
+    async with run_postgres(root / "server") as server:
+        names = [await asyncio.to_thread(server.create_database, name) for name in ("month", "year")]
+        return await measure_year(root, days, a_day, rounds, (names[0], names[1]))
 
 
 async def run(root: Path, days: int, a_day: int, kind: str) -> None:
