@@ -16,7 +16,7 @@ from todo.record.work import Work
 from todo.requests.schemas import FindTasks
 from todo.tasks.search import FindAnswer, find_tasks
 
-LONGEST_MS = 150
+LONGEST_MS = 100
 """Most milliseconds for any combination of filters."""
 
 LISTS: dict[str, dict[str, Any]] = {

@@ -1,6 +1,6 @@
 """The tables of the product; instants and dues are stored as the text that also goes over the wire."""
 
-from sqlalchemy import Index
+from sqlalchemy import Index, text
 from sqlmodel import Field, SQLModel
 
 from events.sql import RowNumber, only_where
@@ -58,6 +58,19 @@ class Task(SQLModel, table=True):
         Index("ix_task_all", "user_id", "kind", "deadline", "id", **only_where(_ALIVE)),
         Index("ix_task_list", "user_id", "kind", "list_id", "status", "deadline", "id", **only_where(_ALIVE)),
         Index("ix_task_title", "user_id", "title_key", **only_where(_ALIVE)),
+        # The other orders; status and deadline stand behind, so that no row is read to pass it over.
+        Index("ix_task_created", "user_id", "kind", "created_at", "id", "status", "deadline", **only_where(_ALIVE)),
+        Index("ix_task_priority", "user_id", "kind", "priority", "id", "status", "deadline", **only_where(_ALIVE)),
+        Index(
+            "ix_task_completed",
+            "user_id",
+            "kind",
+            text("coalesce(completed_at, '')"),
+            "id",
+            "status",
+            "deadline",
+            **only_where(_ALIVE),
+        ),
         Index("ix_task_parent", "parent_id", **only_where("parent_id IS NOT NULL")),
         # PostgreSQL keeps its index of words itself, in the transaction of the change: nothing ever waits there.
         Index("ix_task_unindexed", "number", **only_where("unindexed = 1", postgresql="false")),

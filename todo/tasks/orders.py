@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, literal, tuple_
+from sqlalchemy import ColumnElement, Select, func, literal, literal_column, tuple_
 
 from events.sql import WithoutIndex, table_of
 from todo.record.models import NO_DEADLINE, TaskTag
@@ -37,6 +37,7 @@ def _lead(columns: Sequence[ColumnElement[Any]], *join: Condition) -> Lead:
 _WALKED = (TASK.c.user_id, TASK.c.kind, TASK.c.status, TASK.c.deadline, TASK.c.id)
 BY_DUE = _lead(_WALKED)
 BY_NUMBER = _lead([WithoutIndex(column) for column in _WALKED])
+BY_SORT = _lead([TASK.c.user_id, TASK.c.kind, WithoutIndex(TASK.c.status), WithoutIndex(TASK.c.deadline), TASK.c.id])
 # Only living tasks have rows here.
 BY_TAG = _lead((TAG.c.user_id, TAG.c.kind, TAG.c.status, TAG.c.deadline, TAG.c.task_id), TASK.c.id == TAG.c.task_id)
 
@@ -72,6 +73,6 @@ def choose_order(sort: str, lead: Lead) -> Order:
         case "created":
             return Order((TASK.c.created_at, lead.id), descending=True)
         case "completed":
-            return Order((func.coalesce(TASK.c.completed_at, ""), lead.id), descending=True)
+            return Order((func.coalesce(TASK.c.completed_at, literal_column("''")), lead.id), descending=True)
         case _:
             return Order((TASK.c.title_key, lead.id))

@@ -24,7 +24,7 @@ from todo.requests.schemas import FindTasks, TaskFilter
 from todo.tasks.found import FoundTask, view_rows
 from todo.tasks.lists import count_open
 from todo.tasks.near_titles import find_near_titles
-from todo.tasks.orders import BY_DUE, BY_NUMBER, BY_TAG, TAG, Condition, Lead, choose_order
+from todo.tasks.orders import BY_DUE, BY_NUMBER, BY_SORT, BY_TAG, TAG, Condition, Lead, choose_order
 from todo.tasks.search_index import UNINDEXED
 from todo.tasks.upcoming import UpcomingDate, find_upcoming
 from todo.text import when
@@ -106,7 +106,8 @@ def find_tasks(work: Work, request: FindTasks, besides: TaskFilter | None = None
         or request.parent_id is not None
         or bool(request.has_reminder and (request.status == "all" or request.sort not in ("due", "-due")))
     )
-    lead = BY_TAG if request.tags else BY_NUMBER if few else BY_DUE
+    sorts = request.sort not in ("due", "-due") and request.list is None
+    lead = BY_TAG if request.tags else BY_NUMBER if few else BY_SORT if sorts else BY_DUE
     search = _search(work, request, lead, reach)
     if besides is not None:
         search.wide.append(_leave_out(work, besides, request.kind))

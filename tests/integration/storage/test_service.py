@@ -218,6 +218,8 @@ async def test_an_older_file_keeps_what_a_pause_took_back(tmp_path: Path, first:
     file.execute("DROP INDEX ix_change_at")
     file.execute("DROP INDEX ix_task_list")
     file.execute("DROP INDEX ix_task_parent")
+    for name in ("created", "priority", "completed"):
+        file.execute(f"DROP INDEX ix_task_{name}")
     file.execute("DROP INDEX ix_task_due")
     file.execute("CREATE INDEX ix_task_due ON task (user_id, kind, status, deadline, id) WHERE deleted_at IS NULL")
     for table, column in (
