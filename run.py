@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 ROOT, WINDOWS = Path(__file__).resolve().parent, sys.platform == "win32"
-TESTS = "pytest -n 3 --no-loadscope-reorder"  # the chain's tests wait where the rest compute
+TESTS = "pytest -n 2 --no-loadscope-reorder"  # the chain's tests wait where the rest compute
 CHECKS = ("ruff check", "ruff format --check", "mypy", "lint-imports", TESTS)  # the tests' closing line comes last
 LINT_IMPORTS = "import sys, importlinter.cli as cli; sys.exit(cli.lint_imports_command())"  # it has no `-m` form
 

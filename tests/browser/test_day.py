@@ -134,7 +134,8 @@ def test_a_task_opens_beside_the_list_and_is_edited_there(page: Page, served: Se
     # Escape leaves a note, and loses nothing of it.
     page.locator("task-detail").get_by_role("button", name="Edit", exact=True).click()
     page.get_by_role("textbox", name="Notes").fill("A long thought")
-    page.keyboard.press("Escape")
+    with page.expect_response(lambda response: response.request.method == "PATCH"):
+        page.keyboard.press("Escape")
     expect(page.locator("task-detail div.notes")).to_have_text("A long thought")
     expect(page.get_by_role("textbox", name="Notes")).to_have_count(0)
     assert served.rest("GET", f"/tasks/{essay['id']}")["notes"] == "A long thought"

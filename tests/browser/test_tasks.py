@@ -206,6 +206,7 @@ def test_a_change_of_what_another_has_changed_is_a_conflict_told_in_a_sentence(
 
 def test_a_warning_stays_until_the_next_change(page: Page, served: Served) -> None:
     add(page, "Dentist")
+    expect(foot(page)).to_contain_text("You added “Dentist”")
     menu = open_menu(page, "Dentist")
     with page.expect_response("**/api/changes**"):
         menu.get_by_label("Date", exact=True).fill(served.local_day(-3))
