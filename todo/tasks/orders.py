@@ -37,6 +37,7 @@ def _lead(columns: Sequence[ColumnElement[Any]], *join: Condition) -> Lead:
 _WALKED = (TASK.c.user_id, TASK.c.kind, TASK.c.status, TASK.c.deadline, TASK.c.id)
 BY_DUE = _lead(_WALKED)
 BY_NUMBER = _lead([WithoutIndex(column) for column in _WALKED])
+# The index of the wanted order leads: what would lead away from it is compared without an index.
 BY_SORT = _lead([TASK.c.user_id, TASK.c.kind, WithoutIndex(TASK.c.status), WithoutIndex(TASK.c.deadline), TASK.c.id])
 # Only living tasks have rows here.
 BY_TAG = _lead((TAG.c.user_id, TAG.c.kind, TAG.c.status, TAG.c.deadline, TAG.c.task_id), TASK.c.id == TAG.c.task_id)
@@ -73,6 +74,7 @@ def choose_order(sort: str, lead: Lead) -> Order:
         case "created":
             return Order((TASK.c.created_at, lead.id), descending=True)
         case "completed":
+            # As the index has it: with a parameter for the text, no database would know it again.
             return Order((func.coalesce(TASK.c.completed_at, literal_column("''")), lead.id), descending=True)
         case _:
             return Order((TASK.c.title_key, lead.id))

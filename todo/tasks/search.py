@@ -99,15 +99,7 @@ def find_tasks(work: Work, request: FindTasks, besides: TaskFilter | None = None
     """
     words = _read_words(request.text)
     reach, hits_few = _reach(work, words) if words else (None, False)
-    # Tasks with a waiting reminder are few beside all: better sorted than looked for on the way through all.
-    # The subtasks of one task are few, too.
-    few = (
-        hits_few
-        or request.parent_id is not None
-        or bool(request.has_reminder and (request.status == "all" or request.sort not in ("due", "-due")))
-    )
-    sorts = request.sort not in ("due", "-due") and request.list is None
-    lead = BY_TAG if request.tags else BY_NUMBER if few else BY_SORT if sorts else BY_DUE
+    lead = _choose_lead(request, hits_few=hits_few)
     search = _search(work, request, lead, reach)
     if besides is not None:
         search.wide.append(_leave_out(work, besides, request.kind))
@@ -138,6 +130,21 @@ def find_tasks(work: Work, request: FindTasks, besides: TaskFilter | None = None
 
 
 OPERATIONS = (Operation("find_tasks", FindTasks, find_tasks, READS),)
+
+
+def _choose_lead(request: FindTasks, *, hits_few: bool) -> Lead:
+    """Return the index that leads a search."""
+    if request.tags:
+        return BY_TAG
+    by_due = request.sort in ("due", "-due")
+    # Tasks with a waiting reminder are few beside all: better sorted than looked for on the way through all.
+    # The subtasks of one task are few, too.
+    if hits_few or request.parent_id is not None or (request.has_reminder and (request.status == "all" or not by_due)):
+        return BY_NUMBER
+    # A list, and what is due between two days, are mostly few: found first, and then sorted.
+    if by_due or request.list is not None or (request.due_from and request.due_until):
+        return BY_DUE
+    return BY_SORT
 
 
 def _read_words(given: str | None) -> list[str]:

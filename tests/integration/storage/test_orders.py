@@ -16,13 +16,10 @@ pytestmark = [pytest.mark.anyio, pytest.mark.database("sqlite")]
 Sort = Literal["due", "-due", "priority", "created", "completed", "title"]
 
 
-@pytest.mark.parametrize("sort", ["due", "-due", "priority", "created", "completed", "title"])
-@pytest.mark.parametrize("given", [{}, {"has_reminder": False}, {"due_until": "2100-01-01"}], ids=str)
-async def test_a_page_is_read_in_order(world: World, sort: Sort, given: dict[str, Any]) -> None:
-    await world.rest.post("/tasks", json={"title": "Buy milk"})
-    request = FindTasks(sort=sort, status="open", **given)
+async def explain(world: World, request: FindTasks) -> str:
+    """Return how SQLite reads the page that a search asks for."""
 
-    def explain(connection: Connection) -> list[str]:
+    def ask(connection: Connection) -> list[str]:
         seen: list[tuple[str, Any]] = []
 
         def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
@@ -39,6 +36,20 @@ async def test_a_page_is_read_in_order(world: World, sort: Sort, given: dict[str
             for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
         ]
 
-    plan = await world.service.database.read(explain)
-    assert "SEARCH task USING" in " ".join(plan)
-    assert "USE TEMP B-TREE FOR ORDER BY" not in " ".join(plan)
+    return " ".join(await world.service.database.read(ask))
+
+
+@pytest.mark.parametrize("sort", ["due", "-due", "priority", "created", "completed", "title"])
+@pytest.mark.parametrize("given", [{}, {"has_reminder": False}, {"due_until": "2100-01-01"}], ids=str)
+async def test_a_page_is_read_in_order(world: World, sort: Sort, given: dict[str, Any]) -> None:
+    await world.rest.post("/tasks", json={"title": "Buy milk"})
+    plan = await explain(world, FindTasks(sort=sort, status="open", **given))
+    assert "SEARCH task USING" in plan
+    assert "USE TEMP B-TREE FOR ORDER BY" not in plan
+
+
+@pytest.mark.parametrize("sort", ["priority", "created", "completed", "title"])
+async def test_what_is_due_between_two_days_is_found_first(world: World, sort: Sort) -> None:
+    await world.rest.post("/tasks", json={"title": "Buy milk"})
+    plan = await explain(world, FindTasks(sort=sort, due_from="2026-12-01", due_until="2026-12-02"))
+    assert "ix_task_due (user_id=? AND kind=? AND status=? AND deadline>? AND deadline<?)" in plan
