@@ -5,11 +5,13 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from app.bench.load import run_round
 
 START_SECONDS = 60.0
 _ROOT = Path(__file__).resolve().parents[2]
@@ -74,6 +76,22 @@ async def start_child(
         yield Child(process, said)
     finally:
         await _end(process)
+
+
+async def load_children(
+    children: Sequence[Child], requests: Iterator[bytes], seconds: float, clients: int = 16
+) -> tuple[float, float]:
+    """Load them together, each with its part of the clients.
+
+    Return the calls per second of all, and the microseconds of CPU of one call with its reactions.
+    """
+    before = sum(child.read_cpu() for child in children)
+    done = await asyncio.gather(
+        *(run_round(child.port, requests, seconds, clients=clients // len(children)) for child in children)
+    )
+    await asyncio.sleep(0.2)  # the last calls' reactions are their cost too
+    cpu = sum(child.read_cpu() for child in children) - before
+    return sum(each.rate for each in done), cpu / sum(len(each.latencies) for each in done) * 1e6
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

@@ -33,7 +33,7 @@ def test_the_models_are_what_the_migrations_make(tmp_path: Path) -> None:
         context = MigrationContext.configure(
             connection,
             opts={
-                "include_name": lambda name, kind, _parents: kind != "table" or not str(name).startswith("task_search"),
+                "include_name": lambda name, kind, _parents: kind != "table" or not str(name).startswith("task_search")
             },
         )
         assert compare_metadata(context, SQLModel.metadata) == []

@@ -1,5 +1,7 @@
 """The sheet's elements by the names that a person would use."""
 
+from contextlib import AbstractContextManager
+
 from playwright.sync_api import Locator, Page, expect
 
 
@@ -40,3 +42,8 @@ def edit(page: Page, title: str, new: str) -> None:
     begin_edit(page, title)
     page.get_by_role("textbox", name="Title").fill(new)
     page.keyboard.press("Enter")
+
+
+def saving(page: Page) -> AbstractContextManager[object]:
+    """Wait at the end for the answer to a change of a task that is made in it."""
+    return page.expect_response(lambda response: response.request.method == "PATCH")

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from tests.browser.axe import find_axe, judge
 from tests.browser.conftest import PHONE, Watch, Windows
 from tests.browser.served import Served
-from tests.browser.sheet import circle, foot, row, section
+from tests.browser.sheet import circle, foot, row, saving, section
 from tests.browser.spoken import Event, Spoken
 from tests.long import also_long
 
@@ -134,7 +134,7 @@ def test_a_task_opens_beside_the_list_and_is_edited_there(page: Page, served: Se
     # Escape leaves a note, and loses nothing of it.
     page.locator("task-detail").get_by_role("button", name="Edit", exact=True).click()
     page.get_by_role("textbox", name="Notes").fill("A long thought")
-    with page.expect_response(lambda response: response.request.method == "PATCH"):
+    with saving(page):
         page.keyboard.press("Escape")
     expect(page.locator("task-detail div.notes")).to_have_text("A long thought")
     expect(page.get_by_role("textbox", name="Notes")).to_have_count(0)

@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 from tests.browser.axe import find_axe, judge
 from tests.browser.conftest import Watch, Windows
 from tests.browser.served import Served
-from tests.browser.sheet import add, begin_edit, circle, edit, foot, open_menu, row, section
+from tests.browser.sheet import add, begin_edit, circle, edit, foot, open_menu, row, saving, section
 from tests.browser.spoken import Spoken, say
 
 PROMISES = ("page-complete",)
@@ -58,7 +58,7 @@ def test_t8_an_unread_reminder_stays_and_says_how_late_it_is(windows: Windows, s
 
 def save(page: Page, menu: Locator) -> None:
     """Save the open dialog and wait for the answer: the next change waits for it too."""
-    with page.expect_response(lambda response: response.request.method == "PATCH"):
+    with saving(page):
         menu.get_by_role("button", name="Save").click()
 
 

@@ -295,7 +295,7 @@ def check_traces(collector: Collector, product: Product, consumer: ExampleConsum
 ONE_MORE = "17 s; in one process all surfaces are compared in every run"
 
 
-# Each topic style and each role is covered once along the way: the result is always the same.
+# Each topic style and each role is covered once along the way in the long run: the result is always the same.
 @pytest.mark.parametrize(
     ("surface", "style", "roles"),
     [

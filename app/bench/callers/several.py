@@ -6,14 +6,12 @@ from pathlib import Path
 from statistics import median
 
 from app.bench.callers.own_postgres import run_postgres
-from app.bench.load import run_round
-from app.bench.processes import Child, start_child
+from app.bench.processes import load_children, start_child
 from app.bench.rows import Row, compare, hold
 from app.bench.wire import repeat_tool
 from app.service import migrate_database
 from app.settings import load_settings
 
-CALLERS = 16
 ON_SQLITE, ON_POSTGRES = (1, 2), (1, 2, 4)
 """How many processes; a file is for the processes of one machine."""
 
@@ -44,23 +42,11 @@ async def _measure(
                 )
                 for _ in range(count)
             ]
-            await _load(children, 0.5)
-            taken = [await _load(children, seconds) for _ in range(rounds)]
+            await load_children(children, repeat_tool("create_task"), 0.5)
+            taken = [await load_children(children, repeat_tool("create_task"), seconds) for _ in range(rounds)]
         what = f"MCP create_task on {name}, {count} process{'es' if count > 1 else ''}"
         rate, cpu = (median(each) for each in zip(*taken, strict=True))
         one = (rows[0].name, rows[0].value) if rows else None
         rows.append(compare(what, rate, "calls/s", one) if one else hold(what, rate, "calls/s"))
         rows.append(hold(f"{what}: CPU", cpu, "us/call"))
     return rows
-
-
-async def _load(children: list[Child], seconds: float) -> tuple[float, float]:
-    """Return the calls per second of all processes, and the microseconds of processor of a call with its reactions."""
-    before = sum(child.read_cpu() for child in children)
-    requests = repeat_tool("create_task")
-    done = await asyncio.gather(
-        *(run_round(child.port, requests, seconds, clients=CALLERS // len(children)) for child in children)
-    )
-    await asyncio.sleep(0.2)  # the last calls' reactions are their cost too
-    calls = sum(len(each.latencies) for each in done)
-    return sum(each.rate for each in done), (sum(child.read_cpu() for child in children) - before) / calls * 1e6

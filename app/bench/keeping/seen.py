@@ -11,7 +11,7 @@ from statistics import median
 from time import process_time
 
 from app.bench.load import run_round
-from app.bench.processes import Child, start_child
+from app.bench.processes import Child, load_children, start_child
 from app.bench.rows import Row, compare, hold, pick
 from app.bench.wire import repeat_tool
 from app.watch.metrics import CallWatch, Metrics, WriteWatch
@@ -52,23 +52,21 @@ async def measure_seen(root: Path, rounds: int, seconds: float) -> list[Row]:
     lanes = {"off": "", "at 5 %": "0.05", "at 100 %": "1"}
     with open_sink() as sink:
         async with AsyncExitStack() as stack:
+            traced = await stack.enter_async_context(AsyncExitStack())
             children: dict[str, Child] = {}
-            traced = AsyncExitStack()
             for name, share in lanes.items():
                 folder = root / f"traces{share}"
                 settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": sink if share else "", "OTEL_TRACES_SAMPLER_ARG": share}
                 settings["OTEL_TRACES_SAMPLER"] = "parentbased_traceidratio"
                 started = start_child("app.bench.servers", "whole", folder=folder, settings=settings)
                 children[name] = await (traced if share else stack).enter_async_context(started)
-            async with traced:
-                taken: dict[str, list[float]] = {name: [] for name in lanes}
-                for number in range(rounds + 1):
-                    for name, child in children.items():
-                        before = child.read_cpu()
-                        done = await run_round(child.port, repeat_tool("create_task"), seconds if number else 0.5)
-                        await asyncio.sleep(0.2)  # the last calls' reactions are their cost too
-                        if number:
-                            taken[name].append((child.read_cpu() - before) / len(done.latencies) * 1e6)
+            taken: dict[str, list[float]] = {name: [] for name in lanes}
+            for number in range(rounds + 1):
+                for name, child in children.items():
+                    _, cpu = await load_children([child], repeat_tool("create_task"), seconds if number else 0.5)
+                    if number:
+                        taken[name].append(cpu)
+            await traced.aclose()
             # The two others are gone, and what the creates left to do, such as the index of words, is done: a scrape is
             # measured by itself, as the calls beside it are by themselves.
             await asyncio.sleep(seconds)
