@@ -1,5 +1,6 @@
 """The JSON Schemas that tools publish: of arguments, without what a model can do without, and of answers."""
 
+from functools import cache
 from types import UnionType
 from typing import Any, Literal, NotRequired, Union, get_args, get_origin, get_type_hints
 
@@ -23,6 +24,8 @@ class Refusal(ShownDetails):
     hint: NotRequired[str]
 
 
+# Made once for all servers of a process: each transport has one, and the conversation another.
+@cache
 def describe_arguments(model: type[BaseModel]) -> dict[str, Any]:
     """Return the schema of a tool's arguments; what stands inside one of them has a name and a type alone."""
     schema = describe_model(model)
@@ -33,6 +36,7 @@ def describe_arguments(model: type[BaseModel]) -> dict[str, Any]:
     return lean
 
 
+@cache
 def describe_answer(answer: type, *, writes: bool) -> dict[str, Any]:
     """Return the schema of a tool's answers, made from their typed dict, with the members of its refusals beside.
 

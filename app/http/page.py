@@ -58,7 +58,7 @@ def build_page_routes() -> APIRouter:
     return router
 
 
-@lru_cache(64)
+@lru_cache(512)
 def compress_part(path: str, _changed: int) -> tuple[bytes, bytes, str]:
     """Return a part plain and compressed, and its entity tag; `_changed` is its time of change, for the cache."""
     plain = (FOLDER / path).read_bytes()
