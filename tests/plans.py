@@ -1,4 +1,4 @@
-"""Finds SQL statements that name a row by its key and yet walk through all rows of its person (SQLite)."""
+"""Finds SQL statements that name a row by its key and yet walk through all rows of its person, or all (SQLite)."""
 
 import re
 from typing import Any
@@ -35,7 +35,7 @@ def find_walks(plan: list[str], sql: str) -> list[str]:
     for step in plan:
         if match := _STEP.match(step):
             table = match[1] or match[2]
-            if re.search(rf"\b{table}\.(?!{OWNER}\b)(?:\w+_)?id (?:=|IN)|= {table}\.id\b", sql):
+            if re.search(rf"\b{table}\.(?!{OWNER}\b)(?:\w+_)?id\)? (?:=|IN)|= {table}\.id\b", sql):
                 found.append(table)
     return found
 
@@ -45,7 +45,7 @@ def watch_plans() -> None:
     judged: set[str] = set()
 
     def look(connection: Connection, _cursor: Any, sql: str, values: Any, _context: Any, many: bool) -> None:
-        if connection.dialect.name != "sqlite" or sql in judged or OWNER not in sql:
+        if connection.dialect.name != "sqlite" or sql in judged:
             return
         judged.add(sql)
         module, function = find_place()

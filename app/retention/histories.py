@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, select, tuple_
+from sqlalchemy import Connection, bindparam, delete, func, select
 
 from app.retention.walks import Stride
 from events.instants import read_instant, write_instant
@@ -30,6 +30,8 @@ _OLD = (
 _IDS: Any = bindparam("ids", expanding=True)
 _I, _L = table_of(ChangeItem), table_of(ChangeList)
 _ITEMS = select(_I.c.change_id, _I.c.task_id).where(_I.c.change_id.in_(_IDS)).limit(bindparam("limit"))
+# One by one: SQLite compares pairs with each row of the table.
+_DROP = delete(_I).where(_I.c.change_id == bindparam("change"), _I.c.task_id == bindparam("task"))
 # By the ids: the owner's index would lead through all that they ever changed.
 _PARTS = (delete(_L).where(WithoutIndex(_L.c.user_id) == bindparam("user"), _L.c.change_id.in_(_IDS)), *GONE)
 
@@ -45,9 +47,10 @@ def walk_histories(connection: Connection, after: Any, now: str, window: int) ->
         return Stride(0, person.id)
     # A change of very many tasks goes item by item; from the first one on it cannot be undone any more.
     connection.execute(SPENT, {"user": person.id, "ids": ids})
-    items = [tuple(item) for item in connection.execute(_ITEMS, {"ids": ids, "limit": window})]
+    found = connection.execute(_ITEMS, {"ids": ids, "limit": window})
+    items = [{"change": item.change_id, "task": item.task_id} for item in found]
     if items:
-        connection.execute(delete(_I).where(tuple_(_I.c.change_id, _I.c.task_id).in_(items)))
+        connection.execute(_DROP, items)
     if len(items) == window:
         return Stride(0, after or "")
     for parts in _PARTS:
