@@ -18,7 +18,12 @@ from tests.browser.spoken import Spoken
 
 DESKTOP = {"width": 1200, "height": 800}
 PHONE = {"width": 390, "height": 844}
+BLOCKED = "Service Worker registration blocked by Playwright"
 expect.set_options(timeout=8_000)
+
+
+def needs_whole_browser(request: pytest.FixtureRequest) -> bool:
+    return getattr(request.module, "WHOLE_BROWSER", False)
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +31,7 @@ def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
     """The engine alone; a whole browser for a module that says `WHOLE_BROWSER = True`."""
     # Per module, not per session: while its driver runs, no other event loop can run in this thread.
     try:
-        running = run_chromium(whole=getattr(request.module, "WHOLE_BROWSER", False))
+        running = run_chromium(whole=needs_whole_browser(request))
         opened = running.__enter__()
     except FileNotFoundError as why:
         do_without(str(why))
@@ -113,16 +118,22 @@ class Windows:
 
     browser: Browser
     served: Served
-    spoken: Spoken
+    spoken: Spoken | None
+    """None: the service itself converses."""
     watch: Watch
+    workers: bool
+    """Whether the page may have its service worker."""
     contexts: list[BrowserContext] = field(default_factory=list)
 
-    def open(self, path: str = "/", *, conversation: bool = True, **looks: Any) -> Page:
+    def open(self, path: str = "/", **looks: Any) -> Page:
         """Open one and wait until it is ready."""
-        looks = {"viewport": DESKTOP, "timezone_id": "Europe/Berlin", "reduced_motion": "reduce", **looks}
-        context = self.browser.new_context(**looks)
+        # Each of these two doubles what a window costs: the worker fetches all parts once more, and a scripted
+        # conversation has each request pass through the driver.
+        workers = "allow" if self.workers else "block"
+        usual = {"viewport": DESKTOP, "timezone_id": "Europe/Berlin", "reduced_motion": "reduce"}
+        context = self.browser.new_context(**{"service_workers": workers, **usual, **looks})
         self.contexts.append(context)
-        if conversation:
+        if self.spoken is not None:
             self.spoken.install(context)
         page = context.new_page()
         self.watch.follow(page)
@@ -137,9 +148,13 @@ def wait_ready(page: Page) -> None:
 
 
 @pytest.fixture
-def windows(browser: Browser, served: Served, spoken: Spoken, expected_complaints: list[str]) -> Iterator[Windows]:
-    watch = Watch(served.url, allowed=expected_complaints)
-    opened = Windows(browser, served, spoken, watch)
+def windows(
+    request: pytest.FixtureRequest, browser: Browser, served: Served, expected_complaints: list[str]
+) -> Iterator[Windows]:
+    """Windows on the page; the conversation is scripted for a test that asks for `spoken`."""
+    watch = Watch(served.url, allowed=[BLOCKED, *expected_complaints])
+    spoken = request.getfixturevalue("spoken") if "spoken" in request.fixturenames else None
+    opened = Windows(browser, served, spoken, watch, workers=needs_whole_browser(request))
     try:
         yield opened
     finally:

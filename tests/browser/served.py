@@ -156,6 +156,11 @@ class Served:
 
         return run_aside(call())
 
+    def soon(self, seconds: float) -> str:
+        """Return the instant in some seconds."""
+        now = datetime.fromisoformat(self.rest("GET", "/me")["instant"])
+        return (now + timedelta(seconds=seconds)).isoformat()
+
     def local_day(self, ahead: int = 0) -> str:
         """Return a date, counted from the person's today."""
         from zoneinfo import ZoneInfo

@@ -1,5 +1,6 @@
 """The conversation: streamed answers, folded calls, questions, earlier conversations and failures."""
 
+import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.conftest import Watch, Windows, wait_ready
@@ -7,6 +8,7 @@ from tests.browser.served import Served
 from tests.browser.spoken import Event, Spoken, say, write_events
 
 PROMISES = ("page-manners",)
+pytestmark = pytest.mark.usefixtures("spoken")
 
 BEGUN: Event = ("conversation", {"conversation_id": "c1", "turn_id": "t1", "model": "tasks-agent"})
 

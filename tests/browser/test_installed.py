@@ -15,7 +15,6 @@ from playwright.sync_api import BrowserContext, CDPSession, Page, Route, Worker,
 from tests.browser.conftest import Watch, Windows, wait_ready
 from tests.browser.served import Served
 from tests.browser.sheet import add, foot, row
-from tests.browser.test_live import soon
 from tests.contracts.test_client_config import read_link
 from tests.integration.channels.receivers import Browser
 
@@ -226,7 +225,7 @@ def test_a_push_rings_with_the_page_closed_and_its_button_completes_the_task(pag
         subscription = service.browser.subscription(f"http://127.0.0.1:{service.port}/send/abc")
         served.rest("POST", "/channels", {"kind": "webpush", "subscription": subscription})
         device = close_page(page, served.url)
-        task = served.add("Call mum", reminders=[soon(served, 2)])
+        task = served.add("Call mum", reminders=[served.soon(2)])
         device.deliver(service.take())
         [shown] = device.shown(1)
         assert shown["title"] == "Call mum"

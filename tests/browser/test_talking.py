@@ -14,7 +14,7 @@ PROMISES = ("first-minute",)
 @pytest.fixture
 def talk(windows: Windows) -> Page:
     """One window whose conversation is the real one."""
-    return windows.open(conversation=False)
+    return windows.open()
 
 
 def tell(page: Page, message: str, answer: str | re.Pattern[str]) -> None:
