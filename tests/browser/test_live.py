@@ -1,9 +1,10 @@
 """Changes from elsewhere appear on the page by themselves, and a lost connection heals."""
 
+import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import Watch, Windows, wait_ready
 from tests.browser.served import Served
@@ -42,6 +43,20 @@ def test_what_cannot_be_taken_back_is_told_in_a_sentence(page: Page, served: Ser
     page.keyboard.press("z")
     expect(foot(page)).to_contain_text("That cannot be taken back: Codex has changed its title since.")
     assert served.find("Dr. Wu at 9")
+
+
+def test_what_was_added_stays_when_an_older_list_arrives(page: Page, served: Served) -> None:
+    held: list[Route] = []
+    whole = re.compile(r"/api/tasks\?limit=50$")
+    page.route(whole, lambda route: route.continue_() if held else held.append(route))
+    with page.expect_request(whole):
+        served.add("Call mum")
+    older = served.rest("GET", "/tasks?limit=50")
+    add(page, "Buy milk")
+    menu = open_menu(page, "Buy milk")
+    held[0].fulfill(json=older)
+    expect(row(page, "Call mum")).to_be_visible()
+    expect(menu).to_be_visible()
 
 
 def test_what_is_being_edited_stays_when_something_else_changes(page: Page, served: Served) -> None:

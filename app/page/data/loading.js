@@ -84,7 +84,6 @@ export async function loadNews() {
 }
 
 async function refresh(taskId) {
-  filling?.touched.add(taskId);
   try {
     state.replace(await call("GET", `/api/tasks/${taskId}`));
   } catch (problem) {
@@ -101,7 +100,7 @@ async function loadOnce() {
       state.me = answer;
       state.setClock(answer.instant);
     });
-    const filled = { touched: new Set() };
+    const filled = { touched: state.heed() };
     filling = filled;
     const tasks = loadTasks(filled);
     // What is folded comes after what is seen first.
@@ -125,6 +124,7 @@ async function loadOnce() {
       performance.mark("page-ready");
     }
     await all;
+    state.reheed();
     // The rest of a long list comes while its first rows are looked at.
     seeFrame().then(() => fill(filled));
     if (!filled.cursor) keepList(state.remember());
@@ -184,6 +184,7 @@ async function loadTasks(filled) {
   // What was there before stays in sight until all is read again.
   const old = cursor ? state.tasks.filter((task) => !filled.found.has(task.id)) : [];
   state.tasks = [...tasks, ...old];
+  state.reheed();
   state.unseen = cursor ? Math.max(1, filled.total - state.tasks.length) : 0;
 }
 

@@ -44,6 +44,8 @@ class State extends EventTarget {
   opened = null;
   #wishes = new Map();
   #made = new Set();
+  /** What was taken and forgotten since the last load began: tasks by their id, null for one that is gone. */
+  #heeded = new Map();
   #newest = null;
   #ahead = 0;
   /** The ticked task on whose row the pointer rests, and the timer that lets the ticked ones go. */
@@ -140,8 +142,23 @@ class State extends EventTarget {
     };
   }
 
+  /** Begin to remember what is taken and forgotten while all is loaded; returns it by the tasks' ids. */
+  heed() {
+    this.#heeded = new Map();
+    return this.#heeded;
+  }
+
+  /** Take and forget again what a load has brought as it was before. */
+  reheed() {
+    for (const [taskId, task] of this.#heeded) {
+      if (!task) this.forget(taskId);
+      else if (!(this.find(taskId)?.version >= task.version)) this.replace(task);
+    }
+  }
+
   /** Take a task as the service has it now. */
   replace(task) {
+    this.#heeded.set(task.id, task);
     const swap = (list) => {
       const at = list?.findIndex((each) => each.id === task.id) ?? -1;
       if (at < 0) return list;
@@ -167,6 +184,7 @@ class State extends EventTarget {
 
   /** Forget a task that is no more with its subtasks, of a series its open tasks too. */
   forget(taskId) {
+    this.#heeded.set(taskId, null);
     const ids = this.tasks.filter((task) => task.recurring_id === taskId).map((task) => task.id);
     this.tasks = without(this.tasks, taskId, ...ids).filter((task) => task.id !== taskId && task.recurring_id !== taskId);
     this.done = this.done.filter((task) => task.id !== taskId);
