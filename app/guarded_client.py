@@ -5,6 +5,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit, urlunsplit
@@ -125,9 +126,10 @@ class GuardedClient:
         self._trusting = None
 
     async def _prepare(self) -> None:
-        """Load what guarded calls need, in a thread, since that takes a while."""
-        if self.is_guarded and self.transport is None and self._context is None:
-            self._context = await asyncio.to_thread(_load_context) if self.verify is True else self.verify
+        """Load what calls need, in a thread, since that takes a while."""
+        if self.transport is None and self._context is None:
+            load = _load_own if self.is_guarded else _load_trusting
+            self._context = await asyncio.to_thread(load) if self.verify is True else self.verify
 
     async def _find_kept(self, name: str) -> _Kept:
         """Return the connections to a name; a pool of its own, since a pool knows only the number."""
@@ -147,7 +149,8 @@ class GuardedClient:
         if self.is_guarded and self.transport is not None:
             return await self.transport.handle_async_request(request)
         if self._trusting is None:
-            self._trusting = httpx2.AsyncClient(transport=self.transport, timeout=self.seconds, verify=self.verify)
+            verify = self.verify if self._context is None else self._context
+            self._trusting = httpx2.AsyncClient(transport=self.transport, timeout=self.seconds, verify=verify)
         return await self._trusting.send(request, stream=True, follow_redirects=False)
 
     async def _exchange(self, call: "_Call", answer: list[Answer]) -> None:
@@ -228,11 +231,19 @@ class _Call:
         return f"{parts.scheme}://{self.host}:{parts.port}"
 
 
-def _load_context() -> ssl.SSLContext:
+# Once for all clients of the process: it takes some 25 ms.
+@cache
+def _load_own() -> ssl.SSLContext:
     """Return the machine's certificates, and load the library that calls."""
     import aiohttp  # noqa: F401  # here, so that no event loop waits for it
 
     return httpx2.create_ssl_context(trust_env=False)
+
+
+@cache
+def _load_trusting() -> ssl.SSLContext:
+    """Return the machine's certificates, or those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name."""
+    return httpx2.create_ssl_context()
 
 
 def _open_session(context: ssl.SSLContext | bool) -> "ClientSession":
