@@ -105,6 +105,7 @@ def main(arguments):
             os.execv(python, command)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the child too, which ends in its own time
         return subprocess.call(command)
+    os.environ.setdefault("MYPY_CACHE_DIR", str(find_cache() / "mypy"))  # a clean clone has the same modules
     failed, rest = [], [word for word in arguments[1:] if word != "--long"]
     for name in CHECKS:
         print(f"== {name}", flush=True)
