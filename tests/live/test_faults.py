@@ -20,11 +20,11 @@ GROUPS = {
     "product": ["all apps killed", "leader hangs beyond its lease"],
     "database": ["PostgreSQL restarted, immediate", "PostgreSQL hangs", "connections cut"],
     "disk": ["database's disk full"],
-    "clock": ["clock an hour ahead"],
 }
 # Minutes: Kafka starts again for each, the outbox redelivers the records that the group has
 # skipped, or a channel waits for its next attempt.
 LONG_GROUPS = {
+    "clock": ["clock an hour ahead"],
     "clock back": ["clock an hour behind"],
     "broker away": ["Kafka stopped", "Kafka hangs", "daprd started before Kafka"],
     "product in part": ["app killed", "rolling restart"],

@@ -124,6 +124,7 @@ def test_topics_have_their_partitions_and_their_dead_letters(chain: LiveChain) -
             assert found[topic] == found[name_dead_letters(topic)] == chain.plan.partitions
 
 
+@pytest.mark.long("17 s; a row of the long faults, too")
 def test_a_daprd_that_starts_before_kafka_comes_up_with_it(chain: LiveChain) -> None:
     assert chain.kafka is not None
     chain.kafka.kill()
