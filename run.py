@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 ROOT, WINDOWS = Path(__file__).resolve().parent, sys.platform == "win32"
-TESTS = "pytest -n 2 --no-loadscope-reorder"  # the chain's tests wait where the rest compute
+TESTS = "pytest -n 3 --no-loadscope-reorder"  # on two cores: a third of a worker's time is waiting
 CHECKS = ("ruff check", "ruff format --check", "mypy", "lint-imports", TESTS)  # the tests' closing line comes last
 LINT_IMPORTS = "import sys, importlinter.cli as cli; sys.exit(cli.lint_imports_command())"  # it has no `-m` form
 
@@ -97,15 +97,14 @@ def main(arguments):
     python = find_python(ROOT / ("requirements-dev.lock" if first == "test" else "requirements.lock"))
     # PYTHONPATH, unlike a .pth file, lets checkouts share an environment; -P keeps out an `app` folder that lies there.
     own = {"PYTHONPATH": str(ROOT), "PYTHONTZPATH": "", "PYTHONDONTWRITEBYTECODE": ""}  # the locked tzdata; bytecode
+    own["MYPY_CACHE_DIR"] = str(find_cache() / "mypy")  # a clean clone has the same modules
     os.environ.update({**own, "TODO_TEST_LONG": "1"} if "--long" in arguments else own)
     if first != "test":
-        words = ["app.release", *arguments[1:]] if first == "release" else ["evolution_todo", first, *arguments[1:]]
-        command = [python, "-P", "-m", *words]
-        if not WINDOWS:
-            os.execv(python, command)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the child too, which ends in its own time
-        return subprocess.call(command)
-    os.environ.setdefault("MYPY_CACHE_DIR", str(find_cache() / "mypy"))  # a clean clone has the same modules
+        words = ["app.release"] if first == "release" else ["evolution_todo", first]
+        command = [python, "-P", "-m", *words, *arguments[1:]]
+        if WINDOWS:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the child too, which ends in its own time
+        return subprocess.call(command) if WINDOWS else os.execv(python, command)
     failed, rest = [], [word for word in arguments[1:] if word != "--long"]
     for name in CHECKS:
         print(f"== {name}", flush=True)

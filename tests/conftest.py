@@ -39,7 +39,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def read_certificates_once() -> None:
-    """Let all HTTP clients of the tests share what they verify with: each would read it anew, for 25 ms."""
+    """Let all HTTP clients of the tests share what they verify with: each would read it for itself, in 25 ms."""
     transports: Any = default
     transports.create_ssl_context = cache(transports.create_ssl_context)
 

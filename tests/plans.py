@@ -13,6 +13,7 @@ FREE: dict[str, dict[str, str]] = {
     "app/access/credentials.py": {"revoke_credential": "a person's tokens and sessions are few"},
     "app/access/people.py": {"*": "a person is removed once"},
     "app/access/removal.py": {"*": "a person is removed once"},
+    "app/oauth/clients.py": {"forget_idle": "all programs are looked at, for those that nobody has used"},
     "events/outbox.py": {"*": "a task is erased for good once, and the outbox is not large"},
     "todo/activity/statistics.py": {"_count_days": "the days of a token for lists are counted over the person's tasks"},
     "todo/channels/where.py": {"_has_heard": "looks at the newest fifty changes from one place"},
