@@ -1,10 +1,10 @@
 """The indexes that can lead a search, and the orders of its pages."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, literal, literal_column, tuple_
+from sqlalchemy import ColumnElement, Select, func, literal_column
 
 from events.sql import WithoutIndex, table_of
 from todo.record.models import NO_DEADLINE, TaskTag
@@ -14,7 +14,7 @@ TAG = table_of(TaskTag)
 Condition = ColumnElement[bool]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Lead:
     """The index that leads a search: the columns through which owner, status and due are read.
 
@@ -27,6 +27,10 @@ class Lead:
     deadline: ColumnElement[Any]
     id: ColumnElement[Any]
     join: tuple[Condition, ...] = ()
+
+    def alone(self) -> "Lead":
+        """Return the same lead without the task's row."""
+        return replace(self, join=())
 
 
 def _lead(columns: Sequence[ColumnElement[Any]], *join: Condition) -> Lead:
@@ -50,11 +54,6 @@ class Order:
     columns: tuple[ColumnElement[Any], ...]
     descending: bool = False
     parts: tuple[tuple[Condition, ...], ...] = ((),)
-
-    def after(self, keys: Sequence[Any]) -> Condition:
-        """Return the condition that a row comes after the one with these keys."""
-        row, seen = tuple_(*self.columns), tuple_(*(literal(key) for key in keys))
-        return row < seen if self.descending else row > seen
 
     def apply(self, statement: Select[Any]) -> Select[Any]:
         """Return the statement in this order."""

@@ -1,38 +1,35 @@
 """The use case that finds tasks: filters, order, stable pages, and search by words."""
 
-from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal, NotRequired, cast
 
 from pydantic_core import to_json
-from sqlalchemy import and_, bindparam, func, literal, or_, select, text
+from sqlalchemy import bindparam, select, text
 from typing_extensions import TypedDict  # typing has one that pydantic reads from Python 3.12 on
 
 from events.instants import write_instant
-from events.sql import is_sqlite
+from events.sql import HotQuery, is_sqlite
 from todo.channels.where import describe_where
 from todo.errors import InvalidArguments
 from todo.record.lists import find_list, list_archived, load_lists
-from todo.record.models import NO_DEADLINE
-from todo.record.queries import REMINDER, TASK, SimilarTask, load_task, name_similar
+from todo.record.queries import TASK, SimilarTask, load_task, name_similar
 from todo.record.shapes import NowShape, TaskRow
 from todo.record.views import PRIORITIES
 from todo.record.work import Work
 from todo.requests import paging
 from todo.requests.operation import READS, Operation
 from todo.requests.schemas import FindTasks, TaskFilter
+from todo.tasks.conditions import COUNTED, Search, number_names
 from todo.tasks.found import FoundTask, view_rows
 from todo.tasks.lists import count_open
 from todo.tasks.near_titles import find_near_titles
-from todo.tasks.orders import BY_DUE, BY_NUMBER, BY_SORT, BY_TAG, TAG, Condition, Lead, choose_order
+from todo.tasks.orders import BY_DUE, BY_NUMBER, BY_SORT, BY_TAG, Condition, Lead, Order, choose_order
 from todo.tasks.search_index import UNINDEXED
 from todo.tasks.upcoming import UpcomingDate, find_upcoming
 from todo.text import when
 from todo.text.list_names import INBOX, fold_name
 from todo.text.search_words import fold_tag, fold_words
 
-COUNTED = 1_000
-"""`total` is exact up to here; beyond, it is a minimum."""
 MOST_BYTES = 45_000
 """JSON of a page's rows; an answer is sent as text and as structure, together below 25,000 tokens."""
 FEW_HITS = 2_000
@@ -67,27 +64,15 @@ class FindAnswer(NowShape):
     lists: NotRequired[list[ListCount]]
 
 
-_OTHER = TAG.alias("other_tag")
 _HITS = text("SELECT rowid FROM task_search WHERE task_search MATCH :match LIMIT :limit")
-# PostgreSQL keeps this index itself, and knows by its statistics which way to go. The expression is the migration's.
-_VECTOR = (
-    "array_to_tsvector(array_remove(string_to_array("
-    "regexp_replace(task.words, '([^ ]{250})[^ ]+', '\\1', 'g'), ' '), '')) @@ CAST(:match AS tsquery)"
-)
 _LONGEST = 250
-
-
-@dataclass(frozen=True, slots=True)
-class _Search:
-    """The conditions of a search: `narrow` reads the lead's columns alone, `wide` the task's row."""
-
-    lead: Lead
-    narrow: list[Condition]
-    wide: list[Condition]
-
-    def conditions(self) -> list[Condition]:
-        """Return all conditions on a task's row."""
-        return [*self.narrow, *self.lead.join, *self.wide]
+_EXACT = HotQuery(
+    select(TASK.c.number)
+    .where(TASK.c.user_id == bindparam("user"), TASK.c.deleted_at.is_(None), TASK.c.title_key == bindparam("exact"))
+    .limit(1)
+)
+Conditions = dict[str, Any]
+"""Conditions of a search: the values by their names."""
 
 
 def find_tasks(work: Work, request: FindTasks, besides: TaskFilter | None = None) -> FindAnswer:
@@ -102,12 +87,12 @@ def find_tasks(work: Work, request: FindTasks, besides: TaskFilter | None = None
     lead = _choose_lead(request, hits_few=hits_few)
     search = _search(work, request, lead, reach)
     if besides is not None:
-        search.wide.append(_leave_out(work, besides, request.kind))
+        search.besides.append(_leave_out(work, besides, request.kind))
     found = _read_rows(work, request, search, words)
     tasks, next_cursor = _fit_page(work, request, found)
     # A first page that holds all of them has counted them.
     is_whole = request.cursor is None and len(found) <= request.limit
-    total = len(found) if is_whole else _count(work, search)
+    total = len(found) if is_whole else search.count(work)
     view: FindAnswer = {"tasks": tasks, "total": min(total, COUNTED)}
     if request.due_until and (upcoming := _find_upcoming(work, request, lead, reach)):
         view["upcoming"] = upcoming
@@ -161,44 +146,37 @@ def _leave_out(work: Work, besides: TaskFilter, kind: Literal["task", "recurring
     given = besides.model_dump(exclude_none=True)
     inner = FindTasks.model_validate({"status": "all", "kind": kind, **given})
     reach = _reach(work, words)[0] if words else None
-    hit = _search(work, inner, BY_TAG if inner.tags else BY_DUE, reach).conditions()
+    hit = _search(work, inner, BY_TAG if inner.tags else BY_DUE, reach).fill()
     return TASK.c.id.not_in(select(TASK.c.id).where(*hit).correlate(None))
 
 
-def _search(work: Work, request: FindTasks, lead: Lead, reach: Condition | None) -> _Search:
-    narrow: list[Condition] = [lead.user == work.who.user_id, lead.kind == (request.kind or "task")]
-    narrow += _status_filter(work, request, lead)
-    narrow += _due_filters(work, request, lead)
-    wide: list[Condition] = [] if reach is None else [reach]
+def _search(work: Work, request: FindTasks, lead: Lead, reach: Conditions | None) -> Search:
+    narrow: Conditions = {"user": work.who.user_id, "kind": request.kind or "task"}
+    narrow |= _status_filter(work, request) | _due_filters(work, request)
     completed = _completed_filters(work, request)
     if completed and (request.status or "completed") in ("open", "overdue"):
-        narrow.append(literal(False))
-    wide += completed
+        narrow["nothing"] = None
+    wide: Conditions = {**(reach or {}), **completed}
     if request.priority is not None:
-        wide.append(TASK.c.priority == PRIORITIES.index(request.priority))
+        wide["priority"] = PRIORITIES.index(request.priority)
     if request.has_reminder is not None:
-        own = REMINDER.c.user_id == work.who.user_id
-        waiting = select(REMINDER.c.task_id).where(own, REMINDER.c.status == "scheduled")
-        wide.append(TASK.c.id.in_(waiting) if request.has_reminder else TASK.c.id.not_in(waiting))
-    wide += _list_filter(work, request)
+        wide["reminded" if request.has_reminder else "unreminded"] = work.who.user_id
+    wide |= _list_filter(work, request)
     if request.parent_id is not None:
-        wide.append(TASK.c.parent_id == load_task(work, request.parent_id)["id"])
+        wide["parent"] = load_task(work, request.parent_id)["id"]
     if request.available is not None:
-        waits = TASK.c.starts_at > work.at
-        wide.append(or_(TASK.c.starts_at.is_(None), ~waits) if request.available else waits)
+        wide["available" if request.available else "waiting"] = work.at
     tags = [fold_tag(tag) for tag in request.tags or []]
-    narrow.append(TAG.c.folded == tags[0] if tags else TASK.c.deleted_at.is_(None))
-    for tag in tags[1:]:
-        wide.append(select(_OTHER.c.task_id).where(_OTHER.c.task_id == TASK.c.id, _OTHER.c.folded == tag).exists())
-    return _Search(lead, narrow, wide)
+    narrow |= {"tag": tags[0]} if tags else {"living": None}
+    return Search(lead, narrow, wide | number_names("other_tag", tags[1:]))
 
 
-def _status_filter(work: Work, request: FindTasks, lead: Lead) -> list[Condition]:
+def _status_filter(work: Work, request: FindTasks) -> Conditions:
     completed_window = request.completed_from or request.completed_until
     status = request.status or ("completed" if completed_window else "open")
     if status == "overdue":
-        return [lead.status == "open", lead.deadline < work.at]
-    return [] if status == "all" else [lead.status == status]
+        return {"status": "open", "due_before": work.at}
+    return {} if status == "all" else {"status": status}
 
 
 _UNKNOWN = ""
@@ -212,15 +190,15 @@ def _choose_list(work: Work, name: str) -> str | None:
     return _UNKNOWN if row is None else row["id"]
 
 
-def _list_filter(work: Work, request: FindTasks) -> list[Condition]:
+def _list_filter(work: Work, request: FindTasks) -> Conditions:
     """Return the condition on the list; tasks of archived lists are shown only where their list is named."""
     if request.parent_id is not None:
-        return []
+        return {}
     if request.list is not None:
         chosen = _choose_list(work, request.list)
-        return [TASK.c.list_id.is_(None) if chosen is None else TASK.c.list_id == chosen]
+        return {"inbox": None} if chosen is None else {"list": chosen}
     archived = list_archived(work)
-    return [or_(TASK.c.list_id.is_(None), TASK.c.list_id.not_in(archived))] if archived else []
+    return {"unarchived": archived} if archived else {}
 
 
 def _list_lists(work: Work) -> list[ListCount]:
@@ -229,23 +207,23 @@ def _list_lists(work: Work) -> list[ListCount]:
     return [{"name": row["name"], "open": counts.get(row["id"], 0)} for row in shown]
 
 
-def _due_filters(work: Work, request: FindTasks, lead: Lead) -> list[Condition]:
-    conditions: list[Condition] = []
+def _due_filters(work: Work, request: FindTasks) -> Conditions:
+    conditions: Conditions = {}
     if request.due_from:
-        conditions.append(lead.deadline >= _edge(work, request.due_from, last=False))
+        conditions["due_from"] = _edge(work, request.due_from, last=False)
     if request.due_until:
-        conditions.append(lead.deadline <= _edge(work, request.due_until, last=True))
+        conditions["due_until"] = _edge(work, request.due_until, last=True)
     elif request.due_from:
-        conditions.append(lead.deadline < NO_DEADLINE)
+        conditions["dated"] = None
     return conditions
 
 
-def _completed_filters(work: Work, request: FindTasks) -> list[Condition]:
-    conditions: list[Condition] = []
+def _completed_filters(work: Work, request: FindTasks) -> Conditions:
+    conditions: Conditions = {}
     if request.completed_from:
-        conditions.append(TASK.c.completed_at >= _edge(work, request.completed_from, last=False))
+        conditions["completed_from"] = _edge(work, request.completed_from, last=False)
     if request.completed_until:
-        conditions.append(TASK.c.completed_at <= _edge(work, request.completed_until, last=True))
+        conditions["completed_until"] = _edge(work, request.completed_until, last=True)
     return conditions
 
 
@@ -257,52 +235,46 @@ def _edge(work: Work, given: str, *, last: bool) -> str:
     return write_instant(when.day_bounds(date.fromisoformat(reading.due), work.zone)[0])
 
 
-def _reach(work: Work, words: list[str]) -> tuple[Condition, bool]:
-    """Return the condition that a row holds all words, each at a word's beginning, in its newest text.
+def _reach(work: Work, words: list[str]) -> tuple[Conditions, bool]:
+    """Return the conditions that a row holds all words, each at a word's beginning, in its newest text.
 
     The second value tells whether the hits are so few that they lead the search.
     """
+    holds = number_names("word", [f" {word}" for word in words])
     if not is_sqlite(work.connection):
-        match = " & ".join(f"'{word[:_LONGEST]}':*" for word in words)
-        holds = and_(*(func.instr(TASK.c.words, f" {word}") > 0 for word in words))
-        return and_(text(_VECTOR).bindparams(bindparam("match", match, unique=True)), holds), False
+        return {"match": " & ".join(f"'{word[:_LONGEST]}':*" for word in words), **holds}, False
     match = " AND ".join(f'"{word}"*' for word in words)
-    holds = and_(*(func.instr(TASK.c.words, f" {word}") > 0 for word in words))
     hits = [row[0] for row in work.connection.execute(_HITS, {"match": match, "limit": FEW_HITS + 1})]
     if len(hits) > FEW_HITS:
         return holds, False
     hits += [row[0] for row in work.connection.execute(UNINDEXED)]
-    return and_(TASK.c.number.in_(hits), holds), True
+    return {"hits": to_json(hits).decode(), **holds}, True
 
 
-def _exact_phases(work: Work, words: list[str]) -> list[tuple[Condition, ...]]:
+def _exact_phases(work: Work, words: list[str]) -> list[Conditions]:
     """Return the conditions of the two phases of a search by words; the first may be known to be empty."""
-    exact = TASK.c.title_key == " ".join(words)
+    exact = " ".join(words)
     # Looked up first: without a row, the phase would walk through all tasks to find none.
-    owned = and_(TASK.c.user_id == work.who.user_id, TASK.c.deleted_at.is_(None))
-    some = work.connection.execute(select(TASK.c.number).where(owned, exact).limit(1)).first()
-    return [(exact,) if some else (literal(False),), (~exact,)]
+    some = _EXACT.first(work.connection, {"user": work.who.user_id, "exact": exact})
+    return [{"exact": exact} if some else {"nothing": None}, {"inexact": exact}]
 
 
 _Found = tuple[int, dict[str, Any], list[Any]]
 """A row that was found: its phase, its columns, and its sort keys."""
 
 
-def _read_rows(work: Work, request: FindTasks, search: _Search, words: list[str]) -> list[_Found]:
+def _read_rows(work: Work, request: FindTasks, search: Search, words: list[str]) -> list[_Found]:
     """Return up to one row more than the limit; with words, tasks with exactly that title come first."""
-    order, base = choose_order(request.sort, search.lead), search.conditions()
-    titles = _exact_phases(work, words) if words else [()]
-    phases = [(*title, *part) for title in titles for part in order.parts]
-    phase, keys = _read_cursor(request, len(phases), len(order.columns))
+    order = choose_order(request.sort, search.lead)
+    titles: list[Conditions] = _exact_phases(work, words) if words else [{}]
+    phases = [(title, part) for title in titles for part in range(len(order.parts))]
+    phase, keys = _read_cursor(request, len(phases), order)
     found: list[_Found] = []
     while phase < len(phases) and len(found) <= request.limit:
-        labelled = [column.label(f"key_{index}") for index, column in enumerate(order.columns)]
-        statement = select(TASK, *labelled).where(*base, *phases[phase])
-        if keys is not None:
-            statement = statement.where(order.after(keys))
-        for row in work.connection.execute(order.apply(statement).limit(request.limit + 1 - len(found))):
+        title, part = phases[phase]
+        for row in search.read_page(work, request.sort, part, title, keys, request.limit + 1 - len(found)):
             values = row._asdict()
-            found.append((phase, values, [values.pop(f"key_{index}") for index in range(len(labelled))]))
+            found.append((phase, values, [values.pop(f"key_{index}") for index in range(len(order.columns))]))
         phase, keys = phase + 1, None
     return found
 
@@ -320,7 +292,7 @@ def _fit_page(work: Work, request: FindTasks, found: list[_Found]) -> tuple[list
     return views[:fits], cursor
 
 
-def _read_cursor(request: FindTasks, phases: int, width: int) -> tuple[int, list[Any] | None]:
+def _read_cursor(request: FindTasks, phases: int, order: Order) -> tuple[int, list[Any] | None]:
     if request.cursor is None:
         return 0, None
     try:
@@ -329,8 +301,9 @@ def _read_cursor(request: FindTasks, phases: int, width: int) -> tuple[int, list
             sort == request.sort
             and isinstance(phase, int)
             and 0 <= phase < phases
-            and len(keys) == width
+            and len(keys) == len(order.columns)
             and all(paging.is_key(key) for key in keys)
+            and all(isinstance(key, column.type.python_type) for key, column in zip(keys, order.columns, strict=True))
         )
     except (ValueError, TypeError):
         fits = False
@@ -341,25 +314,17 @@ def _read_cursor(request: FindTasks, phases: int, width: int) -> tuple[int, list
     return phase, keys
 
 
-def _count(work: Work, search: _Search) -> int:
-    conditions = search.conditions() if search.wide else search.narrow
-    bounded = select(literal(1)).where(*conditions).limit(COUNTED + 1).subquery()
-    return int(work.connection.execute(select(func.count()).select_from(bounded)).scalar_one())
-
-
 def _hidden(
-    work: Work, kind: Literal["task", "recurring"] | None, named: str | None, reach: Condition | None, few: bool
+    work: Work, kind: Literal["task", "recurring"] | None, named: str | None, reach: Conditions | None, few: bool
 ) -> tuple[int, list[SimilarTask]] | None:
     """Return how many completed tasks hold the words, and up to three of them; None if none does."""
     lead = BY_NUMBER if few else BY_DUE
     search = _search(work, FindTasks(status="completed", kind=kind, list=named), lead, reach)
-    count = _count(work, search)
+    count = search.count(work)
     if not count:
         return None
     columns = (TASK.c.id, TASK.c.title, TASK.c.title_key, TASK.c.due, TASK.c.completed_at, TASK.c.created_at)
-    rows = work.connection.execute(
-        select(*columns).where(*search.conditions()).order_by(lead.deadline, lead.id).limit(3)
-    )
+    rows = work.connection.execute(select(*columns).where(*search.fill()).order_by(lead.deadline, lead.id).limit(3))
     return min(count, COUNTED), name_similar(work, rows.all())
 
 
@@ -373,13 +338,13 @@ def _say_left_out(upcoming: int, completed: int) -> str:
     return " and ".join(parts)
 
 
-def _find_upcoming(work: Work, request: FindTasks, lead: Lead, reach: Condition | None) -> list[UpcomingDate]:
+def _find_upcoming(work: Work, request: FindTasks, lead: Lead, reach: Conditions | None) -> list[UpcomingDate]:
     """Return what is still to come of the series that the same words, tags and priority name."""
     others = request.kind == "recurring" or request.cursor or request.completed_from or request.completed_until
     if others or request.status not in (None, "open", "all") or request.due_until is None:
         return []
     series = FindTasks(kind="recurring", tags=request.tags, priority=request.priority, list=request.list)
-    filters = _search(work, series, lead, reach).conditions()
+    filters = _search(work, series, lead, reach).fill()
     since = None if request.due_from is None else _edge(work, request.due_from, last=False)
     until = _edge(work, request.due_until, last=True)
     return find_upcoming(work, filters, since, until, reminded=request.has_reminder)

@@ -24,7 +24,7 @@ from todo.errors import StorageUnavailable
 from todo.record.scopes import EVERYTHING
 from todo.record.work import Who
 from todo.requests.schemas import CreateTask
-from todo.tasks.search import _VECTOR
+from todo.tasks.conditions import _VECTOR
 from todo.tasks.tasks import create_task
 
 PROMISES = ("two-databases",)
