@@ -167,6 +167,13 @@ CASES = (
         "cursor does not belong",
         cursor="WyJkdWUiLDAsWyJ4Iiw5OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTldXQ",
     ),
+    find("a cursor with a number for a day", "cursor does not belong", cursor="WyJkdWUiLDAsWzUsIngiXV0"),
+    find(
+        "a cursor with a word for a number",
+        "cursor does not belong",
+        cursor="WyJwcmlvcml0eSIsMCxbImhpZ2giLCJ4Il1d",
+        sort="priority",
+    ),
     find("a cursor of another sort", "cursor does not belong", cursor="{cursor}", sort="created"),
     find("an endless cursor", "at most 1000", cursor=LONG * 1001),
     find("a search for nothing", "no letter or digit", text="?!"),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, literal_column
+from sqlalchemy import ColumnElement, Integer, Select, func, literal_column
 
 from events.sql import WithoutIndex, table_of
 from todo.record.models import NO_DEADLINE, TaskTag
@@ -54,6 +54,11 @@ class Order:
     columns: tuple[ColumnElement[Any], ...]
     descending: bool = False
     parts: tuple[tuple[Condition, ...], ...] = ((),)
+
+    def has_keys(self, keys: Sequence[Any]) -> bool:
+        """Return whether keys, which may be of any type, can be those of a row: numbers for numbers, text for text."""
+        types = [int if isinstance(column.type, Integer) else str for column in self.columns]
+        return len(keys) == len(types) and all(map(isinstance, keys, types))
 
     def apply(self, statement: Select[Any]) -> Select[Any]:
         """Return the statement in this order."""

@@ -301,9 +301,8 @@ def _read_cursor(request: FindTasks, phases: int, order: Order) -> tuple[int, li
             sort == request.sort
             and isinstance(phase, int)
             and 0 <= phase < phases
-            and len(keys) == len(order.columns)
+            and order.has_keys(keys)
             and all(paging.is_key(key) for key in keys)
-            and all(isinstance(key, column.type.python_type) for key, column in zip(keys, order.columns, strict=True))
         )
     except (ValueError, TypeError):
         fits = False

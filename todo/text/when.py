@@ -263,6 +263,7 @@ def say_instant(instant: str, zone: ZoneInfo) -> str:
     return say_due(f"{instant[:19]}Z", zone)
 
 
+@lru_cache(4096)
 def local_form(due: str, zone: ZoneInfo) -> str:
     """Return the local form of a due, `2026-11-27T17:00`, with an offset if that local time occurs twice.
 
