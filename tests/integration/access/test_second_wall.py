@@ -15,6 +15,7 @@ from app.migrations.schema import TABLES
 from app.service import migrate_database
 from app.storage.postgres import PostgresDatabase
 from app.storage.wall import PEOPLE, SERVICE, UNSEEN
+from events import sql as hot
 from events.positions import Position, advance
 from events.sql import table_of
 from tests.integration.access import test_walls as attacks
@@ -42,14 +43,22 @@ FIRST_WALL = re.compile(rf"\b\w+\.{OWNER} = (?:\$\d+::VARCHAR|\w+\.{OWNER})")
 
 
 @pytest.fixture
-def no_first_wall() -> Iterator[list[str]]:
+def no_first_wall(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """Let every condition on an owner hold for everybody; yields what was opened."""
     opened: list[str] = []
 
-    def strip(_c: Connection, _cursor: Any, sql: str, given: Any, _context: Any, _many: bool) -> tuple[str, Any]:
+    def open_all(sql: str) -> str:
         opened.extend(FIRST_WALL.findall(sql))
-        return FIRST_WALL.sub(r"(\g<0> OR 1 = 1)", sql), given
+        return FIRST_WALL.sub(r"(\g<0> OR 1 = 1)", sql)
 
+    def strip(_c: Connection, _cursor: Any, sql: str, given: Any, _context: Any, _many: bool) -> tuple[str, Any]:
+        return open_all(sql), given
+
+    def strip_hot(way: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda connection, sql, *given: way(connection, open_all(sql), *given)
+
+    for name in ("execute_raw", "execute_many", "fetch_raw"):  # what goes straight to the driver
+        monkeypatch.setattr(hot, name, strip_hot(getattr(hot, name)))
     event.listen(Engine, "before_cursor_execute", strip, retval=True)
     yield opened
     event.remove(Engine, "before_cursor_execute", strip)

@@ -2,13 +2,17 @@
 
 import sys
 from functools import partial
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection
 
+from app.identity import LOCAL_PERSON
 from events.embedded import redeliver
-from events.sql import MOST_KEYS, HotQuery
+from events.sql import MOST_KEYS, NOTHING, HotQuery
 from tests.world import World
+from todo.requests.schemas import FindTasks
+from todo.tasks.search import FindAnswer, find_tasks
 
 pytestmark = [pytest.mark.anyio, pytest.mark.on_both_databases]
 
@@ -57,7 +61,7 @@ async def test_each_query_returns_the_same_rows_both_ways(world: World) -> None:
     series_id, parent = series.json()["task"]["recurring_id"], listed.json()["task"]
     keys = [task, series_id, parent["id"], parent["list"]["id"]]
     given = {"user": person, "limit": 10, "now": LATE, "latest": LATE, "id": person, "keys": keys, "tasks": keys}
-    given["channel"] = channel_id
+    given |= {"channel": channel_id, "exact": "sweep"}
     ways = [(task, person), (series_id, parent["list"]["id"]), (task, "garden"), (task, channel_id)]
 
     def compare(connection: Connection) -> set[str]:
@@ -92,3 +96,48 @@ async def test_a_query_by_keys_takes_any_number_of_them(world: World) -> None:
         ([f"{number}" for number in range(MOST_KEYS)] + [made[1]["id"]], [made[1]["id"]]),
     ):
         assert await world.service.database.read(partial(find, keys)) == found
+
+
+SEARCHES: tuple[dict[str, Any], ...] = (
+    {},
+    {"status": "all", "sort": "-due", "limit": 2},
+    {"status": "overdue", "sort": "priority"},
+    {"text": "task"},
+    {"text": "Task 2", "sort": "title"},
+    {"tags": ["home"]},
+    {"tags": ["home", "garden"], "has_reminder": True},
+    {"list": "Garden", "available": True},
+    {"due_from": "2026-01-01", "has_reminder": False, "priority": "none"},
+    {"completed_from": "2026-01-01", "completed_until": "2100-01-01", "status": "all"},
+    {"available": False},
+)
+
+
+async def test_a_search_finds_the_same_both_ways(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(1, 5):
+        task = {
+            "title": f"Task {number}",
+            "tags": ["home", "garden"],
+            "list": "Garden",
+            "due": f"2030-01-0{number + 1}",
+        }
+        made = await world.rest.post("/tasks", json={**task, "reminders": [{"before": "1h"}]})
+        assert made.status_code == 201, made.text
+    hidden = (await world.rest.post("/lists", json={"name": "Old"})).json()["list"]["id"]
+    await world.rest.patch(f"/lists/{hidden}", json={"archived": True})
+
+    async def find(given: dict[str, Any]) -> FindAnswer:
+        request = FindTasks(**given)
+        return await world.service.store.read(LOCAL_PERSON, lambda work: find_tasks(work, request))
+
+    async def find_all() -> list[FindAnswer]:
+        found = [(given, await find(given)) for given in SEARCHES]
+        nexts = [{**given, "cursor": page["next_cursor"]} for given, page in found if "next_cursor" in page]
+        return [*(page for _, page in found), *[await find(given) for given in nexts]]
+
+    quick = await find_all()
+    monkeypatch.setattr(
+        HotQuery, "all", lambda self, connection, given=NOTHING: connection.execute(self.statement, dict(given)).all()
+    )
+    assert await find_all() == quick
+    assert sum(bool(page["tasks"]) for page in quick) > len(SEARCHES) / 2

@@ -3,7 +3,7 @@
 from typing import Any, Literal
 
 import pytest
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection
 
 from app.identity import LOCAL_PERSON
 from tests.world import World
@@ -20,21 +20,14 @@ async def explain(world: World, request: FindTasks) -> str:
     """Return how SQLite reads the page that a search asks for."""
 
     def ask(connection: Connection) -> list[str]:
-        seen: list[tuple[str, Any]] = []
-
-        def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
-            seen.append((statement, parameters))
-
-        event.listen(connection, "before_cursor_execute", note)
+        seen: list[str] = []
+        raw: Any = connection.connection.driver_connection
+        raw.set_trace_callback(seen.append)
         find_tasks(Work(connection, LOCAL_PERSON, world.clock.now(), world.ids), request)
-        event.remove(connection, "before_cursor_execute", note)
-        ordered = [each for each in seen if "ORDER BY" in each[0] and "FROM task" in each[0] and "key_0" in each[0]]
+        raw.set_trace_callback(None)
+        ordered = [each for each in seen if "ORDER BY" in each and "FROM task" in each and "key_0" in each]
         assert ordered
-        return [
-            row[-1]
-            for statement, parameters in ordered
-            for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
-        ]
+        return [row[-1] for statement in ordered for row in raw.execute(f"EXPLAIN QUERY PLAN {statement}")]
 
     return " ".join(await world.service.database.read(ask))
 
