@@ -1,6 +1,6 @@
 """Reminders that ring: for the first time when they are due, and again until somebody answers."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import bindparam, func, select, update
@@ -66,7 +66,7 @@ _STOP = (
     )
     .values(ring_at=None)
 )
-_NAG = select(_U.c.nag_minutes).where(_U.c.id == bindparam("owner"))
+_NAG = HotQuery(select(_U.c.nag_minutes).where(_U.c.id == bindparam("owner")))
 _NEXT = HotQuery(select(func.min(REMINDER.c.ring_at)).where(REMINDER.c.ring_at.is_not(None)))
 
 
@@ -77,13 +77,15 @@ def fire_due(work: Work, limit: int = 250) -> int:
     """
     due = work.connection.execute(_FIRE, {"now": work.at, "limit": limit, "at": work.at}).all()
     for owner, rung in _by_owner(work, due):
-        nag = work.connection.execute(_NAG, {"owner": owner.who.user_id}).scalar_one_or_none()
+        nag = _NAG.scalar(work.connection, {"owner": owner.who.user_id})
+        told = []
         for reminder, task in _with_tasks(owner, rung):
             seconds = seconds_of(reminder.nag) if reminder.nag else (nag or 0) * 60
             if seconds and task["status"] == "open":
                 values = {"key": reminder.id, "owner": reminder.user_id, "next_at": _after(work, seconds)}
                 work.connection.execute(_SET_AGAIN, values)
-            _announce(owner, task, reminder, read_instant(reminder.remind_at), 1)
+            told.append(_describe(owner, task, reminder, read_instant(reminder.remind_at), 1))
+        emit(owner, EventType.REMINDER_DUE, told)
     return len(due)
 
 
@@ -94,7 +96,8 @@ def ring_again(work: Work, limit: int = 250) -> int:
     """
     due = work.connection.execute(_AGAIN, {"now": work.at, "limit": limit}).all()
     for owner, rung in _by_owner(work, due):
-        nag = work.connection.execute(_NAG, {"owner": owner.who.user_id}).scalar_one_or_none()
+        nag = _NAG.scalar(work.connection, {"owner": owner.who.user_id})
+        told = []
         tasks = {reminder.id: task for reminder, task in _with_tasks(owner, rung)}
         for reminder in rung:
             task = tasks.get(reminder.id)
@@ -108,7 +111,8 @@ def ring_again(work: Work, limit: int = 250) -> int:
             values = {**mine, "rung": reminder.rings, "was": reminder.ring_at}
             next_at = _after(work, seconds) if goes_on else None
             if work.connection.execute(_RING, {**values, "next_at": next_at}).rowcount:
-                _announce(owner, task, reminder, read_instant(reminder.ring_at), reminder.rings + 1)
+                told.append(_describe(owner, task, reminder, read_instant(reminder.ring_at), reminder.rings + 1))
+        emit(owner, EventType.REMINDER_DUE, told)
     return len(due)
 
 
@@ -146,7 +150,8 @@ def _after(work: Work, seconds: int) -> str:
     return write_instant(work.now + timedelta(seconds=seconds))
 
 
-def _announce(work: Work, task: TaskShape, reminder: Any, planned: Any, ring: int) -> None:
+def _describe(work: Work, task: TaskShape, reminder: Any, planned: datetime, ring: int) -> tuple[str, dict[str, Any]]:
+    """Return the id of a task and the data of the event that one of its reminders rings."""
     rung: dict[str, Any] = {
         "id": reminder.id,
         "remind_at": shorten_instant(reminder.remind_at),
@@ -163,4 +168,4 @@ def _announce(work: Work, task: TaskShape, reminder: Any, planned: Any, ring: in
     }
     if ring > 1:
         data["ring"] = ring
-    emit(work, EventType.REMINDER_DUE, task["id"], data)
+    return task["id"], data

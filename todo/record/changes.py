@@ -334,12 +334,12 @@ def _write_series(work: Work, change_id: str, series_id: str, before: Recurrence
     )
 
 
-def emit(work: Work, event_type: EventType, task_id: str, data: dict[str, Any]) -> EventRef:
-    """Record one event of the caller's and return it as answers show it.
+def emit(work: Work, event_type: EventType, about: Sequence[tuple[str, dict[str, Any]]]) -> None:
+    """Record events of the caller's, each about a task, with its data.
 
-    Raises `InvalidArguments` when the task has grown over what an event may carry.
+    Raises `InvalidArguments` when a task has grown over what an event may carry.
     """
-    return _record(work, [_make_event(work, event_type, task_id, data)])[0]
+    _record(work, [_make_event(work, event_type, task_id, data) for task_id, data in about])
 
 
 def _make_event(work: Work, event_type: EventType, task_id: str, data: dict[str, Any]) -> TaskEvent:

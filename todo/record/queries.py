@@ -46,6 +46,13 @@ _REMINDERS = HotQuery(
     .order_by(REMINDER.c.remind_at, REMINDER.c.id)
 )
 # By the tasks' keys, as in `_is_own`.
+_TASKS_OF = HotQuery(
+    select(TASK).where(
+        TASK.c.id.in_(bindparam("tasks", expanding=True)),
+        WithoutIndex(TASK.c.user_id) == bindparam("user"),
+        _ALIVE,
+    )
+)
 _REMINDERS_OF = HotQuery(
     select(REMINDER)
     .where(
@@ -194,8 +201,10 @@ def load_any_tasks(work: Work, task_ids: list[str]) -> dict[str, TaskRow]:
 
 def find_tasks_by_id(work: Work, task_ids: list[str]) -> dict[str, TaskRow]:
     """Return those of the tasks that are the caller's and living, by id."""
-    statement = select(TASK).where(TASK.c.id.in_(task_ids), _is_own(TASK, work), _ALIVE)
-    return {row.id: cast("TaskRow", row._asdict()) for row in work.connection.execute(statement)}
+    if not task_ids:
+        return {}
+    found = _TASKS_OF.all(work.connection, {"tasks": task_ids, "user": work.who.user_id})
+    return {row.id: cast("TaskRow", row._asdict()) for row in found}
 
 
 def load_open_instances(work: Work, series_id: str) -> list[TaskRow]:

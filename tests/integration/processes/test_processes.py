@@ -272,6 +272,7 @@ async def test_five_processes_write_at_once(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.on_both_databases(long="sqlite")
 async def test_killing_the_leader_loses_and_doubles_nothing(tmp_path: Path) -> None:
     tally, gaps = await run_writers(tmp_path, kills=KILLS)
     check_effects(tmp_path, tally)

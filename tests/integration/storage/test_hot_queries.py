@@ -61,7 +61,7 @@ async def test_each_query_returns_the_same_rows_both_ways(world: World) -> None:
     series_id, parent = series.json()["task"]["recurring_id"], listed.json()["task"]
     keys = [task, series_id, parent["id"], parent["list"]["id"]]
     given = {"user": person, "limit": 10, "now": LATE, "latest": LATE, "id": person, "keys": keys, "tasks": keys}
-    given |= {"channel": channel_id, "exact": "sweep"}
+    given |= {"channel": channel_id, "exact": "sweep", "owner": person}
     ways = [(task, person), (series_id, parent["list"]["id"]), (task, "garden"), (task, channel_id)]
 
     def compare(connection: Connection) -> set[str]:
