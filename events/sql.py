@@ -33,8 +33,8 @@ RowNumber = BigInteger().with_variant(Integer(), "sqlite")
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 """The parameters of a statement that takes none."""
 Conflict = Callable[[Any], Any]
-MOST_KEYS = 100
-"""Most values of a list in a hot query: as many as a page has rows, and as many ways as it is compiled in."""
+MOST_KEYS = 128
+"""Most values of a list in a hot query, which is compiled for each power of two up to here."""
 READS_NUMBERS = "reads_numbers"
 """The execution option of a statement that reads row numbers and nothing of the rows."""
 
@@ -230,6 +230,12 @@ class HotUpdate:
         return known
 
 
+def _fill_up(values: Sequence[Any]) -> Sequence[Any]:
+    """Return a list of which the length is a power of two, or 0: the last value may stand there several times."""
+    missing = (1 << (len(values) - 1).bit_length()) - len(values) if values else 0
+    return [*values, *([values[-1]] * missing)] if missing else values
+
+
 _Conversion = tuple[int, Callable[[Any], Any]]
 """The place of a column whose values the driver gives in another form, and SQLAlchemy's conversion of them."""
 
@@ -237,9 +243,9 @@ _Conversion = tuple[int, Callable[[Any], Any]]
 class HotQuery:
     """A SELECT that is compiled once per dialect and goes straight to the driver.
 
-    A parameter that stands for a list (`expanding`) makes it compiled once for each length of the list; one that is
-    longer than `MOST_KEYS` goes the usual way. A connection that narrows what it is given narrows it too. A listener to
-    a connection's statements does not hear of it.
+    A parameter that stands for a list (`expanding`) makes it compiled once for some lengths: a list is filled up to the
+    next of them with its last value. One that is longer than `MOST_KEYS` goes the usual way. A connection that narrows
+    what it is given narrows it too. A listener to a connection's statements does not hear of it.
     """
 
     def __init__(self, statement: Select[Any]) -> None:
@@ -252,15 +258,16 @@ class HotQuery:
 
     def all(self, connection: Connection, given: Mapping[str, Any] = NOTHING) -> list[Any]:
         """Return all rows as named tuples."""
-        sizes = [len(given[name]) for name in self._lists]
-        if type(connection) is not Connection or any(size > MOST_KEYS for size in sizes):
+        if type(connection) is not Connection or any(len(given[name]) > MOST_KEYS for name in self._lists):
             return list(connection.execute(self.statement, dict(given)))
-        key = (connection.dialect.name, *sizes)
+        if self._lists:
+            given = {**given, **{name: _fill_up(given[name]) for name in self._lists}}
+        key = (connection.dialect.name, *(len(given[name]) for name in self._lists))
         known = self._compiled.get(key)
         if known is None:
             known = self._compiled[key] = (self._compile(connection, given), self._find_conversions(connection))
         compiled, conversions = known
-        values = {**given, **self._spread(given)} if sizes else given
+        values = {**given, **self._spread(given)} if self._lists else given
         rows = fetch_raw(connection, compiled.sql, compiled.bind(values))
         if not conversions:
             return [self._make_row(row) for row in rows]
