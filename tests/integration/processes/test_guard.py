@@ -25,8 +25,11 @@ signal.pause()
 """
 DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)"
 OWNER = """
-import sys
+import signal, sys
 from pathlib import Path
+# Tests that run in the background, or under nohup, hand down that these are ignored.
+for each in (signal.SIGHUP, signal.SIGINT):
+    signal.signal(each, signal.SIG_DFL)
 from infra.live.programs import Program
 program = Program("family", [sys.executable, "-I", "-S", "-c", sys.argv[2]], Path(sys.argv[1]), restart=True)
 program.start()
