@@ -1,9 +1,10 @@
 """The assistant of one process: its models and its MCP client for the tools."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from agent.conversation import Conversation
@@ -49,11 +50,12 @@ def build_models(settings: Settings) -> dict[str, ChatModel]:
 class ToolClient:
     """One MCP client on a server in this process, shared by all conversations; each call keeps its own caller.
 
-    It opens at its first use. Measured: a client per turn compiles the output schemas again, 10 ms of CPU a turn.
+    It makes the server and opens at its first use. Measured: a client per turn compiles the output schemas again, 10 ms
+    of CPU a turn.
     """
 
-    def __init__(self, server: "MCPServer[Any]") -> None:
-        self._server = server
+    def __init__(self, make_server: "Callable[[], MCPServer[Any]]") -> None:
+        self._make_server = make_server
         self._opening: asyncio.Future[Client] | None = None
         self._closing = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -81,7 +83,7 @@ class ToolClient:
         from mcp import Client
 
         try:
-            async with Client(self._server) as client:
+            async with Client(self._make_server()) as client:
                 opening.set_result(client)
                 await self._closing.wait()
         except Exception as error:
@@ -94,7 +96,7 @@ class ToolClient:
 def build_conversation(service: Service, models: dict[str, ChatModel] | None = None) -> Conversation:
     """Return the conversation of a service; it reaches the tools through an MCP client in this process."""
     settings = service.settings
-    client = ToolClient(service.build_mcp(identify_speaker))
+    client = ToolClient(partial(service.build_mcp, identify_speaker))
 
     async def look(who: Who) -> datetime:
         return await service.store.read(who, lambda work: work.now.astimezone(work.zone))

@@ -6,7 +6,7 @@ import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from typing import Any
@@ -116,6 +116,7 @@ class Service:
         return publish_updates(self.database, self.bus, self.store.clock, self.feed_wakeup)
 
 
+@cache
 def read_version() -> str:
     """Return the product's version."""
     try:
