@@ -261,14 +261,13 @@ class HotQuery:
         if type(connection) is not Connection or any(len(given[name]) > MOST_KEYS for name in self._lists):
             return list(connection.execute(self.statement, dict(given)))
         if self._lists:
-            given = {**given, **{name: _fill_up(given[name]) for name in self._lists}}
+            given = self._fill_lists(given)
         key = (connection.dialect.name, *(len(given[name]) for name in self._lists))
         known = self._compiled.get(key)
         if known is None:
             known = self._compiled[key] = (self._compile(connection, given), self._find_conversions(connection))
         compiled, conversions = known
-        values = {**given, **self._spread(given)} if self._lists else given
-        rows = fetch_raw(connection, compiled.sql, compiled.bind(values))
+        rows = fetch_raw(connection, compiled.sql, compiled.bind(given))
         if not conversions:
             return [self._make_row(row) for row in rows]
         return [self._convert(row, conversions) for row in rows]
@@ -292,9 +291,11 @@ class HotQuery:
         order = tuple((name, compiled.params.get(name)) for name in expanded.positiontup)
         return _Compiled(expanded.statement, order)
 
-    def _spread(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the values of the lists by the names that SQLAlchemy gives them."""
-        return {f"{name}_{place}": value for name in self._lists for place, value in enumerate(given[name], 1)}
+    def _fill_lists(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the parameters with the lists filled up, and their values by the names that SQLAlchemy gives them."""
+        lists = {name: _fill_up(given[name]) for name in self._lists}
+        spread = {f"{name}_{place}": value for name in lists for place, value in enumerate(lists[name], 1)}
+        return {**given, **lists, **spread}
 
     def _find_conversions(self, connection: Connection) -> list[_Conversion]:
         dialect = connection.dialect

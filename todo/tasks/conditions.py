@@ -19,10 +19,12 @@ COUNTED = 1_000
 _MOST_COMBINATIONS = 128
 """Combinations of conditions that stay compiled, some 20 kB each."""
 _OTHER = TAG.alias("other_tag")
+LONGEST_WORD = 250
+"""Characters of a word in PostgreSQL's index; the rest is cut off."""
 # PostgreSQL keeps this index itself, and knows by its statistics which way to go. The expression is the migration's.
 _VECTOR = (
     "array_to_tsvector(array_remove(string_to_array("
-    "regexp_replace(task.words, '([^ ]{250})[^ ]+', '\\1', 'g'), ' '), '')) @@ CAST(:match AS tsquery)"
+    f"regexp_replace(task.words, '([^ ]{{{LONGEST_WORD}}})[^ ]+', '\\1', 'g'), ' '), '')) @@ CAST(:match AS tsquery)"
 )
 
 
@@ -86,9 +88,14 @@ class Search:
     wide: dict[str, Any] = field(default_factory=dict)
     besides: list[Condition] = field(default_factory=list)
 
+    @property
+    def values(self) -> dict[str, Any]:
+        """The values of all conditions, by name."""
+        return {**self.narrow, **self.wide}
+
     def fill(self) -> list[Condition]:
         """Return all conditions with their values inside."""
-        values = {**self.narrow, **self.wide}
+        values = self.values
 
         def give(name: str) -> Any:
             return bindparam(name, values[name], unique=True, expanding=name in _MANY)
@@ -97,11 +104,10 @@ class Search:
 
     def count(self, work: Work) -> int:
         """Return how many rows hold all conditions, up to one more than `COUNTED`."""
-        narrow, wide = tuple(self.narrow), tuple(self.wide)
-        values = {**self.narrow, **self.wide}
+        form = (self.lead, tuple(self.narrow), tuple(self.wide))
         if self.besides:
-            return int(work.connection.execute(_count(self.lead, narrow, wide, self.besides), values).scalar_one())
-        return int(_hot_count(self.lead, narrow, wide).scalar(work.connection, values))
+            return int(work.connection.execute(_count(*form, self.besides), self.values).scalar_one())
+        return int(_hot_count(*form).scalar(work.connection, self.values))
 
     def read_page(
         self, work: Work, sort: str, part: int, more: Mapping[str, Any], after: Sequence[Any] | None, limit: int
@@ -111,7 +117,7 @@ class Search:
         `more` are further conditions, `after` the keys of the row that the page follows.
         """
         keys = {f"after_{place}": key for place, key in enumerate(after or ())}
-        values = {**self.narrow, **self.wide, **more, **keys, "limit": limit}
+        values = {**self.values, **more, **keys, "limit": limit}
         form = (self.lead, tuple(self.narrow), (*self.wide, *more), sort, part, after is not None)
         if self.besides:
             return work.connection.execute(_select_page(*form, self.besides), values).all()

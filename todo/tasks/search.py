@@ -19,7 +19,7 @@ from todo.record.work import Work
 from todo.requests import paging
 from todo.requests.operation import READS, Operation
 from todo.requests.schemas import FindTasks, TaskFilter
-from todo.tasks.conditions import COUNTED, Search, number_names
+from todo.tasks.conditions import COUNTED, LONGEST_WORD, Search, number_names
 from todo.tasks.found import FoundTask, view_rows
 from todo.tasks.lists import count_open
 from todo.tasks.near_titles import find_near_titles
@@ -65,7 +65,6 @@ class FindAnswer(NowShape):
 
 
 _HITS = text("SELECT rowid FROM task_search WHERE task_search MATCH :match LIMIT :limit")
-_LONGEST = 250
 _EXACT = HotQuery(
     select(TASK.c.number)
     .where(TASK.c.user_id == bindparam("user"), TASK.c.deleted_at.is_(None), TASK.c.title_key == bindparam("exact"))
@@ -242,7 +241,7 @@ def _reach(work: Work, words: list[str]) -> tuple[Conditions, bool]:
     """
     holds = number_names("word", [f" {word}" for word in words])
     if not is_sqlite(work.connection):
-        return {"match": " & ".join(f"'{word[:_LONGEST]}':*" for word in words), **holds}, False
+        return {"match": " & ".join(f"'{word[:LONGEST_WORD]}':*" for word in words), **holds}, False
     match = " AND ".join(f'"{word}"*' for word in words)
     hits = [row[0] for row in work.connection.execute(_HITS, {"match": match, "limit": FEW_HITS + 1})]
     if len(hits) > FEW_HITS:
