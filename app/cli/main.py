@@ -1,5 +1,6 @@
 """The commands and options of `evolution-todo`."""
 
+import gc
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -69,6 +70,7 @@ def demo(
 def mcp(context: typer.Context) -> None:
     """Serve MCP over stdio."""
     if context.invoked_subcommand is None:
+        gc.disable()
         from app.cli.stdio import serve_stdio
 
         settings = _settings()
@@ -364,6 +366,7 @@ def _call_live(work: Callable[[], None]) -> None:
 
 
 def _serve(settings: Settings) -> None:
+    gc.disable()  # nothing that is imported is garbage; `calm_collector` enables it again
     from app.http import server as serving
 
     try:

@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
 from app.http.page import SAFETY
+from app.http.routes import PlainRoute
 
 HEADERS = {**SAFETY, "Cache-Control": "no-cache"}
 _PAGE = """<!doctype html>
@@ -24,7 +25,7 @@ _PART = "<details><summary>{name}</summary><pre>{text}</pre></details>"
 
 def build_api_page(describe: Callable[[], dict[str, Any]]) -> APIRouter:
     """Return the route; `describe` returns the OpenAPI description."""
-    router = APIRouter(include_in_schema=False)
+    router = APIRouter(route_class=PlainRoute, include_in_schema=False)
 
     @router.get("/docs")
     async def show_api() -> HTMLResponse:

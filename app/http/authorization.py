@@ -25,6 +25,7 @@ from starlette.types import Message
 
 from app.access.strangers import Network, Strangers
 from app.http.forms.consent import say, say_forbidden
+from app.http.routes import PlainRoute
 from app.identity import get_caller
 from app.oauth.authority import Authority
 from app.oauth.clients import Client
@@ -44,7 +45,7 @@ Handle = Callable[[Request], Awaitable[Response]]
 
 def build_authorization_routes(authority: Authority, proxies: tuple[Network, ...]) -> APIRouter:
     """Return the four routes. Programs' requests are counted by address: they come without a caller."""
-    router = APIRouter(include_in_schema=False)
+    router = APIRouter(route_class=PlainRoute, include_in_schema=False)
     # The handlers want the SDK's whole protocol, of which each asks for a part.
     exchange: Any = Exchange(authority)
     secrets = HashedSecrets(exchange)

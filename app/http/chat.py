@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic_core import to_json
 
@@ -13,8 +13,9 @@ from agent.conversation import Conversation
 from agent.turn_events import Begun, CallFinished, CallStarted, ConfirmationWanted, Done, Failed, Text, TurnEvent
 from app.http.rest.description import describe_body
 from app.http.rest.feeds import describe_names, read_limit
-from app.http.rest.requests import read_body, read_scalars, refuse_nul
+from app.http.rest.requests import read_body, read_scalars
 from app.http.rest.tasks import PROBLEMS, write_json
+from app.http.routes import PlainRoute
 from app.http.sse import Follower, frame_event, send_items, stream_frames
 from app.identity import identify_chat
 from app.problems import HttpRefusal, status_of, write_problem
@@ -35,7 +36,7 @@ _NAMES: dict[type[TurnEvent], str] = {
 
 def build_chat_routes(store: Store, conversation: Conversation) -> APIRouter:
     """Return the routes on a conversation."""
-    router = APIRouter(responses=PROBLEMS, dependencies=[Depends(refuse_nul)])
+    router = APIRouter(route_class=PlainRoute, responses=PROBLEMS)
 
     body = describe_body({name: {"type": ["string", "null"]} for name in _FIELDS}, "message")
 

@@ -16,6 +16,7 @@ from app.access.page_login import ATTEMPT_LASTS, LOGGED_IN, Attempt, ForeignAnsw
 from app.http.forms.page import draw_page, draw_text
 from app.http.gate import LOGIN, find_way_back
 from app.http.rest.session import Draw, Sessions
+from app.http.routes import PlainRoute
 from app.problems import status_of
 from todo.errors import TodoError
 
@@ -26,7 +27,7 @@ _LOG = logging.getLogger(__name__)
 
 def build_login_routes(login: PageLogin, sessions: Sessions, url: str, draw: Draw) -> APIRouter:
     """Return the two routes; the gate lets every browser reach them."""
-    router = APIRouter(include_in_schema=False)
+    router = APIRouter(route_class=PlainRoute, include_in_schema=False)
     cookie = _Cookie("__Host-todo-login" if url.startswith("https://") else "todo_login", url)
 
     @router.get(LOGIN)

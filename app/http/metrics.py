@@ -5,6 +5,7 @@ from fastapi.responses import Response
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.http.routes import PlainRoute
 from app.http.stream_limit import opens_stream
 from app.identity import identify_rest
 from app.log_lines import TRACE_ID, read_trace
@@ -21,7 +22,7 @@ _COUNTED = frozenset((401, 403, 409, 412, 413, 421, 422, 429, 500, 503))
 
 def build_metrics_routes(service: Service) -> APIRouter:
     """Return the route; in `token` mode it wants an admin."""
-    router = APIRouter(tags=["health"])
+    router = APIRouter(route_class=PlainRoute, tags=["health"])
 
     @router.get(PATH)
     async def metrics(request: Request) -> Response:

@@ -15,6 +15,7 @@ from agent.messages import Message
 from agent.turn_events import Begun, Done, Failed, Text, TurnEvent
 from app.assistant import OFFLINE
 from app.http.rest.description import TEXT, describe_body
+from app.http.routes import PlainRoute
 from app.http.sse import Follower, frame_event, send_items, stream_frames
 from app.identity import identify_chat
 from app.problems import status_of, write_wire_error
@@ -67,7 +68,7 @@ class ChatRequest:
 
 def build_openai_routes(conversation: Conversation, clock: Clock) -> APIRouter:
     """Return the routes under `/v1`."""
-    router = APIRouter()
+    router = APIRouter(route_class=PlainRoute)
     models = {name: _view_model(name) for name in conversation.models}
 
     @router.get("/models", operation_id="list_models")

@@ -9,6 +9,7 @@ from pathlib import Path
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from app.http.routes import PlainRoute
 from app.problems import HttpRefusal
 
 FOLDER = Path(__file__).parents[1] / "page"
@@ -41,7 +42,7 @@ _TYPES = {
 
 def build_page_routes() -> APIRouter:
     """Return the page at `/` and its parts under `/page`; an unchanged part answers 304."""
-    router = APIRouter(include_in_schema=False)
+    router = APIRouter(route_class=PlainRoute, include_in_schema=False)
 
     @router.api_route("/", methods=["GET", "HEAD"])
     async def show_page(request: Request) -> Response:

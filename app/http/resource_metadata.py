@@ -8,6 +8,7 @@ from pydantic_core import to_json
 
 from app.http.authorization import AUTHORIZE, GRANTS, REGISTER, REVOKE, TOKEN
 from app.http.edge import MCP_PATH
+from app.http.routes import PlainRoute
 from app.settings import Settings
 from todo.record.scopes import DELETE, READ, WRITE
 
@@ -17,7 +18,7 @@ SERVER_WELL_KNOWN = "/.well-known/oauth-authorization-server"
 
 def build_metadata_routes(settings: Settings) -> APIRouter:
     """Return the metadata at the root and at the path of MCP (RFC 9728, section 3.1): clients try both."""
-    router = APIRouter(include_in_schema=False)
+    router = APIRouter(route_class=PlainRoute, include_in_schema=False)
     servers = [settings.url] if settings.oauth == "on" else []
     _add_document(router, WELL_KNOWN, _describe_resource(settings, servers))
     if servers:

@@ -3,13 +3,13 @@
 from html import escape
 from urllib.parse import parse_qsl
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic_core import to_json
 
 from app.channels.carrier import BUTTONS
 from app.http.forms.page import MOST_BYTES, draw_page, draw_text
-from app.http.rest.requests import refuse_nul
+from app.http.routes import PlainRoute
 from app.problems import refuse, status_of
 from app.service import Service
 from todo.buttons import ACTIONS, Ring, press_button, read_ring
@@ -24,7 +24,7 @@ _CLIENT = "reminder link"
 
 def build_action_routes(service: Service) -> APIRouter:
     """Return the routes of the page and of its buttons; who has the link may press them, signed in or not."""
-    router = APIRouter(include_in_schema=False, dependencies=[Depends(refuse_nul)])
+    router = APIRouter(route_class=PlainRoute, include_in_schema=False)
 
     @router.get("/act/{token}")
     async def show(token: str, request: Request) -> Response:

@@ -5,13 +5,13 @@ from hmac import compare_digest
 from html import escape
 from typing import Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from starlette.types import Scope
 
 from app.http.forms.page import FOREIGN, draw_page, draw_text, read_answer
 from app.http.gate import name_cookie, read_secret
-from app.http.rest.requests import refuse_nul
+from app.http.routes import PlainRoute
 from app.identity import CALLER_KEY, Caller, identify_rest
 from todo.errors import TodoError
 from todo.record.scopes import CONFIRM
@@ -32,7 +32,7 @@ def build_confirm_routes(store: Store, url: str) -> APIRouter:
     In a session the form carries a seal of that session and this question, which is decided once.
     """
     cookie = name_cookie(url)
-    router = APIRouter(include_in_schema=False, dependencies=[Depends(refuse_nul)])
+    router = APIRouter(route_class=PlainRoute, include_in_schema=False)
 
     @router.get("/confirm/{confirmation_id}")
     async def show(confirmation_id: str, request: Request) -> HTMLResponse:

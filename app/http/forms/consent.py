@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from app.http.forms.page import FOREIGN, draw_page, draw_text, read_answer
+from app.http.routes import PlainRoute
 from app.identity import Caller, get_caller
 from app.oauth.authority import Authority
 from app.oauth.clients import Client
@@ -39,7 +40,7 @@ _BEGIN_AGAIN = "Go back to the program and begin again."
 
 def build_consent_routes(authority: Authority) -> APIRouter:
     """Return the routes of the page and its form, for the session in which the question was asked."""
-    router = APIRouter(include_in_schema=False)
+    router = APIRouter(route_class=PlainRoute, include_in_schema=False)
 
     @router.get(f"{CONSENT}/{{secret}}")
     async def show(secret: str, request: Request) -> Response:

@@ -1,10 +1,10 @@
 """The plain page behind the link in a mail, on which a person confirms that the address is theirs."""
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from app.http.forms.page import FOREIGN, draw_page, draw_text, read_answer
-from app.http.rest.requests import refuse_nul
+from app.http.routes import PlainRoute
 from app.identity import identify_rest
 from app.problems import status_of
 from app.service import Service
@@ -25,7 +25,7 @@ def build_mailbox_routes(service: Service) -> APIRouter:
     The link says that the mailbox is read, the session that its reader is the person: a mistyped address opens nothing
     to who reads there.
     """
-    router = APIRouter(include_in_schema=False, dependencies=[Depends(refuse_nul)])
+    router = APIRouter(route_class=PlainRoute, include_in_schema=False)
 
     @router.get("/mail/{token}")
     async def show(token: str, request: Request) -> HTMLResponse:

@@ -2,13 +2,14 @@
 
 from hashlib import sha256
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from app.access.credentials import digest_secret, write_secret
-from app.http.rest.requests import read_body, refuse_nul
+from app.http.rest.requests import read_body
 from app.http.rest.session import Draw, keep_out_of_caches
 from app.http.rest.tasks import PROBLEMS, write_json
+from app.http.routes import PlainRoute
 from app.identity import identify_rest
 from app.problems import HttpRefusal
 from app.service import Service
@@ -32,7 +33,7 @@ _UNKNOWN = "There is no calendar at this address, or it has been ended. Make a n
 
 def build_calendar_routes(service: Service, draw: Draw) -> APIRouter:
     """Return the routes on which a person makes, sees and ends feeds: who knows its address may read on."""
-    router = APIRouter(responses=PROBLEMS, dependencies=[Depends(refuse_nul)])
+    router = APIRouter(route_class=PlainRoute, responses=PROBLEMS)
     store, url = service.store, service.settings.url
 
     @router.get("/calendars", operation_id="list_calendars")
@@ -61,7 +62,7 @@ def build_calendar_routes(service: Service, draw: Draw) -> APIRouter:
 
 def build_calendar_feed(service: Service) -> APIRouter:
     """Return the route of the feeds (RFC 5545), which calendar programs read by the address alone."""
-    router = APIRouter(include_in_schema=False)
+    router = APIRouter(route_class=PlainRoute, include_in_schema=False)
     store = service.store
 
     @router.api_route("/calendar/{secret}.ics", methods=["GET", "HEAD"])

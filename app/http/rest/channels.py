@@ -2,15 +2,16 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic_core import to_json
 
 from app.channels.webhook import write_secret
 from app.http.rest.feeds import describe_names, read_limit
-from app.http.rest.requests import PATCHES, read_body, read_scalars, refuse_nul
+from app.http.rest.requests import PATCHES, read_body, read_scalars
 from app.http.rest.session import Draw, keep_out_of_caches
 from app.http.rest.tasks import PROBLEMS, write_json
+from app.http.routes import PlainRoute
 from app.identity import identify_rest
 from app.problems import HttpRefusal
 from app.service import Service
@@ -28,7 +29,7 @@ _ASKED = "A link was sent to this address. Open it within three days to confirm 
 
 def build_channel_routes(service: Service, draw: Draw) -> APIRouter:
     """Return the routes on which a person sees and changes where they are reached."""
-    router = APIRouter(responses=PROBLEMS, dependencies=[Depends(refuse_nul)])
+    router = APIRouter(route_class=PlainRoute, responses=PROBLEMS)
     store = service.store
 
     @router.get("/channels", operation_id="list_channels")

@@ -1,11 +1,11 @@
 """The REST routes of a person's connections: the programs that may use their tasks by OAuth."""
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from app.http.rest.requests import refuse_nul
 from app.http.rest.session import require_door
 from app.http.rest.tasks import PROBLEMS, write_json
+from app.http.routes import PlainRoute
 from app.identity import identify_rest
 from app.oauth.clients import forget_disconnected
 from app.oauth.connections import list_connections, revoke_connection, view_connections
@@ -19,7 +19,7 @@ def build_connection_routes(service: Service) -> APIRouter:
 
     `address` is what a person gives to a program that they want to connect; it is left out where programs cannot be.
     """
-    router = APIRouter(responses=PROBLEMS, dependencies=[Depends(refuse_nul)])
+    router = APIRouter(route_class=PlainRoute, responses=PROBLEMS)
     store = service.store
 
     @router.get("/connections", operation_id="list_connections")

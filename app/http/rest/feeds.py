@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
 from pydantic_core import to_json
 
-from app.http.rest.requests import PATCHES, patch_settings, read_body, read_scalars, refuse_nul
+from app.http.rest.requests import PATCHES, patch_settings, read_body, read_scalars
 from app.http.rest.tasks import PROBLEMS
+from app.http.routes import PlainRoute
 from app.http.sse import CONNECTED, FEED_HEARTBEAT_SECONDS, HEARTBEAT, frame_event, stream_frames
 from app.identity import identify_rest
 from app.problems import HttpRefusal
@@ -81,7 +82,7 @@ class Streams:
 
 def build_feed_routes(store: DatabaseStore, streams: Streams) -> APIRouter:
     """Return the routes on a store and its streams."""
-    router = APIRouter(responses=PROBLEMS, dependencies=[Depends(refuse_nul)])
+    router = APIRouter(route_class=PlainRoute, responses=PROBLEMS)
 
     @router.get("/notifications", openapi_extra=describe_names("limit", "unread"))
     async def list_notifications(request: Request) -> Response:

@@ -8,7 +8,8 @@ from fastapi.responses import Response
 from app.http.rest.description import describe_body
 from app.http.rest.feeds import describe_names
 from app.http.rest.requests import PATCHES, fill_id, read_body, read_query
-from app.http.rest.tasks import PROBLEMS, PlainRoute, write_json
+from app.http.rest.tasks import PROBLEMS, write_json
+from app.http.routes import PlainRoute
 from app.identity import identify_rest
 from app.problems import HttpRefusal
 from todo.operations import OPERATIONS

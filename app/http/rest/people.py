@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from app.access import people
@@ -11,9 +11,10 @@ from app.access.credentials import create_credential, list_credentials, revoke_c
 from app.access.grants import grant_invitation, link_invitation, read_token
 from app.access.removal import remove_person
 from app.http.rest.description import TEXT, describe_body
-from app.http.rest.requests import PATCHES, read_body, refuse_nul
+from app.http.rest.requests import PATCHES, read_body
 from app.http.rest.session import Draw, keep_out_of_caches, require_door
 from app.http.rest.tasks import PROBLEMS, write_json
+from app.http.routes import PlainRoute
 from app.identity import identify_rest
 from app.migrations.schema import TABLES
 from app.problems import HttpRefusal
@@ -30,7 +31,7 @@ _CHANGE = describe_body({"disabled": {"type": "boolean"}}, "disabled", also=("ap
 
 def build_token_routes(service: Service, draw: Draw) -> APIRouter:
     """Return the routes of a person's own tokens; who may decide what agents do may give out tokens."""
-    router = APIRouter(responses=PROBLEMS, dependencies=[Depends(refuse_nul)])
+    router = APIRouter(route_class=PlainRoute, responses=PROBLEMS)
     store = service.store
 
     @router.get("/tokens", operation_id="list_tokens")
@@ -76,7 +77,7 @@ def build_token_routes(service: Service, draw: Draw) -> APIRouter:
 
 def build_people_routes(service: Service, draw: Draw) -> APIRouter:
     """Return the routes with which an admin looks after the people."""
-    router = APIRouter(prefix="/people", responses=PROBLEMS, dependencies=[Depends(refuse_nul)])
+    router = APIRouter(route_class=PlainRoute, prefix="/people", responses=PROBLEMS)
     store = service.store
 
     @router.get("", operation_id="list_people")

@@ -4,7 +4,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from app.http.rest.requests import read_body
-from app.http.rest.tasks import PROBLEMS, PlainRoute, write_json
+from app.http.rest.tasks import PROBLEMS, write_json
+from app.http.routes import PlainRoute
 from app.identity import identify_rest
 from todo.operations import OPERATIONS
 from todo.record.work import Store

@@ -6,7 +6,7 @@ from typing import Any, get_args
 from fastapi import Request
 from pydantic_core import from_json
 
-from app.problems import LISTED, HttpRefusal
+from app.problems import HttpRefusal
 from todo.requests.schemas import Clearable
 from todo.requests.settings import ClearableSetting
 
@@ -18,12 +18,6 @@ _CLEARABLE = get_args(Clearable)
 _NEVER_EMPTY = ("title", "rule", "first_due", "zone", "mode", "catch_up")
 _TAG = re.compile(r'"([!#-~]*)"')
 _VERSION = re.compile(r"[1-9][0-9]{0,17}")
-
-
-async def refuse_nul(request: Request) -> None:
-    """Refuse a path with NUL: no id has one, and PostgreSQL cannot even compare it."""
-    if "\0" in request.scope["path"]:
-        raise HttpRefusal(404, "not_found", f"There is nothing at this address. {LISTED}")
 
 
 async def read_body(request: Request, types: frozenset[str] = JSON) -> dict[str, Any]:

@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from app.http.rest.description import describe_body
 from app.http.rest.feeds import describe_names, read_limit
-from app.http.rest.requests import read_body, read_repeated, read_scalars, refuse_nul
+from app.http.rest.requests import read_body, read_repeated, read_scalars
 from app.http.rest.tasks import PROBLEMS, write_json
+from app.http.routes import PlainRoute
 from app.identity import identify_rest
 from app.problems import HttpRefusal
 from todo.activity import history, short_history
@@ -43,7 +44,7 @@ async def _forget_history(store: Store, who: Who, task_id: str, text: str | None
 
 def build_safety_routes(store: Store) -> APIRouter:
     """Return the routes on a store."""
-    router = APIRouter(responses=PROBLEMS, dependencies=[Depends(refuse_nul)])
+    router = APIRouter(route_class=PlainRoute, responses=PROBLEMS)
 
     @router.get("/changes", operation_id="list_changes", openapi_extra=describe_names("limit", "cursor"))
     async def list_changes(request: Request) -> Response:

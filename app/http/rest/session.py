@@ -25,6 +25,7 @@ from app.http.gate import LOGIN, PAGE_ALONE, is_from_page, name_cookie, read_sec
 from app.http.rest.description import TEXT, describe_body
 from app.http.rest.requests import read_body, read_scalars
 from app.http.rest.tasks import PROBLEMS, write_json
+from app.http.routes import PlainRoute
 from app.origins import name_host
 from app.problems import HttpRefusal
 from app.service import Service
@@ -45,7 +46,7 @@ _ALONE = "One person uses this service, on this machine, so nobody signs in. TOD
 
 def build_session_routes(service: Service, draw: Draw) -> APIRouter:
     """Return the routes for signing in and out; the gate lets every request reach them."""
-    router = APIRouter(responses=PROBLEMS)
+    router = APIRouter(route_class=PlainRoute, responses=PROBLEMS)
     _add_links(router, service)
 
     @router.get("/session", operation_id="get_session")

@@ -1,16 +1,16 @@
 """The REST routes on tasks, reminders, series and plans: the same use cases as the tools."""
 
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
-from fastapi.routing import APIRoute
 from pydantic_core import to_json
 
 from app.http.rest.requests import PATCHES, fill_id, patch_to_arguments, read_body, read_query, read_versions
+from app.http.routes import PlainRoute
 from app.identity import identify_rest
 from app.problems import refuse
 from todo.activity import history
@@ -61,17 +61,6 @@ ROUTES = (
 
 
 _CLEAR = re.compile(r'use clear=\["\w+"\]')
-
-
-class PlainRoute(APIRoute):
-    """A route whose endpoint takes the plain request; FastAPI only describes it.
-
-    `todo.requests.arguments` reads the arguments, as for the tools. Measured: 30-40 µs less per call.
-    """
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return the endpoint itself."""
-        return self.endpoint
 
 
 def build_task_routes(store: Store) -> APIRouter:

@@ -6,14 +6,15 @@ from dataclasses import dataclass, field
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
 from pydantic_core import to_json
 
 from app.http.rest.feeds import describe_names
-from app.http.rest.requests import read_scalars, refuse_nul
+from app.http.rest.requests import read_scalars
 from app.http.rest.session import keep_out_of_caches
 from app.http.rest.tasks import PROBLEMS, write_json
+from app.http.routes import PlainRoute
 from app.http.sse import Follower, frame_event, send_items, stream_frames
 from app.identity import identify_rest
 from app.problems import HttpRefusal, status_of
@@ -29,7 +30,7 @@ _BODY = {"requestBody": {"required": True, "content": {"application/octet-stream
 
 def build_transfer_routes(store: DatabaseStore) -> APIRouter:
     """Return the routes on a store."""
-    router = APIRouter(responses=PROBLEMS, dependencies=[Depends(refuse_nul)])
+    router = APIRouter(route_class=PlainRoute, responses=PROBLEMS)
 
     @router.get("/export", operation_id="export_tasks")
     async def export_tasks(request: Request) -> Response:

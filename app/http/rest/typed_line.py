@@ -5,7 +5,8 @@ from fastapi.responses import Response
 
 from agent.typed_task import ReadLine, read_typed_line
 from app.http.rest.requests import read_body
-from app.http.rest.tasks import PROBLEMS, PlainRoute, write_json
+from app.http.rest.tasks import PROBLEMS, write_json
+from app.http.routes import PlainRoute
 from app.identity import identify_rest
 from todo.record.scopes import READ
 from todo.record.work import Store
