@@ -38,7 +38,7 @@ class TaskList extends HTMLElement {
   #built = 0;
   #goesOn = false;
   #last = null;
-  /** The task whose row is to be seen, wherever its section ends. */
+  /** The task whose row was asked for last: it is seen wherever its section ends, and stays while others come before. */
   #shownId = null;
 
   connectedCallback() {
@@ -60,6 +60,7 @@ class TaskList extends HTMLElement {
       this.#view = place.name;
       state.leave();
       this.#limits.clear();
+      this.#shownId = null;
       this.#budget = FIRST;
       this.parentElement.scrollTop = 0;
       state.chosen.clear();
@@ -306,14 +307,13 @@ class TaskList extends HTMLElement {
   glow(taskId, { frames = PATIENT, keys = false } = {}) {
     const task = state.find(taskId);
     if (task && isWaiting(task)) this.#parts.get("Not yet")?.setAttribute("open", "");
+    this.#shownId = taskId;
     const row = this.#find(taskId);
     if (!row && frames) {
-      this.#shownId = taskId;
       this.#draw();
       requestAnimationFrame(() => this.glow(taskId, { frames: frames - 1, keys }));
       return;
     }
-    this.#shownId = null;
     if (keys) row?.reach();
     else row?.scrollIntoView({ block: "nearest" });
     row?.classList.add("glows");
