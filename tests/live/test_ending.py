@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from infra.live.chain import LiveChain
 from infra.live.guard import list_tree
 from infra.live.programs import wait_until
 from tests.long import LONG
+from tests.process_table import is_gone, read_name
 
 PROMISES = ("no-process-left",)
 
@@ -34,14 +36,6 @@ with LiveChain() as chain:
     sys.stdin.read()
 """
 SECONDS = 60.0
-
-
-def is_gone(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[0]
-    except OSError:
-        return True
-    return state == "Z"  # its adoptive parent may collect it later
 
 
 @pytest.fixture
@@ -73,6 +67,15 @@ def test_a_killed_test_run_leaves_no_process_and_the_next_one_clears_its_files(s
         assert not folder.exists()
 
 
+@contextmanager
+def end_at_last(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """End a process when a test has failed: `Popen` itself would wait for it."""
+    try:
+        yield
+    finally:
+        process.terminate()
+
+
 def test_a_chain_that_is_still_being_built_can_be_taken_down(tmp_path: Path) -> None:
     # a Go that never answers stands for a build that takes its time
     slow = tmp_path / "bin/go"
@@ -84,9 +87,10 @@ def test_a_chain_that_is_still_being_built_can_be_taken_down(tmp_path: Path) -> 
     environment = {**os.environ, **used, "XDG_CACHE_HOME": str(tmp_path), "PATH": path}
 
     def list_programs(pid: int) -> list[int]:
-        return [each for each in list_tree(pid) if "sleep" in Path(f"/proc/{each}/comm").read_text("utf-8")]
+        return [each for each in list_tree(pid) if read_name(each) == "sleep"]
 
-    with subprocess.Popen([sys.executable, "-m", "evolution_todo", "live", "up"], env=environment) as building:
+    command = [sys.executable, "-m", "evolution_todo", "live", "up"]
+    with subprocess.Popen(command, env=environment) as building, end_at_last(building):
         wait_until(lambda: bool(list_programs(building.pid)), SECONDS, "it has begun")
         pids = list_tree(building.pid)
         assert "on its way" in call(environment, "status").stderr

@@ -12,6 +12,7 @@ import pytest
 
 from infra.live.guard import list_tree
 from infra.live.programs import LiveError, Program, wait_until
+from tests.process_table import is_gone, read_state
 
 PROMISES = ("no-process-left",)
 
@@ -36,14 +37,6 @@ program.start()
 print(program.pid, flush=True)
 sys.stdin.read()
 """
-
-
-def is_gone(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[0]
-    except OSError:
-        return True
-    return state == "Z"  # the process that inherits it may take its time to reap it
 
 
 def wait_gone(pids: list[int]) -> None:
@@ -131,9 +124,8 @@ def test_a_program_that_stands_still_can_be_stopped(family: Program) -> None:
 
 
 def test_pausing_holds_the_whole_family_and_resuming_lets_it_go(family: Program) -> None:
-    def read_states() -> set[str]:
-        stats = [Path(f"/proc/{pid}/stat").read_text("utf-8") for pid in list_family(family)]
-        return {stat.rpartition(")")[2].split()[0] for stat in stats}
+    def read_states() -> set[str | None]:
+        return {read_state(pid) for pid in list_family(family)}
 
     family.pause()
     wait_until(lambda: read_states() == {"T"}, 5, "all stand still")
