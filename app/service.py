@@ -12,6 +12,7 @@ from importlib.metadata import version as installed_version
 from typing import Any
 
 from mcp.server import MCPServer
+from mcp.server._otel import OpenTelemetryMiddleware  # the SDK names it nowhere else
 from sqlalchemy import Connection
 
 from app.access.door import Door
@@ -109,7 +110,11 @@ class Service:
                 await self.meter.take(who.user_id, token, "writes" if writes else "reads")
 
         host = Host(self.store, identify, link, note_wanted, admit)
-        return build_server(host, describe_now, read_version(), self.bus)
+        server = build_server(host, describe_now, read_version(), self.bus)
+        if self.tracing.trace is None:
+            # Each call would make a span that leads nowhere.
+            server.middleware[:] = [each for each in server.middleware if not isinstance(each, OpenTelemetryMiddleware)]
+        return server
 
     def publish_updates(self) -> AbstractAsyncContextManager[None]:
         """Return a context that sends resource updates to MCP clients, whichever process made the change."""
