@@ -17,7 +17,9 @@ FREE: dict[str, dict[str, str]] = {
     "events/outbox.py": {"*": "a task is erased for good once, and the outbox is not large"},
     "todo/activity/statistics.py": {"_count_days": "the days of a token for lists are counted over the person's tasks"},
     "todo/channels/where.py": {"_has_heard": "looks at the newest fifty changes from one place"},
-    "todo/tasks/search.py": {"_read_rows": "the list is a filter like the others, on the index of the wanted order"},
+    "todo/tasks/conditions.py": {
+        "Search.read_page": "a page goes along the index of its order, and looks at lists and reminders on the way"
+    },
     "todo/activity/history.py": {
         "*": "a task is erased for good once; its last ring is looked for from the newest notification backwards"
     },

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from events.sql import take_lock
 from todo.errors import StorageUnavailable
 
-HEAD = "0025"
+HEAD = "0026"
 """The newest revision; a test compares it with the scripts beside this file."""
 
 

@@ -36,6 +36,12 @@ OTHER = replace(LOCAL_PERSON, surface="mcp", client="other", origin="mcp:other")
 """Another caller of the same person."""
 STATE = ("task.created", "task.updated", "task.completed", "task.deleted")
 
+WAITING_IN_VAIN = (
+    "SELECT r.id FROM reminder r JOIN task t ON t.id = r.task_id "
+    "WHERE r.status = 'scheduled' AND (t.status = 'completed' OR t.deleted_at IS NOT NULL)"
+)
+"""Reminders that would ring although there is nothing left to do."""
+
 
 class Harness(RuleBasedStateMachine):
     """A service in its own folder, the models of its series, and the invariants after every call."""
@@ -137,6 +143,7 @@ class Harness(RuleBasedStateMachine):
             if model.mode == "one_at_a_time" and not model.mixed:
                 assert sum(not each.reopened for each in model.open) <= 1
         assert not below, "every subtask stands below an instance that is there"
+        assert not self.query(WAITING_IN_VAIN), "what is completed or gone waits for no reminder"
 
     def check_columns(self, row: Any, model: Model) -> None:
         if not model.live or model.mode == "after_completion":

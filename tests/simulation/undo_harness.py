@@ -173,6 +173,9 @@ class Stage:
         counted = {key: view["subtasks"]["total"] for key, view in shown.items() if "subtasks" in view}
         assert counted == below, "a consumer that counts by the parents' ids knows as much"
         self.check_trees(shown)
+        for view in shown.values():
+            waits = any(each["status"] == "scheduled" for each in view.get("reminders", []))
+            assert not (waits and view["status"] == "completed"), "what is completed waits for no reminder"
 
     def check_trees(self, shown: dict[str, dict[str, Any]]) -> None:
         """Every subtask stands below a task that is there, in its list, and at most three levels down."""

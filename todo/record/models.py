@@ -184,6 +184,7 @@ class Reminder(SQLModel, table=True):
     __table_args__ = (
         Index("ix_reminder_task", "task_id"),
         Index("ix_reminder_scheduled", "remind_at", **only_where("status = 'scheduled'")),
+        Index("ix_reminder_waiting", "user_id", "task_id", **only_where("status = 'scheduled'")),
         Index("ix_reminder_ring", "ring_at", **only_where("ring_at IS NOT NULL")),
     )
 

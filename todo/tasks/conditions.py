@@ -12,7 +12,7 @@ from events.sql import HotQuery
 from todo.record.models import NO_DEADLINE
 from todo.record.queries import REMINDER, TASK
 from todo.record.work import Work
-from todo.tasks.orders import TAG, Condition, Lead, Order, choose_order
+from todo.tasks.orders import TAG, WAITS, Condition, Lead, Order, choose_order
 
 COUNTED = 1_000
 """A count is exact up to here; beyond, it is a minimum."""
@@ -33,8 +33,8 @@ def _choose_hits(numbers: Any) -> Condition:
     return TASK.c.number.in_(select(func.json_each(numbers).table_valued("value").c.value))
 
 
-def _wait(user: Any) -> Any:
-    return select(REMINDER.c.task_id).where(REMINDER.c.user_id == user, REMINDER.c.status == "scheduled")
+def _waits(user: Any) -> Condition:
+    return select(REMINDER.c.id).where(REMINDER.c.user_id == user, REMINDER.c.task_id == TASK.c.id, WAITS).exists()
 
 
 _Write = Callable[[Lead, Any], Condition]
@@ -57,8 +57,11 @@ _WRITERS: Mapping[str, _Write] = {
     "completed_from": lambda _, value: TASK.c.completed_at >= value,
     "completed_until": lambda _, value: TASK.c.completed_at <= value,
     "priority": lambda _, value: TASK.c.priority == value,
-    "reminded": lambda _, value: TASK.c.id.in_(_wait(value)),
-    "unreminded": lambda _, value: TASK.c.id.not_in(_wait(value)),
+    "reminded": lambda _, value: _waits(value),
+    "unreminded": lambda _, value: ~_waits(value),
+    "among_reminded": lambda _, value: TASK.c.id.in_(
+        select(REMINDER.c.task_id).where(REMINDER.c.user_id == value, WAITS)
+    ),
     "inbox": lambda _lead, _: TASK.c.list_id.is_(None),
     "list": lambda _, value: TASK.c.list_id == value,
     "unarchived": lambda _, value: or_(TASK.c.list_id.is_(None), TASK.c.list_id.not_in(value)),
@@ -80,13 +83,14 @@ class Search:
     """What a search asks for: values by the names of their conditions.
 
     `narrow` reads the lead's columns alone, `wide` the task's row. `besides` are conditions with their values inside,
-    of a search that is compiled for this one time.
+    of a search that is compiled for this one time. `counted` has the same rows by a lead that counts them sooner.
     """
 
     lead: Lead
     narrow: dict[str, Any]
     wide: dict[str, Any] = field(default_factory=dict)
     besides: list[Condition] = field(default_factory=list)
+    counted: "Search | None" = None
 
     @property
     def values(self) -> dict[str, Any]:
@@ -104,6 +108,8 @@ class Search:
 
     def count(self, work: Work) -> int:
         """Return how many rows hold all conditions, up to one more than `COUNTED`."""
+        if self.counted is not None:
+            return self.counted.count(work)
         form = (self.lead, tuple(self.narrow), tuple(self.wide))
         if self.besides:
             return int(work.connection.execute(_count(*form, self.besides), self.values).scalar_one())
@@ -161,11 +167,12 @@ def _follow(order: Order) -> Condition:
 
 
 def _count(lead: Lead, narrow: _Names, wide: _Names, besides: Iterable[Condition] = ()) -> Select[Any]:
-    if not wide and not besides:
+    if not wide and not besides and not lead.repeats:
         # The lead's own columns say all: the task's rows are not looked at.
         lead = lead.alone()
     conditions = [*_write(lead, narrow, wide, _leave_open), *besides]
-    bounded = select(literal(1)).where(*conditions).limit(COUNTED + 1).subquery()
+    rows = select(TASK.c.id).distinct() if lead.repeats else select(literal(1))
+    bounded = rows.where(*conditions).limit(COUNTED + 1).subquery()
     return select(func.count()).select_from(bounded)
 
 

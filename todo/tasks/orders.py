@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Integer, Select, func, literal_column
 
 from events.sql import WithoutIndex, table_of
 from todo.record.models import NO_DEADLINE, TaskTag
-from todo.record.queries import TASK
+from todo.record.queries import REMINDER, TASK
 
 TAG = table_of(TaskTag)
 Condition = ColumnElement[bool]
@@ -18,7 +18,8 @@ Condition = ColumnElement[bool]
 class Lead:
     """The index that leads a search: the columns through which owner, status and due are read.
 
-    SQLite has no statistics here and would always choose the index on dues.
+    SQLite has no statistics here and would always choose the index on dues. Where it `repeats`, a task may have several
+    rows.
     """
 
     user: ColumnElement[Any]
@@ -27,6 +28,7 @@ class Lead:
     deadline: ColumnElement[Any]
     id: ColumnElement[Any]
     join: tuple[Condition, ...] = ()
+    repeats: bool = False
 
     def alone(self) -> "Lead":
         """Return the same lead without the task's row."""
@@ -40,11 +42,18 @@ def _lead(columns: Sequence[ColumnElement[Any]], *join: Condition) -> Lead:
 
 _WALKED = (TASK.c.user_id, TASK.c.kind, TASK.c.status, TASK.c.deadline, TASK.c.id)
 BY_DUE = _lead(_WALKED)
-BY_NUMBER = _lead([WithoutIndex(column) for column in _WALKED])
+_READ = [WithoutIndex(column) for column in _WALKED]
+BY_NUMBER = _lead(_READ)
 # The index of the wanted order leads: what would lead away from it is compared without an index.
 BY_SORT = _lead([TASK.c.user_id, TASK.c.kind, WithoutIndex(TASK.c.status), WithoutIndex(TASK.c.deadline), TASK.c.id])
 # Only living tasks have rows here.
 BY_TAG = _lead((TAG.c.user_id, TAG.c.kind, TAG.c.status, TAG.c.deadline, TAG.c.task_id), TASK.c.id == TAG.c.task_id)
+WAITS = REMINDER.c.status == "scheduled"
+# For counting alone: a task has a row for each of its waiting reminders.
+BY_REMINDER = replace(
+    _lead((REMINDER.c.user_id, *_READ[1:]), TASK.c.id == REMINDER.c.task_id, _READ[0] == REMINDER.c.user_id, WAITS),
+    repeats=True,
+)
 
 
 @dataclass(frozen=True, slots=True)

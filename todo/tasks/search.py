@@ -4,7 +4,7 @@ from datetime import date
 from typing import Any, Literal, NotRequired, cast
 
 from pydantic_core import to_json
-from sqlalchemy import bindparam, select, text
+from sqlalchemy import bindparam, func, select, text
 from typing_extensions import TypedDict  # typing has one that pydantic reads from Python 3.12 on
 
 from events.instants import write_instant
@@ -12,7 +12,7 @@ from events.sql import HotQuery, is_sqlite
 from todo.channels.where import describe_where
 from todo.errors import InvalidArguments
 from todo.record.lists import find_list, list_archived, load_lists
-from todo.record.queries import TASK, SimilarTask, load_task, name_similar
+from todo.record.queries import REMINDER, TASK, SimilarTask, load_task, name_similar
 from todo.record.shapes import NowShape, TaskRow
 from todo.record.views import PRIORITIES
 from todo.record.work import Work
@@ -23,7 +23,18 @@ from todo.tasks.conditions import COUNTED, LONGEST_WORD, Search, number_names
 from todo.tasks.found import FoundTask, view_rows
 from todo.tasks.lists import count_open
 from todo.tasks.near_titles import find_near_titles
-from todo.tasks.orders import BY_DUE, BY_NUMBER, BY_SORT, BY_TAG, Condition, Lead, Order, choose_order
+from todo.tasks.orders import (
+    BY_DUE,
+    BY_NUMBER,
+    BY_REMINDER,
+    BY_SORT,
+    BY_TAG,
+    WAITS,
+    Condition,
+    Lead,
+    Order,
+    choose_order,
+)
 from todo.tasks.search_index import UNINDEXED
 from todo.tasks.upcoming import UpcomingDate, find_upcoming
 from todo.text import when
@@ -33,7 +44,8 @@ from todo.text.search_words import fold_tag, fold_words
 MOST_BYTES = 45_000
 """JSON of a page's rows; an answer is sent as text and as structure, together below 25,000 tokens."""
 FEW_HITS = 2_000
-"""Up to so many hits the index leads and the hits are sorted; beyond, the order leads and each row is checked."""
+"""Up to so many hits, of words or of reminders, these lead and are sorted; beyond, the order leads and each row is
+checked."""
 
 
 class ListCount(TypedDict):
@@ -70,6 +82,11 @@ _EXACT = HotQuery(
     .where(TASK.c.user_id == bindparam("user"), TASK.c.deleted_at.is_(None), TASK.c.title_key == bindparam("exact"))
     .limit(1)
 )
+_COUNT_WAITING = HotQuery(
+    select(func.count()).select_from(
+        select(REMINDER.c.id).where(REMINDER.c.user_id == bindparam("user"), WAITS).limit(bindparam("limit")).subquery()
+    )
+)
 Conditions = dict[str, Any]
 """Conditions of a search: the values by their names."""
 
@@ -85,6 +102,7 @@ def find_tasks(work: Work, request: FindTasks, besides: TaskFilter | None = None
     reach, hits_few = _reach(work, words) if words else (None, False)
     lead = _choose_lead(request, hits_few=hits_few)
     search = _search(work, request, lead, reach)
+    _lead_by_reminders(work, request, search)
     if besides is not None:
         search.besides.append(_leave_out(work, besides, request.kind))
     found = _read_rows(work, request, search, words)
@@ -120,15 +138,28 @@ def _choose_lead(request: FindTasks, *, hits_few: bool) -> Lead:
     """Return the index that leads a search."""
     if request.tags:
         return BY_TAG
-    by_due = request.sort in ("due", "-due")
-    # Tasks with a waiting reminder are few beside all: better sorted than looked for on the way through all.
-    # The subtasks of one task are few, too.
-    if hits_few or request.parent_id is not None or (request.has_reminder and (request.status == "all" or not by_due)):
+    # The subtasks of one task are few.
+    if hits_few or request.parent_id is not None:
         return BY_NUMBER
     # A list, and what is due between two days, are mostly few: found first, and then sorted.
-    if by_due or request.list is not None or (request.due_from and request.due_until):
+    if request.sort in ("due", "-due") or request.list is not None or (request.due_from and request.due_until):
         return BY_DUE
     return BY_SORT
+
+
+def _lead_by_reminders(work: Work, request: FindTasks, search: Search) -> None:
+    """Let the person's waiting reminders lead, where nothing else does: to the rows if they are few, else to the count.
+
+    Few tasks are better sorted than looked for on the way through all; among many the next page is near.
+    """
+    if not request.has_reminder or search.lead not in (BY_DUE, BY_SORT):
+        return
+    wide = {name: value for name, value in search.wide.items() if name != "reminded"}
+    given = {"user": work.who.user_id, "limit": FEW_HITS + 1}
+    if _COUNT_WAITING.scalar(work.connection, given) <= FEW_HITS:
+        search.lead, search.wide = BY_NUMBER, {**wide, "among_reminded": work.who.user_id}
+    else:
+        search.counted = Search(BY_REMINDER, search.narrow, wide, search.besides)
 
 
 def _read_words(given: str | None) -> list[str]:
@@ -159,7 +190,7 @@ def _search(work: Work, request: FindTasks, lead: Lead, reach: Conditions | None
     if request.priority is not None:
         wide["priority"] = PRIORITIES.index(request.priority)
     if request.has_reminder is not None:
-        wide["reminded" if request.has_reminder else "unreminded"] = work.who.user_id
+        _add_reminded(work, narrow, wide, has_reminder=request.has_reminder)
     wide |= _list_filter(work, request)
     if request.parent_id is not None:
         wide["parent"] = load_task(work, request.parent_id)["id"]
@@ -168,6 +199,16 @@ def _search(work: Work, request: FindTasks, lead: Lead, reach: Conditions | None
     tags = [fold_tag(tag) for tag in request.tags or []]
     narrow |= {"tag": tags[0]} if tags else {"living": None}
     return Search(lead, narrow, wide | number_names("other_tag", tags[1:]))
+
+
+def _add_reminded(work: Work, narrow: Conditions, wide: Conditions, *, has_reminder: bool) -> None:
+    """Add the condition on reminders; what is completed waits for none."""
+    if narrow.get("status") != "completed":
+        wide["reminded" if has_reminder else "unreminded"] = work.who.user_id
+        if has_reminder:
+            narrow.setdefault("status", "open")
+    elif has_reminder:
+        narrow["nothing"] = None
 
 
 def _status_filter(work: Work, request: FindTasks) -> Conditions:

@@ -334,7 +334,9 @@ def _write(change: Change, unit: Unit) -> None:
     for each in unit.reminders:
         key = each.id if is_same else draw_id(unit.task_id, each.id)
         columns = each.model_dump() | {"id": key, "task_id": unit.task_id, "user_id": work.who.user_id}
-        if each.status == "scheduled" and each.remind_at <= work.at:
+        if each.status == "scheduled" and task.status == "completed":
+            columns |= {"status": "cancelled", "cancelled_by": "completed"}
+        elif each.status == "scheduled" and each.remind_at <= work.at:
             # It rang there, or its time went by: it does not ring now, all at once with the others.
             columns |= {"status": "cancelled", "cancelled_by": "past"}
         work.connection.execute(_INSERT_REMINDER, {**columns, "ring_at": None})

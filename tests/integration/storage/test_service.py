@@ -248,6 +248,7 @@ async def test_an_older_file_keeps_what_a_pause_took_back(tmp_path: Path, first:
         "history_days",
     ):
         file.execute(f"ALTER TABLE person DROP COLUMN {column}")
+    file.execute("DROP INDEX ix_reminder_waiting")
     file.execute("DROP INDEX ix_reminder_ring")
     for column in ("urgent", "nag", "rings", "ring_at"):
         file.execute(f"ALTER TABLE reminder DROP COLUMN {column}")

@@ -201,3 +201,20 @@ async def test_rows_that_were_changed_by_hand_are_refused_by_line_and_nothing_el
     assert answer["counts"]["tasks"] == 1
     [back] = (await world.rest.get("/tasks")).json()["tasks"]
     assert (back["title"], back["due"]) == ("good", "2026-11-25")
+
+
+async def test_what_comes_in_as_completed_waits_for_no_reminder(world: World) -> None:
+    task = {"title": "Buy milk", "due": "2030-01-02T10:00", "reminders": [{"before": "1h"}]}
+    made = (await world.rest.post("/tasks", json=task)).json()["task"]
+    await world.rest.post(f"/tasks/{made['id']}/complete")
+    lines = (await world.rest.get("/export")).text.splitlines()
+    await world.rest.delete(f"/tasks/{made['id']}")
+    changed = [
+        line.replace('"status":"cancelled"', '"status":"scheduled"') if '"table":"reminder"' in line else line
+        for line in lines
+    ]
+    assert changed != lines
+    answer = (await world.rest.post("/import", content="\n".join(changed), params={"apply": "true"})).json()
+    assert answer["counts"]["tasks"] == 1
+    [back] = (await world.rest.get("/tasks?status=completed")).json()["tasks"]
+    assert (await world.rest.get(f"/tasks/{back['id']}")).json()["reminders"][0]["status"] == "cancelled"
