@@ -235,5 +235,6 @@ async def test_x14_calls_run_in_the_order_in_which_they_came(db: Database) -> No
     ran.clear()
     await asyncio.gather(*(call_again_and_again() for _ in range(80)))
     assert len(ran) == 800
-    # The transactions that run side by side may pass each other; overtaken by newcomers, one waits for hundreds.
-    assert max(abs(position - ticket) for position, ticket in enumerate(ran)) <= 20
+    # The transactions that run side by side may pass each other: by 27 on a machine that was very busy. Overtaken by
+    # newcomers, one waits for 337 and more.
+    assert max(abs(position - ticket) for position, ticket in enumerate(ran)) <= 80
